@@ -1,8 +1,9 @@
 """Read the weights of a torch file in any common wrapping, without executing code.
 
-A file is a state dict; a dictionary that holds one, of a training loop or of Lightning; or a pickled module. Classes
+A file is a state dict; a dictionary that contains one, of a training loop or of Lightning; or a pickled module. Classes
 other than those of tensors are not imported: objects of other classes become `Placeholder`s, whose parameters and
-buffers are read. Prefixes of wrappers (`module.`, `_orig_mod.`, `model.`) are removed where the rest fits the network.
+buffers are read. Prefixes of wrappers (`module.`, `_orig_mod.`, `model.`) are removed if the other part of the names
+fits the network.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from torch import Tensor, nn
 from spikelet.errors import ConversionError, pass_out_of_memory
 
 State = dict[str, Tensor]
-DEPTH = 4  # of dictionaries within dictionaries
-SHOWN = 4  # names in a message
+DEPTH = 4  # largest depth of nested dictionaries
+SHOWN = 4  # largest number of names in a message
 WRAPPERS = re.compile(r"(^|\.)(module|_orig_mod)(?=\.)")
 SAVE = "torch.save(network.state_dict(), 'weights.pt')"
 
@@ -96,7 +97,7 @@ def load(path: Path) -> object:
     """Read a torch file without executing code.
 
     Raises:
-        ConversionError: The file is a TorchScript program, is damaged, or is no torch file.
+        ConversionError: The file is a TorchScript program, is damaged, or is not a torch file.
     """
     if not path.is_file():
         raise ConversionError(f"{path}: no such file")
@@ -155,12 +156,14 @@ def _states(content: object, path: str, depth: int) -> Iterator[tuple[str, State
 def _of_module(module: Placeholder, prefix: str = "") -> State:
     """Return the parameters and buffers of a pickled module, under the names of its state dict."""
     fields = module.state if isinstance(module.state, Mapping) else {}
-    passing = fields.get("_non_persistent_buffers_set", ())
+    non_persistent = fields.get("_non_persistent_buffers_set", ())
     state = {}
     for kind in ("_parameters", "_buffers"):
         tensors = fields.get(kind)
         for name, value in tensors.items() if isinstance(tensors, Mapping) else ():
-            if isinstance(value, Tensor) and not (isinstance(passing, set | frozenset | list) and name in passing):
+            if isinstance(value, Tensor) and not (
+                isinstance(non_persistent, set | frozenset | list) and name in non_persistent
+            ):
                 state[f"{prefix}{name}"] = value.detach()
     children = fields.get("_modules")
     for name, child in children.items() if isinstance(children, Mapping) else ():
@@ -176,10 +179,10 @@ def fit(path: Path, network: nn.Module, name: str, key: str | None = None) -> No
         path: The torch file.
         network: The network.
         name: Name of the network in messages.
-        key: Path of the state dict in the file, such as "model_ema", where several fit.
+        key: Path of the state dict in the file, such as "model_ema", if several fit.
 
     Raises:
-        ConversionError: The file holds no weights that fit, or several that do.
+        ConversionError: The file contains no weights that fit, or several.
     """
     content = load(path)
     sets = states(content)
@@ -190,7 +193,8 @@ def fit(path: Path, network: nn.Module, name: str, key: str | None = None) -> No
     if not sets:
         raise ConversionError(f"{path}: holds no weights, but {described(content)}; save them with {SAVE}")
     expected = network.state_dict()
-    fitting = {where: state for where, state in ((w, matched(s, expected)) for w, s in sets.items()) if state}
+    renamed = {label: matched(state, expected) for label, state in sets.items()}
+    fitting = {label: state for label, state in renamed.items() if state}
     if not fitting:
         raise ConversionError(f"{path}: not a state dict of {name}; {_difference(sets, expected)}")
     first, *others = fitting.values()
@@ -244,7 +248,7 @@ def described(content: object) -> str:
 
 
 def _difference(sets: Mapping[str, State], expected: Mapping[str, Tensor]) -> str:
-    """Return which names differ, of the set of weights that is nearest."""
+    """Describe the names that differ from those of the most similar set of weights."""
     state = max(sets.values(), key=lambda names: len(names.keys() & expected.keys()))
     missing, extra = [n for n in expected if n not in state], [n for n in state if n not in expected]
     parts = [f"missing {_listed(missing)}"] if missing else []

@@ -1,4 +1,4 @@
-"""Base classes of the baselines, which change a network after training or its neurons at run time."""
+"""Base classes of the baselines: those that change a trained network, and those that change its neurons."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Baseline:
     calibrates: ClassVar[bool] = False
 
     def shortened(self, images: int) -> str:
-        """Return what is less than in the publication, for the results page, or an empty text.
+        """Describe, for the results page, the settings below those of the publication; empty if there are none.
 
         Args:
             images: number of calibration images.
@@ -78,6 +78,6 @@ class NeuronRule(Baseline):
         """Return the number of time-steps to run for `steps` time-steps with logits."""
         return steps
 
-    def answering(self, steps: int) -> slice:
-        """Return which of the time-steps have logits."""
+    def output_steps(self, steps: int) -> slice:
+        """Return the time-steps that have logits, as a slice of `total_steps(steps)`."""
         return slice(0, steps)

@@ -29,7 +29,7 @@ def along_channels(values: Array | Tensor, ndim: int) -> Tensor:
 
 
 def plain(name: str, node: IF, current: Tensor) -> Tensor:
-    """Simulate the plain IF neuron of a bundle: reset by subtraction, ties firing."""
+    """Simulate the plain IF neuron of a bundle: reset by subtraction, and a spike at a tie."""
     theta, v = along_channels(node.theta, current.ndim - 1), along_channels(node.v_init, current.ndim - 1)
     return integrate(current, v.expand(current.shape[1:]), theta)[0]
 
@@ -59,9 +59,9 @@ class Folded:
         Args:
             images: (N, C, H, W).
             steps: number of time-steps T.
-            neuron: function evaluated as neurons.
+            neuron: model of the neurons.
             keep: nodes whose outputs are returned, in addition to the output of the graph.
-            until: last node to evaluate.
+            until: last node to evaluate; by default the output.
 
         Returns:
             Outputs by node, (T, N, …), or (1, N, …) if constant over time.

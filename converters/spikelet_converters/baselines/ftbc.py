@@ -39,16 +39,15 @@ class FTBC(NeuronRule):
 
     def rule(self, folded: Folded, network: nn.Module, images: Images, steps: int) -> Neuron:
         biases: dict[str, Tensor] = {}
-        for part in np.array_split(images, self.batches):
-            folded.run(part, steps, self._calibrating(biases, activations(network, part)))
+        for batch in np.array_split(images, self.batches):
+            folded.run(batch, steps, self._calibrating(biases, activations(network, batch)))
 
         def neuron(name: str, node: IF, current: Tensor) -> Tensor:
             theta = along_channels(node.theta, current.ndim - 1)
             start = along_channels(node.v_init, current.ndim - 1).expand(current.shape[1:])
             bias = (biases[name] * torch.as_tensor(node.theta)).round()  # keeps the network exact
-            return integrate(current - bias.reshape(*bias.shape[:1], 1, -1, *(1,) * (current.ndim - 3)), start, theta)[
-                0
-            ]
+            by_step = bias.reshape(len(bias), 1, -1, *(1,) * (current.ndim - 3))
+            return integrate(current - by_step, start, theta)[0]
 
         return neuron
 

@@ -1,7 +1,7 @@
 """RTS: threshold shift (Deng & Gu, ICLR 2021).
 
-With v_init = 0 a neuron rounds down where its source rounds to nearest. The bias of each layer is raised by theta/2T,
-which adds half a threshold over T time-steps.
+With v_init = 0 a spike count is rounded down, but the activation of the source network is rounded to nearest. The bias
+of each layer is raised by theta/2T, which adds half a threshold over T time-steps.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from spikelet_converters.source_model.evaluation import as_pixels
 from spikelet_converters.source_model.simulation import layer_rates
 
 PUBLISHED_ITERATIONS, PUBLISHED_IMAGES = 5_000, 1_024
-TYPICAL = 20.0  # one over the typical weight, in units of theta
+TYPICAL = 20.0  # inverse of a typical weight in units of theta
 PARTS = {"light": ("bias",), "potential": ("potential",), "advanced": ("weights", "potential")}
 
 
@@ -69,7 +69,8 @@ class SNNC(Recalibration):
         pairs = [(images, PUBLISHED_IMAGES, "images")]
         if "weights" in PARTS[self.kind]:
             pairs.append((self.iterations, PUBLISHED_ITERATIONS, "iterations"))
-        return ", ".join(f"{own:,} {unit} instead of {theirs:,}" for own, theirs, unit in pairs if own < theirs)
+        reduced = [pair for pair in pairs if pair[0] < pair[1]]
+        return ", ".join(f"{used:,} {unit} instead of {published:,}" for used, published, unit in reduced)
 
     def recalibrate(self, source: Graph, network: nn.Module, images: Images, steps: int) -> Graph:
         targets = activations(network, images)
@@ -79,8 +80,8 @@ class SNNC(Recalibration):
                 if part == "weights":
                     graph = self._weights(graph, layer, targets[layer], images, steps)
                     continue
-                rate = Folded(graph).run(images, steps, keep=(layer,), until=layer)[layer].mean(0)
-                error = channel_means(targets[layer] - rate)
+                spike_rates = Folded(graph).run(images, steps, keep=(layer,), until=layer)[layer].mean(0)
+                error = channel_means(targets[layer] - spike_rates)
                 node = graph.neuron(layer)
                 if part == "bias":
                     graph = with_bias(graph, layer, error * node.theta)
@@ -96,7 +97,7 @@ class SNNC(Recalibration):
         source = graph.predecessors[name][0]
         outputs = Folded(graph).run(images, steps, keep=(source, before, name), until=before)
         x = outputs[source].mean(0)
-        shortcut = outputs[before].mean(0) - outputs[name].mean(0)  # current that is added to that of this synapse
+        shortcut = outputs[before].mean(0) - outputs[name].mean(0)  # current of the other inputs of the Add
         # In units of theta, the learning rate is comparable between layers.
         theta = torch.tensor(neuron.theta).reshape(-1, *(1,) * (synapse.weight.ndim - 1))
         scale = along_channels(neuron.theta, x.ndim if isinstance(synapse, Conv2d) else 2)

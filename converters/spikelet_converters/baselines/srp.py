@@ -1,7 +1,7 @@
 """SRP: reset by the residual membrane potential (Hao et al., AAAI 2023).
 
-The network is run for tau pre-steps. Neurons whose potential is then not above 0 are assumed to have activation 0.
-Potentials are reset, and in the following time-steps only the remaining neurons can fire.
+The network is run for tau pre-steps. Neurons whose potential is then 0 or less are assumed to have activation 0.
+All potentials are reset to v_init, and in the following time-steps only the other neurons can fire.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ class SRP(NeuronRule):
     def total_steps(self, steps: int) -> int:
         return self.tau + steps
 
-    def answering(self, steps: int) -> slice:
+    def output_steps(self, steps: int) -> slice:
         return slice(self.tau, self.tau + steps)
 
     def rule(self, folded: Folded, network: nn.Module, images: Images, steps: int) -> Neuron:
         def neuron(name: str, node: IF, current: Tensor) -> Tensor:
             theta = along_channels(node.theta, current.ndim - 1)
             start = along_channels(node.v_init, current.ndim - 1).expand(current.shape[1:])
-            first, v = integrate(current[: self.tau], start, theta)
-            second, _ = integrate(current[self.tau :], start, theta)
-            return torch.cat([first, second * (v > 0)])
+            pre_spikes, v = integrate(current[: self.tau], start, theta)
+            spikes, _ = integrate(current[self.tau :], start, theta)
+            return torch.cat([pre_spikes, spikes * (v > 0)])
 
         return neuron

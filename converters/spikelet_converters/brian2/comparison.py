@@ -3,9 +3,9 @@
 In an exact network no difference is allowed. In a float32 network engines sum in different orders, and the rounding
 error is proportional to the sums: a neuron's tolerance is `eps` times the largest possible sum of magnitudes in it. A
 neuron whose potential is within the tolerance of its threshold may fire in one engine and not in the other: a tie.
-After a tie the potentials of that neuron differ by theta until the spike is made up for; these differences are counted
-as after a tie. Every other differing spike, and a potential that differs by more than the tolerance before any tie, is
-real.
+After a tie the potentials of that neuron differ by theta until the other engine fires too; these differences are
+counted as after a tie. Every other differing spike, and a potential that differs by more than the tolerance before any
+tie, is real.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Divergence:
     tie: bool
 
     def facts(self) -> dict[str, object]:
-        """As JSON."""
+        """Return the difference as JSON values."""
         return {
             "layer": self.layer,
             "neuron": list(self.neuron),
@@ -78,7 +78,15 @@ class Divergence:
 
 @dataclass(frozen=True)
 class Sample:
-    """A few neurons of one image, for the figures. spikes, potentials: (engine, Brian2), both (T, k)."""
+    """A few neurons of one image, for the figures.
+
+    Attributes:
+        image: Index of the image.
+        neurons: Indices of the k neurons in their layer.
+        spikes: Spikes, (engine, Brian2), both (T, k).
+        potentials: Potentials after the reset, (engine, Brian2), both (T, k).
+        theta: Thresholds, (k,), or None for the output.
+    """
 
     image: int
     neurons: tuple[tuple[int, ...], ...]
@@ -96,7 +104,7 @@ class LayerReport:
         neurons: Number of compared neurons.
         of: Number of neurons in the layer.
         spikes: Spikes in Brian2.
-        differing_spikes: Spikes that only the engine or only Brian2 fired.
+        differing_spikes: Number of spikes that only the engine or only Brian2 fired.
         ties: Differing spikes at a tie (float32 bundles).
         after_ties: Differing spikes after a tie of the same neuron (float32 bundles).
         drifts: Potentials that differ by more than the tolerance before any tie.
@@ -128,7 +136,7 @@ class LayerReport:
         return self.real == 0 and self.drifts == 0
 
     def facts(self) -> dict[str, object]:
-        """As JSON."""
+        """Return the report as JSON values."""
         first = self.first_divergence
         return {
             "name": self.name,
@@ -172,13 +180,13 @@ class Pair:
         return node.theta.astype(np.float64)[self.population.neurons // size]
 
     def tolerance(self, eps: float) -> Values:
-        """The largest rounding error of the potentials, (n,): 0 in exact networks."""
+        """Return the largest rounding error of the potentials, (n,): 0 in exact networks."""
         if self.graph.exact:
             return np.zeros(len(self.population))
         return eps * (self.reach() + (0 if self.theta is None else self.theta))
 
     def reach(self) -> Values:
-        """The largest sum of magnitudes in the potentials, (n,)."""
+        """Return the largest sum of magnitudes in the potentials, (n,)."""
         graph, population = self.graph, self.population
         mean = graph.input.mean.astype(np.float64)
         largest = float(np.maximum(np.abs(graph.input.low - mean), np.abs(graph.input.high - mean)).max())
@@ -189,7 +197,7 @@ class Pair:
         return reach
 
     def index(self, i: int) -> tuple[int, ...]:
-        """Index in the layer of neuron i of the population."""
+        """Return the index in the layer of neuron i of the population."""
         shape = self.graph.shapes[self.population.name]
         return tuple(int(axis) for axis in np.unravel_index(self.population.neurons[i], shape))
 
@@ -199,18 +207,18 @@ def compare(pair: Pair, eps: float = TIE_TOLERANCE) -> LayerReport:
     graph, theta, tolerance = pair.graph, pair.theta, pair.tolerance(eps)
     differs = pair.spikes[0] != pair.spikes[1]
     difference = np.abs(pair.potentials[0].astype(np.float64) - pair.potentials[1])
-    near = np.zeros(difference.shape, np.bool_) if theta is None else np.abs(pair.before - theta) <= tolerance
+    at_threshold = np.zeros(difference.shape, np.bool_) if theta is None else np.abs(pair.before - theta) <= tolerance
     if graph.exact:
         first_ties = tied = np.zeros_like(differs)
         drifts = difference > 0
     else:
         diverged = np.logical_or.accumulate(differs, axis=0)
-        first_ties = differs & near & ~np.concatenate([np.zeros_like(diverged[:1]), diverged[:-1]])
+        first_ties = differs & at_threshold & ~np.concatenate([np.zeros_like(diverged[:1]), diverged[:-1]])
         tied = np.logical_or.accumulate(first_ties, axis=0)
         difference[diverged] = 0
         drifts = difference > tolerance
-    wrong = (differs & ~tied) | drifts
-    shown = wrong if wrong.any() else differs
+    real = (differs & ~tied) | drifts
+    shown = real if real.any() else differs
     return LayerReport(
         name=pair.population.name,
         neurons=len(pair.population),
@@ -221,7 +229,7 @@ def compare(pair: Pair, eps: float = TIE_TOLERANCE) -> LayerReport:
         after_ties=int((differs & tied & ~first_ties).sum()),
         drifts=int(drifts.sum()),
         max_potential_difference=float(difference.max(initial=0)),
-        first_divergence=_first(pair, shown, near),
+        first_divergence=_first(pair, shown, at_threshold),
         sample=_sample(pair, shown, differs),
     )
 
@@ -247,7 +255,7 @@ def merge(a: LayerReport, b: LayerReport, same_neurons: bool) -> LayerReport:
     )
 
 
-def _first(pair: Pair, shown: Bools, near: Bools) -> Divergence | None:
+def _first(pair: Pair, shown: Bools, at_threshold: Bools) -> Divergence | None:
     if not shown.any():
         return None
     at = np.unravel_index(int(shown.argmax()), shown.shape)  # (T, N, n): the earliest step comes first
@@ -262,7 +270,7 @@ def _first(pair: Pair, shown: Bools, near: Bools) -> Divergence | None:
         potentials=(float(pair.potentials[0][at]), float(pair.potentials[1][at])),
         before=float(pair.before[at]),
         theta=None if pair.theta is None else float(pair.theta[neuron]),
-        tie=bool(near[at]) and fired[0] != fired[1],
+        tie=bool(at_threshold[at]) and fired[0] != fired[1],
     )
 
 
@@ -271,22 +279,22 @@ def _sample(pair: Pair, shown: Bools, differs: Bools) -> Sample:
     image = int(np.unravel_index(int(shown.argmax()), shown.shape)[1])
     if shown.any():
         first = int(np.unravel_index(int(shown.argmax()), shown.shape)[2])
-        late = len(shown)
-        keys = np.array([np.where(m[:, image].any(0), m[:, image].argmax(0), late) for m in (shown, differs)])
+        never = len(shown)
+        keys = np.array([np.where(m[:, image].any(0), m[:, image].argmax(0), never) for m in (shown, differs)])
         keys[:, first] = -1
         order = np.lexsort(keys)  # spikes first, then potentials
-        chosen = order[: min(SHOWN, int((keys.min(0) < late).sum()))]
+        chosen = order[: min(SHOWN, int((keys.min(0) < never).sum()))]
     else:
-        lively = np.flatnonzero(pair.spikes[1][:, image].any(0))
-        pool = lively if len(lively) else np.arange(len(pair.population))
+        firing = np.flatnonzero(pair.spikes[1][:, image].any(0))
+        pool = firing if len(firing) else np.arange(len(pair.population))
         chosen = pool[np.unique(np.linspace(0, len(pool) - 1, SHOWN).astype(int))]
-    mine, theirs = (
+    engine, brian2 = (
         (s[:, image, chosen], v[:, image, chosen]) for s, v in zip(pair.spikes, pair.potentials, strict=True)
     )
     return Sample(
         image=pair.first_image + image,
         neurons=tuple(pair.index(int(neuron)) for neuron in chosen),
-        spikes=(mine[0], theirs[0]),
-        potentials=(mine[1], theirs[1]),
+        spikes=(engine[0], brian2[0]),
+        potentials=(engine[1], brian2[1]),
         theta=None if pair.theta is None else pair.theta[chosen],
     )

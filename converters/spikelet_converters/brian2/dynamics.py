@@ -62,7 +62,7 @@ class KindReport:
         return self.layer.ok and self.off_formula == (0, 0)
 
     def facts(self) -> dict[str, object]:
-        """The report as JSON values."""
+        """Return the report as JSON values."""
         return {
             "kind": self.kind,
             "reset": self.reset,
@@ -76,7 +76,13 @@ class KindReport:
 
 @dataclass(frozen=True)
 class RateCurve:
-    """Spike rates under constant current: points (current / theta, engine, Brian2, closed form or None)."""
+    """Spike rates under constant current.
+
+    Attributes:
+        kind: Type of the neuron.
+        reset: Reset after a spike.
+        points: (current / theta, rate in the engine, in Brian2, and by the closed form or None).
+    """
 
     kind: str
     reset: Reset
@@ -107,7 +113,7 @@ class DynamicsReport:
         return all(kind.ok for kind in self.kinds)
 
     def facts(self) -> dict[str, object]:
-        """The report as JSON values."""
+        """Return the report as JSON values."""
         return {
             "ok": self.ok,
             "brian2_version": self.brian2_version,
@@ -115,7 +121,8 @@ class DynamicsReport:
             "steps": self.steps,
             "kinds": [kind.facts() for kind in self.kinds],
             "f_i": [
-                {"kind": e.kind, "reset": e.reset, "points": [list(point) for point in e.points]} for e in self.rates
+                {"kind": curve.kind, "reset": curve.reset, "points": [list(point) for point in curve.points]}
+                for curve in self.rates
             ],
         }
 
@@ -143,7 +150,7 @@ def sweep(
         v_init, current = swept_currents()
         graph, layers = network(exact, v_init)
         try:
-            name, pairs = _both(graph, current, engine)
+            name, pairs = _run_both(graph, current, engine)
         except EngineError:
             if exact:
                 raise
@@ -151,10 +158,10 @@ def sweep(
         names.append(name)
         kinds += [_kind(graph, layer, label, current, pairs[layer]) for layer, label in layers.items()]
         on_progress(2 * done + 1, 4)
-        strengths = np.arange(0, 2 * THETA + 1, 3)
-        graph, layers = network(exact, np.zeros(len(strengths)))
-        constant = np.tile(strengths, (RATE_STEPS, 1)).astype(np.float64)
-        _, pairs = _both(graph, constant, engine)
+        levels = np.arange(0, 2 * THETA + 1, 3)
+        graph, layers = network(exact, np.zeros(len(levels)))
+        constant = np.tile(levels, (RATE_STEPS, 1)).astype(np.float64)
+        _, pairs = _run_both(graph, constant, engine)
         rates += [
             _rates(graph, layer, label, constant, pairs[layer]) for layer, label in layers.items() if label[2] == ">="
         ]
@@ -163,7 +170,7 @@ def sweep(
 
 
 def swept_currents() -> tuple[Array, Current]:
-    """v_init (n,), 0 or theta / 2, and currents (T, n): constant, step, ramp, random and negative."""
+    """Return v_init (n,), 0 or theta / 2, and currents (T, n): constant, step, ramp, random and negative."""
     time, rng = np.arange(STEPS), np.random.default_rng(0)
     shapes = [np.full(STEPS, level) for level in (0, 6, 12, 20, 30, 45, 60, 90)]
     shapes += [np.where(time < STEPS // 2, low, high) for low, high in ((0, 24), (40, 0), (36, -30))]
@@ -174,7 +181,7 @@ def swept_currents() -> tuple[Array, Current]:
 
 
 def network(exact: bool, v_init: Array) -> tuple[Graph, dict[str, tuple[str, Reset, Tie]]]:
-    """A network with one layer per neuron type, reset and tie rule, on one input (n,), and the labels of its layers.
+    """Return a network with a layer per neuron type, reset and tie rule, on one input (n,), and its layers' labels.
 
     v_init: (n,) in the units of THETA; a float32 network has a theta of 1 and divides by THETA.
     """
@@ -191,8 +198,8 @@ def network(exact: bool, v_init: Array) -> tuple[Graph, dict[str, tuple[str, Res
     return Graph({**nodes, "sum": Add(), "output": Output()}, (*edges, ("sum", "output"))), labels
 
 
-def _both(graph: Graph, current: Current, engine: str | EngineFactory) -> tuple[str, dict[str, Pair]]:
-    """Run both; returns the engine's name and the runs by layer. current: (T, n) in the units of THETA."""
+def _run_both(graph: Graph, current: Current, engine: str | EngineFactory) -> tuple[str, dict[str, Pair]]:
+    """Run the engine and Brian2; return the engine's name and the runs by layer. current: (T, n) in units of THETA."""
     runner = engine(graph, graph.spiking) if callable(engine) else create(graph, engine, graph.spiking)
     unit = 1 if graph.exact else THETA
     pixels = (current / unit).astype(np.float32)[:, None]
@@ -213,15 +220,15 @@ def _both(graph: Graph, current: Current, engine: str | EngineFactory) -> tuple[
 
 
 def _kind(graph: Graph, layer: str, label: tuple[str, Reset, Tie], current: Current, pair: Pair) -> KindReport:
-    formulas, off = 0, [0, 0]
+    formulas, differing = 0, [0, 0]
     for neuron in range(current.shape[1]):
         train = _formula(graph, layer, neuron, current)
         if train is None:
             continue
         formulas += 1
         for side in range(2):
-            off[side] += int((pair.spikes[side][:, 0, neuron] != train).sum())
-    return KindReport(*label, replace(compare(pair, TIE_TOLERANCE), name=layer), formulas, (off[0], off[1]))
+            differing[side] += int((pair.spikes[side][:, 0, neuron] != train).sum())
+    return KindReport(*label, replace(compare(pair, TIE_TOLERANCE), name=layer), formulas, (differing[0], differing[1]))
 
 
 def _rates(graph: Graph, layer: str, label: tuple[str, Reset, Tie], current: Current, pair: Pair) -> RateCurve:
@@ -236,8 +243,8 @@ def _rates(graph: Graph, layer: str, label: tuple[str, Reset, Tie], current: Cur
 
 def _formula(graph: Graph, layer: str, neuron: int, current: Current) -> Train | None:
     node = graph.neuron(layer)
-    alone = replace(node, **{field: getattr(node, field)[neuron : neuron + 1] for field in node.tensors})
+    single = replace(node, **{field: getattr(node, field)[neuron : neuron + 1] for field in node.tensors})
     # the engine takes the current as float32
     return spike_train(
-        alone, (current[:, neuron] / (1 if graph.exact else THETA)).astype(np.float32).astype(np.float64)
+        single, (current[:, neuron] / (1 if graph.exact else THETA)).astype(np.float32).astype(np.float64)
     )

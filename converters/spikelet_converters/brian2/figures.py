@@ -17,12 +17,12 @@ APART = "#f6c6c6"  # background of a time-step at which only one simulator fires
 
 
 def overlays(report: ValidationReport) -> list[Figure]:
-    """One figure per spiking layer: the neurons that diverge first, or some that fire."""
+    """Return a figure per spiking layer: the neurons that diverge first, or some that fire."""
     return [_overlay(layer, report.engine) for layer in report.layers if layer.sample.theta is not None]
 
 
 def potentials(report: ValidationReport) -> list[Figure]:
-    """Potential and threshold of one neuron: the first that diverges, or one in the middle of the network."""
+    """Return a figure of one neuron: the first that diverges, or one in the middle of the network."""
     spiking = [layer for layer in report.layers if layer.sample.theta is not None]
     first = report.first_divergence
     named = [layer for layer in report.layers if first is not None and layer.name == first.layer]
@@ -38,8 +38,8 @@ def rate_figures(report: DynamicsReport) -> list[Figure]:
 
 def _overlay(layer: LayerReport, engine: str) -> Figure:
     sample = layer.sample
-    mine, theirs = sample.spikes
-    steps = len(mine)
+    engine_values, brian2_values = sample.spikes
+    steps = len(engine_values)
     column = (WIDTH - RIGHT - LEFT) / steps
     bottom = TOP + ROW * len(sample.neurons)
     title = f"{layer.name}: {len(sample.neurons)} neurons on image {sample.image}"
@@ -53,7 +53,7 @@ def _overlay(layer: LayerReport, engine: str) -> Figure:
         canvas.box(LEFT, y + 1, WIDTH - RIGHT - LEFT, ROW - 2, "#f4f4f4")
         for t in range(steps):
             x = LEFT + t * column
-            fired = bool(mine[t, index]), bool(theirs[t, index])
+            fired = bool(engine_values[t, index]), bool(brian2_values[t, index])
             rows.append((layer.name, _name(neuron), sample.image, t + 1, *map(int, fired)))
             if fired[0] != fired[1]:
                 canvas.box(x, y + 1, column, ROW - 2, APART)
@@ -82,17 +82,17 @@ def _legend(canvas: Canvas, engine: str) -> None:
 
 def _potential(layer: LayerReport, engine: str) -> Figure:
     sample = layer.sample
-    index = _liveliest(sample) if layer.first_divergence is None else 0
-    mine, theirs = (values[:, index].astype(float) for values in sample.potentials)
+    index = _most_active(sample) if layer.first_divergence is None else 0
+    engine_values, brian2_values = (values[:, index].astype(float) for values in sample.potentials)
     series = [
-        Curve(f"engine {engine}", list(enumerate(mine.tolist(), 1))),
-        Curve("Brian2", list(enumerate(theirs.tolist(), 1))),
+        Curve(f"engine {engine}", list(enumerate(engine_values.tolist(), 1))),
+        Curve("Brian2", list(enumerate(brian2_values.tolist(), 1))),
     ]
     if sample.theta is not None:
         series.append(Curve("theta", level=float(sample.theta[index])))
     title = f"Potential after the reset: {layer.name}, neuron {_name(sample.neurons[index])}, image {sample.image}"
     svg = curves(title, series, "time-step", "potential", form=lambda value: f"{value:g}")
-    rows = [(t, a, b) for t, (a, b) in enumerate(zip(mine.tolist(), theirs.tolist(), strict=True), 1)]
+    rows = [(t, a, b) for t, (a, b) in enumerate(zip(engine_values.tolist(), brian2_values.tolist(), strict=True), 1)]
     return Figure("potential", title, svg, ("time_step", "engine", "brian2"), rows)
 
 
@@ -111,8 +111,8 @@ def _rates(kind: str, rates: Sequence[RateCurve], engine: str) -> Figure:
     return Figure(name, title, svg, ("kind", "reset", "current", "engine", "brian2", "closed_form"), rows)
 
 
-def _liveliest(sample: Sample) -> int:
-    """Index of a neuron that fires often but not always."""
+def _most_active(sample: Sample) -> int:
+    """Return the index of the neuron with most spikes among those that do not fire at every time-step."""
     return int((sample.spikes[1].sum(0) * ~sample.spikes[1].all(0)).argmax())
 
 
@@ -120,5 +120,5 @@ def _name(neuron: Sequence[int]) -> str:
     return "·".join(map(str, neuron))
 
 
-def _hint(neuron: Sequence[int], t: int, who: str) -> str:
-    return f"{who}: neuron {_name(neuron)} fires at time-step {t + 1}"
+def _hint(neuron: Sequence[int], t: int, simulator: str) -> str:
+    return f"{simulator}: neuron {_name(neuron)} fires at time-step {t + 1}"

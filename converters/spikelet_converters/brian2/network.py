@@ -1,14 +1,16 @@
 """Populations as a Brian2 network, in which spikes arrive in the time-step in which they are fired.
 
-Brian2's own schedule (groups, thresholds, synapses, resets) delays every layer by a time-step, and a reset to zero
+Brian2's default schedule (groups, thresholds, synapses, resets) delays every layer by a time-step, and a reset to zero
 removes the current that arrived in it. Here every layer has five slots, one layer after the other:
 
-    groups      leak, bias and the input's current          synapses    spikes of the layers before, this time-step's
-    thresholds  neurons fire                                probes      potentials before the reset are read
+    groups      apply leak, bias and the input's current
+    synapses    deliver this time-step's spikes of earlier layers
+    thresholds  neurons fire
+    probes      record potentials before the reset
     resets      subtract theta, or set to zero
 
 A time-step is one second, so that Brian2's integration multiplies by a dt of exactly 1. Images run one after another
-in one simulation; potentials go back to v_init at the first step of each.
+in one simulation; potentials are set to v_init at the first time-step of each.
 """
 
 from __future__ import annotations
@@ -67,7 +69,7 @@ class Drive:
 
 
 def simulate(graph: Graph, pixels: Array, steps: int) -> dict[str, Trace]:
-    """Simulate a whole network; returns traces by layer and for the output. pixels: (T or 1, N, *input shape).
+    """Simulate a whole network and return traces by layer and for the output. pixels: (T or 1, N, *input shape).
 
     Copies of neurons are simulated as channels, in the order of `spikelet.copies.expand`.
     """
@@ -80,8 +82,15 @@ def simulate(graph: Graph, pixels: Array, steps: int) -> dict[str, Trace]:
 class Network:
     """A Brian2 network of populations in topological order; `run` simulates it.
 
-    A source that is one of the populations is connected directly and has all neurons that are needed. Other sources are
-    played back from the drive. target: Brian2's code generation target, "numpy" or "cython".
+    A source that is one of the populations is connected directly; it must contain all neurons that are connected. The
+    spikes of other sources are replayed from the drive.
+
+    Args:
+        graph: The network.
+        populations: The neurons to simulate, in topological order.
+        drive: The inputs.
+        steps: Number of time-steps T.
+        target: Brian2's code generation target, "numpy" or "cython".
     """
 
     def __init__(
@@ -167,41 +176,41 @@ class Network:
         self, source: str, group: Group, synapses: Synapses, slot: Mapping[str, str], drives: Mapping[str, str]
     ) -> None:
         b2, pre = self._b2, synapses.pre
-        live, neurons = self._groups.get(source, (None, None))
+        source_group, neurons = self._groups.get(source, (None, None))
         if neurons is None:
             used, pre = np.unique(pre, return_inverse=True)
-            live = self._pixels(used) if source in drives else self._playback(source, used, slot["groups"])
+            source_group = self._pixels(used) if source in drives else self._playback(source, used, slot["groups"])
         else:
             pre = np.searchsorted(neurons, pre)
         if source in drives:
             variable = "x" if source == self._graph.input_name else "v"
             total = f"{drives[source]}_post"
             model = f"w : 1 (constant)\n{total} = w * {variable}_pre : 1 (summed)"
-            connection = b2.Synapses(live, group, model, clock=self._clock)
+            connection = b2.Synapses(source_group, group, model, clock=self._clock)
             connection.summed_updaters[total].when = slot["groups"]
             connection.summed_updaters[total].order = -1
         else:
-            connection = b2.Synapses(live, group, "w : 1 (constant)", on_pre="v_post += w", clock=self._clock)
+            connection = b2.Synapses(source_group, group, "w : 1 (constant)", on_pre="v_post += w", clock=self._clock)
             connection.pre.when = slot["synapses"]
         connection.connect(i=pre, j=synapses.post)
         connection.w = synapses.weight
         self._net.add(connection)
 
     def _pixels(self, used: Index) -> Group:
-        """A group whose x is the input minus its mean, at these elements."""
+        """Add a group whose x is the input minus its mean, at these elements."""
         graph, steps, b2 = self._graph, self._steps, self._b2
         shape = (-1, *(1,) * (len(graph.input.shape) - 1))
         values = self._drive.pixels.astype(np.float64) - graph.input.mean.astype(np.float64).reshape(shape)
         # image after image, (N·T or N, elements); a constant image is set once
         values = values.swapaxes(0, 1).reshape(-1, graph.neurons(graph.input_name))[:, used]
         hold = steps if len(self._drive.pixels) == 1 else 1
-        shown = b2.TimedArray(values, dt=hold * b2.second)
-        group = b2.NeuronGroup(len(used), "x : 1", clock=self._clock, namespace={"pixels": shown})
+        timed = b2.TimedArray(values, dt=hold * b2.second)
+        group = b2.NeuronGroup(len(used), "x : 1", clock=self._clock, namespace={"pixels": timed})
         self._net.add(group, group.run_regularly("x = pixels(t, i)", dt=hold * b2.second, when="start"))
         return group
 
     def _playback(self, layer: str, used: Index, slot: str) -> Group:
-        """A group that fires the recorded spikes of these neurons."""
+        """Add a group that fires the recorded spikes of these neurons."""
         b2 = self._b2
         spikes = self._drive.spikes[layer][:, :, used].swapaxes(0, 1).reshape(-1, len(used))
         times, neurons = np.nonzero(spikes)
@@ -210,14 +219,14 @@ class Network:
         return group
 
     def _trace(self, name: str) -> Trace:
-        def shaped(values: Array) -> Array:
+        def by_step(values: Array) -> Array:
             # (n, N·T) or (N·T, n) rows of time to (T, N, n)
             return values.reshape(self._images, self._steps, -1).swapaxes(0, 1)
 
-        after = shaped(np.asarray(self._monitors[name][0].v).T)
+        after = by_step(np.asarray(self._monitors[name][0].v).T)
         if not isinstance(self._graph.nodes[name], IF):
             return Trace(np.zeros(after.shape, np.bool_), after, after)
         _, before, fired = self._monitors[name]
         spikes = np.zeros((self._images * self._steps, after.shape[2]), np.bool_)
         spikes[np.rint(np.asarray(fired.t)).astype(np.int64), np.asarray(fired.i)] = True
-        return Trace(shaped(spikes), after, shaped(np.asarray(before.v).T))
+        return Trace(by_step(spikes), after, by_step(np.asarray(before.v).T))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
@@ -33,7 +34,7 @@ def save(path: Path, report: ValidationReport | None, dynamics: DynamicsReport |
 
 
 def html(report: ValidationReport | None, dynamics: DynamicsReport | None = None) -> str:
-    """The validation as an HTML page."""
+    """Return the validation as an HTML page."""
     sections = []
     for chapter in _chapters(report, dynamics):
         body = "".join(page.paragraph(text) for text in chapter.text)
@@ -46,7 +47,7 @@ def html(report: ValidationReport | None, dynamics: DynamicsReport | None = None
 
 
 def markdown(report: ValidationReport | None, dynamics: DynamicsReport | None, figures: str) -> str:
-    """The validation as Markdown. figures: name of the folder with the figures."""
+    """Return the validation as Markdown. figures: name of the folder with the figures."""
     parts = [f"# {_title(report)}", _verdict(report, dynamics)]
     for chapter in _chapters(report, dynamics):
         parts += [f"## {chapter.title}", *chapter.text]
@@ -57,16 +58,13 @@ def markdown(report: ValidationReport | None, dynamics: DynamicsReport | None, f
     return "\n\n".join(parts) + "\n"
 
 
+@dataclass(frozen=True)
 class _Chapter:
-    def __init__(
-        self,
-        anchor: str,
-        title: str,
-        text: Sequence[str] = (),
-        table: tuple[list[str], list[list[str]]] | None = None,
-        figures: Sequence[Figure] = (),
-    ) -> None:
-        self.anchor, self.title, self.text, self.table, self.figures = anchor, title, text, table, figures
+    anchor: str
+    title: str
+    text: Sequence[str] = ()
+    table: tuple[list[str], list[list[str]]] | None = None
+    figures: Sequence[Figure] = ()
 
 
 def _chapters(report: ValidationReport | None, dynamics: DynamicsReport | None) -> list[_Chapter]:

@@ -14,8 +14,8 @@ from spikelet.options import shown, whole
 from spikelet_converters.brian2.synapses import Index, Population, fan_in, populate
 from spikelet_converters.choices import SAMPLED_NEURONS
 
-WHOLE_SYNAPSES = 2_000_000  # at most, in a network that is simulated as a whole
-PART_SYNAPSES = 4_000_000  # at most, in one simulation: about 200 MB
+WHOLE_SYNAPSES = 2_000_000  # largest network that is simulated as a whole
+PART_SYNAPSES = 4_000_000  # largest simulation of a part, about 200 MB
 
 Neurons = int | Literal["all"] | None
 Mode = Literal["whole", "by layer"]
@@ -45,25 +45,25 @@ class Selection:
 
 def select(graph: Graph, neurons: Neurons, seed: int) -> Selection:
     """Select the neurons to simulate. neurons: as for `validate`. Raises UsageError."""
-    everyone = isinstance(neurons, str) and neurons == "all"
-    if not (neurons is None or everyone or (isinstance(neurons, int) and neurons >= 1)):
+    every_neuron = isinstance(neurons, str) and neurons == "all"
+    if not (neurons is None or every_neuron or (isinstance(neurons, int) and neurons >= 1)):
         raise UsageError(f'neurons: expected 1 or more, "all" or None, found {shown(neurons)}')
     whole("seed", seed, 0)
     layers = (*graph.spiking, graph.output_name)
-    width = {name: max(1, fan_in(graph, name)) for name in layers}
-    everything = {name: np.arange(graph.neurons(name)) for name in layers}
-    synapses = sum(width[name] * graph.neurons(name) for name in layers)
+    fan_ins = {name: max(1, fan_in(graph, name)) for name in layers}
+    all_neurons = {name: np.arange(graph.neurons(name)) for name in layers}
+    synapses = sum(fan_ins[name] * graph.neurons(name) for name in layers)
     small = graph.exact and synapses <= WHOLE_SYNAPSES
-    if everyone or (neurons is None and small):
-        return Selection(graph, "whole" if small else "by layer", everything, synapses)
+    if every_neuron or (neurons is None and small):
+        return Selection(graph, "whole" if small else "by layer", all_neurons, synapses)
     rng = np.random.default_rng(seed)
     count = neurons if isinstance(neurons, int) else SAMPLED_NEURONS
     chosen = {name: sample(graph, name, count, rng) for name in layers}
-    return Selection(graph, "by layer", chosen, sum(width[name] * len(chosen[name]) for name in layers))
+    return Selection(graph, "by layer", chosen, sum(fan_ins[name] * len(chosen[name]) for name in layers))
 
 
 def sample(graph: Graph, name: str, count: int, rng: np.random.Generator) -> Index:
-    """Flat indices of `count` neurons of a layer, ascending, spread evenly over the channels."""
+    """Return the flat indices of `count` neurons of a layer, ascending, spread evenly over the channels."""
     channels = graph.shapes[name][0]
     size = graph.neurons(name) // channels
     if count >= channels * size:
@@ -75,16 +75,16 @@ def sample(graph: Graph, name: str, count: int, rng: np.random.Generator) -> Ind
 
 
 def parts(selection: Selection) -> Iterator[dict[str, slice]]:
-    """Parts that are simulated together, as slices of the chosen neurons by layer."""
+    """Yield the parts that are simulated together, as slices of the chosen neurons by layer."""
     if selection.mode == "whole":
         yield {name: slice(0, len(chosen)) for name, chosen in selection.chosen.items()}
         return
     for name, chosen in selection.chosen.items():
-        most = max(1, PART_SYNAPSES // max(1, fan_in(selection.graph, name)))
-        for start in range(0, len(chosen), most):
-            yield {name: slice(start, min(start + most, len(chosen)))}
+        limit = max(1, PART_SYNAPSES // max(1, fan_in(selection.graph, name)))
+        for start in range(0, len(chosen), limit):
+            yield {name: slice(start, min(start + limit, len(chosen)))}
 
 
 def populations(selection: Selection, part: Mapping[str, slice]) -> list[Population]:
-    """The populations of a part, in topological order."""
-    return [populate(selection.graph, name, selection.chosen[name][where]) for name, where in part.items()]
+    """Return the populations of a part, in topological order."""
+    return [populate(selection.graph, name, selection.chosen[name][indices]) for name, indices in part.items()]

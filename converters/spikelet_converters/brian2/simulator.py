@@ -5,8 +5,8 @@ units, and fails to import. While that module is imported, the name is replaced 
 No code that takes part in a simulation changes. Other versions of Brian2 and NumPy are imported unchanged.
 
 Brian2 caches the statements that it generates, by the state of all variables of the network. Computing these keys
-takes a third of the time of a small simulation, and the cache holds every network that was simulated. The statements
-are generated anew instead.
+takes a third of the time of a small simulation, and the cache keeps every simulated network in memory. The cache is
+disabled.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ import numpy as np
 from spikelet.errors import MissingDependency, SpikeletError, pass_out_of_memory
 
 EXTRA = "brian2"
-GAP_MODULE, GAP, FILLING = "brian2.units.fundamentalunits", "np.ndarray.ptp", "np.ptp"
+PATCHED_MODULE, REMOVED, REPLACEMENT = "brian2.units.fundamentalunits", "np.ndarray.ptp", "np.ptp"
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
-    """Loads the module from its source with the missing name replaced."""
+    """Loader of `PATCHED_MODULE` from its source, with the removed name replaced."""
 
     def get_code(self, fullname: str) -> CodeType:
-        source = self.get_data(self.path).decode().replace(GAP, FILLING)
+        source = self.get_data(self.path).decode().replace(REMOVED, REPLACEMENT)
         return compile(source, self.path, "exec", dont_inherit=True)
 
 
 class _Finder(MetaPathFinder):
-    """Finds that one module; Python's finders find the others."""
+    """Finder of `PATCHED_MODULE`; other modules are left to the finders of Python."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname != GAP_MODULE:
+        if fullname != PATCHED_MODULE:
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path)
         if spec is not None and spec.origin is not None:
@@ -54,8 +54,8 @@ class _Finder(MetaPathFinder):
         return spec
 
 
-def has_gap() -> bool:
-    """Whether this NumPy lacks `ndarray.ptp`."""
+def lacks_ptp() -> bool:
+    """Return whether this NumPy lacks `ndarray.ptp`."""
     return not hasattr(np.ndarray, "ptp")
 
 
@@ -71,10 +71,10 @@ def load() -> ModuleType:
     if find_spec("brian2") is None:
         raise MissingDependency("Brian2", EXTRA)
     finder = _Finder()
-    if has_gap():
+    if lacks_ptp():
         sys.meta_path.insert(0, finder)
     try:
-        with quiet(), _kept():
+        with quiet(), _handlers_kept():
             import brian2
     except Exception as error:
         pass_out_of_memory(error, "Brian2")
@@ -85,13 +85,13 @@ def load() -> ModuleType:
     finally:
         if finder in sys.meta_path:
             sys.meta_path.remove(finder)
-    _forget_statements()
+    _disable_statement_cache()
     logging.getLogger("brian2").setLevel(logging.WARNING)  # otherwise it logs all generated code to a file
     module: ModuleType = brian2
     return module
 
 
-def _forget_statements() -> None:
+def _disable_statement_cache() -> None:
     """Disable the cache of the function that generates statements, if this version of Brian2 has one."""
     from brian2.codegen import translation
     from brian2.codegen.generators import base
@@ -111,8 +111,8 @@ def installed() -> str | None:
 
 
 @contextmanager
-def _kept() -> Iterator[None]:
-    """Keep the process-wide handlers that Brian2 replaces on import: the exception hook, warnings and Ctrl+C.
+def _handlers_kept() -> Iterator[None]:
+    """Restore the process-wide handlers that Brian2 replaces on import: the exception hook, warnings and Ctrl+C.
 
     Its handler of Ctrl+C would end a simulation early, and only the main thread may set a handler.
     """
@@ -127,7 +127,7 @@ def _kept() -> Iterator[None]:
 
 
 def state() -> str:
-    """A message on whether Brian2 is installed and works."""
+    """Return a message on whether Brian2 is installed and works."""
     if installed() is None:
         return str(MissingDependency("Brian2", EXTRA))
     try:
@@ -135,7 +135,7 @@ def state() -> str:
     except SpikeletError as error:
         return str(error)
     message = f"{installed()} works with NumPy {np.__version__}"
-    return f"{message}, which has no ndarray.ptp: numpy.ptp replaces it" if has_gap() else message
+    return f"{message}, which has no ndarray.ptp: numpy.ptp replaces it" if lacks_ptp() else message
 
 
 @contextmanager
@@ -148,7 +148,7 @@ def quiet() -> Iterator[None]:
 
 
 def has_compiler() -> bool:
-    """Whether Brian2's Cython target works; the first call runs a compiler and takes about a second."""
+    """Return whether Brian2's Cython target works; the first call runs a compiler and takes about a second."""
     load()
     from brian2.codegen.runtime.cython_rt import CythonCodeObject
 

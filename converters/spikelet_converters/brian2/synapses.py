@@ -1,4 +1,4 @@
-"""The neurons of a layer with all their synapses: the layers between two spiking layers, unrolled.
+"""Neurons of a layer with all their synapses; the layers between two spiking layers are unrolled.
 
 The current of a neuron is a weighted sum over spikes (and pixels) plus a bias. Walking back from the neuron through
 Conv2d, Linear, SumPool2d, Scale, Add and Flatten to the spiking layers, the leaky integrators and the input gives that
@@ -24,7 +24,13 @@ Values = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Synapses:
-    """Synapses, one per row. pre, post: indices in the source layer and in the population. weight: per spike."""
+    """Synapses, one per row.
+
+    Attributes:
+        pre: Indices in the source layer.
+        post: Indices in the population.
+        weight: Change of the current by a spike.
+    """
 
     pre: Index
     post: Index
@@ -38,8 +44,11 @@ class Synapses:
 class Population:
     """Neurons of one layer and their inputs.
 
-    name: of an IF, LIF, LI or Output node. neurons: (n,) their flat index in the layer, ascending.
-    bias: (n,) current at every time-step. inputs: by source (a spiking layer, an LI or the input), its synapses.
+    Attributes:
+        name: Name of an IF, LIF, LI or Output node.
+        neurons: Flat indices in the layer, (n,), ascending.
+        bias: Current at every time-step, (n,).
+        inputs: Synapses by source: a spiking layer, an LI node or the input.
     """
 
     name: str
@@ -52,7 +61,13 @@ class Population:
 
 
 def populate(graph: Graph, name: str, neurons: Index | None = None) -> Population:
-    """The population of these neurons (all, if None) of a layer. name: of an IF, LIF, LI or Output node."""
+    """Return the population of neurons of a layer.
+
+    Args:
+        graph: The network.
+        name: Name of an IF, LIF, LI or Output node.
+        neurons: Flat indices of the neurons; by default all.
+    """
     chosen = np.arange(graph.neurons(name)) if neurons is None else neurons
     bias = np.zeros(len(chosen))
     pending: dict[str, list[Synapses]] = defaultdict(list)
@@ -71,37 +86,37 @@ def populate(graph: Graph, name: str, neurons: Index | None = None) -> Populatio
             channels = terms.pre // (graph.neurons(node_name) // len(node.bias))
             bias += np.bincount(terms.post, terms.weight * node.bias[channels], len(bias))
         for source in graph.predecessors[node_name]:
-            pending[source].append(_back(graph, node_name, graph.shapes[source], terms))
+            pending[source].append(_through(graph, node_name, graph.shapes[source], terms))
     return Population(name, chosen, bias, inputs)
 
 
 def integrators(graph: Graph, populations: list[Population]) -> list[Population]:
-    """The leaky integrators that lead to populations, with the elements that they need, in topological order."""
+    """Return the leaky integrators that feed populations, with the elements in use, in topological order."""
     needed: dict[str, set[int]] = defaultdict(set)
     result: list[Population] = []
 
-    def need(population: Population) -> None:
+    def require(population: Population) -> None:
         for source, synapses in population.inputs.items():
             if isinstance(graph.nodes[source], LI):
                 needed[source].update(synapses.pre.tolist())
 
     for population in populations:
-        need(population)
+        require(population)
     for name in reversed(graph.order):
         if needed.get(name):
             result.append(populate(graph, name, np.array(sorted(needed[name]))))
-            need(result[-1])
+            require(result[-1])
     return result[::-1]
 
 
 def fan_in(graph: Graph, name: str) -> int:
-    """Number of synapses of the neuron in the middle of a layer, typical of the layer."""
+    """Return the number of synapses of the neuron in the middle of a layer, which is typical of the layer."""
     height = graph.shapes[name][1:]
     middle = np.ravel_multi_index((0, *(size // 2 for size in height)), graph.shapes[name])
     return sum(len(synapses) for synapses in populate(graph, name, np.array([middle])).inputs.values())
 
 
-def _back(graph: Graph, name: str, source: Shape, terms: Synapses) -> Synapses:
+def _through(graph: Graph, name: str, source: Shape, terms: Synapses) -> Synapses:
     """Convert terms over a node's output to terms over its input. source: shape of the input."""
     shape = graph.shapes[name]
     match graph.nodes[name]:
@@ -113,13 +128,13 @@ def _back(graph: Graph, name: str, source: Shape, terms: Synapses) -> Synapses:
             rows = y[:, None] * node.stride[0] + taps[1] - node.padding[0]
             columns = x[:, None] * node.stride[1] + taps[2] - node.padding[1]
             weights = terms.weight[:, None] * node.weight.reshape(len(node.weight), -1)[c]
-            return _inside(terms.post, first[:, None] + taps[0], rows, columns, weights, source)
+            return _within_image(terms.post, first[:, None] + taps[0], rows, columns, weights, source)
         case SumPool2d() as node:
             c, y, x = np.unravel_index(terms.pre, shape)
             taps = np.indices(node.kernel).reshape(2, -1)
             rows, columns = y[:, None] * node.stride[0] + taps[0], x[:, None] * node.stride[1] + taps[1]
             weights = np.broadcast_to(terms.weight[:, None], rows.shape)
-            return _inside(terms.post, np.broadcast_to(c[:, None], rows.shape), rows, columns, weights, source)
+            return _within_image(terms.post, np.broadcast_to(c[:, None], rows.shape), rows, columns, weights, source)
         case Linear() as node:
             weights = terms.weight[:, None] * node.weight[terms.pre]
             term, pre = np.nonzero(weights)
@@ -133,8 +148,8 @@ def _back(graph: Graph, name: str, source: Shape, terms: Synapses) -> Synapses:
             raise GraphError(f"node {name}: {node.kind} has no synapses")
 
 
-def _inside(post: Index, channels: Index, rows: Index, columns: Index, weights: Values, shape: Shape) -> Synapses:
-    """The taps, (terms, taps), inside the image and with a weight other than 0."""
+def _within_image(post: Index, channels: Index, rows: Index, columns: Index, weights: Values, shape: Shape) -> Synapses:
+    """Return the synapses of taps, (terms, taps), inside the image and with a weight other than 0."""
     kept = (rows >= 0) & (rows < shape[1]) & (columns >= 0) & (columns < shape[2]) & (weights != 0)
     pre = np.ravel_multi_index((channels[kept], rows[kept], columns[kept]), shape)
     return Synapses(pre, np.broadcast_to(post[:, None], kept.shape)[kept], weights[kept])

@@ -28,7 +28,7 @@ from spikelet_converters.brian2.sampling import Mode, Neurons, Selection, parts,
 from spikelet_converters.brian2.synapses import integrators
 from spikelet_converters.choices import TIE_TOLERANCE
 
-BATCH_BYTES = 2**28  # of recorded potentials and spikes
+BATCH_BYTES = 2**28  # largest recording of potentials and spikes
 CYTHON_EVENTS = 30_000_000_000  # synapses times time-steps; a minute or more in NumPy, and compiling takes a minute
 
 EngineFactory = Callable[[Graph, Sequence[str]], Engine]
@@ -80,11 +80,11 @@ class ValidationReport:
         return min(first, key=lambda divergence: (divergence.tie and not self.exact, divergence.step), default=None)
 
     def total(self, field: str) -> int:
-        """Sum of a field over the layers."""
+        """Return the sum of a field over the layers."""
         return sum(int(getattr(layer, field)) for layer in self.layers)
 
     def facts(self) -> dict[str, object]:
-        """The report as JSON values."""
+        """Return the report as JSON values."""
         first = self.first_divergence
         facts: dict[str, object] = {
             "ok": self.ok,
@@ -157,15 +157,15 @@ def validate(
     # potentials are compared as float32, so that T is within exact_steps
     default = min(bundle.default_steps, bundle.manifest.exact_steps or bundle.default_steps)
     steps = resolve_steps(steps, len(sequence), bundle.manifest.exact_steps, default=default)
-    chosen = select(expand(graph), neurons, seed)  # Brian2 gets plain neurons, the engine the copies
+    selection = select(expand(graph), neurons, seed)  # Brian2 gets plain neurons, the engine the copies
     version = simulator.load().__version__
-    used = _target(target, chosen.synapses * steps * sequence.shape[1])
+    code_target = _target(target, selection.synapses * steps * sequence.shape[1])
     runner = engine(graph, graph.spiking) if callable(engine) else create(graph, engine, graph.spiking)
-    batches = _batches(chosen, sequence, steps, runner)
-    clock = _Clock(chosen.neurons * len(batches), on_progress, cancelled)
+    batches = _batches(selection, sequence, steps, runner)
+    progress = _ProgressReporter(selection.neurons * len(batches), on_progress, cancelled)
     reports: dict[str, LayerReport] = {}
     for first, batch in batches:
-        for name, report in _compare_batch(runner, chosen, batch, steps, first, eps, used, clock).items():
+        for name, report in _compare_batch(runner, selection, batch, steps, first, eps, code_target, progress).items():
             reports[name] = merge(reports[name], report, same_neurons=True) if name in reports else report
     return ValidationReport(
         bundle=bundle.manifest.name,
@@ -175,8 +175,8 @@ def validate(
         brian2_version=version,
         images=sequence.shape[1],
         steps=steps,
-        mode=chosen.mode,
-        target=used,
+        mode=selection.mode,
+        target=code_target,
         seed=seed,
         eps=eps,
         seconds=perf_counter() - started,
@@ -184,7 +184,7 @@ def validate(
     )
 
 
-class _Clock:
+class _ProgressReporter:
     """Reports progress to the caller and checks for cancellation."""
 
     def __init__(self, total: int, on_progress: Callable[[int, int], None], cancelled: Callable[[], bool]) -> None:
@@ -193,46 +193,46 @@ class _Clock:
         self.check(0)
 
     def check(self, neurons: float) -> bool:
-        """Report that `neurons` more are finished; returns whether to continue."""
+        """Report that `neurons` more are finished, and return whether to continue."""
         self._on_progress(min(self.total, self.done + int(neurons)), self.total)
         return not self._cancelled()
 
     def share(self, neurons: int) -> Callable[[float], bool]:
-        """`check` for a share of a part with this number of neurons."""
+        """Return `check` as a function of the finished share of a part with this number of neurons."""
         return lambda share: self.check(share * neurons)
 
 
 def _compare_batch(
     runner: Engine,
-    chosen: Selection,
+    selection: Selection,
     sequence: Array,
     steps: int,
     first_image: int,
     eps: float,
     target: str,
-    clock: _Clock,
+    progress: _ProgressReporter,
 ) -> dict[str, LayerReport]:
-    graph = chosen.graph  # the engine's graph may be the fault under test
-    if not clock.check(0):
+    graph = selection.graph  # the engine's graph may be the fault under test
+    if not progress.check(0):
         raise Cancelled("validation")
-    recorded = record(runner, graph, sequence, steps, chosen.chosen)
+    recorded = record(runner, graph, sequence, steps, selection.chosen)
     drive = Drive(sequence, recorded.spikes)
     reports: dict[str, LayerReport] = {}
-    for part in parts(chosen):
-        built = populations(chosen, part)
-        before = integrators(graph, built)
-        size = sum(map(len, built))
-        traces = Network(graph, [*before, *built], drive, steps, target).run(clock.share(size))
-        clock.done += size
+    for part in parts(selection):
+        compared = populations(selection, part)
+        upstream = integrators(graph, compared)
+        size = sum(map(len, compared))
+        traces = Network(graph, [*upstream, *compared], drive, steps, target).run(progress.share(size))
+        progress.done += size
         graded: dict[str, float] = {}
-        for population in before:
+        for population in upstream:
             trace = traces[population.name]
-            both = Pair(graph, population, (trace.spikes,) * 2, (trace.potentials,) * 2, trace.before, graded=graded)
-            graded[population.name] = float(both.reach().max(initial=0))
-        for population in built:
+            pair = Pair(graph, population, (trace.spikes,) * 2, (trace.potentials,) * 2, trace.before, graded=graded)
+            graded[population.name] = float(pair.reach().max(initial=0))
+        for population in compared:
             name = population.name
             trace, selected = traces[name], part[name]
-            index = chosen.chosen[name][selected]
+            index = selection.chosen[name][selected]
             spikes = recorded.spikes[name][:, :, index] if name in recorded.spikes else trace.spikes
             potentials = recorded.potentials[name][:, :, selected]
             pair = Pair(
@@ -244,20 +244,22 @@ def _compare_batch(
     return reports
 
 
-def _batches(chosen: Selection, sequence: Array, steps: int, runner: Engine) -> list[tuple[int, Array]]:
-    """Batches whose recordings fit in memory: (index of the first image, inputs (T or 1, N, …)).
+def _batches(selection: Selection, sequence: Array, steps: int, runner: Engine) -> list[tuple[int, Array]]:
+    """Return batches whose recordings fit in memory: (index of the first image, inputs (T or 1, N, …)).
 
     Raises:
         CostError: the recording of one image needs more memory than the limit permits.
     """
-    bytes_per_image = steps * sum(4 * len(index) + chosen.graph.neurons(name) for name, index in chosen.chosen.items())
+    bytes_per_image = steps * sum(
+        4 * len(index) + selection.graph.neurons(name) for name, index in selection.chosen.items()
+    )
     runner.limits.check(f"recording of one image in {steps} time-steps", bytes_per_image)
     size = runner.fitting(max(1, min(BATCH_BYTES // bytes_per_image, sequence.shape[1])))
     return [(start, sequence[:, start : start + size]) for start in range(0, sequence.shape[1], size)]
 
 
 def _target(target: str, events: int) -> str:
-    """Brian2's code generation target. events: synapses times time-steps."""
+    """Return Brian2's code generation target. events: synapses times time-steps."""
     choice("target", target, ("auto", "numpy", "cython"))
     if target == "cython" and not simulator.has_compiler():
         raise UsageError("target cython: no working C++ compiler; use target numpy, which needs none")

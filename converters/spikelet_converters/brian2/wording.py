@@ -23,7 +23,7 @@ ABOUT_RATES = (
 
 
 def layer_table(report: ValidationReport) -> tuple[list[str], list[list[str]]]:
-    """Head and rows of the table, one row per layer."""
+    """Return the head and the rows of the table, one row per layer."""
     head = ["layer", "neurons", "spikes", "differing spikes", "potential difference"]
     if not report.exact:
         head += ["at ties", "after ties", "real"]
@@ -39,7 +39,7 @@ def layer_table(report: ValidationReport) -> tuple[list[str], list[list[str]]]:
 
 
 def kind_table(report: DynamicsReport) -> tuple[list[str], list[list[str]]]:
-    """Head and rows of the table, one row per neuron type, reset and tie rule."""
+    """Return the head and the rows of the table, one row per neuron type, reset and tie rule."""
     head = [
         "neuron",
         "reset",
@@ -69,7 +69,7 @@ def kind_table(report: DynamicsReport) -> tuple[list[str], list[list[str]]]:
 
 
 def summary(report: ValidationReport) -> str:
-    """The validation as text for a terminal."""
+    """Return the validation as text for a terminal."""
     lines = [
         f"{report.bundle}, engine {report.engine}, against Brian2 {report.brian2_version}: {circumstances(report)}"
     ]
@@ -77,7 +77,7 @@ def summary(report: ValidationReport) -> str:
 
 
 def dynamics_summary(report: DynamicsReport) -> str:
-    """The sweep of single neurons as text for a terminal."""
+    """Return the sweep of single neurons as text for a terminal."""
     lines = [
         f"single neurons, engine {report.engine}, against Brian2 {report.brian2_version}: {report.steps} time-steps"
     ]
@@ -85,7 +85,7 @@ def dynamics_summary(report: DynamicsReport) -> str:
 
 
 def about(report: ValidationReport) -> str:
-    """A sentence on the compared runs."""
+    """Describe the compared runs."""
     text = f"Engine {report.engine} against Brian2 {report.brian2_version}: {circumstances(report)}. The output's "
     text += "potentials are the summed logits."
     if not report.exact:
@@ -98,7 +98,7 @@ def about(report: ValidationReport) -> str:
 
 
 def about_dynamics(report: DynamicsReport) -> str:
-    """A few sentences on the swept neurons and currents."""
+    """Describe the swept neurons and currents."""
     return (
         f"Constant, step, ramp, random and negative currents, from v_init 0 and theta / 2, {report.steps} time-steps; "
         f"theta is {THETA}, the leak v >> {SHIFT} in integers and {BETA:g} v in float32. With formula: neurons whose "
@@ -108,7 +108,7 @@ def about_dynamics(report: DynamicsReport) -> str:
 
 
 def verdict(report: ValidationReport) -> str:
-    """The result of a validation in one sentence."""
+    """Return the result of a validation in one sentence."""
     spikes, differing = report.total("spikes"), report.total("differing_spikes")
     first = report.first_divergence
     compared = f"{spikes:,} spikes, {differing:,} differing"
@@ -124,7 +124,7 @@ def verdict(report: ValidationReport) -> str:
 
 
 def dynamics_verdict(report: DynamicsReport) -> str:
-    """The result of the sweep in one sentence."""
+    """Return the result of the sweep in one sentence."""
     spikes = sum(kind.layer.spikes for kind in report.kinds)
     if report.ok:
         return f"ok: {spikes:,} spikes of single neurons, engine, Brian2 and closed forms agree"
@@ -137,7 +137,7 @@ def dynamics_verdict(report: DynamicsReport) -> str:
 
 
 def circumstances(report: ValidationReport) -> str:
-    """Images, time-steps, mode and duration."""
+    """Return the number of images and time-steps, the mode and the duration."""
     mode = "simulated as a whole" if report.mode == "whole" else "every layer driven by recorded spikes"
     images = f"{report.images} image{'' if report.images == 1 else 's'}"
     return f"{images}, T = {report.steps}, {mode}, {report.seconds:.1f} s"

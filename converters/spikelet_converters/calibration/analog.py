@@ -1,7 +1,7 @@
 """Evaluation of a float32 graph in torch, with any function as its neurons.
 
-With rectifiers it is the source network; with IF neurons, and time-steps folded into the batch axis, the spiking
-network; with recorded spike rates for some layers it shows the loss of these layers.
+With rectifiers the result is that of the source network; with IF neurons, and time-steps folded into the batch axis,
+that of the spiking network. Recorded spike rates in some layers measure the loss of these layers.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Analog:
 
         Args:
             pixels: (N, *shape).
-            neuron: function evaluated as neurons.
+            neuron: function evaluated in place of the neurons.
             rates: fixed outputs of some layers, (N, C, …), instead of `neuron`.
         """
         return self.values(pixels, neuron, rates)[self.graph.output_name] * self.graph.output.scale
@@ -51,7 +51,7 @@ class Analog:
     def values(self, pixels: Tensor, neuron: Neuron, rates: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
         """Evaluate the graph, freeing intermediate values; only the output is returned."""
         values: dict[str, Tensor] = {}
-        waiting = {name: len(targets) for name, targets in self.graph.successors.items()}
+        remaining_uses = {name: len(targets) for name, targets in self.graph.successors.items()}
         for name in self.graph.order:
             sources = self.graph.predecessors[name]
             inputs = [values[source] for source in sources]
@@ -62,16 +62,16 @@ class Analog:
             else:
                 values[name] = self.evaluate(name, inputs, pixels)
             for source in sources:
-                waiting[source] -= 1
-                if waiting[source] == 0:
+                remaining_uses[source] -= 1
+                if remaining_uses[source] == 0:
                     del values[source]  # limits the memory for large networks
         return values
 
     def evaluate(self, name: str, inputs: list[Tensor], pixels: Tensor) -> Tensor:
         """Evaluate a node that is not a neuron. `inputs` and `pixels` have shape (N, …).
 
-        A node that counts the spikes of a max pool's windows returns the maximum, times the threshold of the neurons
-        behind it: rectifiers and spiking neurons pass it on.
+        A node that counts the spikes of a max pool's windows returns the maximum times the threshold of the neurons
+        after it, whose output is then the maximum.
         """
         node = self.graph.nodes[name]
         if name in self.maxima:
@@ -111,7 +111,7 @@ class Analog:
             theta = self.channels(name, "theta", current.ndim)
             rate = torch.relu(current) / theta
             cap = caps.get(name)
-            return rate if cap is None else torch.minimum(rate, _along_channels(cap, current.ndim))
+            return rate if cap is None else torch.minimum(rate, along_channels(cap, current.ndim))
 
         return neuron
 
@@ -155,19 +155,20 @@ def integrate(current: Tensor, v: Tensor, theta: Tensor, tie: Tie = ">=") -> tup
     return spikes, v
 
 
-def _along_channels(values: npt.ArrayLike, ndim: int) -> Tensor:
+def along_channels(values: npt.ArrayLike, ndim: int) -> Tensor:
+    """Reshape values per channel, (C,), to float32 that broadcasts with (N, C, …) of `ndim` axes."""
     return torch.from_numpy(np.asarray(values, np.float32)).reshape(-1, *(1,) * (ndim - 2))
 
 
 def _maximum(node: SumPool2d | Conv2d, x: Tensor) -> Tensor:
-    """The largest value of each window of a node that counts spikes, for values of 0 or more, (N, C, H, W)."""
+    """Return the largest value of each window of a node that counts spikes, for values of 0 or more, (N, C, H, W)."""
     if isinstance(node, SumPool2d):
         return F.max_pool2d(x, node.kernel, node.stride)
     height, width = node.padding
-    wide = F.pad(x, (width, width, height, height))
-    rows, columns = ((wide.shape[axis + 2] - node.weight.shape[axis + 2]) // node.stride[axis] + 1 for axis in (0, 1))
+    padded = F.pad(x, (width, width, height, height))
+    rows, columns = ((padded.shape[axis + 2] - node.weight.shape[axis + 2]) // node.stride[axis] + 1 for axis in (0, 1))
     largest = torch.zeros(*x.shape[:2], rows, columns)
     for row, column in zip(*np.nonzero(node.weight[0, 0]), strict=True):
-        moved = wide[:, :, int(row) :: node.stride[0], int(column) :: node.stride[1]]
-        torch.maximum(largest, moved[:, :, :rows, :columns], out=largest)
+        shifted = padded[:, :, int(row) :: node.stride[0], int(column) :: node.stride[1]]
+        torch.maximum(largest, shifted[:, :, :rows, :columns], out=largest)
     return largest

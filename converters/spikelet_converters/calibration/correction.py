@@ -49,14 +49,14 @@ def corrected(
     activations: dict[str, Tensor] = {}
     rectify = analog.rectifier(caps)
 
-    def remember(name: str, current: Tensor) -> Tensor:
+    def record(name: str, current: Tensor) -> Tensor:
         activations[name] = rectify(name, current)
         return activations[name]
 
-    logits = analog(pixels, remember)
+    logits = analog(pixels, record)
     changed, pools = graph, maxima(graph)
     values: dict[str, Tensor] = {}
-    waiting = {name: len(targets) for name, targets in graph.successors.items()}
+    remaining_uses = {name: len(targets) for name, targets in graph.successors.items()}
     for done, name in enumerate(graph.order, 1):
         sources = graph.predecessors[name]
         inputs = [values[source] for source in sources]
@@ -77,8 +77,8 @@ def corrected(
                 inputs = [mean.repeat(steps, *(1,) * (mean.ndim - 1))]
             values[name] = analog.evaluate(name, inputs, pixels.repeat(steps, *(1,) * (pixels.ndim - 1)))
         for source in sources:
-            waiting[source] -= 1
-            if waiting[source] == 0:
+            remaining_uses[source] -= 1
+            if remaining_uses[source] == 0:
                 del values[source]
         on_progress(done, len(graph.order))
     return changed
@@ -90,24 +90,24 @@ def _corrected_layer(
     """Return the graph with one layer corrected, and the spikes of the layer, (T·N, C, …)."""
     by_step = current.reshape(steps, -1, *current.shape[1:])
     theta = analog.channels(name, "theta", current.ndim)
-    goal = activation.clamp_max(1)  # at most one spike per time-step
+    target = activation.clamp_max(1)  # at most one spike per time-step
     spikes = analog.fire(name, by_step)
-    error = _error(goal, spikes)
+    error = _error(target, spikes)
     shift = torch.zeros(by_step.shape[2])
     if synapse_of(graph, name) is not None:
         for _ in range(ROUNDS):
-            trial = shift + torch.from_numpy(channel_means(goal - spikes.mean(0))) * theta.ravel()
+            trial = shift + torch.from_numpy(channel_means(target - spikes.mean(0))) * theta.ravel()
             trial_spikes = analog.fire(name, by_step + trial.reshape(theta.shape))
-            if (trial_error := _error(goal, trial_spikes)) >= error:
+            if (trial_error := _error(target, trial_spikes)) >= error:
                 break
             shift, spikes, error = trial, trial_spikes, trial_error
         graph = with_bias(graph, name, shift.numpy())
     by_step = by_step + shift.reshape(theta.shape)
     start = analog.tensors[name, "v_init"].clone()
-    change = torch.from_numpy(channel_means(goal - spikes.mean(0))) * theta.ravel() * steps
+    change = torch.from_numpy(channel_means(target - spikes.mean(0))) * theta.ravel() * steps
     analog.tensors[name, "v_init"] = start + change.clamp(-theta.ravel(), theta.ravel())
     trial_spikes = analog.fire(name, by_step)
-    if _error(goal, trial_spikes) < error:
+    if _error(target, trial_spikes) < error:
         spikes = trial_spikes
         graph = with_potential(graph, name, analog.tensors[name, "v_init"].numpy())
     else:
@@ -115,5 +115,5 @@ def _corrected_layer(
     return graph, spikes.reshape(current.shape)
 
 
-def _error(goal: Tensor, spikes: Tensor) -> float:
-    return float((goal - spikes.mean(0)).square().mean())
+def _error(target: Tensor, spikes: Tensor) -> float:
+    return float((target - spikes.mean(0)).square().mean())

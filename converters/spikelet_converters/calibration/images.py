@@ -1,4 +1,4 @@
-"""Refuse calibration images that cannot set thresholds: too few different ones, or images without content."""
+"""Checks that calibration images can set thresholds: they differ, and the network distinguishes them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from spikelet.errors import ConversionError
 from spikelet.graph import Graph
 from spikelet_converters.calibration.analog import Analog, Caps
 
-LEAST = 2  # different images
-CHECKED = 64  # images whose logits are compared
+LEAST = 2  # smallest number of different images
+CHECKED = 64  # number of images whose logits are compared
 REMEDY = "name a few hundred images of the training data with --calibration"
 
 

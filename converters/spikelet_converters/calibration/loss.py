@@ -1,4 +1,4 @@
-"""Loss of agreement by layer, measured by making one layer after another spike, and advice from it."""
+"""Loss of agreement by layer, measured by replacing one layer after another by spiking neurons, and advice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from spikelet.graph import Graph
 from spikelet_converters.calibration.analog import Analog, Caps
 
-POINT = 0.01
+POINT = 0.01  # share of clipped activations above which a higher threshold is tried
 
 
 @dataclass(frozen=True)
@@ -74,16 +74,16 @@ def agreement(
 
     `predictions`, (N,), are those of another source.
     """
-    analog, original = Analog(graph), Analog(source)
+    analog, analog_source = Analog(graph), Analog(source)
     if predictions is None:
-        predictions = original(pixels, original.rectifier(caps)).argmax(1)
+        predictions = analog_source(pixels, analog_source.rectifier(caps)).argmax(1)
     logits = analog(pixels.repeat(steps, *(1,) * (pixels.ndim - 1)), analog.spiking(steps, {}))
     return float((logits.unflatten(0, (steps, -1)).sum(0).argmax(1) == predictions).float().mean())
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A setting that may lose less.
+    """A setting with which the loss may be smaller.
 
     Attributes:
         option: the options of the command line.
@@ -101,11 +101,11 @@ def trials(by_layer: list[Loss], steps: int) -> list[Trial]:
         by_layer: loss of each layer.
         steps: number of time-steps T.
     """
-    more = Trial(f"--steps {2 * steps}", {"steps": 2 * steps})
+    more_steps = Trial(f"--steps {2 * steps}", {"steps": 2 * steps})
     if _worst(by_layer)[0].clipped <= POINT:
-        return [more]
+        return [more_steps]
     less_clipped = Trial("--method percentile --percentile 99.99", {"method": "percentile", "percentile": 99.99})
-    return [less_clipped, more]
+    return [less_clipped, more_steps]
 
 
 def advice(by_layer: list[Loss], before: float, tried: Sequence[tuple[str, float]]) -> list[str]:
@@ -129,7 +129,7 @@ def advice(by_layer: list[Loss], before: float, tried: Sequence[tuple[str, float
 
 
 def _worst(by_layer: list[Loss]) -> tuple[Loss, float]:
-    """Return the layer that loses most, and what it loses."""
+    """Return the layer with the largest loss of agreement, and that loss."""
     drops = -np.diff([1.0, *(loss.through for loss in by_layer)])
     index = int(drops.argmax())
     return by_layer[index], float(drops[index])

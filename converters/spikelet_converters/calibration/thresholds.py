@@ -137,11 +137,11 @@ def rescaled(graph: Graph, thetas: Mapping[str, Theta]) -> Graph:
     sizes: dict[str, Theta | None] = {}  # size of the output of a node relative to before; None is unchanged
     nodes: dict[str, Node] = {}
     pools = maxima(graph)
-    passing = {*pools, *pools.values()}  # they count and send spikes, whatever a spike stands for
+    pool_nodes = {*pools, *pools.values()}  # they count and repeat spikes of any size
     for name in graph.order:
         node = graph.nodes[name]
         before = sizes[graph.predecessors[name][0]] if graph.predecessors[name] else None
-        if name in passing:
+        if name in pool_nodes:
             nodes[name], sizes[name] = node, before
             continue
         match node:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from spikelet.nodes import Shape
 
 HELP = "convert a network to a bundle"
-STEPS = 16  # of plain networks
+STEPS = 16  # default T of plain networks
 EXAMPLE = "spikelet convert model.onnx --calibration photos/ --steps 16 -o model.snnb"
 
 
@@ -289,7 +289,7 @@ def _source(args: argparse.Namespace) -> Bundle:
 def _normalisation(
     args: argparse.Namespace, span: tuple[float, float] | None
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and std of the source, of pixels / 255; with a range of values LOW…HIGH, (value - mean) / std."""
+    """Return the mean and std of the source, of pixels / 255, or of (value - low) / (high - low) with a range."""
     mean, std = tuple(args.mean), tuple(args.std)
     if span is None:
         return mean, std
@@ -302,7 +302,7 @@ def _normalisation(
 def _calibration_images(
     args: argparse.Namespace, shape: Shape, labels: tuple[str, ...] | None, classes: int
 ) -> ImageSet:
-    """Calibration images. They are used without labels if their classes are not those of the network."""
+    """Return the calibration images, without labels if their classes are not those of the network."""
     from spikelet.data import ImageSet
 
     images = find_data(args.calibration, shape, None, args.calibration_count, "train", options=data_options(args))
@@ -323,7 +323,7 @@ def _data(
     *,
     shipped_images: bool,
 ) -> list[ImageSet]:
-    """Images to measure on: the included images, if they fit, and --data, read as the provenance states."""
+    """Return the images to measure on: the included images, if they fit, and --data, read as the provenance states."""
     data = []
     if args.data is not None:
         split: Split = args.split or "auto"

@@ -1,4 +1,4 @@
-"""The output of `spikelet convert`: facts, and a report with a line for every layer."""
+"""The output of `spikelet convert`: JSON values, and a report with a line for every layer."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 """Measure how many copies, time-steps and early exits a bundle needs, and choose a setting for a budget.
 
-A network with k copies of its neurons is derived from the bundle in memory, and one run over its largest T gives every
-smaller T and every margin of early exit. The table is the Pareto front: no other setting is at least as accurate and
-costs at most as much in time-steps, neurons, and what the budget limits. Costs are means over the images.
+A network with k copies of its neurons is derived from the bundle in memory, and one run over its largest T measures
+every smaller T and every margin of early exit. The table is the Pareto front: no other setting is at least as accurate
+and costs at most as much in time-steps, neurons, and what the budget limits. Costs are means over the images.
 
-DATA is as for `run`. The images choose the setting, so the validation split is taken where there is one, and the output
-says which images chose. --confirm measures the chosen setting on others.
+DATA is as for `run`. The setting is chosen on these images, by default those of the validation split if there is one,
+which the output names. --confirm measures the chosen setting on other images.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--confirm",
         type=existing,
         metavar="DATA",
-        help="measure the chosen setting on the images of these data that did not choose it",
+        help="measure the chosen setting on the images of these data on which it was not chosen",
     )
     parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="write the front as a plot")
     add_threads(parser)
@@ -115,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
     )
     confirmed = None
     if args.confirm is not None and result.chosen is not None:
-        others = without(_others(args, bundle), images)
+        others = without(_confirmation_images(args, bundle), images)
         confirmed = others, confirm(bundle, result, others, profile=profile, engine=args.engine, threads=args.threads)
     if args.plot is not None:
         from spikelet_converters.planning.chart import chart
@@ -123,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
         with replacing(args.plot) as file:
             file.write(chart(result).encode())
     commands = _commands(args, bundle, result, split)
-    facts = result.as_json() | {"test_images": _of_test(images, split), "commands": commands}
+    facts = result.as_json() | {"test_images": _is_test_data(images, split), "commands": commands}
     if confirmed is not None:
         facts["confirmed"] = confirmed[1].as_json() | {"data": confirmed[0].name, "data_digest": confirmed[0].digest}
     emit(args, facts, "\n".join(_text(result, images, split, commands, confirmed, args.all)))
@@ -131,7 +131,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _images(args: argparse.Namespace, bundle: Bundle) -> tuple[ImageSet, str | None]:
-    """Return the images that choose, and their split: that of --split, or the validation split; None if there is none.
+    """Return the images to choose on, and their split: that of --split, or the validation split; None without splits.
 
     Data without splits are read whole.
     """
@@ -148,14 +148,14 @@ def _images(args: argparse.Namespace, bundle: Bundle) -> tuple[ImageSet, str | N
     return images, "valid" if images.name.split()[-1].casefold() in SPLIT_WORDS["valid"] else None
 
 
-def _others(args: argparse.Namespace, bundle: Bundle) -> ImageSet:
+def _confirmation_images(args: argparse.Namespace, bundle: Bundle) -> ImageSet:
     """Return the images of --confirm."""
     options = argparse.Namespace(**vars(args))
     options.split = None
     return find_images(options, args.confirm, bundle, None)
 
 
-def _of_test(images: ImageSet, split: str | None) -> bool:
+def _is_test_data(images: ImageSet, split: str | None) -> bool:
     """Return whether the images are those of a test split, by their split or their name."""
     return split == "test" or (split is None and "test" in images.name.casefold().split())
 
@@ -179,11 +179,11 @@ def _text(
     split: str | None,
     commands: list[str],
     confirmed: tuple[ImageSet, Point] | None,
-    every: bool,
+    show_all: bool,
 ) -> list[str]:
     from spikelet.report import wording
 
-    listed = result.points if every else result.front
+    listed = result.points if show_all else result.front
     within = [point for point in listed if result.budget.permits(point)]
     lines = [f"{result.bundle}, engine {result.engine}: chosen on {result.data}, {result.images:,} images", ""]
     if within:
@@ -194,7 +194,7 @@ def _text(
     beyond = len(listed) - len(within)
     lines += [f"{beyond} more are beyond the budget (--json has them all)", ""] if beyond else []
     if result.chosen is None:
-        lines.append(f"No setting is within the budget, {result.budget}. {_nearest(result)}")
+        lines.append(f"No setting is within the budget, {result.budget}. {_smallest_costs(result)}")
     else:
         point = result.chosen
         lines += [f"Recommended, with {result.budget}: {point.setting}: {_accuracy(point)}", ""]
@@ -212,9 +212,9 @@ def _text(
 
 
 def _origin(result: Plan, images: ImageSet, split: str | None) -> str:
-    """Return what the accuracy of the chosen setting is worth."""
-    text = f"{result.data} chose among {len(result.points)} settings, so the accuracy of the chosen one is optimistic"
-    if _of_test(images, split):
+    """Return a note on the bias of the accuracy of the chosen setting."""
+    text = f"One of {len(result.points)} settings was chosen on {result.data}, so its accuracy is optimistic"
+    if _is_test_data(images, split):
         return f"{text}. These are test images: choose on others (--split valid, or --split train) before you publish"
     return f"{text}; --confirm DATA measures it on other images"
 
@@ -227,8 +227,8 @@ def _shown(front: list[Point], chosen: Point | None) -> list[Point]:
     return front[end - SHOWN : end]
 
 
-def _nearest(result: Plan) -> str:
-    """Return the least of every limited cost over all settings."""
+def _smallest_costs(result: Plan) -> str:
+    """Return the smallest value of every limited cost over all settings."""
     from spikelet_converters.planning.settings import UNITS
 
     least = [
@@ -288,7 +288,7 @@ def _copies(text: str) -> dict[int, int | None]:
 
 
 def _largest(args: argparse.Namespace) -> int | dict[int, int] | None:
-    """Return the largest T, by number of copies where --copies states one."""
+    """Return the largest T; by number of copies if --copies states any."""
     stated = {k: steps for k, steps in (args.copies or {}).items() if steps is not None}
     if not stated:
         return args.steps

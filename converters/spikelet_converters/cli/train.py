@@ -120,7 +120,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def time_steps(text: str) -> int | str:
-    """An argparse type: a number of time-steps, "kxT" with a number of neurons per channel, "limit" or "quantised"."""
+    """Parse a number of time-steps T, "kxT" with k neurons per channel, "limit" or "quantised"."""
     copies, times, steps = text.partition("x")
     if times:
         return f"{positive(copies)}x{positive(steps)}"
@@ -166,7 +166,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def training_options(args: argparse.Namespace) -> DataOptions:
-    """The options of the readers; features of sound state their own range.
+    """Return the options of the readers; features of sound state their own range.
 
     Raises:
         UsageError: --features is given together with --range or --white.
@@ -183,15 +183,15 @@ def training_options(args: argparse.Namespace) -> DataOptions:
 
 
 def _interrupted(args: argparse.Namespace) -> str:
-    """Return the message of an interrupted run: how it goes on."""
+    """Return the message of an interrupted run, with the command that continues it."""
     if not any((folder / "last.pt").exists() for folder in (args.out, args.out / "start")):
         return "interrupted before the end of the first epoch; nothing was stored"
-    again = command_line(args)
-    return f"interrupted; continue with: {again if args.resume else f'{again} --resume'}"
+    command = command_line(args)
+    return f"interrupted; continue with: {command if args.resume else f'{command} --resume'}"
 
 
 def phases(args: argparse.Namespace, data: ImageSet) -> list[Phase]:
-    """The training phases, one or two, of the options and their recipe."""
+    """Return the training phases, one or two, of the options and their recipe."""
     from spikelet_converters.source_model.networks import NetworkSpec
     from spikelet_converters.training.facts import image_facts
     from spikelet_converters.training.phases import SPEC_FIELDS, Phase
@@ -208,11 +208,11 @@ def phases(args: argparse.Namespace, data: ImageSet) -> list[Phase]:
         finish = {**(defaults or {}), "residual": args.finish}
     prefix = "finish_"
     finish.update({key.removeprefix(prefix): value for key, value in options_set.items() if key.startswith(prefix)})
-    two = bool(finish) and args.finish != "no"
-    if two and "distil" in options_set:
+    has_final_phase = bool(finish) and args.finish != "no"
+    if has_final_phase and "distil" in options_set:
         finish["distil"] = options.pop("distil")  # applies to the phase that starts with a trained network
     facts = image_facts(data)
     spec = NetworkSpec(**{**{key: value for key, value in options.items() if key in SPEC_FIELDS}, **facts})
     recipe = Recipe(**{key: value for key, value in options.items() if key in RECIPE_FIELDS})
     first = Phase(spec, recipe)
-    return [first, first.followed_by(finish)] if two else [first]
+    return [first, first.followed_by(finish)] if has_final_phase else [first]

@@ -40,22 +40,22 @@ class TrainingView(LiveDisplay):
         ]
 
     def phase(self, number: int, count: int, phase: Phase) -> None:
-        """Name a phase; a run of one phase has no name."""
+        """Print the start of a phase, if there is more than one."""
         if count > 1:
             self.simple.label = f"phase {number}/{count}"
             self.line(f"phase {number} of {count}: {phase.recipe.epochs} epochs, residual {phase.spec.residual}")
 
-    def batch(self, now: TrainingProgress) -> None:
+    def batch(self, progress: TrainingProgress) -> None:
         """Update the bar after a batch."""
-        done, total = (now.epoch - 1) * now.batches + now.batch, now.epochs * now.batches
+        done, total = (progress.epoch - 1) * progress.batches + progress.batch, progress.epochs * progress.batches
         if self.bar is None:
             self.simple(done, total)
             return
-        if self.task is None or self.bar.tasks[self.task].total != total or now.epoch == now.batch == 1:
+        if self.task is None or self.bar.tasks[self.task].total != total or progress.epoch == progress.batch == 1:
             if self.task is not None:
                 self.bar.remove_task(self.task)
             self.task = self.bar.add_task("training", total=total, epoch=0, epochs=0, loss=0.0)
-        self.bar.update(self.task, completed=done, epoch=now.epoch, epochs=now.epochs, loss=now.loss)
+        self.bar.update(self.task, completed=done, epoch=progress.epoch, epochs=progress.epochs, loss=progress.loss)
 
     def epoch(self, row: ReadOnlyDocument) -> None:
         """Print the log row of a finished epoch."""

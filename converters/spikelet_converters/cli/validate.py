@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 HELP = "compare a bundle with Brian2, spike for spike"
 EXAMPLE = "spikelet validate vgg9-cifar10 --images 20 --steps 8 -o validation.html"
-IMAGES = 20
+IMAGES = 20  # default number of images
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -133,7 +133,7 @@ def _validate(args: argparse.Namespace) -> ValidationReport:
 
 
 def _images(args: argparse.Namespace, bundle: Bundle) -> npt.NDArray[np.generic]:
-    """Images, or the time-steps (T, N, …) of an .npy file."""
+    """Return the images, or the time-steps (T, N, …) of an .npy file."""
     import numpy as np
 
     from spikelet.files.numpy_file import read_numpy

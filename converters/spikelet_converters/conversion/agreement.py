@@ -1,8 +1,8 @@
 """Decide whether a source and its imported graph compute the same outputs.
 
-Float rounding is all that may differ, unless a quantiser or a neuron is at a tie, where rounding decides between two
-levels or between a spike and none. What ties change is measured with the imported graph itself, whose thresholds are
-moved a little: the source may differ by about as much.
+They may differ only by float rounding, except where a quantiser or a neuron is at a tie and rounding decides between
+two levels or between a spike and none. The effect of ties is estimated by shifting the thresholds of the imported graph
+slightly: the source may differ by about as much.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from spikelet.errors import ConversionError
 from spikelet_converters.frontends.values import Ending
 
 TOLERANCE = 1e-3  # relative to the largest logit of an input
-FAINT = 1e-2  # least magnitude of an input's logits, relative to the largest of all inputs
+FAINT = 1e-2  # smallest magnitude of an input's logits, relative to the largest of all inputs
 NOISE = 2.0  # largest ratio of the differences to those that ties cause
 TIED = 0.2  # largest root mean square difference relative to that of the logits, also with ties
 UNDERFLOW = -60.0  # log of the smallest probability that is compared
@@ -43,13 +43,13 @@ class OutputDifference:
 def agree(
     name: str, outputs: Outputs, logits: Outputs, moved: Sequence[Outputs] | None = None, ending: Ending = "logits"
 ) -> OutputDifference:
-    """Return the differences, or refuse the imported graph.
+    """Return the differences of the outputs if they are explained by rounding and ties.
 
     Args:
-        name: What the inputs are, for messages.
-        outputs: Of the source, (N, K), or (T, N, K) with sums over time.
-        logits: Of the imported graph, of the same shape.
-        moved: Of the imported graph with moved thresholds, if it has quantisers or spikes.
+        name: Description of the inputs, for messages.
+        outputs: Outputs of the source, (N, K), or (T, N, K) with sums over time.
+        logits: Logits of the imported graph, of the same shape.
+        moved: Logits of the imported graph with shifted thresholds, if it has quantisers or spikes.
         ending: Function of the logits that the source returns.
 
     Raises:
@@ -63,9 +63,9 @@ def agree(
     if not np.isfinite(outputs).all():
         raise ConversionError(f"the source returns NaN or infinity for {name}; check its weights")
     expected, actual = comparable(ending, outputs, logits)
-    others = (0, 2) if expected.ndim == 3 else (1,)
+    axes = (0, 2) if expected.ndim == 3 else (1,)
     largest = max(float(np.abs(expected).max()), 1e-6)
-    magnitude = np.maximum(np.abs(expected).max(others, keepdims=True), FAINT * largest)
+    magnitude = np.maximum(np.abs(expected).max(axes, keepdims=True), FAINT * largest)
     resolution = np.exp(np.abs(expected)) * 1e-4 if ending == "sigmoid" else 0.0  # of float32 probabilities near 1
 
     differences = np.abs(expected.astype(np.float64) - actual)
@@ -74,7 +74,7 @@ def agree(
         return result
 
     def spread(differences: npt.NDArray[np.float64]) -> float:
-        """Root mean square of differences, relative to the largest logit of an input."""
+        """Return the root mean square of differences, relative to the largest logit of an input."""
         return float(np.sqrt(np.square(differences / magnitude).mean()))
 
     ties = max((spread(comparable(ending, outputs, other)[1].astype(np.float64) - actual) for other in moved or ()),
@@ -91,13 +91,13 @@ def agree(
 def agree_on_answers(
     name: str, answers: npt.NDArray[np.generic], logits: Outputs, moved: Sequence[Outputs] | None = None
 ) -> None:
-    """Refuse an imported graph with different predictions, except where two logits are nearly equal.
+    """Check that predictions are equal, except where two logits are nearly equal.
 
     Args:
-        name: What the inputs are, for messages.
-        answers: Of the source, (N,) or (N, 1).
-        logits: Of the imported graph, (N, K).
-        moved: Of the imported graph with moved thresholds, if it has quantisers.
+        name: Description of the inputs, for messages.
+        answers: Predictions of the source, (N,) or (N, 1).
+        logits: Logits of the imported graph, (N, K).
+        moved: Logits of the imported graph with shifted thresholds, if it has quantisers.
 
     Raises:
         ConversionError: The answers differ.

@@ -1,8 +1,8 @@
 """Compare an imported graph with its source, on images and on random inputs, before it is used.
 
 The comparison cannot be switched off. It evaluates the imported graph as the source computes it: max pools that
-average pools stand for are evaluated as maxima, quantisers that were left out round, and the border of a padded image
-has the mean of the source. What remains is float rounding, so the tolerance is small.
+were replaced by average pools are evaluated as maxima, omitted quantisers round, and the border of a padded image has
+the mean of the source. The remaining difference is float rounding, so the tolerance is small.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from spikelet.engines import create, run
 from spikelet.errors import ConversionError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF, Conv2d, SumPool2d
-from spikelet_converters.calibration.analog import Analog, Caps, Neuron
+from spikelet_converters.calibration.analog import Analog, Caps, Neuron, along_channels
 from spikelet_converters.conversion.agreement import OutputDifference, Outputs, agree, agree_on_answers, comparable
 from spikelet_converters.frontends import Source
 from spikelet_converters.frontends.source import Loop, Predict
 from spikelet_converters.frontends.values import Factor, Rounding
 
-IMAGES = 8  # images, and as many random inputs
-STEPS = 8  # time-steps of a spiking source
-UNROUNDED = 0.2  # on images, for a source whose quantisers were left out, relative to the largest logit
+IMAGES = 8  # number of images, and of random inputs
+STEPS = 8  # number of time-steps of a spiking source
+UNROUNDED = 0.2  # largest difference on images without the omitted quantisers, relative to the largest logit
 NOISE = "random inputs"
-MOVED = 3e-5  # relative shift of thresholds, up and down at random, that shows what ties change
-MOVES = 4
+MOVED = 3e-5  # largest relative shift of a threshold, at random, which estimates the effect of ties
+MOVES = 4  # number of graphs with shifted thresholds
 
 
 def check_graph(source: Source, images: ImageSet | None) -> float | None:
@@ -40,10 +40,10 @@ def check_graph(source: Source, images: ImageSet | None) -> float | None:
 
     Args:
         source: The source and its imported graph.
-        images: Images to compare on, beside random inputs; None for random inputs alone.
+        images: Images to compare on, in addition to random inputs, or None.
 
     Returns:
-        The largest difference of two logits, or None for a source that contains no more than the imported graph.
+        The largest difference of two logits, or None for a source that cannot be evaluated.
 
     Raises:
         ConversionError: The source and the imported graph compute different outputs.
@@ -83,7 +83,7 @@ class Imported(Analog):
 
     Args:
         source: The source and its imported graph.
-        moved: Seed of relative changes by MOVED before every quantiser that the graph does not have.
+        moved: Seed of random shifts by up to MOVED before every omitted quantiser, or None.
     """
 
     def __init__(self, source: Source, moved: int | None = None) -> None:
@@ -108,7 +108,7 @@ class Imported(Analog):
             return self._rounded(name, maximum * (node.kernel[0] * node.kernel[1]))
         if isinstance(node, Conv2d) and self.graph.predecessors[name][0] == self.graph.input_name:
             height, width = node.padding
-            border = _along(self.source.border, 4).expand(1, inputs[0].shape[1], 1, 1)
+            border = along_channels(self.source.border, 4).expand(1, inputs[0].shape[1], 1, 1)
             padded = F.pad(inputs[0] - border, (width, width, height, height)) + border
             weight, bias = self.tensors[name, "weight"], self.tensors[name, "bias"]
             return self._rounded(name, F.conv2d(padded, weight, bias, node.stride, 0, 1, node.groups))
@@ -122,25 +122,21 @@ class Imported(Analog):
         return value
 
 
-def _along(values: Factor, ndim: int) -> Tensor:
-    return torch.from_numpy(np.asarray(values, np.float32)).reshape(-1, *(1,) * (ndim - 2))
-
-
 def _quantised(rounding: Rounding, value: Tensor) -> Tensor:
     parameters = (rounding.factor, rounding.offset, rounding.scale, rounding.zero)
-    factor, offset, scale, zero = (_along(parameter, value.ndim) for parameter in parameters)
-    whole = (((value * factor + offset) / scale).round() + zero).clamp(rounding.low, rounding.high)
-    return ((whole - zero) * scale - offset) / factor
+    factor, offset, scale, zero = (along_channels(parameter, value.ndim) for parameter in parameters)
+    integers = (((value * factor + offset) / scale).round() + zero).clamp(rounding.low, rounding.high)
+    return ((integers - zero) * scale - offset) / factor
 
 
 def _inputs(source: Source, images: ImageSet | None) -> dict[str, npt.NDArray[np.float32]]:
-    """Pixels (N, *shape) to compare on."""
+    """Return the pixels (N, *shape) to compare on, by description."""
     node = source.graph.input
     rng = np.random.default_rng(0)
     noise = rng.integers(node.low, node.high + 1, (IMAGES, *source.shape)).astype(np.float32)
-    # half of them are dark, so that not every neuron is saturated
-    strength = np.repeat([1.0, 0.5, 0.1, 0.02], IMAGES // 4).reshape(-1, *(1,) * len(source.shape))
-    inputs = {NOISE: node.low + np.rint((noise - node.low) * strength).astype(np.float32)}
+    # most of them have a low contrast, so that not every neuron is saturated
+    contrast = np.repeat([1.0, 0.5, 0.1, 0.02], IMAGES // 4).reshape(-1, *(1,) * len(source.shape))
+    inputs = {NOISE: node.low + np.rint((noise - node.low) * contrast).astype(np.float32)}
     if images is not None and len(images):
         index = np.unique(np.linspace(0, len(images) - 1, IMAGES).astype(np.intp))
         inputs[f"images of {images.name}"] = images.images[index].astype(np.float32)
@@ -148,7 +144,7 @@ def _inputs(source: Source, images: ImageSet | None) -> dict[str, npt.NDArray[np
 
 
 def _compare(source: Source, name: str, pixels: npt.NDArray[np.float32]) -> OutputDifference:
-    """Compare on some inputs, or refuse the imported graph."""
+    """Compare the imported graph with its source on some inputs. Raises ConversionError."""
     normalised = source.preprocessing.apply(pixels)
     tied = None
     if source.simulate is not None:
@@ -200,7 +196,7 @@ def simulated(graph: Graph, frames: npt.NDArray[np.float32], steps: int) -> Outp
 
 
 def _thresholds_moved(source: Source, seed: int) -> Source:
-    """The source with every threshold of the imported graph moved a little, up or down."""
+    """Return the source with every threshold of the imported graph shifted at random by up to MOVED."""
     rng = np.random.default_rng(seed)
 
     def moved(values: npt.ArrayLike) -> npt.NDArray[np.float32]:
@@ -215,7 +211,7 @@ def _thresholds_moved(source: Source, seed: int) -> Source:
 
 
 def _compare_without_rounding(source: Source, name: str, pixels: npt.NDArray[np.float32]) -> OutputDifference:
-    """Compare the imported graph as it is, since quantisers that were left out also clip."""
+    """Compare without the omitted quantisers, which may clip as well as round. Raises ConversionError."""
     actual = Imported(replace(source, roundings={})).logits(pixels)
     if source.logits is not None:
         expected = source.logits(source.preprocessing.apply(pixels))

@@ -161,9 +161,9 @@ def assemble(
 def _notes(quantised: Quantised, bits: int, steps: int) -> list[str]:
     """Return notes on the changes that make the network exact for a number of time-steps."""
     notes = [
-        f"{name}: weights of {fewer} bits instead of {bits} in some channels, so that {steps} time-steps are exact"
-        for name, fewer in quantised.bits.items()
-        if fewer < bits
+        f"{name}: weights of {reduced} bits instead of {bits} in some channels, so that {steps} time-steps are exact"
+        for name, reduced in quantised.bits.items()
+        if reduced < bits
     ]
     limit = exact_steps(quantised.graph)
     if steps > limit:
@@ -194,10 +194,10 @@ def _layers(graph: Graph, quantised: Quantised | None) -> list[Document]:
 
 def _feeding(graph: Graph, layer: str) -> list[str]:
     """Return the nodes whose current reaches a layer without passing through other neurons."""
-    feeding, waiting = [], list(graph.predecessors[layer])
-    while waiting:
-        name = waiting.pop()
+    feeding, pending = [], list(graph.predecessors[layer])
+    while pending:
+        name = pending.pop()
         if name not in graph.spiking and name not in feeding:
             feeding.append(name)
-            waiting.extend(graph.predecessors[name])
+            pending.extend(graph.predecessors[name])
     return feeding

@@ -20,7 +20,7 @@ from spikelet_converters.conversion.copies import Start, with_copies
 from spikelet_converters.conversion.measured import least_bits, measured
 from spikelet_converters.maxima import maxima
 
-STEPS = 4  # time-steps of the measurement; fewer are needed than without copies
+STEPS = 4  # number of time-steps of the measurement
 
 
 def convert_copies(
@@ -42,8 +42,8 @@ def convert_copies(
         start: initial potentials: "half" staggers them around theta / 2, "trained" around those of the bundle. If the
             bundle has others than theta / 2, the accuracy of both is measured.
         name: name of the network in the manifest; None for that of the bundle.
-        time_steps: number of time-steps T of a run that states none; None for as many levels k T as the bundle has.
-        data: image sets to measure on. Results of the bundle are dropped, apart from the float network's.
+        time_steps: default number of time-steps T; None keeps the number of levels k T of the bundle.
+        data: image sets to measure on. Results of the bundle are dropped, except those of the float network.
         command: command line, for the manifest.
         on_progress: called with the number of images done and the total.
 
@@ -68,28 +68,28 @@ def convert_copies(
     graph = with_copies(bundle.graph, copies, start)
     steps = min(STEPS, exact_steps(graph)) if graph.exact else STEPS
     results = [_result(bundle, graph, images, steps, command, on_progress) for images in data]
-    most = copies if isinstance(copies, int) else max([1, *copies.values()])
-    made_for = -(-bundle.default_steps // most) if time_steps is None else time_steps
-    notes = [note for note in [_initial(bundle.graph, copies, start, data)] if note]
-    described = bundle.manifest
-    bits = described.bits if described.bits is None else max(described.bits, least_bits(graph))
+    largest = copies if isinstance(copies, int) else max([1, *copies.values()])
+    default_steps = -(-bundle.default_steps // largest) if time_steps is None else time_steps
+    notes = [note for note in [_initial_potential_note(bundle.graph, copies, start, data)] if note]
+    source_manifest = bundle.manifest
+    bits = source_manifest.bits if source_manifest.bits is None else max(source_manifest.bits, least_bits(graph))
     manifest = replace(
-        described,
-        name=described.name if name is None else name,
+        source_manifest,
+        name=source_manifest.name if name is None else name,
         bits=bits,
         exact_steps=exact_steps(graph) if graph.exact else None,
         provenance={
-            **described.provenance,
+            **source_manifest.provenance,
             "copies": copies if isinstance(copies, int) else dict(copies),
             "initial_potentials_of_copies": start,
             "bundle_without_copies": bundle.digest,
             "convert_command": command,
         },
         results=results,
-        conversion={"bits": bits, "layers": _layers(bundle, graph), "notes": notes, "steps": made_for},
+        conversion={"bits": bits, "layers": _layers(bundle, graph), "notes": notes, "steps": default_steps},
     )
     # as many spikes as without copies, so that the file does not grow with their number
-    golden = record_golden(graph, bundle.golden.inputs, max(1, golden_steps(graph) // most))
+    golden = record_golden(graph, bundle.golden.inputs, max(1, golden_steps(graph) // largest))
     return Bundle(graph, manifest, golden, card(graph, manifest))
 
 
@@ -104,7 +104,9 @@ def trained_potentials(graph: Graph) -> int:
     return count
 
 
-def _initial(graph: Graph, copies: int | Mapping[str, int], start: Start, data: Sequence[ImageSet]) -> str:
+def _initial_potential_note(
+    graph: Graph, copies: int | Mapping[str, int], start: Start, data: Sequence[ImageSet]
+) -> str:
     """Return a note on trained initial potentials and, on the first labelled images, on their effect; or ""."""
     trained = trained_potentials(graph)
     if not trained:
@@ -115,12 +117,12 @@ def _initial(graph: Graph, copies: int | Mapping[str, int], start: Start, data: 
     labelled = next((images for images in data if images.labels is not None), None)
     if labelled is None:
         return note
-    at_one = {
+    accuracy = {
         kind: measured(with_copies(graph, copies, kind), labelled, 1)["accuracy"][0] for kind in ("half", "trained")
     }
     return (
-        f"{note} (T = 1 on {labelled.name}, {len(labelled)} images: {at_one['trained']:.2%} with the trained ones, "
-        f"{at_one['half']:.2%} with theta / 2)"
+        f"{note} (T = 1 on {labelled.name}, {len(labelled)} images: {accuracy['trained']:.2%} with the trained ones, "
+        f"{accuracy['half']:.2%} with theta / 2)"
     )
 
 
@@ -130,8 +132,8 @@ def _result(
     """Measure a set of images. Results of the float network on the same images are kept."""
     result = {**measured(graph, images, steps, on_progress), "command": command}
     for before in bundle.manifest.results:
-        same = before.get("digest") == images.digest and before.get("images") == len(images)
-        if same and "float_accuracy" in before:
+        same_images = before.get("digest") == images.digest and before.get("images") == len(images)
+        if same_images and "float_accuracy" in before:
             result["float_accuracy"] = before["float_accuracy"]
     return result
 

@@ -10,12 +10,12 @@ floor((v_i + T x) / theta) times after T time-steps. The sum over the copies is,
     sum over i of floor(y + i / k) = floor(k y) = floor((k T x + v0) / theta)
 
 by Hermite's identity; that is the spike count of the one neuron after k T time-steps. The floor in v_i changes nothing,
-since theta and x are integers: floor((floor(a) + n) / m) = floor((a + n) / m). Currents below 0 make neither fire, and
-currents of theta and more make both fire at every opportunity. With v0 = theta / 2 and T = 1 the layer is the quantiser
-clip(floor(k x / theta + 1/2), 0, k), so that the network is the one with k levels that was trained.
+since theta and x are integers: floor((floor(a) + n) / m) = floor((a + n) / m). With currents below 0 neither
+fires, and with currents of theta or more both fire at every time-step. With v0 = theta / 2 and T = 1 the layer is the
+quantiser clip(floor(k x / theta + 1/2), 0, k), so that the network is the one with k levels that was trained.
 
-A spike now stands for 1/k of one. The weights stay as they are; instead, what is compared with or added to a current
-of k times the size is multiplied by k: biases, thresholds, initial potentials. The scale of the logits is divided by k.
+A spike of a copy counts 1/k of a spike. The weights are unchanged, so currents are k times as large, and biases,
+thresholds and initial potentials are multiplied by k. The scale of the logits is divided by k.
 
     node                        factor of its value
     Input                       1
@@ -23,11 +23,11 @@ of k times the size is multiplied by k: biases, thresholds, initial potentials. 
     Conv2d, Linear, SumPool2d, Scale, Flatten, LI    that of their input
     Add                         that of its inputs; the least common multiple where they differ, by a Scale
 
-The identity needs reset by subtraction and no leak: other neurons are refused, but those of a max pool.
+The identity requires reset by subtraction and no leak. Other neurons are refused, except those of a max pool.
 
 A max pool of copies takes the maximum copy by copy. The copies of the layer before become channels of their own, since
-the neurons of the pool must tell them apart; the number of spikes of its channels is then the largest number of copies
-in the window that fire, for T = 1: a copy fires wherever a copy that starts lower fires.
+the neurons of the pool must distinguish them; the number of spikes of its channels is then the largest number of copies
+in the window that fire, for T = 1: a copy fires whenever a copy with a lower initial potential fires.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def with_copies(graph: Graph, copies: int | Mapping[str, int], start: Start = "h
         graph: the network, exact or float32, of IF neurons with reset by subtraction.
         copies: number of copies of every neuron, 1…255; or by layer, where layers that are not named keep one.
         start: "half" takes v0 = theta / 2, the rounding of the quantisers that were trained; "trained" takes the
-            initial potentials of the network, which make up for errors of small T.
+            initial potentials of the network, which compensate errors of small T.
 
     Raises:
         UsageError: `graph` or `start` is of a wrong type.
@@ -85,10 +85,10 @@ def with_copies(graph: Graph, copies: int | Mapping[str, int], start: Start = "h
         if name not in pools:
             _check(name, graph.neuron(name), numbers[name])
     copied = _Copies(graph, numbers, start, pools).graph()
-    apart = {source for pool in pools.values() for source in graph.predecessors[pool] if numbers[source] > 1}
-    if apart:
+    expanded = {source for pool in pools.values() for source in graph.predecessors[pool] if numbers[source] > 1}
+    if expanded:
         try:
-            copied = expand_layers(copied, apart, set(pools))
+            copied = expand_layers(copied, expanded, set(pools))
         except GraphError as error:
             raise ConversionError(f"copies: {error}") from None
     if copied.exact:
@@ -100,7 +100,7 @@ def with_copies(graph: Graph, copies: int | Mapping[str, int], start: Start = "h
 
 
 def _numbers(graph: Graph, copies: int | Mapping[str, int], pools: Mapping[str, str]) -> dict[str, int]:
-    """Number of copies by layer; a max pool has those of the layer before."""
+    """Return the number of copies by layer; a max pool has those of the layer before."""
     if isinstance(copies, Mapping):
         for name in copies:
             if copies[name] != 1 and name in pools:
@@ -154,7 +154,7 @@ class _Value:
 
 
 class _Copies:
-    """The network with copies under construction."""
+    """Builder of the network with copies."""
 
     def __init__(self, source: Graph, copies: Mapping[str, int], start: Start, pools: Mapping[str, str]) -> None:
         self.source, self.copies, self.start, self.pools = source, copies, start, pools
@@ -196,7 +196,7 @@ class _Copies:
         return replace(node, theta=theta, v_init=self._staggered(node, theta, factor, copies), copies=copies)
 
     def _staggered(self, node: IF, theta: Array, factor: int, copies: int) -> Array:
-        """Initial potentials of all copies, (C·copies,)."""
+        """Return the initial potentials of all copies, (C·copies,)."""
         # twice the potentials, so that half an odd threshold is a whole number
         doubled, threshold = 2.0 * factor * node.v_init.astype(np.float64), theta.astype(np.float64)
         exact = theta.dtype != np.float32
@@ -208,7 +208,7 @@ class _Copies:
         return potentials.reshape(-1).astype(theta.dtype)
 
     def _scaled(self, value: _Value, factor: int) -> _Value:
-        """The value times a whole number, so that it has this factor."""
+        """Return the value multiplied by a whole number, so that its factor is `factor`."""
         if value.factor == factor:
             return value
         number = factor // value.factor

@@ -1,9 +1,9 @@
 """Choose the scales of an exact network so that it is exact for a given number of time-steps.
 
 A sum that could leave the exact range within T time-steps is made smaller: the channels that feed it get a coarser
-scale, which takes bits of their weights. If float32 accumulators (±2^24) would need weights of fewer than `LEAST_BITS`
-bits, the bits are kept, and the proof is made for accumulators of 32-bit integers. The engine native has these, and the
-engine numpy those of float64.
+scale, which reduces the bits of their weights. If float32 accumulators (±2^24) would need weights of fewer than
+`LEAST_BITS` bits, the bits are kept, and the proof is made for accumulators of 32-bit integers. The engine native has
+such accumulators, and the engine numpy has float64.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ def fitted(graph: Graph, bits: int, steps: int) -> Quantised:
         quantised = _fitted(graph, bits, steps, limit)
         if quantised is not None:
             return quantised
-    node, most = _most(graph, bits)
-    ways = f"use --steps {most} or fewer, " if most else ""
+    node, largest = _largest_steps(graph, bits)
+    remedy = f"use --steps {largest} or fewer, " if largest else ""
     raise ConversionError(
         f"node {node}: cannot be exact for {steps} time-steps with weights of {LEAST_BITS} bits or more, even with "
-        f"32-bit integers; {ways}{'fewer --bits, ' if bits > LEAST_BITS else ''}or --float32"
+        f"32-bit integers; {remedy}{'fewer --bits, ' if bits > LEAST_BITS else ''}or --float32"
     )
 
 
@@ -64,7 +64,7 @@ def _fitted(graph: Graph, bits: int, steps: int, limit: int) -> Quantised | None
 
 
 def _excess(graph: Graph, steps: int, limit: int) -> dict[str, Factor]:
-    """Return by how much the scales of layers are too fine, by layer and channel."""
+    """Return the factors by which the scales of layers are too fine, by layer and channel."""
     ratios: list[tuple[str, Factor]] = []
     for name, bound in ranges(graph, math.inf).items():
         if not isinstance(graph.nodes[name], IF | LIF):
@@ -85,13 +85,13 @@ def _excess(graph: Graph, steps: int, limit: int) -> dict[str, Factor]:
 
 def _feeding(graph: Graph, name: str) -> list[str]:
     """Return the layers with weights whose current is the value of a node, or reaches it without other weights."""
-    feeding, waiting = [], [name] if isinstance(graph.nodes[name], SYNAPSES) else list(graph.predecessors[name])
-    while waiting:
-        source = waiting.pop()
+    feeding, pending = [], [name] if isinstance(graph.nodes[name], SYNAPSES) else list(graph.predecessors[name])
+    while pending:
+        source = pending.pop()
         if isinstance(graph.nodes[source], SYNAPSES):
             feeding.append(source)
         elif not isinstance(graph.nodes[source], IF | LIF):
-            waiting.extend(graph.predecessors[source])
+            pending.extend(graph.predecessors[source])
     return feeding
 
 
@@ -101,15 +101,15 @@ def _bits(bits: int, coarser: dict[str, Factor]) -> dict[str, int]:
     return {name: 1 + int(np.floor(largest / factor.max() + 1e-9)).bit_length() for name, factor in coarser.items()}
 
 
-def _most(graph: Graph, bits: int) -> tuple[str, int]:
-    """Return the layer whose proof fails first, and the largest T within reach of 32-bit integers."""
-    least, most = 0, 2**16
-    while most - least > 1:
-        middle = (least + most) // 2
+def _largest_steps(graph: Graph, bits: int) -> tuple[str, int]:
+    """Return the layer with the largest sums, and the largest T that is exact with 32-bit integers."""
+    exact, too_many = 0, 2**16
+    while too_many - exact > 1:
+        middle = (exact + too_many) // 2
         if _fitted(graph, bits, middle, INT32_LIMIT) is None:
-            most = middle
+            too_many = middle
         else:
-            least = middle
-    unchecked = quantise(graph, bits, {}).graph  # whose sums may leave the range within one time-step
+            exact = middle
+    unchecked = quantise(graph, bits, {}).graph  # its sums may leave the range within one time-step
     worst = max(accumulators(unchecked, math.inf), key=lambda a: float((a.start + a.per_step).max()))
-    return worst.node, least
+    return worst.node, exact

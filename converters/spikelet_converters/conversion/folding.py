@@ -10,15 +10,15 @@ from spikelet.graph import Graph
 from spikelet.nodes import Conv2d, Linear, Node, Scale
 from spikelet.products import product
 
-GROWTH = 4  # largest ratio of the weights of two convolutions as one
+GROWTH = 4  # largest ratio of the number of weights after folding to that before
 
 
 def folded(graph: Graph) -> Graph:
     """Return a float32 graph without chains of linear layers.
 
-    The sum of a linear layer after a linear layer would be the product of two layers of integers, which leaves the
-    exact range soon. Folded are a Linear after a Linear, a Scale after a Linear or Conv2d, and a convolution of single
-    pixels after a Conv2d, if nothing else reads the first and the weights do not become many more.
+    The sums of two successive linear layers of integers soon leave the exact range. These pairs are folded: a Linear
+    after a Linear, a Scale after a Linear or Conv2d, and a pointwise convolution after a Conv2d, if nothing else reads
+    the first layer and the number of weights does not grow much.
 
     Args:
         graph: float32 graph.
@@ -34,11 +34,11 @@ def _folds(graph: Graph, first: str, second: str) -> bool:
     a, b = graph.nodes[first], graph.nodes[second]
     alone = len(graph.successors[first]) == 1 and len(graph.predecessors[second]) == 1
     fits = (isinstance(a, Linear) and isinstance(b, Linear | Scale)) or (isinstance(a, Conv2d) and isinstance(b, Scale))
-    return alone and (fits or (isinstance(a, Conv2d) and isinstance(b, Conv2d) and _of_pixels(a, b)))
+    return alone and (fits or (isinstance(a, Conv2d) and isinstance(b, Conv2d) and _is_pointwise(a, b)))
 
 
-def _of_pixels(a: Conv2d, b: Conv2d) -> bool:
-    """Return whether b weights single pixels of a, so that both are one convolution of about as many weights."""
+def _is_pointwise(a: Conv2d, b: Conv2d) -> bool:
+    """Return whether b is a pointwise convolution, so that a and b are one convolution with about as many weights."""
     if b.weight.shape[2:] != (1, 1) or b.padding != (0, 0):
         return False
     by_channel = b.groups == len(b.weight) and b.weight.shape[1] == 1
@@ -71,7 +71,7 @@ def _product(a: Node, b: Node) -> Node:
 
 
 def _convolution(a: Conv2d, b: Conv2d) -> Conv2d:
-    """Return the convolution a with the weights of b on its pixels."""
+    """Return the convolution a followed by the pointwise convolution b, as one."""
     weight, bias, outer = (
         a.weight.astype(np.float64),
         a.bias.astype(np.float64),

@@ -77,8 +77,8 @@ def checkpoint_reference(network: nn.Module) -> Reference:
     """Return a function from images to predictions (N,) and, by layer, activations in units of lambda, (N, *shape)."""
     modules = {node_name(name): module for name, module in spiking_layers(network).items()}
 
-    def reference(part: ImageSet) -> tuple[npt.NDArray[np.int64], Mapping[str, npt.NDArray[np.float32]]]:
-        pixels = as_pixels(part.images)
+    def reference(batch: ImageSet) -> tuple[npt.NDArray[np.int64], Mapping[str, npt.NDArray[np.float32]]]:
+        pixels = as_pixels(batch.images)
         predictions = float_logits(network, pixels).argmax(1).numpy()
         rates = {node_name(k): v for k, v in layer_rates(network, pixels, Mode.RATE, 1).items()}
         return predictions, {k: modules[k].in_thresholds(v).numpy() for k, v in rates.items() if k in modules}
@@ -108,29 +108,29 @@ def conversion_report(
         (layers, result): one entry per layer, and the accuracies.
     """
     engine = create(converted, "auto", converted.spiking, steps=max(steps))
-    before_quantising = engine if source is converted else create(source)
+    unquantised_engine = engine if source is converted else create(source)
     steps = tuple(t for t in steps if engine.step_limit is None or t <= engine.step_limit)
     layers = {name: _LayerSums(steps) for name in converted.spiking}
-    right: dict[str, npt.NDArray[np.int64]] = {
+    correct: dict[str, npt.NDArray[np.int64]] = {
         "float": np.zeros(1, np.int64),
         "before": np.zeros(max(steps), np.int64),
         "after": np.zeros(max(steps), np.int64),
     }
     agree, answers = 0, set[int]()
-    size = min(engine.fitting(BATCH), before_quantising.fitting(BATCH))
+    size = min(engine.fitting(BATCH), unquantised_engine.fitting(BATCH))
     for start in range(0, len(data), size):
-        part = data.take(slice(start, start + size))
-        predictions, rates = reference(part)
-        counts, after = _simulate(engine, part, steps)
-        before = after if source is converted else _simulate(before_quantising, part, steps)[1]
+        batch = data.take(slice(start, start + size))
+        predictions, rates = reference(batch)
+        counts, after = _simulate(engine, batch, steps)
+        before = after if source is converted else _simulate(unquantised_engine, batch, steps)[1]
         for name, layer in layers.items():
             layer.add(rates[name], counts[name])
         agree += int((after[-1] == predictions).sum())
         answers.update(predictions.tolist())
-        if part.labels is not None:
-            right["float"] += (predictions == part.labels).sum()
-            right["before"] += (before == part.labels).sum(1)
-            right["after"] += (after == part.labels).sum(1)
+        if batch.labels is not None:
+            correct["float"] += (predictions == batch.labels).sum()
+            correct["before"] += (before == batch.labels).sum(1)
+            correct["after"] += (after == batch.labels).sum(1)
         on_progress(min(start + size, len(data)), len(data))
     result: Document = {
         "data": data.name,
@@ -142,9 +142,9 @@ def conversion_report(
         "distinct_answers": len(answers),
     }
     if data.labels is not None:
-        result["float_accuracy"] = float(right["float"][0] / len(data))
-        result["accuracy_before_quantisation"] = (right["before"] / len(data)).tolist()
-        result["accuracy"] = (right["after"] / len(data)).tolist()
+        result["float_accuracy"] = float(correct["float"][0] / len(data))
+        result["accuracy_before_quantisation"] = (correct["before"] / len(data)).tolist()
+        result["accuracy"] = (correct["after"] / len(data)).tolist()
     return [{"layer": name, **layer.summary()} for name, layer in layers.items()], result
 
 

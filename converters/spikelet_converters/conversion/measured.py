@@ -1,4 +1,4 @@
-"""Figures of a spiking network: accuracy by time-step, and bits of its weights."""
+"""Measurements of a spiking network: accuracy by time-step, and bits of its weights."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ def measured(
         on_progress: called with the number of images done and the total.
     """
     engine = create(graph)
-    right = np.zeros(steps)
+    correct = np.zeros(steps)
     size = engine.fitting(BATCH)
     for start in range(0, len(images), size):
-        part = images.take(slice(start, start + size))
-        total = np.zeros((len(part), graph.classes))
-        for t, logits in run(engine, part.images[None], steps, window=True):
+        batch = images.take(slice(start, start + size))
+        total = np.zeros((len(batch), graph.classes))
+        for t, logits in run(engine, batch.images[None], steps, window=True):
             total += logits
-            if part.labels is not None:
-                right[t] += (total.argmax(1) == part.labels).sum()
-        on_progress(start + len(part), len(images))
+            if batch.labels is not None:
+                correct[t] += (total.argmax(1) == batch.labels).sum()
+        on_progress(start + len(batch), len(images))
     result: Document = {
         "data": images.name, "digest": images.digest, "images": len(images), "steps": steps, "engine": engine.name,
     }  # fmt: skip
     if images.labels is not None:
-        result["accuracy"] = (right / len(images)).tolist()
+        result["accuracy"] = (correct / len(images)).tolist()
     return result
 
 
 def least_bits(graph: Graph) -> int:
-    """Return the least number of bits, 2 or more, that holds every weight of an exact graph."""
+    """Return the smallest number of bits, 2 or more, that represents every weight of an exact graph."""
     weights = [node.weight for node in graph.nodes.values() if isinstance(node, Conv2d | Linear)]
     weights += [node.scale for node in graph.nodes.values() if isinstance(node, Scale)]
     extremes = [int(value) for weight in weights for value in (weight.min(), weight.max())]

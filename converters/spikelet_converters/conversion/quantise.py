@@ -6,8 +6,8 @@ of it:
     w = round(W_c / s_c),  b = round(b_c / s_c),  theta = round(theta_c / s_c),  v_init = theta // 2
     s_c = max(max |W_c|, theta_c / 2^11) / (2^(bits-1) - 1)
 
-Weights without bias that are whole multiples of one number, whose currents reach neither neurons nor logits directly,
-keep these small integers: the windows of a padded average pool, for instance.
+Weights that are whole multiples of one number, such as the windows of a padded average pool, keep these small integers
+if the layer has no bias and its currents reach neither neurons nor logits directly.
 
 A neuron only compares its potential with its threshold, so dividing both by s_c does not change its spikes; only
 rounding does. Currents that meet in an Add share s_c, and all logits share one scale, so that they can be compared. The
@@ -28,11 +28,11 @@ from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Node, Output, Scale, SumPool2d
 
 BITS = range(4, 13)
-NEGLIGIBLE = (
-    2**11
-)  # largest ratio of threshold to weight scale; rounding errors of smaller weights cannot cause a spike alone
-FINE = 2**10  # units of a threshold, for which those of a sum of other weights are fine enough
-LARGEST_THRESHOLD = 2**22  # of a layer whose inputs are sums, not spikes: weights are small beside the threshold
+# largest ratio of threshold to weight scale; rounding errors of smaller weights cannot cause a spike alone
+NEGLIGIBLE = 2**11
+FINE = 2**10  # smallest threshold, in units of a sum of other weights, for which this unit is kept
+LARGEST_THRESHOLD = 2**22  # of a layer whose inputs are sums, not spikes: its weights are small relative to theta
+SYNAPSES = (Conv2d, Linear, Scale)
 Factor = npt.NDArray[np.float64]
 
 
@@ -44,7 +44,7 @@ class Quantised:
         graph: the exact graph.
         scales: per node, the value of one unit of each channel in the float network, (C,).
         weight_error: per layer, root mean square rounding error relative to the root mean square of the weights.
-        bits: bits of the weights of layers that have fewer than asked for.
+        bits: bits of the weights of layers with fewer than the requested bits.
         limit: magnitude within which the accumulators are proven, see `spikelet_converters.conversion.fitting`.
     """
 
@@ -69,15 +69,15 @@ def quantise(graph: Graph, bits: int = 8, coarser: Mapping[str, Factor] | None =
     """
     if bits not in BITS:
         raise ConversionError(f"bits: expected {BITS.start}…{BITS.stop - 1}, found {bits}")
-    choice = _Scales(graph, bits, coarser or {})
+    chooser = _Scales(graph, bits, coarser or {})
     nodes: dict[str, Node] = {}
     errors: dict[str, float] = {}
-    scales = choice.scales
+    scales = chooser.scales
     for name in graph.order:
         inputs = [scales[source] for source in graph.predecessors[name]]
-        if name in choice.weights:
-            scale = choice.unit(name)
-            nodes[name], errors[name] = _synapse(graph.nodes[name], choice.weights[name], inputs[0], scale, bits)
+        if name in chooser.weights:
+            scale = chooser.unit(name)
+            nodes[name], errors[name] = _synapse(graph.nodes[name], chooser.weights[name], inputs[0], scale, bits)
         else:
             nodes[name], scales[name] = _without_weights(graph, name, inputs)
     exact = Graph(nodes, graph.edges)
@@ -88,9 +88,6 @@ def quantise(graph: Graph, bits: int = 8, coarser: Mapping[str, Factor] | None =
     except GraphError as error:
         raise ConversionError(f"the quantised network is not exact: {error}") from None
     return Quantised(exact, scales, errors)
-
-
-SYNAPSES = (Conv2d, Linear, Scale)
 
 
 def _weights(graph: Graph, name: str) -> Factor:
@@ -116,39 +113,39 @@ class _Scales:
         self.weights = {name: _weights(graph, name) for name in graph.order if isinstance(graph.nodes[name], SYNAPSES)}
         self.scales: dict[str, Factor] = {}
 
-    def unit(self, name: str, waiting: tuple[str, ...] = ()) -> Factor:
+    def unit(self, name: str, pending: tuple[str, ...] = ()) -> Factor:
         """Return the value of one unit of each output channel of a node, (C,); 1 for spikes and pixels.
 
         Args:
             name: the node.
-            waiting: layers whose scales follow from this one.
+            pending: layers whose scales depend on this one.
 
         Raises:
-            ConversionError: the scale of a layer follows from itself.
+            ConversionError: the scale of a layer depends on itself.
         """
         if name in self.scales:
             return self.scales[name]
-        if name in waiting:
+        if name in pending:
             raise ConversionError(
                 f"{name}: its current reaches the same Add directly and through other weights; put neurons between them"
             )
         node = self.graph.nodes[name]
         if name in self.weights:
-            self._choose(name, waiting)
+            self._choose(name, pending)
             return self.scales[name]
         if isinstance(node, IF):
             return np.ones(len(node.theta))
         source = self.graph.predecessors[name][0]
-        unit = self.unit(source, waiting)
+        unit = self.unit(source, pending)
         return np.repeat(unit, int(np.prod(self.graph.shapes[source][1:]))) if isinstance(node, Flatten) else unit
 
-    def _choose(self, name: str, waiting: tuple[str, ...]) -> None:
+    def _choose(self, name: str, pending: tuple[str, ...]) -> None:
         """Set s_c for a layer and for all layers whose currents meet its current in an Add."""
         group, uniform, theta = _group(self.graph, name)
-        waiting = (*waiting, *group)
+        pending = (*pending, *group)
         absolute = []
         for member in group:
-            unit = self.unit(self.graph.predecessors[member][0], waiting)
+            unit = self.unit(self.graph.predecessors[member][0], pending)
             weight = np.abs(_absorb(self.weights[member], unit, self.graph.nodes[member]))
             absolute.append(weight.reshape(len(weight), -1))
         scale = None
@@ -178,7 +175,7 @@ def _sums(graph: Graph, name: str) -> bool:
 
 
 def _largest(weights: list[Factor], uniform: bool, theta: Factor | None, most: float) -> Factor:
-    """Return the number that the largest weight of each channel represents, (C,).
+    """Return the value that is represented by the largest integer of each channel, (C,).
 
     Args:
         weights: absolute weights of layers whose currents meet, (C, …).
@@ -203,9 +200,9 @@ def _has_bias(node: Node) -> bool:
 
 
 def _common_divisor(weights: Factor, most: int) -> Factor | None:
-    """Return the number (C,) of which the weights (C, …) are 0…most times, or None if a channel has none.
+    """Return a divisor per channel, (C,), of weights (C, …) with quotients of 0…most, or None if a channel has none.
 
-    The weights are float32, so a multiple is one up to their rounding.
+    Multiples are compared up to the rounding of float32 weights.
     """
     largest = weights.max(1)
     if not (largest > 0).all():
@@ -221,9 +218,9 @@ def _group(graph: Graph, name: str) -> tuple[list[str], bool, Factor | None]:
     """Return (layers that meet `name` in Adds, whether they reach the logits, threshold of the neurons they feed)."""
     group, theta = [], None
     seen = {name}
-    waiting = [name]
-    while waiting:
-        member = waiting.pop()
+    pending = [name]
+    while pending:
+        member = pending.pop()
         if isinstance(graph.nodes[member], Add):
             neighbours = list(graph.predecessors[member])
         else:
@@ -242,7 +239,7 @@ def _group(graph: Graph, name: str) -> tuple[list[str], bool, Factor | None]:
                 )
             if neighbour not in seen:
                 seen.add(neighbour)
-                waiting.append(neighbour)
+                pending.append(neighbour)
     return group, _reaches_logits(graph, name), theta
 
 
@@ -256,7 +253,7 @@ def _reaches_logits(graph: Graph, name: str) -> bool:
 
 
 def _absorb(weight: Factor, factor: Factor, node: Node) -> Factor:
-    """Scale the weights so that they take inputs in whole units."""
+    """Scale the weights so that their inputs are whole units."""
     if isinstance(node, Scale):
         return weight * factor[:, None]
     if isinstance(node, Conv2d):

@@ -30,11 +30,11 @@ from spikelet_converters.conversion.layer_report import STEPS, Reference
 from spikelet_converters.conversion.measured import least_bits, measured
 from spikelet_converters.frontends import Source
 
-CORRECTED = 64  # images used for corrections; their spikes of all time-steps are kept in memory
-LOSS_IMAGES = 50
-FINER_BITS = 10  # that advice tries
+CORRECTED = 64  # number of images for corrections; their spikes of all time-steps are kept in memory
+LOSS_IMAGES = 50  # number of images for the loss by layer
+FINER_BITS = 10  # bits of the weights in a trial for advice
 
-Progressing = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def convert_source(
     data: Sequence[ImageSet] = (),
     labels: tuple[str, ...] | None = None,
     command: str = "",
-    on_progress: Progressing = lambda done, total: None,
+    on_progress: OnProgress = lambda done, total: None,
 ) -> Bundle:
     """Convert a source network to a bundle.
 
@@ -202,7 +202,7 @@ def _check_images(source: Source, calibration: Calibration | None, data: Sequenc
 
 
 def _calibrated(
-    source: Source, calibration: Calibration, on_progress: Progressing
+    source: Source, calibration: Calibration, on_progress: OnProgress
 ) -> tuple[Graph, Graph, dict[str, Theta | None], Document]:
     """Return the calibrated graph, the same before corrections, the caps in units of a spike, and the settings."""
     check_logits(source.graph, source.relus, calibration.images)
@@ -262,15 +262,15 @@ def _explain(
         lost = result["float_accuracy"] - result["accuracy_before_quantisation"][-1]
     sentences: list[str] = []
     if lost > POINT:
-        sentences = _tried(source, by_layer, graph, uncorrected, caps, calibration)
+        sentences = _trial_advice(source, by_layer, graph, uncorrected, caps, calibration)
     bundle.manifest.conversion["advice"] = sentences
     bundle.manifest.conversion["notes"] = [*source.notes, *bundle.manifest.conversion.get("notes", [])]
 
 
-def _tried(
+def _trial_advice(
     source: Source, by_layer: list[Loss], graph: Graph, uncorrected: Graph, caps: Caps, calibration: Calibration
 ) -> list[str]:
-    """Calibrate with other settings, and return advice from what the calibration images lose with them."""
+    """Calibrate with other settings, and return advice from the agreement on the calibration images."""
     pixels = torch.from_numpy(calibration.images.images).float()
     before = agreement(graph, caps, pixels, calibration.steps, uncorrected)
     attempts = []
@@ -284,26 +284,26 @@ def _tried(
 
 
 def _with_average_pools(
-    averaged: Callable[[], Source], original: Graph, caps: Caps, calibration: Calibration, pixels: torch.Tensor
+    averaged: Callable[[], Source], max_pooled: Graph, caps: Caps, calibration: Calibration, pixels: torch.Tensor
 ) -> list[tuple[str, float]]:
     """Convert with average pools in place of max pools, whose spikes are too many where windows overlap.
 
     Args:
-        averaged: imports the source with average pools.
-        original: the graph with max pools, before corrections.
+        averaged: function that imports the source with average pools.
+        max_pooled: the graph with max pools, before corrections.
         caps: the caps of its rectifiers.
         calibration: settings of the calibration.
         pixels: (N, *shape).
 
     Returns:
-        The option and the share of images with the prediction of the original, or nothing if no average pool can
+        The option and the share of images with the prediction of `max_pooled`, or nothing if no average pool can
         replace a max pool.
     """
     try:
         other, plain, other_caps, _ = _calibrated(averaged(), calibration, lambda done, total: None)
     except ConversionError:
         return []
-    analog = Analog(original)
+    analog = Analog(max_pooled)
     with torch.no_grad():
         predictions = analog(pixels, analog.rectifier(caps)).argmax(1)
     share = agreement(other, other_caps, pixels, calibration.steps, plain, predictions)
@@ -361,9 +361,9 @@ def _spiking(source: Source, bits: int | None, data: Sequence[ImageSet], descrip
 
 
 def _exact_bits(source: Source, bits: int | None) -> int:
-    """Bits of the weights of an exact network, which are kept."""
-    least = least_bits(source.graph)
-    if bits is not None and bits < least:
-        raise UsageError(f"this network is of integers with weights of {least} bits, which are kept: omit --bits")
-    known = bits if bits is not None else source.bits
-    return least if known is None or not least <= known <= manifest.BITS[1] else known
+    """Return the bits of the weights of an exact network, which are kept."""
+    smallest = least_bits(source.graph)
+    if bits is not None and bits < smallest:
+        raise UsageError(f"this network is of integers with weights of {smallest} bits, which are kept: omit --bits")
+    stated = bits if bits is not None else source.bits
+    return smallest if stated is None or not smallest <= stated <= manifest.BITS[1] else stated

@@ -48,10 +48,10 @@ from spikelet.nodes import (
 from spikelet_converters.choices import TIME_STEP, NirForm
 
 METADATA = "spikelet"
-BYTES = 16  # of memory for a value of a NIR node, and what is written of it
-ARRAYS = 4  # of a NIR node, at most, with a value for each neuron
-VERSION = 2  # of the annotation
-# between the name of a node and that of a NIR node which belongs to it: the name of a node contains no colon, but dots
+BYTES = 16  # memory per value of a NIR node, including the written file
+ARRAYS = 4  # largest number of arrays of a NIR node that have a value per neuron
+VERSION = 2  # version of the annotation
+# separator before the suffix of an additional NIR node, by version; names of nodes contain dots but no colons
 SEPARATORS = {1: ".", 2: ":"}
 Values = npt.NDArray[np.float32]
 NirNode: TypeAlias = Any
@@ -81,7 +81,7 @@ def export(bundle: Bundle, path: Path, form: NirForm = "annotated", dt: float = 
 
 
 def warnings(graph: Graph, form: NirForm) -> list[str]:
-    """Differences in a reader that ignores spikelet's metadata."""
+    """Return the differences in a reader that ignores spikelet's metadata, one sentence per difference."""
     differences = []
     if graph.copied:
         differences.append("copies of neurons are written as channels, which any reader runs; the weights are repeated")
@@ -123,7 +123,7 @@ def to_nir(
         graph: The network.
         form: "annotated" or "expressed".
         dt: Length of a time-step in seconds.
-        facts: More entries of the annotation.
+        facts: Additional entries of the annotation.
         version: Version of the annotation. 1 was written by earlier versions of spikelet; names can collide in it.
 
     Raises:
@@ -134,10 +134,10 @@ def to_nir(
     Limits().check("the network as NIR", BYTES * _values(graph))
     nodes: dict[str, NirNode] = {}
     edges: list[tuple[str, str]] = []
-    ends: dict[str, str] = {}  # by node of the graph, the NIR node with its output
+    outputs: dict[str, str] = {}  # by node of the graph, the NIR node with its output
 
     for name in graph.order:
-        sources = [ends[source] for source in graph.predecessors[name]]
+        sources = [outputs[source] for source in graph.predecessors[name]]
         if isinstance(graph.nodes[name], Add):
             # NIR sums the inputs of a node, here a Scale of ones
             built = {name: nir.Scale(scale=np.ones(graph.shapes[name], np.float32))}
@@ -149,7 +149,7 @@ def to_nir(
                 raise ConversionError(f"node {name}: two NIR nodes are called {added!r}; export the bundle again")
             nodes[added] = node
         edges += [(source, first) for source in sources] + inner
-        ends[name] = last
+        outputs[name] = last
     metadata = {METADATA: json.dumps(_annotation(graph, form, dt, facts or {}, version))}
     return nir.NIRGraph(nodes=nodes, edges=edges, metadata=metadata, type_check=False)
 
@@ -173,7 +173,7 @@ def package() -> ModuleType:
     return module
 
 
-_Part = tuple[dict[str, NirNode], str, str, list[tuple[str, str]]]  # nodes, the first, the last, edges between
+_Part = tuple[dict[str, NirNode], str, str, list[tuple[str, str]]]  # nodes, first node, last node, inner edges
 
 
 def _node(nir: ModuleType, graph: Graph, name: str, form: NirForm, dt: float, separator: str) -> _Part:
@@ -209,7 +209,7 @@ def _node(nir: ModuleType, graph: Graph, name: str, form: NirForm, dt: float, se
 
 
 def _input(nir: ModuleType, name: str, node: Input, centered: str) -> _Part:
-    """The input, and a layer called `centered` that subtracts the mean."""
+    """Return the input, and a layer called `centered` that subtracts the mean."""
     built = {name: nir.Input(input_type={"input": np.array(node.shape)})}
     if not node.mean.any():
         return built, name, name, []
@@ -226,7 +226,7 @@ def _input(nir: ModuleType, name: str, node: Input, centered: str) -> _Part:
 
 
 def _output(nir: ModuleType, name: str, node: Output, shape: tuple[int, ...], scaled: str) -> _Part:
-    """The output, and a layer called `scaled` that multiplies by the scale."""
+    """Return the output, and a layer called `scaled` that multiplies by the scale."""
     scale = nir.Scale(scale=np.full(shape, node.scale, np.float32))
     out = nir.Output(output_type={"output": np.array(shape)})
     return {scaled: scale, name: out}, scaled, name, [(scaled, name)]
@@ -251,7 +251,7 @@ def _annotated(nir: ModuleType, name: str, node: IF, shape: tuple[int, ...], dt:
 
 
 def _expressed(nir: ModuleType, name: str, node: IF, shape: tuple[int, ...], dt: float, separator: str) -> _Part:
-    """A neuron in terms of v - v_init, which starts at zero, with a strict threshold just below the tie."""
+    """Return a neuron in terms of v - v_init, which starts at zero, with a strict threshold just below the tie."""
     leaks = isinstance(node, LIF)
     if isinstance(node, LIF) and not is_float(node.decay):
         raise ConversionError(
@@ -305,7 +305,7 @@ def _keep(node: LIF, shape: tuple[int, ...]) -> Values:
 
 
 def _annotation(graph: Graph, form: NirForm, dt: float, facts: Mapping[str, object], version: int) -> dict[str, object]:
-    """The graph in the schema of bundles: small arrays by value, weights by reference to their NIR node."""
+    """Return the graph in the schema of bundles: small arrays by value, weights by reference to their NIR node."""
     document, tensors = schema.encode(graph)
     large = {f"{n}.{f}" for n, node in graph.nodes.items() if isinstance(node, Conv2d | Linear) for f in node.tensors}
     return {

@@ -25,11 +25,11 @@ from spikelet.lowering.onnx.names import INPUT, name_of
 from spikelet.lowering.onnx.protobuf import OnnxGraph
 from spikelet.nodes import IF
 
-COPIES = 5  # of an encoded model, which are in memory together
+COPIES = 5  # number of copies of an encoded model in memory
 
 
 def export(bundle: Bundle, folder: Path) -> list[Path]:
-    """Write the files into a folder, which is created if necessary; returns their paths.
+    """Write the files into a folder, which is created if necessary, and return their paths.
 
     Raises:
         CostError: The model needs more memory than the limits of the environment permit.
@@ -71,7 +71,7 @@ def start_model(graph: Graph) -> bytes:
 
 
 def readme(bundle: Bundle) -> str:
-    """The README of the files."""
+    """Return the README of the files."""
     graph, steps = bundle.graph, bundle.manifest.exact_steps
     limit = "Arithmetic is float32: runtimes agree up to ties of a potential with its threshold."
     if steps is not None:

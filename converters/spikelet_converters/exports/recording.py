@@ -44,12 +44,12 @@ def _nir(file: IO[bytes], spikes: Spikes, dt: float) -> None:
 
 
 def _by_sample(value: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """(T, N, *shape) as (N, T, neurons)."""
+    """Reshape (T, N, *shape) to (N, T, neurons)."""
     return np.ascontiguousarray(value.reshape(*value.shape[:2], -1).swapaxes(0, 1))
 
 
 def _npz(file: IO[bytes], spikes: Spikes, dt: float) -> None:
-    """One member NAME.npy for each layer; `numpy.savez` takes no array that is called `file`."""
+    """Write a member NAME.npy for each layer; `numpy.savez` does not support the name `file`."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, value in spikes.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
@@ -57,7 +57,7 @@ def _npz(file: IO[bytes], spikes: Spikes, dt: float) -> None:
 
 
 def _csv(file: IO[bytes], spikes: Spikes, dt: float) -> None:
-    """Written by image and time-step, since the text of all spikes has 25 times the size of the spikes."""
+    """Write by image and time-step, since the text of all spikes is 25 times as large as the spikes."""
     file.write(b"image,step,layer,neuron\n")
     for name, value in spikes.items():
         for sample in range(value.shape[1]):

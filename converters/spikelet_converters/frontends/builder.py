@@ -19,7 +19,7 @@ from spikelet_converters.frontends.layout import padded as around
 from spikelet_converters.frontends.values import BATCH, NONE, Factor, Pads, Pair, Value, Window
 from spikelet_converters.frontends.windows import added, averages, dilated, reached, spread, spread_pads, symmetric
 
-MOST_WEIGHTS = 2**24  # of a layer with separate weights for every pixel
+MOST_WEIGHTS = 2**24  # largest number of weights of a layer with separate weights for every pixel
 
 
 class Builder(Combined):
@@ -27,8 +27,8 @@ class Builder(Combined):
 
     The methods that add a layer take its `name` and `where`, which names it in error messages, and return its output.
     They raise ConversionError if the layer does not fit its input or has no spiking form. Those of this class take
-    images (C, H, W) and lines (C, L), in any order of axes that the graph can express, with sizes along the axes of
-    pixels: (height, width), or (length,).
+    images (C, H, W) and lines (C, L), in any order of axes that the graph can express. Sizes are (height, width) or
+    (length,).
     """
 
     def convolution(
@@ -71,7 +71,7 @@ class Builder(Combined):
         self, name: str, where: str, kernel: Factor, bias: npt.ArrayLike | None, window: Window, extra: Pair,
         groups: int, x: Value,
     ) -> Value:  # fmt: skip
-        """A transposed convolution of any stride."""
+        """Add a transposed convolution of any stride, with every pixel as a channel."""
         (channels, *size), per_group = x.shape, kernel.shape[1]
         shape = [
             (size[axis] - 1) * window.stride[axis] - window.pads[axis] - window.pads[axis + 2] + kernel.shape[axis + 2]
@@ -169,28 +169,28 @@ class Builder(Combined):
     ) -> Value:  # fmt: skip
         """Add an adaptive pool to `sizes` pixels, an average or a maximum; None keeps the size of an axis.
 
-        Where the sizes do not divide the image, its windows differ: every pixel becomes a channel.
+        If the sizes do not divide those of the image, windows differ in size, and every pixel becomes a channel.
         """
         x = self.padded(name, where, self._image(where, x)[0])
-        along = line_of(x)
+        line_axis = line_of(x)
         before = (x.shape[1], x.shape[2])
-        goal = [
+        target = [
             before[axis] if size is None else int(size)
-            for axis, size in enumerate(spread(along or 2, [size or 0 for size in sizes], 1))
+            for axis, size in enumerate(spread(line_axis or 2, [size or 0 for size in sizes], 1))
         ]  # fmt: skip
-        goal = [size or before[axis] for axis, size in enumerate(goal)]
+        target = [size or before[axis] for axis, size in enumerate(target)]
         inner = replace(x, axes=None)
-        if all(a % b == 0 for a, b in zip(before, goal, strict=True)):
-            kernel = before[0] // goal[0], before[1] // goal[1]
+        if all(a % b == 0 for a, b in zip(before, target, strict=True)):
+            kernel = before[0] // target[0], before[1] // target[1]
             if maxima:
                 return self.maxima_of(name, where, Window(kernel, kernel), x, average=average)
             return arranged(self.pool(name, where, kernel, kernel, inner), axes_of(x))
         if maxima:
             raise ConversionError(
-                f"{where}: takes maxima of windows of different sizes ({before} to {tuple(goal)}); expected sizes that "
-                "divide the image"
+                f"{where}: takes maxima of windows of different sizes ({before} to {tuple(target)}); expected sizes "
+                "that divide the image"
             )
-        pieces = [_adaptive(a, b) for a, b in zip(before, goal, strict=True)]
+        pieces = [_adaptive(a, b) for a, b in zip(before, target, strict=True)]
         window = np.einsum("hi,wj->hwij", *pieces)
         self._limit(where, x.shape[0] * window.size)
         maps = np.tile(window[None, None], (x.shape[0], 1, 1, 1, 1, 1))
@@ -198,45 +198,45 @@ class Builder(Combined):
 
     def mean(self, name: str, where: str, axes: Sequence[int], keep: bool, x: Value) -> Value:
         """Add a mean over axes of pixels; `axes` are those of the source's value, of which 0 is the batch."""
-        x, own, pixels = self._over_pixels(name, where, "a mean", axes, x)
+        x, axis_order, pixels = self._over_pixels(name, where, "a mean", axes, x)
         kernel = x.shape[1] if 1 in pixels else 1, x.shape[2] if 2 in pixels else 1
         pooled = self.pool(name, where, kernel, kernel, replace(x, axes=None))
-        return self._reduced(name, where, own, pixels, keep, pooled)
+        return self._reduced(name, where, axis_order, pixels, keep, pooled)
 
     def largest(
         self, name: str, where: str, axes: Sequence[int], keep: bool, x: Value, *, average: bool = False
     ) -> Value:
-        """Add a maximum over axes of pixels, as `mean`; `average` replaces it by an average pool."""
-        x, own, pixels = self._over_pixels(name, where, "a maximum", axes, x)
+        """Add a maximum over axes of pixels; `average` replaces it by an average pool. Arguments as for `mean`."""
+        x, axis_order, pixels = self._over_pixels(name, where, "a maximum", axes, x)
         kernel = x.shape[1] if 1 in pixels else 1, x.shape[2] if 2 in pixels else 1
         pooled = self.maxima_of(name, where, Window(kernel, kernel), replace(x, axes=None), average=average)
-        return self._reduced(name, where, own, pixels, keep, pooled)
+        return self._reduced(name, where, axis_order, pixels, keep, pooled)
 
     def _over_pixels(
         self, name: str, where: str, kind: str, axes: Sequence[int], x: Value
     ) -> tuple[Value, tuple[int, ...], set[int]]:
-        """The value, the axis of the graph at each of its axes, and those axes of pixels that are reduced."""
+        """Return the value, the axis of the graph at each of its axes, and those axes of pixels that are reduced."""
         x = self.padded(name, where, x)
         merged = x.merged
         if merged and {axis % 3 for axis in axes} != {2}:
             raise ConversionError(f"{where}: {kind} over axes {list(axes)} has no node; expected the pixels, axis 2")
         x, axes = replace(x, merged=False), (2, 3) if merged else axes
-        own = axes_of(x)
-        reduced = {axis % (len(own) + 1) for axis in axes}
-        pixels = {own[axis - 1] for axis in reduced if axis}
+        axis_order = axes_of(x)
+        reduced = {axis % (len(axis_order) + 1) for axis in axes}
+        pixels = {axis_order[axis - 1] for axis in reduced if axis}
         if not reduced or 0 in reduced or 0 in pixels or len(x.shape) != 3 or x.grid is not None:
             raise ConversionError(
                 f"{where}: {kind} over axes {list(axes)} has no node; expected height and width (2, 3)"
             )
-        return x, own[:2] if merged else own, pixels
+        return x, axis_order[:2] if merged else axis_order, pixels
 
     def _reduced(
-        self, name: str, where: str, own: tuple[int, ...], pixels: set[int], keep: bool, pooled: Value
+        self, name: str, where: str, axis_order: tuple[int, ...], pixels: set[int], keep: bool, pooled: Value
     ) -> Value:
-        """A value whose axes `pixels` were reduced to 1 pixel, without these axes unless they are kept."""
+        """Return a value whose axes `pixels` were reduced to 1 pixel, without these axes unless they are kept."""
         if keep:
-            return arranged(pooled, own)
-        kept = tuple(axis for axis in own if axis not in pixels)
+            return arranged(pooled, axis_order)
+        kept = tuple(axis for axis in axis_order if axis not in pixels)
         return self.flatten(f"{name}.flat", where, pooled) if kept == (0,) else arranged(pooled, kept)
 
     def reshaped(self, name: str, where: str, new_sizes: list[int], batch: int | None, x: Value) -> Value:
@@ -245,7 +245,7 @@ class Builder(Combined):
         Args:
             name: Name of the layer.
             where: The layer in error messages.
-            new_sizes: Sizes with the batch, one of them -1 at most.
+            new_sizes: Sizes with the batch, at most one of them -1.
             batch: Fixed size of the batch, or None.
             x: The value.
         """
@@ -267,7 +267,7 @@ class Builder(Combined):
         return changed
 
     def widened(self, name: str, where: str, before: int, after: int, x: Value) -> Value:
-        """Add a layer that puts channels of zeros before and after those of a value."""
+        """Add a layer that adds channels of zeros before and after those of a value."""
         x = self.padded(name, where, x)
         channels = x.shape[0]
         weight = np.zeros((before + channels + after, channels))
@@ -329,14 +329,14 @@ class Builder(Combined):
         return arranged(inner, axes_of(x))
 
     def _image(self, where: str, x: Value, weight: Factor | None = None) -> tuple[Value, Factor]:
-        """The value as an image (C, H, W), and weights (…, k) or (…, kh, kw) as (…, kh, kw).
+        """Return the value as an image (C, H, W), and weights (…, k) or (…, kh, kw) as (…, kh, kw).
 
         Raises:
             ConversionError: The weights have other axes than the value, or the axes were permuted.
         """
-        along = line_of(x)
+        line_axis = line_of(x)
         axes = None if weight is None else weight.ndim - 2
-        if along is None:
+        if line_axis is None:
             if len(x.shape) != 3:
                 raise ConversionError(f"{where}: expected an input (N, C, H, W), found (N, {x.shape[0]})")
             if axes not in (None, 2):
@@ -346,7 +346,7 @@ class Builder(Combined):
             raise ConversionError(f"{where}: a window of {axes} axes takes (N, C, H, W), found (N, C, L)")
         if weight is None:
             return x, np.zeros(0)
-        return x, np.expand_dims(weight, -1 if along == 1 else -2)
+        return x, np.expand_dims(weight, -1 if line_axis == 1 else -2)
 
     def _limit(self, where: str, weights: int) -> None:
         if weights > MOST_WEIGHTS:
@@ -360,16 +360,16 @@ def window_of(
     x: Value, kernel: tuple[int, ...], stride: tuple[int, ...], pads: tuple[int, ...],
     dilation: tuple[int, ...] | None = None, *, ceil: bool = False,
 ) -> Window:  # fmt: skip
-    """The windows of a layer that takes images or lines, with sizes along the axes of its pixels."""
-    along = line_of(x) or 2
+    """Return the windows of a layer that takes images or lines, with sizes along the axes of its pixels."""
+    line_axis = line_of(x) or 2
     return Window(
-        spread(along, kernel, 1), spread(along, stride, 1), spread_pads(along, pads),
-        (1, 1) if dilation is None else spread(along, dilation, 1), ceil,
+        spread(line_axis, kernel, 1), spread(line_axis, stride, 1), spread_pads(line_axis, pads),
+        (1, 1) if dilation is None else spread(line_axis, dilation, 1), ceil,
     )  # fmt: skip
 
 
 def _adaptive(extent: int, count: int) -> Factor:
-    """Weights (extent, count) of an adaptive average pool along an axis."""
+    """Return weights (extent, count) of an adaptive average pool along an axis."""
     weights = np.zeros((extent, count))
     for index in range(count):
         start, end = index * extent // count, -(-(index + 1) * extent // count)

@@ -1,7 +1,7 @@
 """Values whose channels come from several nodes: concatenations, slices and permutations of channels.
 
-Such a value has no node of its own. It refers to channels of its `parts`, and the layers that use it take them from
-there: a convolution of a concatenation is a sum of convolutions, a pool of a slice is a slice of a pool.
+Such a value has no node. It refers to channels of its `parts`, and the layers that use it are applied to the parts: a
+convolution of a concatenation is a sum of convolutions, a pool of a slice is a slice of a pool.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Channels = npt.NDArray[np.intp]
 
 
 def parts_of(x: Value) -> tuple[tuple[Value, ...], Channels]:
-    """The parts of a value with their axes in order, and the index of each of its channels among those of the parts."""
+    """Return the parts of a value with their axes in order, and the index of each channel among those of the parts."""
     if x.parts:
         assert x.pick is not None
         return x.parts, x.pick
@@ -29,7 +29,7 @@ def parts_of(x: Value) -> tuple[tuple[Value, ...], Channels]:
 
 
 def composed(parts: Sequence[Value], pick: Channels, axes: tuple[int, ...] | None) -> Value:
-    """A value with the channels `pick` of several parts.
+    """Return a value with the channels `pick` of several parts.
 
     Parts that are not used are left out, and parts of one node are joined where each channel has one factor and offset.
     """
@@ -37,7 +37,7 @@ def composed(parts: Sequence[Value], pick: Channels, axes: tuple[int, ...] | Non
     kept: list[Value] = []
     position: dict[int, int] = {}  # first channel of a part in the new numbering, by its index
     starts = np.cumsum([0, *(part.shape[0] for part in parts)])
-    moved = np.empty_like(pick)
+    renumbered = np.empty_like(pick)
     for index, part in enumerate(parts):
         used = (pick >= starts[index]) & (pick < starts[index + 1])
         if not used.any():
@@ -47,15 +47,15 @@ def composed(parts: Sequence[Value], pick: Channels, axes: tuple[int, ...] | Non
             same = len(kept)
             kept.append(part)
         position[index] = sum(other.shape[0] for other in kept[:same])
-        moved[used] = pick[used] - starts[index] + position[index]
-    if len(kept) == 1 and np.array_equal(moved, np.arange(kept[0].shape[0])):
+        renumbered[used] = pick[used] - starts[index] + position[index]
+    if len(kept) == 1 and np.array_equal(renumbered, np.arange(kept[0].shape[0])):
         return replace(kept[0], axes=axes)
-    shape = (len(moved), *kept[0].shape[1:])
-    return Value("", ONE, shape, NOTHING, axes, None, tuple(kept), moved)
+    shape = (len(renumbered), *kept[0].shape[1:])
+    return Value("", ONE, shape, NOTHING, axes, None, tuple(kept), renumbered)
 
 
 def recomposed(x: Value, parts: Sequence[Value], repeats: int = 1) -> Value:
-    """The output of a layer that computes each channel, or `repeats` channels, from one channel of its input x.
+    """Return the output of a layer that computes each channel, or `repeats` channels, from one channel of its input x.
 
     Args:
         x: Input of the layer.
@@ -67,7 +67,7 @@ def recomposed(x: Value, parts: Sequence[Value], repeats: int = 1) -> Value:
     return composed(parts, pick, x.axes)
 
 
-def along_channels(where: str, verb: str, x: Value, axis: int) -> None:
+def check_along_channels(where: str, verb: str, x: Value, axis: int) -> None:
     """Check that an axis of the source's value is that of its channels or features; 0 is the batch."""
     if x.regrouped or axis == 0 or axes_of(x)[axis - 1] != 0:
         raise ConversionError(f"{where}: {verb} along axis {axis}; expected the channels")
@@ -94,21 +94,21 @@ def concatenated(where: str, values: Sequence[Value]) -> Value:
     parts: list[Value] = []
     picks, start = [], 0
     for x in values:
-        own, pick = parts_of(x)
-        parts += own
+        value_parts, pick = parts_of(x)
+        parts += value_parts
         picks.append(pick + start)
-        start += sum(part.shape[0] for part in own)
+        start += sum(part.shape[0] for part in value_parts)
     return composed(parts, np.concatenate(picks), first.axes)
 
 
 def selected(x: Value, channels: Channels) -> Value:
-    """The selected channels, or features, of a value, in the order of `channels`."""
+    """Return the selected channels, or features, of a value, in the order of `channels`."""
     parts, pick = parts_of(x)
     return composed(parts, pick[channels], x.axes)
 
 
 def repeated(where: str, x: Value, target: Sequence[int]) -> Value:
-    """The value broadcast to the sizes `target` of its axes, without the batch: one channel becomes several.
+    """Return the value broadcast to the sizes `target` of its axes, without the batch: one channel becomes several.
 
     Raises:
         ConversionError: Another axis than that of the channels changes.
@@ -117,7 +117,7 @@ def repeated(where: str, x: Value, target: Sequence[int]) -> Value:
     changed = [axis for axis, (a, b) in enumerate(zip(before, target, strict=True), 1) if a != b]
     if not changed:
         return x
-    along_channels(where, "repeats", x, changed[0])
+    check_along_channels(where, "repeats", x, changed[0])
     if len(changed) > 1 or x.shape[0] != 1:
         raise ConversionError(f"{where}: repeats (N, {', '.join(map(str, before))}) to (N, "
                               f"{', '.join(map(str, target))}); expected one channel to become several")  # fmt: skip
@@ -125,14 +125,21 @@ def repeated(where: str, x: Value, target: Sequence[int]) -> Value:
 
 
 def tiled(where: str, x: Value, counts: Sequence[int], *, interleaved: bool = False) -> Value:
-    """Return the value repeated along its channels, as often as `counts` says by axis, of which 0 is the batch.
+    """Return the value repeated along its channels.
 
-    interleaved: whether the repetitions of a channel follow one another.
+    Args:
+        where: The layer in error messages.
+        x: The value.
+        counts: Number of repetitions by axis, of which 0 is the batch.
+        interleaved: Whether the repetitions of a channel follow one another.
+
+    Raises:
+        ConversionError: Another axis than that of the channels is repeated.
     """
     changed = [axis for axis, count in enumerate(counts) if count != 1]
     if not changed:
         return x
-    along_channels(where, "repeats", x, changed[0])
+    check_along_channels(where, "repeats", x, changed[0])
     if len(changed) > 1:
         raise ConversionError(f"{where}: repeats axes {changed}; expected the channels")
     channels, count = np.arange(x.shape[0]), counts[changed[0]]
@@ -140,7 +147,7 @@ def tiled(where: str, x: Value, counts: Sequence[int], *, interleaved: bool = Fa
 
 
 def flat_pick(x: Value) -> Channels:
-    """Index of each feature of the flattened value among those of the flattened and concatenated parts."""
+    """Return the index of each feature of the flattened value among those of the flattened, concatenated parts."""
     parts, pick = parts_of(x)
     pixels = int(np.prod(x.shape[1:]))
     natural = (pick[:, None] * pixels + np.arange(pixels)).ravel()
@@ -159,7 +166,7 @@ def columns(x: Value, weight: npt.NDArray[np.float64]) -> list[npt.NDArray[np.fl
 
 
 def _of_one_node(parts: Sequence[Value], pick: Channels) -> list[Value]:
-    """The parts; those of one node share factors and offsets unless a channel of it has two different ones."""
+    """Return the parts; those of one node share factors and offsets unless a channel of it has two different ones."""
     joined = list(parts)
     starts = np.cumsum([0, *(part.shape[0] for part in parts)])
     for node in {part.node for part in parts}:

@@ -164,7 +164,7 @@ class Combined(Layers):
         return self._of_parts(name, where, x, layer)
 
     def pool_of_maxima(self, name: str, where: str, kernel: Pair, stride: Pair, x: Value) -> Value:
-        """Add an average pool that stands for a max pool without padding."""
+        """Add an average pool that replaces a max pool without padding."""
 
         def layer(label: str, part: Value) -> Value:
             return super(Combined, self).pool_of_maxima(label, where, kernel, stride, part)
@@ -182,7 +182,7 @@ class Combined(Layers):
         return self._of_parts(name, where, x, layer)
 
     def is_nonnegative(self, x: Value, *, scaled: bool = False) -> bool:
-        """Whether a value cannot be negative, see `Layers.is_nonnegative`."""
+        """Return whether a value cannot be negative, see `Layers.is_nonnegative`."""
         return all(super(Combined, self).is_nonnegative(part, scaled=scaled) for part in parts_of(x)[0])
 
     def relu(self, name: str, where: str, cap: float | None, x: Value, *, alone: bool = False) -> Value:
@@ -213,7 +213,7 @@ class Combined(Layers):
         return super().neuron(name, where, dynamics, x)
 
     def _neurons(self, name: str, where: str, x: Value, neurons: Layer) -> Value:
-        """Add rectifiers before the max pools that precede them in the source: a maximum and a rectifier commute."""
+        """Add rectifiers before the pending max pools of the source: a maximum and a rectifier commute."""
         windows, x = x.maxima, self._plain(name, where, replace(x, maxima=()))
         layers = Conv2d | Linear | Add
         if not x.parts:
@@ -242,7 +242,7 @@ class Combined(Layers):
         return self._of_parts(name, where, x, lambda label, part: self._any(label, where, window, part))
 
     def _any(self, name: str, where: str, window: Window, x: Value) -> Value:
-        """Add neurons that fire if any neuron in their window does; a value that is not spikes gets neurons first."""
+        """Add neurons that fire if any neuron in their window does, after neurons for a value that is not spikes."""
         if not self._is_spikes(x):
             if not self.calibrate:
                 raise ConversionError(f"{where}: takes maxima of sums of spikes; put neurons before the max pool")
@@ -267,7 +267,7 @@ class Combined(Layers):
         return replace(x, node=spikes.node, shape=spikes.shape)
 
     def _is_spikes(self, x: Value) -> bool:
-        """Whether a value consists of spikes with a positive size, plus a constant."""
+        """Return whether a value consists of spikes with a positive size, plus a constant."""
         return isinstance(self.nodes[x.node], IF | LIF) and bool((x.factor > 0).all())
 
     def integrator(self, name: str, where: str, decay: npt.ArrayLike, x: Value, gain: npt.ArrayLike = 1.0) -> Value:
@@ -320,13 +320,13 @@ class Combined(Layers):
             start += part.shape[0]
 
     def padded(self, name: str, where: str, x: Value) -> Value:
-        """The value after a layer that adds its padding."""
+        """Add a layer for the padding of a value, if it has any."""
         if x.pads == NONE:
             return x
         weight, padding = symmetric(np.ones((x.shape[0], 1, 1, 1)), x.pads)
         inner = replace(x, pads=NONE, axes=None)
-        wide = self.conv(self.free_name(f"{name}.pad"), where, weight, None, (1, 1), padding, x.shape[0], inner)
-        return replace(wide, axes=x.axes)
+        result = self.conv(self.free_name(f"{name}.pad"), where, weight, None, (1, 1), padding, x.shape[0], inner)
+        return replace(result, axes=x.axes)
 
     def joined(self, name: str, where: str, x: Value) -> Value:
         """Add a layer whose output is a value of several nodes, without weights of the source."""
@@ -341,7 +341,7 @@ class Combined(Layers):
         return replace(self.joined(f"{name}.joined", where, x), axes=x.axes) if x.parts else x
 
     def _plain(self, name: str, where: str, x: Value) -> Value:
-        """A value in the form that layers accept: with its padding added, and without pending max pools."""
+        """Return a value in the form that layers accept: with its padding added, and without pending max pools."""
         for value in (x, *x.parts):
             if value.maxima:
                 raise ConversionError(f"{value.maxima[0].where}: {NOT_RECTIFIED}")
@@ -358,14 +358,14 @@ class Combined(Layers):
         return recomposed(x, [layer(label, part) for label, part in self._labelled(name, x.parts)])
 
     def _labelled(self, name: str, parts: tuple[Value, ...]) -> list[tuple[str, Value]]:
-        """Names of layers for the parts of a value."""
+        """Return names of layers for the parts of a value."""
         if len(parts) == 1:
             return [(name, parts[0])]
         return [(self.free_name(f"{name}.{index}"), part) for index, part in enumerate(parts)]
 
 
 def _of_channels(values: Factor, used: npt.NDArray[np.bool_], channels: npt.NDArray[np.intp], count: int) -> Factor:
-    """Numbers per channel of a part, from numbers per channel of a value with channels of that part."""
+    """Convert numbers per channel of a value to numbers per channel of one of its parts."""
     if not values.ndim:
         return values
     own = np.full(count, values.flat[0])
@@ -374,6 +374,6 @@ def _of_channels(values: Factor, used: npt.NDArray[np.bool_], channels: npt.NDAr
 
 
 def _alike(a: Value, b: Value) -> bool:
-    """Whether the parts of two values have equal shapes, and the values the same channels of them."""
+    """Return whether the parts of two values have equal shapes, and the values the same channels of them."""
     shapes = [part.shape for part in a.parts] == [part.shape for part in b.parts]
     return shapes and np.array_equal(parts_of(a)[1], parts_of(b)[1]) and axes_of(a) == axes_of(b)

@@ -4,8 +4,8 @@ Every intermediate value is represented as
 
     value = factor * (output of a graph node) + offset,   factor, offset: one number, or one per channel
 
-so that 1/std of the input, the 1/k² of an average pool and the size of a spike need no nodes of their own: they are
-folded into the next weights. Batch norm is folded into the layer before it.
+so that 1/std of the input, the 1/k² of an average pool and the size of a spike need no nodes: they are folded into the
+next weights. Batch norm is folded into the layer before it.
 """
 
 from __future__ import annotations
@@ -31,9 +31,7 @@ from spikelet_converters.frontends.values import (
     one_number,
 )
 
-MOST_BRANCHES = 9  # of a pool with other windows at the border
-WIDEST = 2048  # features of a diagonal linear layer
-MOST_LEVELS = 32  # of a quantiser that is converted to a neuron with as many spikes
+WIDEST = 2048  # largest number of features of a diagonal linear layer
 
 
 @dataclass
@@ -49,14 +47,14 @@ class Construction:
         relus: Caps of the rectifiers by layer, None for a rectifier without a cap.
         notes: Notes for the user about differences between the source and the imported graph.
         levels: Number of quantiser levels, by layer.
-        maxima: Pools that stand for max pools of the source.
+        maxima: Average pools that replace max pools of the source.
         roundings: Quantisers of the source that are not part of the imported graph, by node, in their order.
         border: Value of a zero of the source at the output of the input node, () or (C,). It is 0 if the mean of the
             input is a whole number.
         ending: Function of the logits that the source returns.
         sealed: Nodes whose output only one layer may use.
         reserved: Names of layers of the source, which other nodes must not use.
-        sums: Sums of layers that stand for one layer of the source.
+        sums: Sums of layers that represent one layer of the source.
     """
 
     shape: Shape
@@ -75,7 +73,7 @@ class Construction:
     sums: set[str] = field(default_factory=set)
 
     def graph(self) -> Graph:
-        """The finished graph.
+        """Return the finished graph.
 
         Raises:
             ConversionError: The nodes and edges are not a valid graph.
@@ -86,7 +84,7 @@ class Construction:
             raise ConversionError(f"the network does not form a valid graph: {error}") from None
 
     def free_name(self, name: str) -> str:
-        """A free name, derived from `name`, for a node that does not exist in the source."""
+        """Return a free name, derived from `name`, for a node that does not exist in the source."""
         return free_name(name, self.nodes.keys() | self.reserved)
 
     def input(self, low: int = 0, high: int = 255) -> Value:
@@ -151,7 +149,7 @@ class Construction:
         return x
 
     def materialised(self, name: str, where: str, x: Value) -> Value:
-        """Add a layer that computes the factor and offset of a value, where no next weights can include them."""
+        """Add a layer that computes the factor and offset of a value, if no next weights can include them."""
         name = free_name(name, self.nodes)
         channels = x.shape[0]
         if len(x.shape) == 3:
@@ -206,7 +204,7 @@ class Construction:
         return self.append("output", "the output", Output(), x)
 
     def append(self, name: str, where: str, node: Node, x: Value, *, keep_offset: bool = False) -> Value:
-        """Add a node with the input x; returns its output."""
+        """Add a node with the input x, and return its output."""
         if not keep_offset and not isinstance(node, Conv2d | Linear):
             self.refuse_offset(where, x)
         name = node_name(name)

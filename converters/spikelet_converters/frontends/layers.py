@@ -24,9 +24,8 @@ from spikelet_converters.frontends.values import (
 )
 from spikelet_converters.frontends.windows import Averages, branches_of, symmetric
 
-MOST_BRANCHES = 9  # of a pool with other windows at the border
-WIDEST = 2048  # features of a diagonal linear layer
-MOST_LEVELS = 32  # of a quantiser that is converted to a neuron with as many spikes
+MOST_BRANCHES = 9  # largest number of kinds of windows of a pool, at the border and inside
+MOST_LEVELS = 32  # largest number of levels of a quantiser that is converted to a neuron with as many spikes
 
 
 class Layers(Construction):
@@ -69,7 +68,7 @@ class Layers(Construction):
         return self.append(name, where, Conv2d(f32(weight), f32(bias + offset), stride, padding, groups), x)
 
     def _is_rounded_mean(self, x: Value) -> bool:
-        """Whether the offset of a value is the rounding error of the input's mean, which is rounded to an integer."""
+        """Return whether the offset of a value is the rounding error of the input's mean, a rounded number."""
         return x.node == "input" and np.allclose(x.offsets(), -self.border * x.channels(), rtol=1e-9, atol=1e-12)
 
     def linear(self, name: str, where: str, weight: npt.ArrayLike, bias: npt.ArrayLike | None, x: Value) -> Value:
@@ -91,7 +90,7 @@ class Layers(Construction):
     def pool_of_maxima(
         self, name: str, where: str, kernel: tuple[int, int], stride: tuple[int, int], x: Value
     ) -> Value:
-        """Add an average pool that stands for a max pool without padding."""
+        """Add an average pool that replaces a max pool without padding."""
         if (x.factor <= 0).any():
             raise ConversionError(f"{where}: its input is scaled by {x.factor.min():g}; expected a factor above 0")
         pooled = self.pool(name, where, kernel, stride, x)
@@ -143,19 +142,19 @@ class Layers(Construction):
         return values[0] if len(values) == 1 else self.add(name, where, values)
 
     def is_nonnegative(self, x: Value, *, scaled: bool = False) -> bool:
-        """Whether a value cannot be negative: after a rectifier it was at most pooled, added or flattened.
+        """Return whether a value cannot be negative: it is a rectified value, or pooled, added or flattened ones.
 
         With `scaled`, it may also have been multiplied by numbers of 0 or more.
         """
         if (x.factor < 0).any() or (x.offset < 0).any():
             return False
-        waiting = [x.node]
-        while waiting:
-            name = waiting.pop()
+        pending = [x.node]
+        while pending:
+            name = pending.pop()
             node = self.nodes[name]
             sums = isinstance(node, SumPool2d | Flatten | Add) or (isinstance(node, Conv2d) and _sums_pixels(node))
             if sums or (scaled and isinstance(node, Scale) and (node.scale >= 0).all()):
-                waiting += [source for source, target in self.edges if target == name]
+                pending += [source for source, target in self.edges if target == name]
             elif not isinstance(node, IF | LIF):
                 return False
         return True
@@ -163,8 +162,7 @@ class Layers(Construction):
     def relu(self, name: str, where: str, cap: float | None, x: Value, *, alone: bool = False) -> Value:
         """Add a rectifier, clipped at `cap` if given, as a neuron whose threshold is calibrated later.
 
-        A value that cannot be negative is rectified already; if `alone`, no other layer uses it, and its cap may
-        change.
+        A value that cannot be negative is already rectified. Its cap may change if `alone`, if no other layer uses it.
         """
         if cap is not None and cap <= 0:
             raise ConversionError(f"{where}: clips at {cap:g}; expected an upper bound above 0")
@@ -250,9 +248,9 @@ class Layers(Construction):
             raise ConversionError(f"{where}: the decay has {decay.size} values, the layer has {x.shape[0]} channels")
         if not ((decay > 0) & (decay <= 1)).all():
             raise ConversionError(f"{where}: has a decay of {decay.min():g}; expected a value above 0 and up to 1")
-        held = self.append(name, where, LI(f32(np.broadcast_to(decay, (x.shape[0],)))), x)
+        potential = self.append(name, where, LI(f32(np.broadcast_to(decay, (x.shape[0],)))), x)
         factor = x.factor * np.asarray(gain, np.float64)
-        return Value(held.node, factor.reshape(()) if factor.size == 1 else factor, held.shape)
+        return Value(potential.node, factor.reshape(()) if factor.size == 1 else factor, potential.shape)
 
     def flatten(self, name: str, where: str, x: Value) -> Value:
         """Flatten (C, H, W) to (C·H·W,), channel first."""
@@ -289,12 +287,12 @@ class Layers(Construction):
 
 
 def _sums_pixels(node: Conv2d) -> bool:
-    """Whether a convolution adds pixels of each channel, as the windows of a padded average pool."""
+    """Return whether a convolution adds pixels of each channel, as the windows of a padded average pool."""
     return node.weight.shape[1] == 1 and bool((node.weight >= 0).all()) and not node.bias.any()
 
 
 def _bias(where: str, bias: npt.ArrayLike | None, outputs: int) -> npt.NDArray[np.float64]:
-    """A bias, one number for each output; zeros if there is none."""
+    """Return a bias, one number for each output; zeros if there is none."""
     if bias is None:
         return np.zeros(outputs)
     array = np.asarray(bias, np.float64).ravel()

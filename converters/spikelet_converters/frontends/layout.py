@@ -14,12 +14,12 @@ from spikelet_converters.frontends.windows import shape_after
 
 
 def axes_of(x: Value) -> tuple[int, ...]:
-    """The axis of the graph's value at each axis of the source's value, whose channels are one axis."""
+    """Return the axis of the graph's value at each axis of the source's value, whose channels are one axis."""
     return x.axes if x.axes is not None else tuple(range(len(x.shape)))
 
 
 def sizes(x: Value) -> Shape:
-    """Shape of the source's value for one sample."""
+    """Return the shape of the source's value for one sample."""
     if x.grid is not None:
         return (*x.grid, *x.shape[1:])
     if x.merged:
@@ -31,13 +31,13 @@ def sizes(x: Value) -> Shape:
 
 
 def line_of(x: Value) -> int | None:
-    """The axis of the pixels of a value (C, L), 1 for height or 2 for width; None for another value."""
+    """Return the axis of the pixels of a value (C, L), 1 for height or 2 for width; None for another value."""
     axes = axes_of(x)
     return axes[1] if len(axes) == 2 and axes[0] == 0 and len(x.shape) == 3 and not x.regrouped else None
 
 
 def padded(where: str, x: Value, pads: tuple[tuple[int, int], ...]) -> Value:
-    """The value with zeros before and after each axis of the source's value except the batch.
+    """Return the value with zeros before and after each axis of the source's value except the batch.
 
     Raises:
         ConversionError: Channels or features are padded, or pixels are cut off.
@@ -59,12 +59,12 @@ def padded(where: str, x: Value, pads: tuple[tuple[int, int], ...]) -> Value:
 
 
 def arranged(x: Value, axes: tuple[int, ...]) -> Value:
-    """The same value with its axes in another order."""
+    """Return the same value with its axes in another order."""
     return replace(x, axes=None if axes == tuple(range(len(x.shape))) else axes)
 
 
 def in_order(where: str, x: Value) -> Value:
-    """The value, if its axes are those of the graph.
+    """Return the value, if its axes are those of the graph.
 
     Raises:
         ConversionError: They are in another order.
@@ -85,14 +85,14 @@ def in_order(where: str, x: Value) -> Value:
 
 
 def flat_order(x: Value) -> npt.NDArray[np.intp] | None:
-    """Feature of the graph's flattened value at each feature of the source's, or None for the same order."""
+    """Return the feature of the graph's flattened value at each feature of the source's, or None if equal."""
     missing = tuple(axis for axis in range(len(x.shape)) if axis not in axes_of(x))
     index = np.arange(int(np.prod(x.shape))).reshape(x.shape).transpose(*axes_of(x), *missing).ravel()
     return None if (index == np.arange(len(index))).all() else index
 
 
 def transposed(where: str, x: Value, perm: list[int]) -> Value:
-    """The value after a permutation of its axes, of which axis 0 is the batch.
+    """Return the value after a permutation of its axes, of which axis 0 is the batch.
 
     Raises:
         ConversionError: The batch is moved.
@@ -112,7 +112,7 @@ def transposed(where: str, x: Value, perm: list[int]) -> Value:
 
 
 def reshaped(x: Value, target: Shape) -> Value | None:
-    """The value with axes of size 1 added or removed, or None if that does not give the target."""
+    """Return the value with axes of size 1 added or removed, or None if that does not give the target."""
     if len(x.shape) != 3:
         return x if target == x.shape else None
     if x.regrouped:
@@ -136,7 +136,7 @@ def reshaped(x: Value, target: Shape) -> Value | None:
 
 
 def _regrouped(x: Value, target: Shape) -> Value | None:
-    """The value with its channels as two axes or its pixels as one, or None if that does not give the target."""
+    """Return the value with its channels as two axes or its pixels as one, or None if that does not give the target."""
     if x.axes is not None:
         return None
     if len(target) == 4 and target[0] * target[1] == x.shape[0] and target[2:] == x.shape[1:]:
@@ -147,11 +147,11 @@ def _regrouped(x: Value, target: Shape) -> Value | None:
 
 
 def target_of(x: Value, new_sizes: list[int], batch: int | None) -> Shape | None:
-    """Shape of one sample after a reshape, or None if the batch does not stay first.
+    """Return the shape of one sample after a reshape, or None if the batch does not stay first.
 
     Args:
         x: The value.
-        new_sizes: Sizes with the batch, one of them -1 at most.
+        new_sizes: Sizes with the batch, at most one of them -1.
         batch: Fixed size of the batch, or None.
     """
     total = int(np.prod(sizes(x)))
@@ -163,15 +163,15 @@ def target_of(x: Value, new_sizes: list[int], batch: int | None) -> Shape | None
     if new_sizes[0] not in (BATCH, batch):
         return None
     if -1 in rest:
-        known = int(np.prod([size for size in rest if size != -1]))
-        if total % known:
+        others = int(np.prod([size for size in rest if size != -1]))
+        if total % others:
             return None
-        rest = [total // known if size == -1 else size for size in rest]
+        rest = [total // others if size == -1 else size for size in rest]
     return tuple(rest) if int(np.prod(rest)) == total else None
 
 
 def per_channel(where: str, constant: npt.NDArray[np.generic], x: Value) -> Factor:
-    """A constant that is broadcast with a value, as () or (C,) of the graph's value.
+    """Return a constant that is broadcast with a value, as () or (C,) of the graph's value.
 
     Raises:
         ConversionError: It has more than one number per channel.

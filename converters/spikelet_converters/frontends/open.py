@@ -14,7 +14,7 @@ KINDS = {".onnx": "onnx", ".pt2": "exported", ".nir": "nir", **dict.fromkeys((".
 
 
 def kind_of(source: str) -> str:
-    """The kind of a source: checkpoint, onnx, exported, module or nir.
+    """Return the kind of a source: checkpoint, onnx, exported, module or nir.
 
     Raises:
         UsageError: The file does not exist or has an unknown suffix.
@@ -48,11 +48,11 @@ def open_source(
 
     Args:
         source: Path of a file, or model.py:NAME for a torch module.
-        shape: Shape of one input, where the source does not contain it.
+        shape: Shape of one input, if the source does not contain it.
         weights: File with the weights of a module.
-        weights_key: Name of the weights in the file, where it holds several sets that fit.
-        mean: Per channel, of pixels scaled to 0…1, or of 0…255 with raw_pixels.
-        std: Per channel, in the same units.
+        weights_key: Name of the weights in the file, if several sets fit.
+        mean: Mean per channel, of pixels scaled to 0…1, or of 0…255 with raw_pixels.
+        std: Standard deviation per channel, in the same units.
         raw_pixels: Whether the source takes pixels 0…255.
         average_pools: Replace max pools by average pools.
         output: Output to convert, for a network with several: its name in an ONNX or NIR file, else its
@@ -64,11 +64,11 @@ def open_source(
         ConversionError: The network cannot be imported.
     """
     options = {"shape": shape, "weights": weights, "weights_key": weights_key, "mean": mean, "std": std}
-    again = {**options, "raw_pixels": raw_pixels, "output": output, "dt": dt, "average_pools": True}
-    opened = _opened(source, **{**again, "average_pools": average_pools})  # type: ignore[arg-type]
+    averaging = {**options, "raw_pixels": raw_pixels, "output": output, "dt": dt, "average_pools": True}
+    opened = _opened(source, **{**averaging, "average_pools": average_pools})  # type: ignore[arg-type]
     if average_pools or not maxima(opened.graph):
         return opened
-    return replace(opened, averaged=lambda: _opened(source, **again))  # type: ignore[arg-type]
+    return replace(opened, averaged=lambda: _opened(source, **averaging))  # type: ignore[arg-type]
 
 
 def _opened(

@@ -18,10 +18,10 @@ from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.values import NOTHING, Ending, Factor, Rounding, Value
 
 Predict = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
-"""From normalised inputs (N, *shape) to the outputs of the source, (N, K)."""
+"""Converts normalised inputs (N, *shape) to the outputs of the source, (N, K)."""
 
 Simulate = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
-"""From normalised inputs (T, N, *shape), one per time-step, to the outputs of a spiking source, (T, N, K)."""
+"""Converts normalised inputs (T, N, *shape), one per time-step, to the outputs of a spiking source, (T, N, K)."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Preprocessing:
         scale: 255 scales pixels to 0…1, 1 leaves them unscaled.
 
     Raises:
-        UsageError: A value is no finite number, or `std` or `scale` is not above 0.
+        UsageError: A value is not a finite number, or `std` or `scale` is not above 0.
     """
 
     mean: tuple[float, ...] = (0.0,)
@@ -89,15 +89,15 @@ class Source:
         levels: Number of quantiser levels, by layer.
         predict: Evaluates the source, from normalised inputs (N, *shape) to its outputs, which `ending` describes.
         logits: Evaluates the source up to the logits, if it returns them separately.
-        simulate: A spiking source, from normalised inputs (T, N, *shape) to its outputs (T, N, K).
+        simulate: Evaluates a spiking source, from normalised inputs (T, N, *shape) to its outputs (T, N, K).
         loop: The whole loop over time-steps of a spiking source, of which the imported graph is one time-step.
         preprocessing: Normalisation of the input.
         ending: Function of the logits that `predict` returns.
-        maxima: Pools of the imported graph that stand for max pools of the source.
+        maxima: Average pools of the imported graph that replace max pools of the source.
         roundings: Quantisers of the source that are not part of the imported graph, by node.
         border: Value of a zero of the source at the output of the input node, () or (C,).
-        averaged: Imports the source with average pools in place of its max pools, if it can be imported again.
-        twin: Imports the source with weights changed a little, so that the comparison does not depend on ties; None if
+        averaged: Imports the source with average pools instead of its max pools, if it can be imported again.
+        twin: Imports the source with slightly changed weights, so that the comparison does not depend on ties; None if
             the weights of the source cannot be changed.
         notes: Notes for the user about differences between the source and the imported graph.
         labels: Class names, if the source contains them.
@@ -134,7 +134,7 @@ class Source:
         return self.graph.input.shape
 
 
-def started(
+def build(
     shape: Shape, add: Callable[[Builder, Value], object], preprocessing: Preprocessing, low: int = 0, high: int = 255
 ) -> Builder:
     """Return a builder with the normalised input of a source and its layers.
@@ -154,17 +154,17 @@ def started(
     if len(shape) not in (1, 2, 3):
         raise ConversionError(f"the input has shape {shape}; expected (F,), (C, L) or (C, H, W)")
     if len(shape) != 2:
-        return _started(shape, None, add, preprocessing, low, high)
+        return _build(shape, None, add, preprocessing, low, high)
     try:
-        return _started((shape[0], 1, shape[1]), (0, 2), add, preprocessing, low, high)
+        return _build((shape[0], 1, shape[1]), (0, 2), add, preprocessing, low, high)
     except ConversionError as error:
         try:
-            return _started((1, *shape), (1, 2), add, preprocessing, low, high)
+            return _build((1, *shape), (1, 2), add, preprocessing, low, high)
         except ConversionError:
             raise error from None
 
 
-def _started(
+def _build(
     shape: Shape, axes: tuple[int, ...] | None, add: Callable[[Builder, Value], object], preprocessing: Preprocessing,
     low: int, high: int,
 ) -> Builder:  # fmt: skip
@@ -183,7 +183,7 @@ def finished(
     simulate: Simulate | None = None,
     loop: Loop | None = None,
 ) -> Source:
-    """Return the source whose graph was built."""
+    """Return the source of a finished builder."""
     return Source(
         kind,
         builder.graph(),

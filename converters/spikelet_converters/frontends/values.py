@@ -21,7 +21,7 @@ Ending = Literal["logits", "softmax", "log_softmax", "sigmoid", "argmax"]
 ONE, NOTHING = np.ones(()), np.zeros(())
 
 BATCH = 2_147_483_629
-"""Stands for the size of the batch in shapes that a network computes."""
+"""Placeholder for the size of the batch in shapes that a network computes."""
 
 Pair = tuple[int, int]
 """Sizes along (height, width)."""
@@ -42,7 +42,7 @@ class Window:
         pads: Zeros around the image, or for a max pool pixels that do not count.
         dilation: Distance of the pixels of a window.
         ceil: Whether a last window may reach beyond the padding.
-        where: The layer in error messages, for a max pool that is taken later.
+        where: The layer in error messages, for a max pool that is added later.
     """
 
     kernel: Pair
@@ -68,11 +68,11 @@ class Value:
         axes: Axis of `shape` at each axis of the source's value, or None if they are the same.
         order: Feature of the node at each feature of the source's flat value, or None if they are the same.
         parts: Values of single nodes.
-        pick: Channel at each channel of the value, of those of the parts one after another.
-        grid: Sizes (groups, C / groups) if the source sees the channels as two axes.
-        merged: Whether the source sees the pixels as one axis, (C, H·W).
+        pick: Index of each channel of the value among the concatenated channels of the parts.
+        grid: Sizes (groups, C / groups) if the source has the channels as two axes.
+        merged: Whether the source has the pixels as one axis, (C, H·W).
         pads: Zeros around the value, which the next convolution adds.
-        maxima: Max pools of the value that the source takes first; a rectifier must follow. `shape` is that before.
+        maxima: Pending max pools, which are added after the next rectifier. `shape` is the shape before them.
     """
 
     node: str
@@ -89,18 +89,18 @@ class Value:
     maxima: tuple[Window, ...] = ()
 
     def channels(self) -> Factor:
-        """The factor per channel, (C,)."""
+        """Return the factor per channel, (C,)."""
         if self.parts:
             return np.concatenate([part.channels() for part in self.parts])[self.pick]
         return np.broadcast_to(self.factor, (self.shape[0],)).astype(np.float64)
 
     @property
     def regrouped(self) -> bool:
-        """Whether the source sees two axes as one, or one as two."""
+        """Whether the source has two axes as one, or one as two."""
         return self.merged or self.grid is not None
 
     def offsets(self) -> Factor:
-        """The offset per channel, (C,)."""
+        """Return the offset per channel, (C,)."""
         if self.parts:
             return np.concatenate([part.offsets() for part in self.parts])[self.pick]
         return np.broadcast_to(self.offset, (self.shape[0],)).astype(np.float64)
@@ -108,12 +108,12 @@ class Value:
 
 @dataclass(frozen=True)
 class Rounding:
-    """A quantiser of the source that the imported graph leaves out: scale (clip(round(x / scale) + zero) - zero).
+    """A quantiser of the source that the imported graph omits: scale (clip(round(x / scale) + zero) - zero).
 
     Attributes:
         scale: Step, () or (C,).
         zero: Zero point, () or (C,).
-        low: Least integer.
+        low: Smallest integer.
         high: Largest integer.
         factor: The quantised value is factor * (output of the node) + offset; () or (C,).
         offset: () or (C,).
@@ -151,7 +151,7 @@ class Dynamics:
 
 
 def node_name(name: str) -> str:
-    """A module's name as the name of a node: a valid one stays, else invalid characters are replaced."""
+    """Return a module's name as the name of a node: invalid characters are replaced."""
     if NAME.fullmatch(name):
         return name
     name = re.sub(r"[^A-Za-z0-9_.]+", "_", name).strip("_")[-60:] or "node"
@@ -170,7 +170,7 @@ def free_name(name: str, taken: Container[str]) -> str:
 
 
 def one_number(values: Factor) -> Factor:
-    """Values per channel as (), if they are equal."""
+    """Return values per channel as (), if they are equal."""
     return np.asarray(values.flat[0]) if np.ptp(values) == 0 else values
 
 

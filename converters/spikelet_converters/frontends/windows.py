@@ -12,47 +12,47 @@ from spikelet_converters.frontends.values import Factor, Pads, Pair, Window
 
 
 def pads_along(extent: int, width: int, step: int, upper: bool) -> tuple[int, int]:
-    """Padding before and after an axis for which a pool or convolution has ceil(extent / step) outputs.
+    """Return padding before and after an axis for which a pool or convolution has ceil(extent / step) outputs.
 
     If the padding is odd, the additional zero is after the axis with `upper`, otherwise before it.
     """
     total = max((-(-extent // step) - 1) * step + width - extent, 0)
-    less, more = total // 2, total - total // 2
-    return (less, more) if upper else (more, less)
+    smaller, larger = total // 2, total - total // 2
+    return (smaller, larger) if upper else (larger, smaller)
 
 
-def spread(along: int, values: Sequence[int], rest: int) -> Pair:
-    """Sizes (height, width) from two sizes, or from one.
+def spread(along: int, values: Sequence[int], other: int) -> Pair:
+    """Return sizes (height, width) from two sizes, or from one.
 
-    One size belongs to the axis `along`, 1 for height or 2 for width; the size of the other axis is `rest`.
+    One size belongs to the axis `along`, 1 for height or 2 for width; the size of the other axis is `other`.
     """
     if len(values) == 2:
         return int(values[0]), int(values[1])
-    return (int(values[0]), rest) if along == 1 else (rest, int(values[0]))
+    return (int(values[0]), other) if along == 1 else (other, int(values[0]))
 
 
 def spread_pads(along: int, pads: Sequence[int]) -> Pads:
-    """Zeros (before, after) of one axis, or (top, left, bottom, right)."""
+    """Return zeros (before, after) of one axis, or (top, left, bottom, right)."""
     if len(pads) == 4:
         return pads[0], pads[1], pads[2], pads[3]
     return (pads[0], 0, pads[1], 0) if along == 1 else (0, pads[0], 0, pads[1])
 
 
 def dilated(weight: npt.NDArray[np.float64], dilation: Pair) -> npt.NDArray[np.float64]:
-    """The equivalent kernel with dilation 1: zeros between the weights (…, kh, kw)."""
+    """Return the equivalent kernel with dilation 1: zeros between the weights (…, kh, kw)."""
     if dilation == (1, 1):
         return weight
     height, width = ((size - 1) * step + 1 for size, step in zip(weight.shape[-2:], dilation, strict=True))
-    wide = np.zeros((*weight.shape[:-2], height, width))
-    wide[..., :: dilation[0], :: dilation[1]] = weight
-    return wide
+    result = np.zeros((*weight.shape[:-2], height, width))
+    result[..., :: dilation[0], :: dilation[1]] = weight
+    return result
 
 
 def reached(size: Pair, window: Window) -> Pads:
-    """Padding of a max pool with which every window lies inside the padded image.
+    """Return padding of a max pool with which every window lies inside the padded image.
 
     With `ceil`, the last window may extend beyond the declared padding. A window that begins beyond the pixels and the
-    padding before them is left out.
+    padding before them is omitted.
     """
     after = []
     for axis in (0, 1):
@@ -81,12 +81,12 @@ def shape_after(shape: tuple[int, ...], windows: Sequence[Window]) -> tuple[int,
 
 
 def added(a: Pads, b: Pads) -> Pads:
-    """The sum of two paddings."""
+    """Return the sum of two paddings."""
     return a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]
 
 
 def symmetric(weight: npt.NDArray[np.float64], pads: Pads) -> tuple[npt.NDArray[np.float64], tuple[int, int]]:
-    """The equivalent convolution with the same padding on both sides.
+    """Return the equivalent convolution with the same padding on both sides.
 
     A kernel with zeros at the side of the smaller padding covers the additional zeros of the image.
 
@@ -126,13 +126,13 @@ class Averages:
 def averages(
     extent: int, kernel: int, stride: int, before: int, after: int, *, ceil: bool, count_padding: bool
 ) -> Averages:
-    """Windows of an average pool along an axis of `extent` pixels.
+    """Return windows of an average pool along an axis of `extent` pixels.
 
     With `ceil`, the last window may extend beyond the padding; pixels beyond it never count. A window that begins
-    beyond the pixels and the padding before them is left out.
+    beyond the pixels and the padding before them is omitted.
     """
-    room = extent + before + after - kernel
-    count = (-(-room // stride) if ceil else room // stride) + 1
+    spare = extent + before + after - kernel
+    count = (-(-spare // stride) if ceil else spare // stride) + 1
     if ceil and (count - 1) * stride >= extent + before:
         count -= 1
     starts = np.arange(count) * stride - before
@@ -152,7 +152,7 @@ Filter = tuple[npt.NDArray[np.float64], Pads, tuple[int, int]]
 def branches_of(
     rows: Averages, columns: Averages, kernel: tuple[int, int], stride: tuple[int, int], size: tuple[int, int]
 ) -> list[tuple[Filter, ...]]:
-    """An average pool whose windows have different divisors, as a sum of chains of convolutions.
+    """Return an average pool whose windows have different divisors, as a sum of chains of convolutions.
 
     The first chain applies the divisor of most windows to all of them. Each window at the border with another divisor
     adds a chain of two convolutions. The first has a kernel of the size of the image and sums the pixels of the window.

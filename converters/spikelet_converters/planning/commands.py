@@ -1,4 +1,4 @@
-"""The command lines that make the bundle of a setting and run it."""
+"""The command lines that convert a bundle to a setting and run it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def command_lines(setting: Setting, bundle: str, converted: bool, start: Start, 
     Args:
         setting: the setting.
         bundle: path of the bundle, or the name of a shipped one.
-        converted: whether its copies are to be made; False for a setting of the bundle as it is.
+        converted: whether the bundle must be converted first; False for a setting with the copies of the bundle.
         start: initial potentials of the copies.
         data: path of the images to run and the options that select them; () for the shipped images.
 

@@ -1,8 +1,8 @@
 """The Pareto front of settings, and the recommended setting.
 
 A point dominates another if it is at least as accurate, costs at most as much in every cost that is compared, and is
-better in one of these. The front is what no point dominates. Of points that are equal in all of this, the front has the
-one that costs less in what is not compared.
+better in one of these. The front is the set of points that no other point dominates. Of points with equal accuracy and
+equal compared costs, it contains the one with the lowest other costs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from spikelet_converters.planning.settings import COSTS, Budget, Cost, Point
 
-ALWAYS: tuple[Cost, ...] = ("steps", "neurons")  # what copies exchange for each other
+ALWAYS: tuple[Cost, ...] = ("steps", "neurons")  # always compared, since copies trade one for the other
 
 
 def compared_costs(budget: Budget) -> tuple[Cost, ...]:
@@ -57,10 +57,10 @@ def choose(points: Sequence[Point], budget: Budget, tolerance: float = 0.0) -> P
     permitted = [point for point in points if budget.permits(point)]
     if not permitted:
         return None
-    least = max(point.accuracy for point in permitted) - tolerance
-    enough = [point for point in permitted if point.accuracy >= least - 1e-12]
+    required = max(point.accuracy for point in permitted) - tolerance
+    accurate = [point for point in permitted if point.accuracy >= required - 1e-12]
     costs = compared_costs(budget)
-    return min(enough, key=lambda point: (*_compared(point, costs), -point.accuracy, *_rest(point)))
+    return min(accurate, key=lambda point: (*_compared(point, costs), -point.accuracy, *_rest(point)))
 
 
 def _covers(better: Point, point: Point, costs: Sequence[Cost]) -> bool:
@@ -74,7 +74,7 @@ def _compared(point: Point, costs: Sequence[Cost]) -> tuple[float, ...]:
 
 
 def _rest(point: Point) -> tuple[float, ...]:
-    """Return an order of points that are equal in what is compared: cost, then the simpler setting."""
+    """Return a sort key of points with equal compared costs: all costs, then the simpler setting."""
     setting = point.setting
     margin = -math.inf if setting.margin is None else setting.margin
     return (*(point.cost(cost) for cost in COSTS), setting.copies, setting.steps, margin)

@@ -1,4 +1,4 @@
-"""Measure all settings of one number of copies: one run over T time-steps gives every smaller T and every early exit.
+"""Measure all settings of one number of copies: one run over T time-steps includes every smaller T and early exit.
 
 Accumulates at T or at an exit are counted. Their distribution over nodes, on which an estimate of memory traffic
 depends, is that of the longest run; see `spikelet.metrics.exits.operations_at_exit`.
@@ -25,12 +25,12 @@ from spikelet.metrics.tally import Tally, tally
 from spikelet_converters.planning.settings import Point, Setting
 from spikelet_converters.planning.timing import elapsed, run_times
 
-EXITS = 9  # margins for each T
+EXITS = 9  # number of margins for each T
 
 
 @dataclass(frozen=True)
 class Counted:
-    """One network after its run.
+    """The measurements of one network.
 
     Attributes:
         graph: the network.
@@ -65,30 +65,30 @@ class Counted:
         return [self._point(setting, ops) for setting in settings]
 
     def _point(self, setting: Setting, ops: Operations) -> Point:
-        shortened = _first_steps(self.tally, setting.steps)
-        leaving = at_threshold(shortened, self.labels, np.inf if setting.margin is None else setting.margin)
-        assert leaving.accuracy is not None
-        low, high = wilson(leaving.accuracy * shortened.images, shortened.images)
-        done = operations_at_exit(ops, leaving)
-        counted = sum(done.total(field) for field in ("acs", "macs", "adds", "static_macs", "static_adds"))
+        truncated = _first_steps(self.tally, setting.steps)
+        exits = at_threshold(truncated, self.labels, np.inf if setting.margin is None else setting.margin)
+        assert exits.accuracy is not None
+        low, high = wilson(exits.accuracy * truncated.images, truncated.images)
+        ops_at_exit = operations_at_exit(ops, exits)
+        counted = sum(ops_at_exit.total(field) for field in ("acs", "macs", "adds", "static_macs", "static_adds"))
         return Point(
             setting=setting,
-            accuracy=leaving.accuracy,
+            accuracy=exits.accuracy,
             low=low,
             high=high,
-            steps=leaving.steps,
+            steps=exits.steps,
             neurons=sum(ops.neurons.values()),
             operations=counted,
-            energy=None if self.profile is None else _energy(self.graph, done, self.profile),
-            time=self._time(setting, leaving),
+            energy=None if self.profile is None else _energy(self.graph, ops_at_exit, self.profile),
+            time=self._time(setting, exits),
         )
 
-    def _time(self, setting: Setting, leaving: Exit) -> float | None:
+    def _time(self, setting: Setting, exits: Exit) -> float | None:
         if self.elapsed is None or self.runs is None:
             return None
         if setting.margin is None:
             return float(self.runs[setting.steps - 1])
-        return _mean_time(self.elapsed, leaving)
+        return _mean_time(self.elapsed, exits)
 
 
 def count(
@@ -125,7 +125,7 @@ def count(
 
 
 def _first_steps(counted: Tally, steps: int) -> Tally:
-    """Return the part of a run that early exit reads, of its first time-steps."""
+    """Return the tally of the first time-steps of a run, with the fields that early exit needs."""
     return replace(
         counted,
         steps=steps,
@@ -142,15 +142,15 @@ def _margins(margins: npt.NDArray[np.float64]) -> list[float]:
     return sorted(rounded)
 
 
-def _energy(graph: Graph, done: Operations, profile: Profile) -> float:
+def _energy(graph: Graph, ops_at_exit: Operations, profile: Profile) -> float:
     """Return the upper bound of the energy in µJ, at the last level that the profile has figures for."""
-    levels = spiking_levels(graph, done, profile)
+    levels = spiking_levels(graph, ops_at_exit, profile)
     last = [levels[level] for level in LEVELS if levels[level] is not None][-1]
     assert last is not None
     return last.high / 1e6
 
 
-def _mean_time(times: npt.NDArray[np.float64], leaving: Exit) -> float:
+def _mean_time(times: npt.NDArray[np.float64], exits: Exit) -> float:
     """Return the mean over the images of the time at which they exit."""
-    shares = np.asarray(leaving.share_by_step)
+    shares = np.asarray(exits.share_by_step)
     return float((shares * times[: len(shares)]).sum())

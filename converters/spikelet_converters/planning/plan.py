@@ -1,4 +1,4 @@
-"""Which copies k, time-steps T and early exit a bundle should run with, for a budget."""
+"""Choose copies k, time-steps T and early exit of a bundle for a budget."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Plan:
 
     Attributes:
         bundle: name of the bundle.
-        digest: its SHA-256.
-        data: name of the images that chose the setting.
-        data_digest: their SHA-256.
-        images: their number.
-        engine: name of the engine, or "auto" where it depends on the number of copies.
+        digest: SHA-256 of the bundle.
+        data: name of the images on which the setting was chosen.
+        data_digest: SHA-256 of the images.
+        images: number of images.
+        engine: name of the engine, or "auto" if it depends on the number of copies.
         start: initial potentials of the copies, see `with_copies`.
         budget: the limits.
         tolerance: accuracy that may be given up for a cheaper setting.
@@ -45,7 +45,7 @@ class Plan:
         points: all settings.
         front: the Pareto front, in the order of its costs.
         chosen: the recommended setting; None if none is within the budget.
-        refusals: by number of copies, why this bundle cannot have it.
+        refusals: reasons why the bundle cannot have a number of copies, by this number.
     """
 
     bundle: str
@@ -102,17 +102,17 @@ def plan(
 ) -> Plan:
     """Measure settings of copies, time-steps and early exit, and choose one for a budget.
 
-    A network with k copies is derived from the bundle in memory. One run over its largest T gives all smaller T and all
-    margins of early exit.
+    A network with k copies is derived from the bundle in memory. One run over its largest T includes all smaller T
+    and all margins of early exit.
 
     Args:
         bundle: the bundle.
-        data: images with labels that choose the setting. The accuracy of the chosen one is a maximum over these images:
-            measure it on others before it is published.
-        copies: numbers of copies k; 1 is the bundle as it is. None takes 1, 2, 4 and 8 as far as this network can have
-            them; `Plan.refusals` has the reasons of those that it cannot have.
-        steps: largest T, or by k. Without one, T is that of the bundle, and less with more copies: at most twice as
-            many levels k T as the bundle has.
+        data: images with labels on which the setting is chosen. Its accuracy on these images is optimistic; measure it
+            on other images before publication, see `confirm`.
+        copies: numbers of copies k; 1 is the bundle as it is. None takes 1, 2, 4 and 8, without those that
+            this network cannot have; `Plan.refusals` has the reasons.
+        steps: largest T, or largest T by k. By default it is that of the bundle, and less with more copies: k T is at
+            most twice the number of levels of the bundle.
         budget: limits; None for none. The front compares the accuracy with time-steps, neurons and the costs that are
             limited.
         tolerance: accuracy that may be given up for a cheaper setting, 0…1.
@@ -127,7 +127,7 @@ def plan(
     Raises:
         DataError: the images have no labels, or do not fit the network.
         UsageError: an option is wrong, or the budget needs a profile.
-        ConversionError: the network cannot have a number of copies that was given.
+        ConversionError: the network cannot have a stated number of copies.
         CostError: a network needs more memory or operations than the limits permit.
 
     Examples:
@@ -145,8 +145,8 @@ def plan(
     options.function("on_progress", on_progress)
     tolerance = float(options.real("tolerance", tolerance, 0, 1))
     networks, refusals = _networks(bundle.graph, copies, start)
-    most = steps if isinstance(steps, Mapping) else dict.fromkeys(networks, steps)
-    longest = {k: _longest(bundle, graph, k, most.get(k)) for k, graph in networks.items()}
+    largest_steps = steps if isinstance(steps, Mapping) else dict.fromkeys(networks, steps)
+    longest = {k: _longest(bundle, graph, k, largest_steps.get(k)) for k, graph in networks.items()}
     points: list[Point] = []
     engines: set[str] = set()
     for position, (k, graph) in enumerate(networks.items()):
@@ -180,7 +180,7 @@ def plan(
 
 
 def _check(bundle: Bundle, data: ImageSet, budget: Budget, profile: Profile | None, start: Start) -> None:
-    """Check what can be checked before a run."""
+    """Check the arguments before a run."""
     options.instance("bundle", bundle, Bundle)
     options.instance("data", data, ImageSet)
     options.instance("budget", budget, Budget)
@@ -201,7 +201,7 @@ def _check(bundle: Bundle, data: ImageSet, budget: Budget, profile: Profile | No
 
 def _networks(graph: Graph, copies: Sequence[int] | None, start: Start) -> tuple[dict[int, Graph], dict[int, str]]:
     """Return the network by number of copies, and the reason by number of copies that it cannot have."""
-    own = own_copies(graph)
+    bundle_copies = own_copies(graph)
     if copies is not None:
         options.instances("copies", copies, int)
     if copies is not None and not copies:
@@ -211,7 +211,7 @@ def _networks(graph: Graph, copies: Sequence[int] | None, start: Start) -> tuple
     refusals: dict[int, str] = {}
     for k in dict.fromkeys(numbers):
         if k == 1:
-            networks[own] = graph
+            networks[bundle_copies] = graph
             continue
         try:
             networks[k] = with_copies(graph, k, start)
@@ -247,14 +247,14 @@ def confirm(
     Args:
         bundle: the bundle of the plan.
         result: the plan.
-        data: images with labels that did not choose the setting, see `without`.
+        data: images with labels on which the setting was not chosen, see `without`.
         profile: hardware profile of the energy, or None.
         engine: name of the engine, or "auto".
         threads: number of threads; None for the default of the engine.
         on_progress: called with (images done, number of images).
 
     Raises:
-        UsageError: the plan chose nothing, or chose on these images.
+        UsageError: the plan has no chosen setting, or chose it on these images.
         DataError: the images have no labels, or do not fit the network.
     """
     options.instance("result", result, Plan)
@@ -262,11 +262,11 @@ def confirm(
     if result.chosen is None:
         raise UsageError("there is no setting to confirm: none is within the budget")
     if data.digest == result.data_digest:
-        raise UsageError(f"{data.name}: these images chose the setting; a confirmation needs others")
+        raise UsageError(f"{data.name}: the setting was chosen on these images; a confirmation needs others")
     _check(bundle, data, Budget(), profile, result.start)
     setting = result.chosen.setting
-    own = own_copies(bundle.graph)
-    graph = bundle.graph if setting.copies == own else with_copies(bundle.graph, setting.copies, result.start)
+    bundle_copies = own_copies(bundle.graph)
+    graph = bundle.graph if setting.copies == bundle_copies else with_copies(bundle.graph, setting.copies, result.start)
     selected = choose_engine(engine, graph, steps=setting.steps)
     counted = count(graph, setting.copies, data, setting.steps, selected, threads, profile, False, on_progress)
     return counted.points([setting])[0]
@@ -281,7 +281,7 @@ def without(data: ImageSet, others: ImageSet) -> ImageSet:
     seen = {image.tobytes() for image in others.images}
     kept = np.array([i for i, image in enumerate(data.images) if image.tobytes() not in seen], np.intp)
     if not len(kept):
-        raise DataError(f"{data.name}: all {len(data):,} images chose the setting; a confirmation needs others")
+        raise DataError(f"{data.name}: the setting was chosen on all {len(data):,} images; a confirmation needs others")
     return data.take(kept)
 
 

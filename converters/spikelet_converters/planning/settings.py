@@ -1,4 +1,4 @@
-"""Settings of a run, what they cost and how accurate they are, and the budget that they have to meet."""
+"""Settings of a run with their accuracy and costs, and budgets."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ UNITS: dict[Cost, str] = {
 
 @dataclass(frozen=True)
 class Setting:
-    """How a bundle is run.
+    """A setting of a run.
 
     Attributes:
         copies: number of copies k of each neuron.
-        steps: number of time-steps T at most.
+        steps: largest number of time-steps T.
         margin: margin of early exit, in logits of the source network; None: every image takes T time-steps.
     """
 
@@ -44,7 +44,7 @@ class Point:
 
     Attributes:
         setting: the setting.
-        accuracy: share of right predictions.
+        accuracy: share of correct predictions.
         low, high: Wilson's 95 % interval of the accuracy.
         steps: time-steps of an image; T without early exit.
         neurons: neurons of the network, all copies counted.

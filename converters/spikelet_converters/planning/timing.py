@@ -1,7 +1,7 @@
 """Measure the time of an image on this machine, one image at a time.
 
-With early exit an image is run one time-step after another. Without, the engine is told T, as in `Model.run`, and may
-evaluate layer by layer.
+With early exit an image is run one time-step after another. Otherwise the engine receives T in advance, as in
+`Model.run`, and may evaluate layer by layer.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from spikelet.engines import Engine
 
-IMAGES = 10
-SECONDS = 0.4  # of a network; more images are timed until then
+IMAGES = 10  # smallest number of images
+SECONDS = 0.4  # time for a network, in which more images are timed
 IMAGES_OF_RUN, SECONDS_OF_RUN = 5, 0.1  # the same for each T
 
 
@@ -29,7 +29,7 @@ def elapsed(
 
     Args:
         engine: the engine.
-        images: pixels, (N, *shape). Each is one run, and the first one is run once more before.
+        images: pixels, (N, *shape). Each is one run, after a warm-up run of the first image.
         steps: T.
         clock: returns seconds.
     """

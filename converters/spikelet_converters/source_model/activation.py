@@ -65,7 +65,7 @@ class Form:
         levels: number of levels L of the quantiser.
         slope: share of the clipped identity.
         steps: T of the spike rate for the gradient of `shift`, a number or one value per row, (N,); 0 is `levels`.
-        surrogate: name in `SURROGATES` of the derivative that stands for that of the floor.
+        surrogate: name in `SURROGATES` of the replacement of the derivative of the floor.
     """
 
     levels: int
@@ -75,7 +75,7 @@ class Form:
 
 
 class _Context(Protocol):
-    """What the forward pass of `ClipFloor` keeps for its backward pass."""
+    """State that the forward pass of `ClipFloor` saves for its backward pass."""
 
     form: Form
     needs_input_grad: tuple[bool, ...]
@@ -92,7 +92,7 @@ class ClipFloor(torch.autograd.Function):
 
     The gradients are da/dz = 1 and da/dlambda = (a - z)/lambda for 0 < z < lambda, 0 and 1 above, 0 and 0 below; with
     another surrogate g' for the derivative, da/dz = g' and da/dlambda = (a - g' z)/lambda. lambda is a scalar or one
-    value per channel, (C,). `rate` takes the place of a in the gradient of lambda.
+    value per channel, (C,). `rate` replaces a in the gradient of lambda.
     `shift` is the offset inside the floor, v_init/theta, of shape (C,). If it is trained,
     da/dshift = lambda/steps where da/dz = 1, for a spike rate over `steps` time-steps.
     """
@@ -134,9 +134,8 @@ def _inside(grad: Tensor, z: Tensor, lam: Tensor) -> Tensor:
         lam = along_channels(lam, z.ndim)
     elif z.device.type == "cpu" and not torch.compiler.is_compiling():
         return torch.ops.aten.hardtanh_backward(grad, z, 0.0, lam.item())  # one pass over the memory
-    return torch.where(
-        (z > 0) & (z < lam), grad, 0.0
-    )  # without the value of lambda, for which a GPU would have to wait
+    # does not read the value of lambda, which would make a GPU wait
+    return torch.where((z > 0) & (z < lam), grad, 0.0)
 
 
 def _triangle(grad: Tensor, z: Tensor, lam: Tensor) -> Tensor:
@@ -201,7 +200,7 @@ def along_rows(values: Tensor, ndim: int) -> Tensor:
 def integrate_and_fire(
     current: Tensor, theta: Tensor, steps: int, *, shift: Tensor | None = None, constant: bool = False
 ) -> Tensor:
-    """Simulate IF neurons with reset by subtraction, v_init = shift·theta and ties firing.
+    """Simulate IF neurons with reset by subtraction, v_init = shift·theta and a spike at a tie.
 
     Args:
         current: input current, (T·N, C, …), time-step by time-step; (N, C, …) if it is constant over time.
@@ -223,7 +222,7 @@ def integrate_and_fire(
     )
     inputs = current.expand(1, *current.shape) if constant else current.unflatten(0, (steps, rows))
     spikes = out.unflatten(0, (steps, rows))
-    # On a CPU a few images at a time, so that their potentials stay in the cache over all time-steps.
+    # A CPU simulates a few images at a time, so that their potentials stay in the cache over all time-steps.
     image_size = math.prod(current.shape[1:])
     block = max(1, _BLOCK // max(image_size, 1) if current.device.type == "cpu" else rows)
     offset = 0.5 if shift is None else along_channels(shift, current.ndim)
@@ -267,7 +266,7 @@ class SpikingActivation(nn.Module):
         channels: number of channels if the initial potential is trained, one value per channel. With None it is
             fixed at theta/2.
         slope: share of the clipped identity in the activation (SlipReLU). 0 is QCFS.
-        thresholds: number of channels if each has a threshold of its own. With None there is one for the layer.
+        thresholds: number of channels if there is one threshold per channel. With None there is one for the layer.
         surrogate: name in `SURROGATES` of the gradient.
     """
 

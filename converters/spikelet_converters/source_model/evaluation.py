@@ -33,19 +33,19 @@ def evaluate(network: nn.Module, data: ImageSet, steps: Sequence[Draw], batch: i
     largest: dict[int, int] = {}
     for copies, time_steps in map(neurons_and_steps, steps):
         largest[copies] = max(time_steps, largest.get(copies, 0))
-    rate, right = 0, {copies: torch.zeros(time_steps) for copies, time_steps in largest.items()}
+    float_correct, correct = 0, {copies: torch.zeros(time_steps) for copies, time_steps in largest.items()}
     for start in range(0, len(data), batch):
         images = as_pixels(data.images[start : start + batch]).to(device)
         labels = torch.tensor(data.labels[start : start + batch]).to(device)
-        rate += int((float_logits(network, images).argmax(1) == labels).sum())
+        float_correct += int((float_logits(network, images).argmax(1) == labels).sum())
         for copies, time_steps in largest.items():
             logits = spiking_logits(network, images, time_steps, copies)
-            right[copies] += (logits.argmax(2) == labels).sum(1).cpu()
+            correct[copies] += (logits.argmax(2) == labels).sum(1).cpu()
     by_steps = {}
     for draw in steps:
         copies, time_steps = neurons_and_steps(draw)
-        by_steps[f"spiking_accuracy.T{draw}"] = float(right[copies][time_steps - 1]) / len(data)
-    accuracy = {"float_accuracy": rate / len(data), "spiking_accuracy": sum(by_steps.values()) / len(by_steps)}
+        by_steps[f"spiking_accuracy.T{draw}"] = float(correct[copies][time_steps - 1]) / len(data)
+    accuracy = {"float_accuracy": float_correct / len(data), "spiking_accuracy": sum(by_steps.values()) / len(by_steps)}
     return accuracy | (by_steps if len(by_steps) > 1 else {})
 
 

@@ -17,7 +17,7 @@ from spikelet_converters.source_model.evaluation import as_pixels
 from spikelet_converters.source_model.simulation import local_errors, residual_errors
 
 BATCH = 50
-RARE = 1e-4  # below this share of errors, they are ties decided by float rounding, and skew is undefined
+RARE = 1e-4  # below this share, errors are ties decided by float rounding, and skew is undefined
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The residual of one layer: a perturbation of its activation while the source network trains."""
+"""The residual of one layer: a perturbation of its activation during training of the source network."""
 
 from __future__ import annotations
 

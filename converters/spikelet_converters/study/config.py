@@ -34,7 +34,7 @@ from spikelet_converters.training.phases import SPEC_FIELDS, Phase
 from spikelet_converters.training.recipe import PRESETS, RECIPE_FIELDS, Recipe, with_tuples
 
 START = "start"
-CALIBRATION = 600
+CALIBRATION = 600  # default number of training images for baselines with a calibration
 TABLES = {"title", "about", "data", "test", "grid", "common", START, "method", "reference"}
 KEYS = {
     "data": {"path", "name", "images", "test_images"},
@@ -48,12 +48,12 @@ class Run:
     """One network of a study.
 
     Attributes:
-        name: name of its folder.
-        method: name of its method, or "start".
+        name: name of the folder.
+        method: name of the method, or "start".
         point: grid point.
         options: options of network and recipe. Empty without training.
         begins: name of the run from whose network it starts.
-        checkpoint: path of a checkpoint that takes the place of training.
+        checkpoint: path of a checkpoint that replaces training.
         baseline, baseline_options: name and options of the baseline that changes the network.
         copies: number of neurons per channel of the bundle.
     """
@@ -214,8 +214,8 @@ def read_study(path: str | Path, data: str | Path | None = None, start: str | No
 
 
 def _runs(path: Path, content: ReadOnlyDocument) -> list[Run]:
-    free = any("levels" in options for options in (content.get("common", {}), *content["method"].values()))
-    grid = {"seed": [0], "model": ["vgg9"], **({} if free else {"levels": [4]}), **content.get("grid", {})}
+    sets_levels = any("levels" in options for options in (content.get("common", {}), *content["method"].values()))
+    grid = {"seed": [0], "model": ["vgg9"], **({} if sets_levels else {"levels": [4]}), **content.get("grid", {})}
     for key, values in grid.items():
         if key not in OPTIONS or not isinstance(values, list) or not values:
             raise UsageError(f"{path}: [grid] {key}: expected an option of network or recipe, with a list of values")
@@ -227,14 +227,14 @@ def _runs(path: Path, content: ReadOnlyDocument) -> list[Run]:
         point = dict(zip(grid, values, strict=True))
         if START in content:
             runs.append(_start(path, content, point))
-        waiting = dict(content["method"])
-        while waiting:  # a method that changes the network of another comes after it
-            ready = [name for name, options in waiting.items() if options.get("of") not in waiting]
+        pending = dict(content["method"])
+        while pending:  # a method that changes the network of another comes after it
+            ready = [name for name, options in pending.items() if options.get("of") not in pending]
             if not ready:
                 raise UsageError(
-                    f"{path}: methods {', '.join(waiting)} refer to each other with `of`; train one of them"
+                    f"{path}: methods {', '.join(pending)} refer to each other with `of`; train one of them"
                 )
-            runs += [_method(path, content, point, name, waiting.pop(name)) for name in ready]
+            runs += [_method(path, content, point, name, pending.pop(name)) for name in ready]
     return runs
 
 
@@ -262,28 +262,32 @@ def _method(
     if of is not None:
         if of not in content["method"] and not (of == START and has_start):
             raise UsageError(f"{path}: {where} of: there is no method {of!r}")
-        begins = run_name(of, point)
-        copies = _whole(path, f"{where} copies", options.pop("copies", 1))
-        if copies > 1 and baseline is not None:
-            raise UsageError(f"{path}: {where}: copies have no effect with a baseline")
-        if baseline is None:
-            if options:
-                raise UsageError(
-                    f'{path}: {where}: {next(iter(options))!r} has no effect without training or rival = "…"'
-                )
-            return Run(run_name(name, point), name, point, begins=begins, copies=copies)
-        run = Run(run_name(name, point), name, point, begins=begins, baseline=baseline, baseline_options=options)
-        if baseline not in BASELINES:
-            raise UsageError(f"{path}: {where} rival: unknown baseline {baseline!r}; known: {', '.join(BASELINES)}")
-        try:
-            run.make_baseline()
-        except TypeError as error:
-            raise UsageError(f"{path}: {where}: baseline {baseline}: {str(error).rpartition('() ')[2]}") from None
-        return run
+        return _derived(
+            path, where, Run(run_name(name, point), name, point, begins=run_name(of, point)), baseline, options
+        )
     if baseline is not None:
         raise UsageError(f'{path}: {where}: rival = "{baseline}" needs of = "…", the method whose network it changes')
     first = run_name(START, point) if options.pop(START, has_start) else None
     return Run(run_name(name, point), name, point, _options(path, content, point, where, options), first)
+
+
+def _derived(path: Path, where: str, run: Run, baseline: str | None, options: Document) -> Run:
+    """Return a run without training, with copies or a baseline."""
+    copies = _whole(path, f"{where} copies", options.pop("copies", 1))
+    if copies > 1 and baseline is not None:
+        raise UsageError(f"{path}: {where}: copies have no effect with a baseline")
+    if baseline is None:
+        if options:
+            raise UsageError(f'{path}: {where}: {next(iter(options))!r} has no effect without training or rival = "…"')
+        return replace(run, copies=copies)
+    if baseline not in BASELINES:
+        raise UsageError(f"{path}: {where} rival: unknown baseline {baseline!r}; known: {', '.join(BASELINES)}")
+    run = replace(run, baseline=baseline, baseline_options=options)
+    try:
+        run.make_baseline()
+    except TypeError as error:
+        raise UsageError(f"{path}: {where}: baseline {baseline}: {str(error).rpartition('() ')[2]}") from None
+    return run
 
 
 def _options(path: Path, content: ReadOnlyDocument, point: ReadOnlyDocument, where: str, options: Document) -> Document:
@@ -303,9 +307,9 @@ def _options(path: Path, content: ReadOnlyDocument, point: ReadOnlyDocument, whe
 
 def run_name(method: str, point: ReadOnlyDocument) -> str:
     """Return the folder name of a run, as exact-vgg9-L4-s1."""
-    short = {"seed": "s", "levels": "L", "model": ""}
-    rest = [f"{short.get(key, key + '=')}{value}" for key, value in point.items() if key != "seed"]
-    return "-".join([method, *rest, f"s{point['seed']}"]).replace("/", "_")
+    labels = {"seed": "s", "levels": "L", "model": ""}
+    parts = [f"{labels.get(key, key + '=')}{value}" for key, value in point.items() if key != "seed"]
+    return "-".join([method, *parts, f"s{point['seed']}"]).replace("/", "_")
 
 
 def _whole(path: Path, where: str, value: object) -> int:

@@ -1,4 +1,4 @@
-"""Table of what the networks of a study cost: neurons, synaptic operations, and training."""
+"""Table of the costs of the networks of a study: neurons, synaptic operations, and training."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ NOTE = (
 def costs_table(study: Study, rows: Sequence[Row]) -> str:
     """Return one Markdown table for each grid point, or nothing for results without these figures."""
     lines: list[str] = []
-    for where in dict.fromkeys(grid_point(row.runs[0]) for row in rows):
-        here = [row for row in rows if grid_point(row.runs[0]) == where and "compute" in row.runs[0]]
-        if not here:
+    for point in dict.fromkeys(grid_point(row.runs[0]) for row in rows):
+        group = [row for row in rows if grid_point(row.runs[0]) == point and "compute" in row.runs[0]]
+        if not group:
             continue
-        times = sorted({t for row in here for t in row.cells})
+        times = sorted({t for row in group for t in row.cells})
         head = ["method", "neurons", *(f"T={t}" for t in times), "compute", "with start"]
-        lines += [NOTE.format(where=where, reference=study.reference), "", *heading(head)]
-        reference = [row for row in here if row.method == study.reference]
-        own, whole = _compute(reference[0]) if reference else (None, None)
-        for row in here:
+        lines += [NOTE.format(where=point, reference=study.reference), "", *heading(head)]
+        reference = [row for row in group if row.method == study.reference]
+        reference_run, reference_total = _compute(reference[0]) if reference else (None, None)
+        for row in group:
             run, total = _compute(row)
             cells = [_operations(row, t) for t in times]
-            shares = [_share(run, own), _share(total, whole)]
+            shares = [_share(run, reference_run), _share(total, reference_total)]
             lines.append("| " + " | ".join([row.label, f"{row.runs[0]['neurons']:,}", *cells, *shares]) + " |")
         lines.append("")
     return "\n".join(lines)

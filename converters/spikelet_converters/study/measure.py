@@ -1,4 +1,4 @@
-"""Measure the accuracy of one network of a study: of its exact bundle at each T, and of its source network.
+"""Measure the accuracy of a network of a study: as an exact bundle at each T, and as source network.
 
 Networks of plain neurons are written as bundles and run by the runtime. Baselines that change the neuron have no
 bundle; they run on the same integers in `spikelet_converters.baselines.folded`. Pre-steps of a baseline count towards
@@ -7,7 +7,7 @@ T.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,26 +107,10 @@ def measure_spiking(
     provenance = {**checkpoint.provenance, "residual": checkpoint.spec.residual, "study_command": command}
     if isinstance(baseline, NeuronRule):
         exact = quantise(source, bits).graph
-        steps = max(time_steps) - baseline.pre_steps
-        if steps < 1:
-            raise SpikeletError(f"{baseline.name}: has {baseline.pre_steps} pre-steps; test larger T")
-        shares = _rule(baseline, exact, network, calibration, test, steps, on_progress)
-        by_total = {baseline.pre_steps + t + 1: float(share) for t, share in enumerate(shares)}
-        accuracy = {t: by_total[t] for t in time_steps if t in by_total}
-        neurons = exact.neuron_count
-        return SpikingResult(accuracy, None, "changed", "torch, on the exact integers", [], None, neurons)
+        return _measure_rule(baseline, exact, network, calibration, test, time_steps, on_progress)
     if isinstance(baseline, Recalibration):
-        accuracy, spikes, digests, used, operations = {}, {}, [], engine, {}
-        for index, t in enumerate(time_steps):
-            graph = quantise(baseline.recalibrate(source, network, calibration.images, t), bits).graph
-            bundle = _write(graph, f"{folder.name}-T{t}", folder / f"T{t}.snnb", bits, provenance, test)
-            shares, counts, used = _run(bundle, test, t, engine)
-            accuracy[t], spikes[t] = float(shares[-1]), float(counts[-1])
-            operations[t] = _operations(bundle.graph, test, (t,), engine)[t]
-            digests.append(str(bundle.digest))
-            on_progress(index + 1, len(time_steps))
-        neurons = source.neuron_count
-        return SpikingResult(accuracy, spikes, "plain", used, digests, operations, neurons)
+        graphs = ((t, baseline.recalibrate(source, network, calibration.images, t)) for t in time_steps)
+        return _measure_each(graphs, test, time_steps, folder, bits, engine, provenance, on_progress)
     graph = quantise(source, bits).graph
     if copies > 1:
         graph = with_copies(graph, copies)
@@ -143,6 +127,50 @@ def measure_spiking(
     )
 
 
+def _measure_rule(
+    baseline: NeuronRule,
+    exact: Graph,
+    network: torch.nn.Module,
+    calibration: ImageSet,
+    test: ImageSet,
+    time_steps: tuple[int, ...],
+    on_progress: Tick,
+) -> SpikingResult:
+    """Measure a network with changed neurons, for which there is no bundle."""
+    steps = max(time_steps) - baseline.pre_steps
+    if steps < 1:
+        raise SpikeletError(f"{baseline.name}: has {baseline.pre_steps} pre-steps; test larger T")
+    shares = _rule(baseline, exact, network, calibration, test, steps, on_progress)
+    by_total = {baseline.pre_steps + t + 1: float(share) for t, share in enumerate(shares)}
+    accuracy = {t: by_total[t] for t in time_steps if t in by_total}
+    return SpikingResult(accuracy, None, "changed", "torch, on the exact integers", [], None, exact.neuron_count)
+
+
+def _measure_each(
+    graphs: Iterable[tuple[int, Graph]],
+    test: ImageSet,
+    time_steps: tuple[int, ...],
+    folder: Path,
+    bits: int,
+    engine: str,
+    provenance: dict[str, object],
+    on_progress: Tick,
+) -> SpikingResult:
+    """Measure a network of its own for each T, in the order of `time_steps`. graphs: (T, float32 graph)."""
+    accuracy, spikes, operations = {}, {}, {}
+    digests, used, neurons = [], engine, 0
+    for index, (t, source) in enumerate(graphs):
+        graph = quantise(source, bits).graph
+        bundle = _write(graph, f"{folder.name}-T{t}", folder / f"T{t}.snnb", bits, provenance, test)
+        shares, counts, used = _run(bundle, test, t, engine)
+        accuracy[t], spikes[t] = float(shares[-1]), float(counts[-1])
+        operations[t] = _operations(bundle.graph, test, (t,), engine)[t]
+        digests.append(str(bundle.digest))
+        neurons = source.neuron_count
+        on_progress(index + 1, len(time_steps))
+    return SpikingResult(accuracy, spikes, "plain", used, digests, operations, neurons)
+
+
 def measure_source(
     checkpoint: Checkpoint, test: ImageSet, seed: int, batch: int = 100, device: str = "cpu"
 ) -> dict[str, float]:
@@ -150,13 +178,13 @@ def measure_source(
     network, labels = checkpoint.network().to(device), test.labels
     assert labels is not None
     torch.manual_seed(seed)
-    right = {"noise_off": 0, "noise_on": 0}
+    correct = {"noise_off": 0, "noise_on": 0}
     for start in range(0, len(test), batch):
         pixels = as_pixels(test.images[start : start + batch]).to(device)
         expected = torch.tensor(labels[start : start + batch]).to(device)
-        right["noise_off"] += int((float_logits(network, pixels).argmax(1) == expected).sum())
-        right["noise_on"] += int((noisy_logits(network, pixels).argmax(1) == expected).sum())
-    return {key: count / len(test) for key, count in right.items()}
+        correct["noise_off"] += int((float_logits(network, pixels).argmax(1) == expected).sum())
+        correct["noise_on"] += int((noisy_logits(network, pixels).argmax(1) == expected).sum())
+    return {key: count / len(test) for key, count in correct.items()}
 
 
 def _rule(
@@ -170,14 +198,14 @@ def _rule(
 ) -> Values:
     folded, total = Folded(graph), baseline.total_steps(steps)
     neuron = baseline.rule(folded, network, calibration.images, steps)
-    right = np.zeros(steps)
+    correct = np.zeros(steps)
     batch = max(1, ROWS // total)
     for start in range(0, len(test), batch):
         part = test.take(slice(start, start + batch))
-        by_step = folded.run(part.images, total, neuron)[graph.output_name][baseline.answering(steps)]
-        right += (by_step.double().cumsum(0).argmax(2).numpy() == part.labels).sum(1)
+        by_step = folded.run(part.images, total, neuron)[graph.output_name][baseline.output_steps(steps)]
+        correct += (by_step.double().cumsum(0).argmax(2).numpy() == part.labels).sum(1)
         on_progress(min(start + batch, len(test)), len(test))
-    return right / len(test)
+    return correct / len(test)
 
 
 def _run(

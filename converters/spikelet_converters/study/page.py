@@ -148,9 +148,9 @@ def _accesses(ledger: Sequence[ReadOnlyDocument]) -> str:
         return "The ledger of accesses to the test split was not published."
     networks = {(entry["run"], entry["weights"]) for entry in ledger}
     runs = {run for run, _ in networks}
-    more = sorted(run for run in runs if sum(name == run for name, _ in networks) > 1)
+    repeated = sorted(run for run in runs if sum(name == run for name, _ in networks) > 1)
     text = f"The test split was opened {len(ledger)} times, for {len(networks)} networks of {len(runs)} runs."
-    return text + (f" Opened for several networks: {', '.join(f'`{run}`' for run in more)}." if more else "")
+    return text + (f" Opened for several networks: {', '.join(f'`{run}`' for run in repeated)}." if repeated else "")
 
 
 def _described(runs: Sequence[Metrics]) -> str:

@@ -1,7 +1,7 @@
 """Perform one run of a study: train, convert, measure. Finished parts are not repeated.
 
-The folder of a run holds `config.json` (options), the files of training, `bundle.snnb`, and `metrics.json` when it is
-done.
+The folder of a run contains `config.json` (options), the files of training, `bundle.snnb` and, when the run is
+finished, `metrics.json`.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ def perform(
         The metrics of the run. {} for a start, which is not tested.
 
     Raises:
-        SpikeletError: the folder holds a run with other options, or the run failed.
+        SpikeletError: the folder contains a run with other options, or the run failed.
     """
     run = study.run(name)
-    here = folder / name
-    _open_folder(study, run, here)
-    done = here / "metrics.json"
-    if done.exists():
-        finished: Document = json.loads(done.read_text("utf-8"))
+    run_folder = folder / name
+    _open_folder(study, run, run_folder)
+    metrics_path = run_folder / "metrics.json"
+    if metrics_path.exists():
+        finished: Document = json.loads(metrics_path.read_text("utf-8"))
         return finished
     data = training_images(study)
     device = choose_device(device)
@@ -76,7 +76,7 @@ def perform(
         calibration,
         test,
         study.time_steps,
-        here,
+        run_folder,
         bits=study.bits,
         engine=study.engine,
         copies=run.copies,
@@ -105,7 +105,7 @@ def perform(
         "version": __version__,
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
     }
-    with replacing(done) as file:
+    with replacing(metrics_path) as file:
         file.write(json.dumps(metrics, indent=1).encode())
     return metrics
 
@@ -133,10 +133,10 @@ def training_images(study: Study) -> ImageSet:
     return data if study.data_name is None else data.renamed(study.data_name)
 
 
-def _open_folder(study: Study, run: Run, here: Path) -> None:
-    """Create the folder of a run, or check that it holds the run with these options."""
-    here.mkdir(parents=True, exist_ok=True)
-    _check_config(here, {**run.as_dict(), "bits": study.bits, "images": study.images})
+def _open_folder(study: Study, run: Run, run_folder: Path) -> None:
+    """Create the folder of a run, or check that it contains the run with these options."""
+    run_folder.mkdir(parents=True, exist_ok=True)
+    _check_config(run_folder, {**run.as_dict(), "bits": study.bits, "images": study.images})
 
 
 def _ticking(tick: Tick) -> Callable[[TrainingProgress], None]:
@@ -149,7 +149,7 @@ def _ticking(tick: Tick) -> Callable[[TrainingProgress], None]:
 
 def _network(study: Study, run: Run, folder: Path, data: ImageSet, execution: Execution) -> Checkpoint:
     """Return the network of a run, and train it if necessary."""
-    here = folder / run.name
+    run_folder = folder / run.name
     if run.checkpoint is not None:
         return load_checkpoint(Path(run.checkpoint))
     start = None
@@ -167,9 +167,9 @@ def _network(study: Study, run: Run, folder: Path, data: ImageSet, execution: Ex
             phase.spec,
             phase.recipe,
             data,
-            here,
+            run_folder,
             start=start,
-            resume=(here / "last.pt").exists(),
+            resume=(run_folder / "last.pt").exists(),
             execution=execution,
         )
 
@@ -185,15 +185,15 @@ def _training(checkpoint: Checkpoint) -> Document:
     }
 
 
-def _check_config(here: Path, config: Document) -> None:
-    path = here / "config.json"
+def _check_config(run_folder: Path, config: Document) -> None:
+    path = run_folder / "config.json"
     text = json.dumps(config, indent=1)
     if path.exists():
-        before, now = json.loads(path.read_text("utf-8")), json.loads(text)
-        for key in now:
-            if before.get(key) != now[key]:
+        before, current = json.loads(path.read_text("utf-8")), json.loads(text)
+        for key in current:
+            if before.get(key) != current[key]:
                 raise SpikeletError(
-                    f"{here}: holds a run with {key} = {before.get(key)}, the study has {now[key]}; "
+                    f"{run_folder}: holds a run with {key} = {before.get(key)}, the study has {current[key]}; "
                     "choose another folder (--out), or remove this one"
                 )
         return

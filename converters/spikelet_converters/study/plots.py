@@ -53,17 +53,17 @@ def plots(study: Study, rows: Sequence[Row]) -> Mapping[str, str]:
     Synaptic operations have a plot if results state them, and levels k T if some networks have copies.
     """
     drawings = {}
-    for where in dict.fromkeys(grid_point(row.runs[0]) for row in rows):
-        here = [row for row in rows if grid_point(row.runs[0]) == where]
-        copied = _with_copies(here, study.reference)
-        for cost, shown in ((TIME, here), (_levels(here), copied), (OPERATIONS, _counted(here))):
-            reference = [row for row in shown if row.method == study.reference]
-            others = [row for row in shown if row.method != study.reference]
+    for point in dict.fromkeys(grid_point(row.runs[0]) for row in rows):
+        group_rows = [row for row in rows if grid_point(row.runs[0]) == point]
+        copied = _with_copies(group_rows, study.reference)
+        for cost, selected in ((TIME, group_rows), (_levels(group_rows), copied), (OPERATIONS, _counted(group_rows))):
+            reference = [row for row in selected if row.method == study.reference]
+            others = [row for row in selected if row.method != study.reference]
             size = CURVES - len(reference)
             groups = [others[i : i + size] for i in range(0, len(others), size)] or [[]]
-            for number, group in enumerate(groups if shown else [], 1):
-                title = f"{study.title}: {where}" + (f" ({number})" if len(groups) > 1 else "")
-                names = [study.path.stem, *_name_parts(where), *([cost.name] if cost.name else [])]
+            for number, group in enumerate(groups if selected else [], 1):
+                title = f"{study.title}: {point}" + (f" ({number})" if len(groups) > 1 else "")
+                names = [study.path.stem, *_name_parts(point), *([cost.name] if cost.name else [])]
                 name = "-".join([*names, *([str(number)] if len(groups) > 1 else [])])
                 drawings[name] = accuracy_plot(title, [*reference, *group], cost)
     return drawings
@@ -117,5 +117,5 @@ def _power(value: float) -> str:
     return f"{2.0 ** round(value):g}" if abs(value - round(value)) < 1e-6 else ""
 
 
-def _name_parts(where: str) -> list[str]:
-    return "".join(c if c.isalnum() or c in ".=" else "-" for c in where).replace("--", "-").strip("-").split("-")
+def _name_parts(point: str) -> list[str]:
+    return "".join(c if c.isalnum() or c in ".=" else "-" for c in point).replace("--", "-").strip("-").split("-")

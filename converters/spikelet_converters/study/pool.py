@@ -28,20 +28,20 @@ class StudyObserver(Protocol):
     """Receives the progress of a study, for a display."""
 
     def begin(self, name: str) -> None:
-        """A run starts."""
+        """Report that a run starts."""
 
     def tick(self, part: str, done: int, total: int) -> None:
-        """Part of the current run, "training" or "testing", and the work done."""
+        """Report the work done in a part of the current run, "training" or "testing"."""
 
     def done(self, name: str, metrics: ReadOnlyDocument) -> None:
-        """A run is finished with these metrics."""
+        """Report the metrics of a finished run."""
 
     def failed(self, name: str, message: str) -> None:
-        """A run failed."""
+        """Report the error of a failed run."""
 
 
 def run_here(study: Study, folder: Path, command: str, device: str, observer: StudyObserver) -> dict[str, str]:
-    """Perform all runs one after another. Returns the error messages of failed runs by name."""
+    """Perform all runs one after another, and return the error messages of failed runs by name."""
     failed: dict[str, str] = {}
     for run in study.runs:
         if run.begins in failed:

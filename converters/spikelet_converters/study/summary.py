@@ -18,6 +18,7 @@ from spikelet_converters.study.config import START, Study
 
 Metrics = ReadOnlyDocument
 CONFIDENCE = 0.95
+_SOURCE = ("noise_off", "noise_on")  # accuracies of the source network
 
 
 @dataclass(frozen=True)
@@ -98,16 +99,15 @@ def summarise(study: Study, metrics: Sequence[Metrics]) -> list[Row]:
             if name not in methods:
                 continue
             runs, cells = methods[name], _cells(methods[name])
-            same = name == study.reference
-            against = {} if same else {t: paired(cell, reference[t]) for t, cell in cells.items() if t in reference}
+            is_reference = name == study.reference
+            against = (
+                {} if is_reference else {t: paired(cell, reference[t]) for t, cell in cells.items() if t in reference}
+            )
             sources = {key: Cell({r["point"]["seed"]: r["source"][key] for r in runs}) for key in _SOURCE}
             point = {key: value for key, value in runs[0]["point"].items() if key != "seed"}
             differences = {t: difference for t, difference in against.items() if difference is not None}
             rows.append(Row(name, point, runs, cells, sources["noise_off"], sources["noise_on"], differences))
     return rows
-
-
-_SOURCE = ("noise_off", "noise_on")
 
 
 def grid_point(metrics: Metrics) -> str:
@@ -147,7 +147,7 @@ def paired(method: Cell, reference: Cell) -> PairedDifference | None:
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """Correct p values for the number of tests (Holm, 1979): p of rank i of m, times m - i + 1, at most 1, monotone.
 
-    None stands for a comparison without a test, and remains.
+    None is a comparison without a test, and is kept.
     """
     tested = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
     corrected: list[float | None] = [None] * len(p_values)
@@ -168,10 +168,20 @@ def to_csv(rows: Sequence[Row]) -> str:
     for row in rows:
         for t, cell in row.cells.items():
             against = row.against.get(t)
-            rest = ["", "", "", ""] if against is None else [against.mean, against.low, against.high, against.p]
-            where = grid_point(row.runs[0])
+            statistics = ["", "", "", ""] if against is None else [against.mean, against.low, against.high, against.p]
+            point_text = grid_point(row.runs[0])
             seeds = " ".join(map(str, cell.values))
-            line = [row.method, where, t, seeds, cell.mean, cell.sd, row.noise_off.mean, row.noise_on.mean, *rest]
+            line = [
+                row.method,
+                point_text,
+                t,
+                seeds,
+                cell.mean,
+                cell.sd,
+                row.noise_off.mean,
+                row.noise_on.mean,
+                *statistics,
+            ]
             writer.writerow(["" if value is None else value for value in line])
     return text.getvalue()
 
@@ -184,18 +194,18 @@ def percent(cell: Cell) -> str:
 def to_markdown(study: Study, rows: Sequence[Row]) -> str:
     """Return two tables for each grid point: accuracy, and difference to the reference."""
     lines = []
-    for where in dict.fromkeys(grid_point(row.runs[0]) for row in rows):
-        here = [row for row in rows if grid_point(row.runs[0]) == where]
-        times = sorted({t for row in here for t in row.cells})
+    for point_text in dict.fromkeys(grid_point(row.runs[0]) for row in rows):
+        group_rows = [row for row in rows if grid_point(row.runs[0]) == point_text]
+        times = sorted({t for row in group_rows for t in row.cells})
         head = ["method", *(f"T={t}" for t in times), "source, noise off", "noise on", "seeds"]
-        lines += [f"Accuracy in %, {where}, mean ± standard deviation over seeds.", "", *heading(head)]
-        for row in here:
+        lines += [f"Accuracy in %, {point_text}, mean ± standard deviation over seeds.", "", *heading(head)]
+        for row in group_rows:
             cells = [percent(row.cells[t]) if t in row.cells else "–" for t in times]
             source = [percent(row.noise_off), percent(row.noise_on)]
             seeds = ", ".join(str(r["point"]["seed"]) for r in row.runs)
             lines.append("| " + " | ".join([row.label, *cells, *source, seeds]) + " |")
         lines.append("")
-        compared = [row for row in here if row.against]
+        compared = [row for row in group_rows if row.against]
         if compared:
             title = (
                 f"Difference to `{study.reference}` in percentage points, same seeds: mean [95 % confidence interval], "

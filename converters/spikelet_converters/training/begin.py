@@ -31,7 +31,7 @@ def resume(
         The best checkpoint so far.
 
     Raises:
-        SpikeletError: the folder holds no run, or one with other options or data.
+        SpikeletError: the folder contains no run, or one with other options or data.
     """
     if not (out / "last.pt").exists():
         raise SpikeletError(f"{out}: nothing to resume; the folder has no last.pt")
@@ -58,9 +58,9 @@ def resume(
 
 
 def compact(out: Path) -> None:
-    """Remove weights and the state of the optimiser from the `last.pt` of a finished run, which needs neither.
+    """Remove weights and the state of the optimiser from the `last.pt` of a finished run.
 
-    What remains shows that the run is finished. The network is in `best.pt`.
+    The remaining file shows that the run is finished. The network is in `best.pt`.
     """
     last = load_checkpoint(out / "last.pt")
     replace(last, weights={}, training={"log": last.training["log"]}).save(out / "last.pt")
@@ -69,15 +69,16 @@ def compact(out: Path) -> None:
 def take_weights(network: nn.Module, start: Checkpoint) -> None:
     """Load the weights of a checkpoint, except for states of the residual strategy and missing potentials.
 
-    A network with one threshold per channel starts with that of the layer, if the checkpoint has one per layer.
+    If the checkpoint has one threshold per layer and the network one per channel, all channels start with that of the
+    layer.
     """
 
-    def is_own(key: str) -> bool:
+    def is_optional(key: str) -> bool:
         return ".residual." in key or key.endswith(".shift")
 
-    expected = {key for key in network.state_dict() if not is_own(key)}
+    expected = {key for key in network.state_dict() if not is_optional(key)}
     own = network.state_dict()
-    weights = {key: value for key, value in start.weights.items() if not is_own(key)}
+    weights = {key: value for key, value in start.weights.items() if not is_optional(key)}
     for key, value in weights.items():
         if key.endswith(".rho") and value.ndim == 0 and key in own:
             weights[key] = value.expand(own[key].shape)  # one threshold of the start, for all channels
@@ -88,7 +89,7 @@ def take_weights(network: nn.Module, start: Checkpoint) -> None:
 
 
 def check_split(start: Checkpoint, recipe: Recipe, data: ImageSet) -> None:
-    """Refuse a start that was trained on images of the validation split."""
+    """Raise UsageError if a start was trained on images of the validation split."""
     before = start.provenance.get("recipe", {})
     if start.provenance.get("data", {}).get("digest") != data.digest:
         return

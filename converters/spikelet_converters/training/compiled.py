@@ -1,4 +1,4 @@
-"""Compilation of the training pass with torch.compile, which is optional and never a condition of training."""
+"""Compilation of the training pass with torch.compile, which is optional."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ Forward = Callable[[Tensor], Tensor]
 class CompiledForward:
     """The forward pass of a network, compiled at its first call.
 
-    If the compiler fails (no C++ compiler, an operation that it does not support), the network itself is called from
-    then on.
+    If the compiler fails (no C++ compiler, an unsupported operation), the network is called without it from then on.
 
     Attributes:
         failure: message of the compiler, or None.

@@ -1,4 +1,4 @@
-"""Write scalars as event files of TensorBoard, without a package of its own.
+"""Write scalars as event files of TensorBoard, without the package `tensorboard`.
 
 A file is a sequence of records: the length of an event (8 bytes), its checksum, the event, and its checksum. Checksums
 are CRC-32C, masked as in TFRecord files. An event is a message of protobuf with these fields (event.proto and
@@ -26,7 +26,7 @@ class EventFile:
     """An event file, to which steps are appended.
 
     Args:
-        folder: Folder of the file, created if it is missing. A new file is begun, whatever files it has.
+        folder: Folder of the file, created if it is missing. A new file is created beside existing ones.
         first: First step that will be written. TensorBoard discards it and later steps of earlier files.
     """
 
@@ -72,7 +72,7 @@ def crc32c(content: bytes) -> int:
 
 
 def masked(checksum: int) -> int:
-    """Return a checksum as it is stored, so that a checksum of checksums is no special value."""
+    """Return the stored form of a checksum, so that data that contain checksums have no special checksum."""
     rotated = (checksum >> 15) | (checksum << 17)
     return (rotated + MASK) & 0xFFFFFFFF
 

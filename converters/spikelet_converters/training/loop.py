@@ -1,7 +1,7 @@
 """Training loop: stochastic gradient descent with a validation split, checkpoints and resume.
 
-The folder of a run holds `last.pt` (to resume from), `best.pt` (chosen by the accuracy of the simulated spiking network
-on the validation split), `log.csv` and `log.svg`. The test split is not read.
+The folder of a run contains `last.pt` (to resume from), `best.pt` (chosen by the accuracy of the simulated spiking
+network on the validation split), `log.csv` and `log.svg`. The test split is not read.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def train(
     Raises:
         DataError: the data has no labels, or too few images for the split.
         UsageError: distillation without `start`, or `start` was trained on images of the validation split.
-        SpikeletError: the folder holds another run, or there is nothing to resume.
+        SpikeletError: the folder contains another run, or there is nothing to resume.
     """
     device, workers = execution.device, execution.workers
     training, validation = split(data, recipe)
@@ -119,23 +119,7 @@ def train(
     forward: Forward = CompiledForward(network) if execution.compiled else network
     optimiser = make_optimiser(network, recipe)
     penalties = penalties_of(network, spec, recipe)
-    provenance = {
-        "data": {
-            "name": data.name,
-            "digest": data.digest,
-            "images": len(training),
-            "validation": len(validation),
-        },
-        "start": None if start is None else start.provenance,
-        "classes": None if data.classes is None else list(data.classes),
-        **data.provenance,
-        "recipe": asdict(recipe),
-        "residual": spec.residual,
-        "command": execution.command,
-        "torch": str(torch.__version__),
-        "device": device if workers.size == 1 else f"{device}, {workers.size} workers",
-        "compiled": execution.compiled,
-    }
+    provenance = _provenance(spec, recipe, data, (len(training), len(validation)), start, execution)
     log: list[Document] = []
     best: Checkpoint | None = None
     if resume:
@@ -149,7 +133,7 @@ def train(
     if start is not None and not log:
         # without this, strategies that measure the error would train without it in the first epoch
         _measure_residuals(network, validation, spec, recipe, recipe.epochs, device)
-    workers.agree(network)
+    workers.synchronise(network)
     for epoch in range(len(log), recipe.epochs):
         started = time.perf_counter()
         loss = workers.mean(
@@ -157,7 +141,7 @@ def train(
         )
         trained = time.perf_counter() - started
         deviations = _measure_residuals(network, validation, spec, recipe, epoch, device)
-        workers.agree(network)
+        workers.synchronise(network)
         if files is None:
             continue  # only the first worker writes files
         row = {
@@ -180,6 +164,30 @@ def train(
         execution.on_epoch(row)
     workers.wait()
     return load_checkpoint(out / "best.pt")
+
+
+def _provenance(
+    spec: NetworkSpec,
+    recipe: Recipe,
+    data: ImageSet,
+    sizes: tuple[int, int],
+    start: Checkpoint | None,
+    execution: Execution,
+) -> Document:
+    """Return the origin of a network for its checkpoints. sizes: number of images in (training, validation) split."""
+    device, workers = execution.device, execution.workers
+    return {
+        "data": {"name": data.name, "digest": data.digest, "images": sizes[0], "validation": sizes[1]},
+        "start": None if start is None else start.provenance,
+        "classes": None if data.classes is None else list(data.classes),
+        **data.provenance,
+        "recipe": asdict(recipe),
+        "residual": spec.residual,
+        "command": execution.command,
+        "torch": str(torch.__version__),
+        "device": device if workers.size == 1 else f"{device}, {workers.size} workers",
+        "compiled": execution.compiled,
+    }
 
 
 def split(data: ImageSet, recipe: Recipe) -> tuple[ImageSet, ImageSet]:

@@ -17,9 +17,9 @@ from spikelet_converters.training.recipe import Recipe
 class PlainSGD(torch.optim.SGD):
     """torch's SGD without the decorators and profiling hooks of its methods.
 
-    The decorators tell torch's compiler to leave the methods alone, and import the compiler for that, which takes over
-    a second in each process. The hooks import a monitor of GPUs; where memory is short, torch logs the failure of the
-    import. The optimiser is never compiled or profiled; the training pass is compiled where a user asks for it.
+    The decorators exclude the methods from compilation, and import torch's compiler, which takes over a second in each
+    process. The hooks import a monitor of GPUs; if memory is short, torch logs the failure of the import. The optimiser
+    is never compiled or profiled; the training pass is compiled on request.
     """
 
     add_param_group = inspect.unwrap(torch.optim.SGD.add_param_group)
@@ -60,11 +60,8 @@ def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     options: list[dict[str, object]] = [
         {"params": groups["weights"], "kind": "weights"},
         {"params": groups["lambda"], "kind": "lambda", "weight_decay": decay},
-        {
-            "params": groups["potential"],
-            "kind": "potential",
-            "weight_decay": 0.0,
-        },  # its origin is 1/2, not 0
+        # no weight decay towards 0, since initial potentials start at 1/2
+        {"params": groups["potential"], "kind": "potential", "weight_decay": 0.0},
     ]
     return PlainSGD(
         [group for group in options if group["params"]],

@@ -48,7 +48,7 @@ class Workers:
         for grad, mean in zip(grads, (flat / self.size).split([grad.numel() for grad in grads]), strict=True):
             grad.copy_(mean.reshape(grad.shape))
 
-    def agree(self, network: nn.Module) -> None:
+    def synchronise(self, network: nn.Module) -> None:
         """Copy the parameters and buffers of the first process to all processes."""
         if self.size == 1:
             return

@@ -1,7 +1,7 @@
 """Runs of one or two phases: the main phase, and last epochs with another residual strategy.
 
 The second phase starts from the best checkpoint of the first and has its own learning-rate schedule. In the folder of a
-run with two phases, the subfolder `start` holds the first. Each phase can be resumed.
+run with two phases, the subfolder `start` contains the first. Each phase can be resumed.
 """
 
 from __future__ import annotations

@@ -32,7 +32,8 @@ class Recipe:
             "kxT" (k neurons per channel, T time-steps), "limit" (spike rate for T → ∞) or "quantised" (the quantiser).
             A repeated value is drawn more often. () means (steps,).
         validation_steps: T, or "kxT", at which the network is validated. The checkpoint with the highest mean accuracy
-            over them is kept. () means those among `time_steps`. A study sets it, so that all methods are chosen alike.
+            over them is kept. () means those among `time_steps`. A study sets it, to select all methods by the same
+            values.
         freeze_norm: use the running statistics of batch norm, for the last epochs of a trained network.
         policy: augmentation after crop and flip.
         cutout: width of the square that is filled in each image, in pixels.
@@ -187,5 +188,5 @@ RECIPE_FIELDS = tuple(field.name for field in fields(Recipe))
 
 
 def with_tuples(options: Mapping[str, object]) -> Document:
-    """Return options of a study file or the command line with lists as tuples, as the fields of a recipe hold them."""
+    """Return options of a study file or the command line with lists as tuples, the type of fields of a recipe."""
     return {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}

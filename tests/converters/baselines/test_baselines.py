@@ -111,8 +111,8 @@ class TestSRP:
 
     def test_its_pre_steps_come_before_the_answer(self):
         baseline = SRP(tau=4)
-        assert (baseline.pre_steps, baseline.total_steps(3), baseline.answering(3)) == (4, 7, slice(4, 7))
-        assert (COS(rho=4).total_steps(2), COS(rho=4).answering(2)) == (4, slice(0, 2))
+        assert (baseline.pre_steps, baseline.total_steps(3), baseline.output_steps(3)) == (4, 7, slice(4, 7))
+        assert (COS(rho=4).total_steps(2), COS(rho=4).output_steps(2)) == (4, slice(0, 2))
 
 
 class TestRTS:

@@ -280,7 +280,7 @@ def test_a_confirmation_measures_the_choice_on_other_images(result):
     again = plan(bundle, others, copies=[measured.setting.copies], steps=measured.setting.steps, engine="numpy")
     if measured.setting.margin is None:
         assert measured in again.points
-    with pytest.raises(UsageError, match="these images chose the setting"):
+    with pytest.raises(UsageError, match="the setting was chosen on these images"):
         confirm(bundle, result, images(), engine="numpy")
     nothing = replace(result, chosen=None)
     with pytest.raises(UsageError, match="there is no setting to confirm"):
@@ -292,7 +292,7 @@ def test_images_that_chose_are_left_out():
     rest = without(data, data.take(np.array([1, 4])))
     assert rest.images[:, 0].tolist() == [0, 4, 6, 10]
     assert rest.labels.tolist() == [0, 0, 1, 1]
-    with pytest.raises(DataError, match="all 6 images chose the setting"):
+    with pytest.raises(DataError, match="the setting was chosen on all 6 images"):
         without(data, data)
 
 

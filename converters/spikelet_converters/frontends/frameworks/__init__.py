@@ -27,32 +27,32 @@ _SUBCLASSED_IN = ("spikingjelly.activation_based.layer", "brevitas.nn", "torch.a
 
 
 def framework(module: nn.Module) -> str | None:
-    """The framework that defines the class of a module, or None if it is not one of the four."""
+    """Return the framework that defines the class of a module, or None if it is not one of the four."""
     package = type(module).__module__.partition(".")[0]
     return package if package in MODULES else None
 
 
 def is_layer(module: nn.Module) -> bool:
-    """Whether a module of another framework is imported as one layer, without tracing its forward method."""
+    """Return whether a module of another framework is imported as one layer, without tracing its forward method."""
     if framework(module) is None:
         return torch_type(module) is not type(module)
     return not isinstance(module, nn.Sequential) or type(module).__name__ in CONTAINERS
 
 
 def is_neuron(module: nn.Module) -> bool:
-    """Whether a module is a supported neuron of another framework. It may return its states after its output."""
+    """Return whether a module is a supported neuron of another framework. It may return its states after its output."""
     return (framework(module), type(module).__name__) in NEURONS
 
 
 def torch_type(module: nn.Module) -> type[nn.Module]:
-    """The torch layer that a framework's layer is a subclass of, or the module's own type."""
+    """Return the torch layer that a framework's layer is a subclass of, or the module's own type."""
     if type(module).__module__.startswith(_SUBCLASSED_IN):
         return next((layer for layer in _TORCH_LAYERS if isinstance(module, layer)), type(module))
     return type(module)
 
 
 def children(module: nn.Module) -> list[tuple[str, nn.Module]] | None:
-    """Names and layers of a framework's sequential container, in order, or None for another module."""
+    """Return the names and layers of a framework's sequential container, in order, or None for another module."""
     if framework(module) is None or type(module).__name__ not in CONTAINERS:
         return None
     return list(module.named_children())
@@ -81,7 +81,7 @@ def read(builder: Builder, name: str, module: nn.Module, x: Value) -> Value | No
         raise ConversionError(f"{where}: {REFUSED[source, kind]}")
     if torch_type(module) is not type(module):
         return None
-    supported = sorted(known for package, known in NEURONS if package == source)
+    supported = sorted(name for package, name in NEURONS if package == source)
     raise ConversionError(f"{where}: has no node in IR version 1; expected one of {', '.join(supported)}")
 
 

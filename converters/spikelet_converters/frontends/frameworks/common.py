@@ -13,7 +13,7 @@ from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.values import Dynamics, Factor, Value
 
 Module: TypeAlias = Any
-"""A module of a framework that need not be installed, so its attributes have no types here."""
+"""A module of a framework. The framework may not be installed, so attributes have no types here."""
 
 Importer = Callable[[Builder, str, str, Module, Value], Value]
 """Adds a module to a builder; takes (builder, name, where, module, x) and returns the module's output.
@@ -35,7 +35,7 @@ def neuron(
     spike: npt.ArrayLike = 1.0,
     gain: npt.ArrayLike = 1.0,
 ) -> Value:
-    """Add a layer of neurons with v_init = 0: an IF where decay is 1 in every channel, otherwise a LIF.
+    """Add a layer of neurons with v_init = 0: an IF if decay is 1 in every channel, otherwise a LIF.
 
     Args:
         builder: The builder to add to.
@@ -57,6 +57,6 @@ def neuron(
 
 
 def to_array(value: Module) -> Factor:
-    """A tensor or number as float64 of shape (C,) or (1,)."""
+    """Convert a tensor or number to float64 of shape (C,) or (1,)."""
     array = value.detach().cpu().numpy() if hasattr(value, "detach") else value
     return np.asarray(array, np.float64).ravel()

@@ -12,13 +12,16 @@ from spikelet_converters.frontends.values import Factor, Value
 
 
 def integrate_and_fire(builder: Builder, name: str, where: str, module: Module, x: Value) -> Value:
-    """V += i; fires at v > v_th."""
+    """Import an IF neuron: v += i; it fires at v > v_th."""
     theta = to_array(module.p.v_th) - to_array(module.p.v_reset)
     return neuron(builder, name, where, x, decay=np.ones(1), theta=theta, reset="zero", tie=">")
 
 
 def leaky_integrate_and_fire(builder: Builder, name: str, where: str, module: Module, x: Value) -> Value:
-    """V += dt/tau_mem (v_leak - v + i), with i a synaptic current (LIF) or the input (LIFBox); fires at v > v_th."""
+    """Import a LIF neuron: v += dt/tau_mem (v_leak - v + i); it fires at v > v_th.
+
+    The current i is a synaptic current (LIF) or the input (LIFBox).
+    """
     parameters = module.p
     theta, v_reset = to_array(parameters.v_th), to_array(parameters.v_reset)
     current, decay, gain, v_leak = _membrane(builder, name, where, module, x)
@@ -32,7 +35,7 @@ def leaky_integrate_and_fire(builder: Builder, name: str, where: str, module: Mo
 
 
 def leaky_readout(builder: Builder, name: str, where: str, module: Module, x: Value) -> Value:
-    """A leaky readout, an LI; a synaptic current is another LI before it."""
+    """Import a leaky readout as an LI; a synaptic current is another LI before it."""
     current, decay, gain, v_leak = _membrane(builder, name, where, module, x)
     if (v_leak != 0).any():
         raise ConversionError(f"{where}: leaks to {v_leak}; expected a readout with v_leak = 0")
@@ -42,7 +45,7 @@ def leaky_readout(builder: Builder, name: str, where: str, module: Module, x: Va
 def _membrane(
     builder: Builder, name: str, where: str, module: Module, x: Value
 ) -> tuple[Value, Factor, Factor, Factor]:
-    """The input current, the decay of the potential, the factor on the current, and v_leak."""
+    """Return the input current, the decay of the potential, the factor on the current, and v_leak."""
     parameters = module.p
     leak = module.dt * to_array(parameters.tau_mem_inv)
     if hasattr(parameters, "tau_syn_inv"):

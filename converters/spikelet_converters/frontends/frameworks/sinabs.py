@@ -1,6 +1,7 @@
 """Neurons of sinabs: they fire at v >= spike_threshold.
 
-The default spike_fn, MultiSpike, fires several spikes in a time-step. It is refused: a spike here is binary.
+The default spike_fn, MultiSpike, fires several spikes in a time-step. It is refused, because a neuron of
+a bundle fires at most once in a time-step.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from spikelet_converters.frontends.values import Factor, Value
 
 
 def integrate_and_fire(builder: Builder, name: str, where: str, module: Module, x: Value) -> Value:
-    """With spike_fn=SingleSpike: v = alpha v + (1 - alpha) i, or + i; fires at v >= spike_threshold."""
+    """Import a neuron: v = alpha v + (1 - alpha) i, or + i; it fires at v >= spike_threshold. spike_fn: SingleSpike."""
     spikes = module.spike_fn if isinstance(module.spike_fn, type) else type(module.spike_fn)
     if spikes.__name__ != "SingleSpike":
         raise ConversionError(
@@ -37,13 +38,13 @@ def integrate_and_fire(builder: Builder, name: str, where: str, module: Module, 
 
 
 def leaky_readout(builder: Builder, name: str, where: str, module: Module, x: Value) -> Value:
-    """A leaky readout, an LI."""
+    """Import a leaky readout as an LI."""
     current, decay, gain = _membrane(builder, name, where, module, x)
     return builder.integrator(name, where, decay, current, gain)
 
 
 def sum_pool(builder: Builder, name: str, where: str, module: Module, x: Value) -> Value:
-    """A SumPool2d."""
+    """Import a sum pool."""
     if module.ceil_mode:
         raise ConversionError(f"{where}: ceil_mode has no node; pad the image instead")
     kernel, stride = module.kernel_size, module.stride or module.kernel_size
@@ -51,7 +52,7 @@ def sum_pool(builder: Builder, name: str, where: str, module: Module, x: Value) 
 
 
 def _membrane(builder: Builder, name: str, where: str, module: Module, x: Value) -> tuple[Value, Factor, Factor]:
-    """The input current, the decay of the potential and the factor on the current."""
+    """Return the input current, the decay of the potential and the factor on the current."""
     if module.min_v_mem is not None:
         raise ConversionError(f"{where}: min_v_mem={module.min_v_mem} bounds the potential below; use min_v_mem=None")
     if getattr(module, "rec_connect", None) is not None:
@@ -59,8 +60,8 @@ def _membrane(builder: Builder, name: str, where: str, module: Module, x: Value)
     decay = to_array(module.alpha_mem_calculated)
     gain = 1 - decay if module.norm_input else np.ones(1)
     if getattr(module, "tau_syn", None) is not None:
-        fade = to_array(module.alpha_syn_calculated)  # i = alpha (i + x): alpha times an integrator of x
-        x = builder.integrator(f"{name}.syn", where, fade, x, fade)
+        syn_decay = to_array(module.alpha_syn_calculated)  # i = alpha (i + x): alpha times an integrator of x
+        x = builder.integrator(f"{name}.syn", where, syn_decay, x, syn_decay)
     return x, decay, gain
 
 

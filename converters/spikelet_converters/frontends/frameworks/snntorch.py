@@ -12,13 +12,16 @@ from spikelet_converters.frontends.values import Factor, Value
 
 
 def leaky(builder: Builder, name: str, where: str, module: Module, x: Value) -> Value:
-    """LIF: mem = beta mem + i; fires at > theta; subtracts it (with reset_delay after the next leak) or resets to 0."""
+    """Import a Leaky neuron, a LIF: mem = beta mem + i; it fires at mem > theta.
+
+    The reset subtracts theta, with reset_delay after the next leak, or sets the potential to 0.
+    """
     _check(where, module)
     return _neuron(builder, name, where, module, x, _reset(builder, where, module))
 
 
 def synaptic(builder: Builder, name: str, where: str, module: Module, x: Value) -> Value:
-    """Syn = alpha syn + i as an LI, then mem = beta mem + syn as a LIF; fires at mem > theta."""
+    """Import a Synaptic neuron as an LI, syn = alpha syn + i, and a LIF, mem = beta mem + syn; fires at mem > theta."""
     _check(where, module)
     reset = _reset(builder, where, module)
     if reset == "zero" and module.reset_delay:

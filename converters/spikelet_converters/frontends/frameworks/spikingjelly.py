@@ -13,7 +13,7 @@ from spikelet_converters.frontends.values import Factor, Value
 
 
 def integrate_and_fire(builder: Builder, name: str, where: str, module: Module, x: Value) -> Value:
-    """IF, or LIF with decay 1 - 1/tau; fires at v >= v_threshold, then subtracts it or resets to v_reset."""
+    """Import an IF, or a LIF with decay 1 - 1/tau: fires at v >= v_threshold, then subtracts it or sets v_reset."""
     rest = 0.0 if module.v_reset is None else float(module.v_reset)
     decay: Factor = np.ones(1)
     gain: Factor = np.ones(1)
@@ -27,7 +27,7 @@ def integrate_and_fire(builder: Builder, name: str, where: str, module: Module, 
 
 
 def voltage_scaler(builder: Builder, name: str, where: str, module: Module, x: Value) -> Value:
-    """A constant factor, folded into the next weights or threshold."""
+    """Fold a constant factor into the next weights or threshold."""
     scale = float(module.scale)
     return replace(x, factor=x.factor * scale, offset=x.offset * scale)
 

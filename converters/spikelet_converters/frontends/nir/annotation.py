@@ -12,9 +12,19 @@ from spikelet.errors import BundleError, ConversionError
 from spikelet_converters.exports.nir import NirNode, to_nir
 from spikelet_converters.frontends.source import Source
 
+_DAMAGED = (
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    BundleError,
+)  # raised by a damaged annotation
+
 
 def annotated(network: NirNode, text: str) -> Source | None:
-    """The network in the annotation, or None if the file was changed after it was written."""
+    """Return the network in the annotation, or None if the file was changed after it was written."""
     try:
         annotation = json.loads(text)
         tensors = {key: np.asarray(value, annotation["dtypes"][key]) for key, value in annotation["values"].items()}
@@ -26,7 +36,7 @@ def annotated(network: NirNode, text: str) -> Source | None:
         exported = to_nir(graph, annotation["form"], annotation["dt"], version=annotation["version"])
         bits = annotation.get("bits")
         labels = None if annotation.get("labels") is None else tuple(map(str, annotation["labels"]))
-    except _DAMAGE as error:
+    except _DAMAGED as error:
         raise ConversionError(f"the annotation of this NIR file is damaged ({error})") from None
     if not _same(network, exported):
         return None
@@ -36,9 +46,6 @@ def annotated(network: NirNode, text: str) -> Source | None:
         labels=labels if labels is not None and len(labels) == graph.classes else None,
         bits=bits if isinstance(bits, int) else None,
     )
-
-
-_DAMAGE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, BundleError)
 
 
 def _same(a: NirNode, b: NirNode) -> bool:

@@ -64,9 +64,9 @@ def from_nir(
     text = network.metadata.get(METADATA)
     note = ""
     if text is not None:
-        ours = annotated(network, text.decode(errors="replace") if isinstance(text, bytes) else str(text))
-        if ours is not None:
-            return ours
+        source = annotated(network, text.decode(errors="replace") if isinstance(text, bytes) else str(text))
+        if source is not None:
+            return source
         note = "the file was changed after spikelet wrote it: its annotation was ignored, the nodes were imported"
     # inputs are currents and spikes, not normalised by default
     preprocessing = preprocessing or Preprocessing(scale=1.0)
@@ -84,7 +84,7 @@ def from_nir(
 
 
 def _without_ties(nodes: dict[str, NirNode]) -> dict[str, NirNode]:
-    """The nodes with weights that are changed by up to 2 %, so that sums of spikes do not meet thresholds exactly."""
+    """Return the nodes with weights that are changed by up to 2 %, so that sums of spikes do not equal thresholds."""
     rng = np.random.default_rng(0)
     changed = {}
     for name, node in nodes.items():

@@ -10,28 +10,28 @@ from spikelet_converters.exports.nir import NirNode
 
 
 def flat(network: NirNode, prefix: str = "") -> tuple[dict[str, NirNode], list[tuple[str, str]]]:
-    """Nodes and edges with nested graphs expanded; their Input and Output nodes return their input."""
+    """Return the nodes and edges with nested graphs expanded; their Input and Output nodes become `Pass`."""
     nodes: dict[str, NirNode] = {}
     edges: list[tuple[str, str]] = []
     entry: dict[str, str] = {}
-    leave: dict[str, str] = {}
+    exit_: dict[str, str] = {}
     _check_edges(network, prefix)
     for name, node in network.nodes.items():
         full = f"{prefix}{name}"
         if type(node).__name__ != "NIRGraph":
             nodes[full] = node
-            entry[name] = leave[name] = full
+            entry[name] = exit_[name] = full
             continue
-        inner, between = flat(node, f"{full}.")
+        inner, inner_edges = flat(node, f"{full}.")
         kinds = {key: type(child).__name__ for key, child in inner.items()}
         ends = {kind: key for key, kind in kinds.items() if kind in ("Input", "Output")}
         for kind in ("Input", "Output"):
             if kind not in ends:
                 raise ConversionError(f"node {full} (NIRGraph): the nested graph has no {kind} node")
         nodes.update({key: Pass() if key in ends.values() else child for key, child in inner.items()})
-        edges += between
-        entry[name], leave[name] = ends["Input"], ends["Output"]
-    return nodes, edges + [(leave[a], entry[b]) for a, b in network.edges]
+        edges += inner_edges
+        entry[name], exit_[name] = ends["Input"], ends["Output"]
+    return nodes, edges + [(exit_[a], entry[b]) for a, b in network.edges]
 
 
 def _check_edges(network: NirNode, prefix: str) -> None:
@@ -48,7 +48,7 @@ def _check_edges(network: NirNode, prefix: str) -> None:
 def leading_to(
     nodes: dict[str, NirNode], edges: list[tuple[str, str]], output: str | None
 ) -> tuple[dict[str, NirNode], list[tuple[str, str]]]:
-    """The nodes and edges that lead to the one output that is converted.
+    """Return the nodes and edges that lead to the output that is converted.
 
     Args:
         nodes: the nodes, by name.
@@ -65,12 +65,12 @@ def leading_to(
         raise UsageError(f"--output-name {output}: the network has the outputs {', '.join(outputs) or 'none'}")
     if len(outputs) < 2:
         return nodes, edges
-    kept, waiting = set(), [output]
-    while waiting:
-        name = waiting.pop()
+    kept, pending = set(), [output]
+    while pending:
+        name = pending.pop()
         if name is not None and name not in kept:
             kept.add(name)
-            waiting += [a for a, b in edges if b == name]
+            pending += [a for a, b in edges if b == name]
     return (
         {name: node for name, node in nodes.items() if name in kept},
         [(a, b) for a, b in edges if a in kept and b in kept],
@@ -78,11 +78,11 @@ def leading_to(
 
 
 class Pass:
-    """The input or output of a nested graph."""
+    """A node that returns its input: the Input or Output of a nested graph."""
 
 
 def input_shape(network: NirNode) -> Shape:
-    """The shape of the network's one input, (C, H, W) or (F,); (C, 1, L) for a line (C, L).
+    """Return the shape of the network's one input, (C, H, W) or (F,); (C, 1, L) for a line (C, L).
 
     Raises:
         ConversionError: The network has several inputs, or one without a shape or of another number of axes.
@@ -105,7 +105,7 @@ def input_shape(network: NirNode) -> Shape:
 
 
 def _of_two_axes(shape: Shape, nodes: dict[str, NirNode], edges: list[tuple[str, str]]) -> Shape:
-    """An input of two axes: a line (C, L) for a Conv1d, and time-steps or a batch of features (F,) for weights of F."""
+    """Return the shape of an input of two axes: (C, 1, L) for a Conv1d, (F,) for weights of F features."""
     first = [nodes[b] for a, b in edges if type(nodes[a]).__name__ == "Input"]
     if any(type(node).__name__ == "Conv1d" for node in nodes.values()):
         return shape[0], 1, shape[1]

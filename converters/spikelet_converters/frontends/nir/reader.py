@@ -37,11 +37,11 @@ class Reader:
         for a, b in edges:
             sources[b].append(a)
         values: dict[str, Value] = {}
-        waiting = list(nodes)
-        while waiting:
-            ready = [name for name in waiting if all(source in values for source in sources[name])]
+        pending = list(nodes)
+        while pending:
+            ready = [name for name in pending if all(source in values for source in sources[name])]
             if not ready:
-                kinds = ", ".join(f"{name} ({type(nodes[name]).__name__})" for name in waiting[:4])
+                kinds = ", ".join(f"{name} ({type(nodes[name]).__name__})" for name in pending[:4])
                 raise ConversionError(
                     f"{kinds} form or follow a cycle: the network is recurrent, and IR version 1 has no recurrence; "
                     "use a feed-forward network"
@@ -53,10 +53,10 @@ class Reader:
                     values[name] = self._read(names[name], where, nodes[name], inputs, start)
                 except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
                     raise ConversionError(f"{where}: a parameter is missing or damaged ({error})") from None
-                waiting.remove(name)
+                pending.remove(name)
 
     def _names(self, nodes: dict[str, NirNode]) -> dict[str, str]:
-        """The names of the layers as names of nodes, all different; valid ones stay."""
+        """Return different, valid names of nodes for the layers; valid names are kept."""
         taken = {"input", "output"}  # of the graph
         names: dict[str, str] = {}
         for name in sorted(nodes, key=lambda name: not NAME.fullmatch(name)):
@@ -152,7 +152,7 @@ class Reader:
         )
         if (reset != rest).any():
             # in terms of v - v_reset: a constant current makes it leak to v_leak - v_reset
-            message = f"{where}: resets to {_some(reset)} and leaks to {_some(rest)}"
+            message = f"{where}: resets to {_range_text(reset)} and leaks to {_range_text(rest)}"
             x = self.builder.shifted(message, (rest - reset) * (1 - keep) / gain, x)
         return self.builder.neuron(name, where, Dynamics(theta - reset, -reset, "zero", ">", keep, gain), x)
 
@@ -163,7 +163,7 @@ class Reader:
     def _li(self, name: str, where: str, node: NirNode, x: Value) -> Value:
         if np.any(node.v_leak):
             raise ConversionError(
-                f"{where}: leaks to {_some(np.ravel(node.v_leak))}; expected a readout with v_leak = 0"
+                f"{where}: leaks to {_range_text(np.ravel(node.v_leak))}; expected a readout with v_leak = 0"
             )
         keep, gain = self._leak(where, node.tau, node.r, x)
         return self.builder.integrator(name, where, keep, x, gain)
@@ -189,7 +189,7 @@ class Reader:
         return 1 - share, share * self._channels(where, "r", r, x)
 
     def _channels(self, where: str, parameter: str, value: npt.ArrayLike, x: Value) -> Factor:
-        """A parameter with one value per neuron as one value per channel, (C,)."""
+        """Return a parameter with one value per neuron as one value per channel, (C,)."""
         array: npt.NDArray[np.float64] = np.asarray(value, np.float64)
         channels = x.shape[0]
         if len(x.shape) == 3 and x.shape[1] == 1 and array.shape == (channels, x.shape[2]):
@@ -212,10 +212,10 @@ def _pair(value: npt.ArrayLike, of_rows: int = 0) -> tuple[int, int]:
 
 
 def _along(value: npt.ArrayLike, of_rows: int) -> tuple[int, int]:
-    """A number along a line as a pair; a line is an image of one row, for which the number is `of_rows`."""
+    """Return a number along a line as a pair (of_rows, number); a line is an image of one row."""
     return of_rows, int(np.ravel(value)[0])
 
 
-def _some(values: npt.ArrayLike) -> str:
+def _range_text(values: npt.ArrayLike) -> str:
     array = np.unique(values)
     return f"{array[0]:g}" if array.size == 1 else f"{array[0]:g}…{array[-1]:g}"

@@ -1,6 +1,6 @@
 """Simulate a NIR network by the equations of its nodes, in float64, to compare the imported graph with them.
 
-The import is not used here: parameters are applied by neuron, in the units of the file.
+The importer is not used here: parameters are applied by neuron, in the units of the file.
 
 IF        v <- v + r i                                fires at v > v_threshold, then v <- v_reset
 LIF       v <- v + dt/tau (v_leak - v + r i)          the same
@@ -175,7 +175,7 @@ def _tensor(value: npt.ArrayLike) -> Tensor:
 
 
 def _by_neuron(value: npt.ArrayLike, x: Tensor) -> Tensor:
-    """A parameter with one number, one per channel or one per neuron, to broadcast with x (N, …)."""
+    """Return a parameter with one number, one per channel or one per neuron, to broadcast with x (N, …)."""
     array = np.asarray(value, np.float64)
     if array.size == 1:
         return _tensor(array.reshape(()))

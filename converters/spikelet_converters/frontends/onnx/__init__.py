@@ -44,7 +44,7 @@ def read(
 
 
 def _of_integers(path: Path, kind: int, preprocessing: Preprocessing | None) -> Preprocessing:
-    """The normalisation of a file that takes integers: pixels as they are."""
+    """Return the normalisation; a file that takes integers gets the pixels without one."""
     from onnx import TensorProto
 
     if kind == TensorProto.FLOAT:

@@ -80,10 +80,10 @@ WITHOUT_EFFECT: dict[str, dict[str, tuple[Attribute, ...] | None]] = {
 
 
 def check_domain(node: onnx.NodeProto, where: str) -> None:
-    """Check that an operator belongs to ONNX itself.
+    """Check that an operator is one of ONNX.
 
     Raises:
-        ConversionError: The operator is not one of ONNX itself.
+        ConversionError: The operator belongs to another domain.
     """
     if node.domain.startswith(("qonnx", "onnx.brevitas", "finn")):
         raise ConversionError(

@@ -9,7 +9,7 @@ from spikelet.errors import ConversionError, pass_out_of_memory
 
 Constant = npt.NDArray[np.generic]
 
-LARGEST = 2**28  # elements of a constant
+LARGEST = 2**28  # largest number of elements of a constant
 EVALUATED = frozenset([
     "Abs", "Add", "And", "Cast", "CastLike", "Ceil", "Clip", "Concat", "Constant", "ConstantOfShape", "CumSum",
     "DepthToSpace", "DequantizeLinear", "Div", "Einsum", "Equal", "Erf", "Exp", "Expand", "EyeLike", "Flatten", "Floor",

@@ -1,4 +1,4 @@
-"""Functions of the logits at the end of a network: a bundle returns the logits."""
+"""Functions of the logits at the end of a network, which are omitted: a bundle returns the logits."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from spikelet_converters.frontends.windows import pads_along, spread
 
 
 def window(step: Step, kernel: Sequence[int], size: Sequence[int], *, ceil: bool = False) -> Window:
-    """The windows of a convolution or pool over an image of `size`, (H, W) or (L,).
+    """Return the windows of a convolution or pool over an image of `size`, (H, W) or (L,).
 
     Raises:
         ConversionError: The window has other axes than the image, or an unknown kind of padding.
@@ -62,10 +62,10 @@ def _pixels(step: Step, weight: Factor) -> tuple[int, ...]:
 
 def _conv(step: Step) -> Value:
     weight = np.asarray(step.constant(1), np.float64)
-    where_to = window(step, weight.shape[2:], _pixels(step, weight))
+    windows = window(step, weight.shape[2:], _pixels(step, weight))
     groups = integer(step.attributes, "group", 1)
     x = step.value(padded=False)
-    return step.builder.convolution(step.name, step.where, weight, step.optional(2), where_to, groups, x)
+    return step.builder.convolution(step.name, step.where, weight, step.optional(2), windows, groups, x)
 
 
 def _conv_transpose(step: Step) -> Value:
@@ -78,8 +78,8 @@ def _conv_transpose(step: Step) -> Value:
     x = step.value()
     extra = spread(line_of(x) or 2, integers(step.attributes, "output_padding", [0] * len(size)), 0)
     groups = integer(step.attributes, "group", 1)
-    where_to = window(step, weight.shape[2:], size)
-    return step.builder.transposed(step.name, step.where, weight, step.optional(2), where_to, extra, groups, x)
+    windows = window(step, weight.shape[2:], size)
+    return step.builder.transposed(step.name, step.where, weight, step.optional(2), windows, extra, groups, x)
 
 
 def _gemm(step: Step) -> Value:
@@ -113,7 +113,7 @@ def _matmul(step: Step) -> Value:
 
 
 def _add(step: Step) -> Value:
-    """Sum of values and constants."""
+    """Add values and constants."""
     live = step.live
     constants = [per_channel(step.where, step.constant(i), step.value(live[0], padded=False))
                  for i in range(len(step.node.input)) if i not in live]  # fmt: skip
@@ -202,7 +202,7 @@ def _clip(step: Step) -> Value:
 
 
 def _maximum(step: Step) -> Value:
-    """Max(x, 0), or the larger of two values."""
+    """Rectify a value, max(x, 0), or take the larger of two values."""
     if step.live == [0, 1] == list(range(len(step.node.input))):
         return step.builder.greater(step.name, step.where, step.value(0), step.value(1))
     if len(step.live) != 1 or len(step.node.input) != 2:
@@ -216,7 +216,7 @@ def _maximum(step: Step) -> Value:
 
 
 def _minimum(step: Step) -> Value:
-    """Min(x, number) of a rectified value, a rectifier with a cap."""
+    """Clip a rectified value, min(x, number), as a rectifier with a cap."""
     if len(step.live) != 1 or len(step.node.input) != 2 or not step.builder.is_nonnegative(step.value(step.live[0])):
         raise ConversionError(f"{step.where}: {ADVICE['Min']}")
     bound = _bound(step, 1 - step.live[0], "")

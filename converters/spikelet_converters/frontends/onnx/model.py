@@ -1,7 +1,7 @@
 """Load an ONNX file in a canonical form, and evaluate it with ONNX Runtime.
 
 The canonical form has float32 values only, nodes in an order in which every input is computed before its use, one
-output, and no node that the output does not depend on.
+output, and only nodes on which the output depends.
 """
 
 from __future__ import annotations
@@ -54,18 +54,18 @@ def load(path: Path, output: str | None = None) -> onnx.ModelProto:
         pass_out_of_memory(error, str(path))
         first = str(error).splitlines()
         raise ConversionError(f"{path}: not a valid ONNX model ({first[0] if first else error})") from None
-    _widen(model)
+    _to_float32(model)
     _select(path, model, output)
     return model
 
 
 def opset_of(model: onnx.ModelProto) -> int:
-    """Version of ONNX's own operators."""
+    """Return version of ONNX's own operators."""
     return next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 1)
 
 
 def entry_of(path: Path, model: onnx.ModelProto) -> onnx.ValueInfoProto:
-    """The network's input.
+    """Return the network's input.
 
     Raises:
         ConversionError: The network takes several inputs or none.
@@ -79,19 +79,19 @@ def entry_of(path: Path, model: onnx.ModelProto) -> onnx.ValueInfoProto:
 
 
 def sizes_of(entry: onnx.ValueInfoProto) -> tuple[int, ...]:
-    """Sizes of a tensor, 0 where the file leaves one open."""
+    """Return the sizes of a tensor, 0 for a size that the file does not fix."""
     return tuple(int(size.dim_value) for size in entry.type.tensor_type.shape.dim)
 
 
 def predictor(path: Path, model: onnx.ModelProto, arrange: Arrange, output: str | None = None) -> Callable[
     [npt.NDArray[np.float32]], Outputs
 ]:  # fmt: skip
-    """A function that evaluates a model with ONNX Runtime, in float32 and without its optimisations.
+    """Return a function that evaluates a model with ONNX Runtime, in float32 and without its optimisations.
 
     Args:
         path: The file, which may have external data beside it.
         model: The model.
-        arrange: From inputs (N, *shape of the bundle) to inputs of the model.
+        arrange: Converts inputs (N, *shape of the bundle) to inputs of the model.
         output: Name of a tensor to return instead of the model's output.
 
     Raises:
@@ -117,12 +117,12 @@ def predictor(path: Path, model: onnx.ModelProto, arrange: Arrange, output: str 
         raise ConversionError(f"{path}: ONNX Runtime cannot load it ({error})") from None
     entry = session.get_inputs()[0]
     size = entry.shape[0]  # a number if the file was exported for a fixed batch
-    integers = entry.type != "tensor(float)"
+    is_float = entry.type == "tensor(float)"
 
     def predict(inputs: npt.NDArray[np.float32]) -> Outputs:
         arranged = arrange(inputs)
-        if integers:
-            arranged = np.rint(arranged).astype(_INTEGERS[entry.type])
+        if not is_float:
+            arranged = np.rint(arranged).astype(_INPUT_TYPES[entry.type])
         batch = size if isinstance(size, int) and size > 0 else len(arranged)
         parts = []
         for start in range(0, len(arranged), batch):
@@ -139,7 +139,7 @@ def predictor(path: Path, model: onnx.ModelProto, arrange: Arrange, output: str 
     return predict
 
 
-_INTEGERS: dict[str, type[np.generic]] = {
+_INPUT_TYPES: dict[str, type[np.generic]] = {
     "tensor(uint8)": np.uint8,
     "tensor(int8)": np.int8,
     "tensor(uint16)": np.uint16,
@@ -151,23 +151,23 @@ _INTEGERS: dict[str, type[np.generic]] = {
 
 
 def _sort(path: Path, model: onnx.ModelProto) -> None:
-    """Put the nodes into an order in which every input is computed before its use."""
+    """Sort the nodes so that every input is computed before its use."""
     graph = model.graph
     available = {tensor.name for tensor in [*graph.input, *graph.initializer]} | {""}
-    waiting, ordered = list(graph.node), []
-    while waiting:
-        ready = [node for node in waiting if all(name in available for name in _needed(node))]
+    pending, ordered = list(graph.node), []
+    while pending:
+        ready = [node for node in pending if all(name in available for name in _needed(node))]
         if not ready:
-            produced = {name for node in waiting for name in node.output}
-            missing = sorted({name for node in waiting for name in _needed(node)} - available - produced)
-            reason = f"nothing computes {missing[0]}" if missing else f"{waiting[0].output[0]} depends on itself"
+            produced = {name for node in pending for name in node.output}
+            missing = sorted({name for node in pending for name in _needed(node)} - available - produced)
+            reason = f"nothing computes {missing[0]}" if missing else f"{pending[0].output[0]} depends on itself"
             raise ConversionError(f"{path}: not a valid ONNX model ({reason})")
         first = ready[0]
         while first is not None:
-            waiting.remove(first)
+            pending.remove(first)
             ordered.append(first)
             available.update(first.output)
-            first = next((node for node in waiting[:1] if all(name in available for name in _needed(node))), None)
+            first = next((node for node in pending[:1] if all(name in available for name in _needed(node))), None)
     graph.ClearField("node")
     graph.node.extend(ordered)
 
@@ -178,37 +178,37 @@ def _needed(node: onnx.NodeProto) -> list[str]:
     names = list(node.input)
     for attribute in node.attribute:
         if attribute.type == onnx.AttributeProto.GRAPH:
-            own = {tensor.name for tensor in [*attribute.g.input, *attribute.g.initializer]}
-            own |= {name for inner in attribute.g.node for name in inner.output}
-            names += [name for inner in attribute.g.node for name in _needed(inner) if name not in own]
+            inner_names = {tensor.name for tensor in [*attribute.g.input, *attribute.g.initializer]}
+            inner_names |= {name for inner in attribute.g.node for name in inner.output}
+            names += [name for inner in attribute.g.node for name in _needed(inner) if name not in inner_names]
     return names
 
 
-_NARROW = ("FLOAT16", "BFLOAT16", "DOUBLE")
+_OTHER_FLOATS = ("FLOAT16", "BFLOAT16", "DOUBLE")
 
 
-def _widen(model: onnx.ModelProto) -> None:
+def _to_float32(model: onnx.ModelProto) -> None:
     """Replace other floating-point types by float32, with the same weights."""
     import onnx
     from onnx import TensorProto, numpy_helper
 
-    narrow = {getattr(TensorProto, name) for name in _NARROW}
+    other_floats = {getattr(TensorProto, name) for name in _OTHER_FLOATS}
 
     def float32(tensor: onnx.TensorProto) -> None:
-        if tensor.data_type in narrow:
+        if tensor.data_type in other_floats:
             array = numpy_helper.to_array(tensor).astype(np.float32)
             tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
 
     for tensor in model.graph.initializer:
         float32(tensor)
     for entry in [*model.graph.input, *model.graph.output]:
-        if entry.type.tensor_type.elem_type in narrow:
+        if entry.type.tensor_type.elem_type in other_floats:
             entry.type.tensor_type.elem_type = TensorProto.FLOAT
     for node in model.graph.node:
         for attribute in node.attribute:
             if attribute.type == onnx.AttributeProto.TENSOR:
                 float32(attribute.t)
-            if node.op_type == "Cast" and attribute.name == "to" and attribute.i in narrow:
+            if node.op_type == "Cast" and attribute.name == "to" and attribute.i in other_floats:
                 attribute.i = TensorProto.FLOAT
     model.graph.ClearField("value_info")
 

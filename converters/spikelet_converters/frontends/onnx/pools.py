@@ -14,10 +14,10 @@ from spikelet_converters.frontends.values import Value, Window
 
 def _average_pool(step: Step) -> Value:
     count = bool(integer(step.attributes, "count_include_pad", 0))
-    where_to = _window(step)
-    if where_to.dilation != (1, 1):
-        raise ConversionError(f"{step.where}: dilation {where_to.dilation} of an average pool has no node; use 1")
-    return step.builder.averages_of(step.name, step.where, where_to, count, step.value())
+    windows = _window(step)
+    if windows.dilation != (1, 1):
+        raise ConversionError(f"{step.where}: dilation {windows.dilation} of an average pool has no node; use 1")
+    return step.builder.averages_of(step.name, step.where, windows, count, step.value())
 
 
 def _max_pool(step: Step) -> Value:
@@ -55,24 +55,24 @@ def _axes(step: Step) -> list[int]:
     return integers(step.attributes, "axes", [] if values is None else [int(axis) for axis in values.ravel()])
 
 
-def _keep(step: Step) -> bool:
+def _keeps_axes(step: Step) -> bool:
     return bool(integer(step.attributes, "keepdims", 1))
 
 
 def _reduce_mean(step: Step) -> Value:
-    return step.builder.mean(step.name, step.where, _axes(step), _keep(step), step.value())
+    return step.builder.mean(step.name, step.where, _axes(step), _keeps_axes(step), step.value())
 
 
 def _reduce_sum(step: Step) -> Value:
     x, axes = step.value(), _axes(step)
     count = np.prod([sizes(x)[axis % (len(sizes(x)) + 1) - 1] for axis in axes])
-    mean = step.builder.mean(step.name, step.where, axes, _keep(step), x)
+    mean = step.builder.mean(step.name, step.where, axes, _keeps_axes(step), x)
     return step.builder.affine(step.where, float(count), 0.0, mean, alone=False)
 
 
 def _reduce_max(step: Step) -> Value:
     average = step.state.average_pools
-    return step.builder.largest(step.name, step.where, _axes(step), _keep(step), step.value(), average=average)
+    return step.builder.largest(step.name, step.where, _axes(step), _keeps_axes(step), step.value(), average=average)
 
 
 HANDLERS: dict[str, Handler] = {

@@ -44,7 +44,7 @@ def _quantise(step: Step) -> Value:
 
 
 def _limits(step: Step, kind: str) -> tuple[int, int]:
-    """The least and the largest integer: those of the type, or of a Clip that follows for fewer bits."""
+    """Return the smallest and the largest integer: those of the type, or of a following Clip for fewer bits."""
     limits = np.iinfo(kind)
     low, high = int(limits.min), int(limits.max)
     clip = step.state.clips.get(step.node.output[0])

@@ -1,4 +1,4 @@
-"""Read the operators of an ONNX model one after another into a builder."""
+"""Convert the operators of an ONNX model, in order, to layers of a builder."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _ELEMENTWISE = (
 
 
 class Reader:
-    """An import of one model.
+    """The import of one model.
 
     Attributes:
         state: State of the import.
@@ -65,7 +65,7 @@ class Reader:
             image = shape if int(np.prod(shape)) == self.sizes[0] else image
         if shape is not None and shape not in (image, self.sizes):
             raise ConversionError(
-                f"{path}: expected the file's input shape {_text(image)}, found --input {_text(shape)}"
+                f"{path}: expected the file's input shape {_shape_text(image)}, found --input {_shape_text(shape)}"
             )
         builder = Builder(image, calibrate=True)
         batch = declared[0] if declared and declared[0] > 0 else None
@@ -95,17 +95,17 @@ class Reader:
             ConversionError: An operator has no spiking form, or an attribute is not supported. The message names the
                 node.
         """
-        ended: dict[str, str] = {}
+        after_ending: dict[str, str] = {}
         for index, node in enumerate(self.graph.node):
             where = f"node {node.name or f'#{index}'} ({node.op_type})"
-            reason = next((ended[name] for name in node.input if name in ended), None)
+            reason = next((after_ending[name] for name in node.input if name in after_ending), None)
             if reason is not None and node.op_type not in (*_AFTER_THE_END, "ArgMax"):
                 raise ConversionError(reason)
             self._read(node, index, where)
             if node.op_type in endings.HANDLERS and node.output[0] in self.state.values:
-                ended[node.output[0]] = f"{where}: {endings.INSIDE[node.op_type]}"
+                after_ending[node.output[0]] = f"{where}: {endings.INSIDE[node.op_type]}"
             elif reason is not None:
-                ended[node.output[0]] = reason
+                after_ending[node.output[0]] = reason
         if self.state.output not in self.state.values:
             raise ConversionError(f"the output {self.state.output} does not depend on the input")
         self.state.builder.output([self.state.values[self.state.output]])
@@ -135,7 +135,7 @@ class Reader:
         state.values.update(zip(node.output, outputs, strict=False))
 
     def arrange(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Inputs (N, *shape of the graph) as inputs of the model."""
+        """Return inputs (N, *shape of the graph) as inputs of the model."""
         if inputs.ndim == 4 and self.axes is not None and len(self.axes) > 1:
             missing = [axis for axis in range(3) if axis not in self.axes]
             inputs = inputs.transpose(0, *(axis + 1 for axis in (*self.axes, *missing)))
@@ -157,14 +157,15 @@ def _input_sizes(path: Path, name: str, declared: tuple[int, ...], shape: Shape 
         input_shape = (shape[1], shape[2], shape[0]) if last else shape
         if any(a not in (0, b) for a, b in zip(sizes, input_shape, strict=True)):
             raise ConversionError(
-                f"{path}: expected an input of shape {_text(sizes)} (0 is open), found --input {_text(shape)}"
+                f"{path}: expected an input of shape {_shape_text(sizes)} (0 is open), found --input "
+                f"{_shape_text(shape)}"
             )
         return input_shape
     return shape
 
 
 def _first_layer(graph: onnx.GraphProto, name: str) -> tuple[list[int] | None, int]:
-    """Use of the input by the first layer: (permutation of its axes or None, number of window axes or 0)."""
+    """Return how the first layer uses the input: (permutation of axes or None, number of window axes or 0)."""
     ranks = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
     names, permutation = {name}, None
     for node in graph.node:
@@ -187,10 +188,10 @@ def _first_layer(graph: onnx.GraphProto, name: str) -> tuple[list[int] | None, i
 
 
 def _image_axes(sizes: Shape, permutation: list[int] | None, pixels: int) -> tuple[int, ...]:
-    """Axis of (C, H, W) at each axis of the model's input.
+    """Return axis of (C, H, W) at each axis of the model's input.
 
-    Channels are last if the input is transposed so, or has 1, 3 or 4 of them last. An input of two axes is a line
-    (C, L) if the first layer has windows along one axis, else an image (H, W).
+    Channels are last if the first layer transposes the input, or if the last axis has a size of 1, 3 or 4. An input
+    of two axes is a line (C, L) if the first layer has windows along one axis, else an image (H, W).
     """
     if len(sizes) == 3:
         last = permutation == [0, 3, 1, 2] or (sizes[2] in (1, 3, 4) and sizes[0] not in (1, 2, 3, 4))
@@ -209,5 +210,5 @@ def _image_shape(sizes: Shape, axes: tuple[int, ...]) -> Shape:
     return tuple(shape)
 
 
-def _text(shape: Shape) -> str:
+def _shape_text(shape: Shape) -> str:
     return "x".join(map(str, shape))

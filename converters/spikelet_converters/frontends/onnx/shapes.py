@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends.channels import along_channels, concatenated, repeated, selected, tiled
+from spikelet_converters.frontends.channels import check_along_channels, concatenated, repeated, selected, tiled
 from spikelet_converters.frontends.layout import arranged, axes_of, reshaped, sizes, transposed
 from spikelet_converters.frontends.onnx.attributes import integer, integers, real, text
 from spikelet_converters.frontends.onnx.constants import Constant
 from spikelet_converters.frontends.onnx.step import Handler, Step
 from spikelet_converters.frontends.values import BATCH, Value
 
-LARGE = 2**31 - 1  # exporters write this value for an omitted end
+LARGE = 2**31 - 1  # written by exporters for an omitted end
 
 
 def shape_of(step: Step) -> Constant:
-    """The shape of a value, with BATCH as the size of the batch."""
+    """Return the shape of a value, with BATCH as the size of the batch."""
     x = step.value(padded=False)
     shape = np.array([BATCH if step.state.batch is None else step.state.batch, *sizes(x)], np.int64)
     start, end = integer(step.attributes, "start", 0), integer(step.attributes, "end", len(shape))
@@ -110,7 +110,7 @@ def _concat(step: Step) -> Value:
         raise ConversionError(f"{step.where}: concatenates constants with values; expected values of the network")
     values = [step.value(index) for index in range(len(step.node.input))]
     rank = len(sizes(values[0])) + 1
-    along_channels(step.where, "concatenates", values[0], integer(step.attributes, "axis", 1) % rank)
+    check_along_channels(step.where, "concatenates", values[0], integer(step.attributes, "axis", 1) % rank)
     return concatenated(step.where, values)
 
 
@@ -133,7 +133,7 @@ def _slice(step: Step) -> Value:
 def _split(step: Step) -> list[Value]:
     x = step.value()
     axis = integer(step.attributes, "axis", 0) % (len(sizes(x)) + 1)
-    along_channels(step.where, "splits", x, axis)
+    check_along_channels(step.where, "splits", x, axis)
     count, tensor = len(step.node.output), step.optional(1)
     width = -(-x.shape[0] // count)
     even = [min(width, x.shape[0] - start) for start in range(0, x.shape[0], width)]
@@ -155,7 +155,7 @@ def _gather(step: Step) -> Value:
         cut = step.builder.sliced(step.name, step.where, slices, x)
         kept = [size for other, size in enumerate(sizes(cut), 1) if other != axis]
         return step.builder.reshaped(f"{step.name}.rest", step.where, [BATCH, *kept], None, cut)
-    along_channels(step.where, "gathers", x, axis)
+    check_along_channels(step.where, "gathers", x, axis)
     if indices.ndim != 1:
         raise ConversionError(f"{step.where}: gathers by indices of {indices.ndim} axes; expected one")
     return selected(x, np.arange(x.shape[0])[indices.astype(np.intp)])

@@ -28,11 +28,11 @@ class Import:
         batch: Fixed size of the batch, or None.
         average_pools: Whether max pools are replaced by average pools.
         constants: Tensors that do not depend on the input, by name.
-        values: Tensors that do, by name.
+        values: Tensors that depend on the input, by name.
         quantisers: (scale, zero point) of quantised values, by name.
         clips: Clip nodes of quantised values, by the name of the value.
         uses: Number of uses of each tensor.
-        logits: Name of the tensor of the logits, if a function of them follows.
+        logits: Name of the tensor of the logits, if a function of the logits follows.
     """
 
     builder: Builder
@@ -55,9 +55,9 @@ class Step:
     Attributes:
         state: State of the import.
         node: The onnx.NodeProto.
-        name: Name of a layer that is added for it.
+        name: Name of the layer that is added for the operator.
         where: The operator in error messages.
-        attributes: Its attributes, all of which are supported.
+        attributes: Attributes, all of which are supported.
     """
 
     state: Import
@@ -72,11 +72,11 @@ class Step:
         return self.state.builder
 
     def input(self, index: int) -> str:
-        """Name of an input, "" if it is left out."""
+        """Return the name of an input, "" if it is omitted."""
         return str(self.node.input[index]) if len(self.node.input) > index else ""
 
     def depends(self, index: int) -> bool:
-        """Whether an input depends on the network's input."""
+        """Return whether an input depends on the network's input."""
         return self.input(index) in self.state.values
 
     @property
@@ -85,7 +85,7 @@ class Step:
         return [index for index in range(len(self.node.input)) if self.depends(index)]
 
     def value(self, index: int = 0, *, padded: bool = True) -> Value:
-        """An input that depends on the network's input.
+        """Return an input that depends on the network's input.
 
         Args:
             index: Index of the input.
@@ -101,7 +101,7 @@ class Step:
         return self.builder.padded(self.name, self.where, x) if padded else x
 
     def constant(self, index: int) -> Constant:
-        """A constant input.
+        """Return a constant input.
 
         Raises:
             ConversionError: The input is not constant, or left out.
@@ -112,11 +112,11 @@ class Step:
         return self.state.constants[name]
 
     def optional(self, index: int) -> Constant | None:
-        """A constant input, or None if it is left out."""
+        """Return a constant input, or None if it is left out."""
         return self.constant(index) if self.input(index) else None
 
     def alone(self, index: int = 0) -> bool:
-        """Whether no other operator uses an input, including before operators that return it unchanged."""
+        """Return whether no other operator uses an input, including before operators that return it unchanged."""
         node = self.state.values[self.input(index)].node
         if not node:
             return False  # channels of several nodes

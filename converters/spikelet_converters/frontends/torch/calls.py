@@ -1,4 +1,4 @@
-"""One call of a torch network, named and with its arguments by name as ATen defines it.
+"""One call of a torch network, with the name and the arguments by name of an ATen operation.
 
 torch.fx traces functions, methods, operators and modules, torch.export traces ATen operations. Both are converted to
 these calls, so that they share one table of operations.
@@ -32,7 +32,7 @@ class Call:
 
     Attributes:
         kind: Name of the ATen operation.
-        name: Name of a layer that is added for it.
+        name: Name of the layer that is added for the call.
         where: The call in error messages.
         builder: The graph under construction.
         arguments: Arguments by name: values of the network, arrays, numbers, lists of these.
@@ -66,12 +66,12 @@ class Call:
         return first
 
     def get(self, name: str, default: object = None) -> object:
-        """An argument, or the default if it is left out or None."""
+        """Return an argument, or the default if it is left out or None."""
         value = self.arguments.get(name)
         return default if value is None else value
 
     def array(self, name: str) -> Factor | None:
-        """A constant tensor, or None if it is left out."""
+        """Return a constant tensor, or None if it is left out."""
         value = self.get(name)
         if value is None:
             return None
@@ -80,7 +80,7 @@ class Call:
         return np.asarray(value, np.float64)
 
     def number(self, name: str, default: float) -> float:
-        """A number."""
+        """Return a number."""
         value = self.get(name, default)
         if isinstance(value, np.ndarray) and value.size == 1:
             return float(value.ravel()[0])
@@ -89,7 +89,7 @@ class Call:
         return float(value)
 
     def integers(self, name: str, default: Sequence[int] = ()) -> tuple[int, ...]:
-        """A list of whole numbers, or one number as a list."""
+        """Return a list of whole numbers, or one number as a list."""
         value = self.get(name, default)
         if isinstance(value, int):
             return (value,)
@@ -98,7 +98,7 @@ class Call:
         return tuple(value)
 
     def along(self, name: str, axes: int, default: Sequence[int] = ()) -> tuple[int, ...]:
-        """A list of one whole number for each axis; one number stands for all."""
+        """Return a list of one whole number for each axis; one number stands for all."""
         numbers = self.integers(name, default)
         if len(numbers) not in (1, axes):
             raise ConversionError(f"{self.where}: {name} has {len(numbers)} numbers; expected {axes}")
@@ -106,7 +106,7 @@ class Call:
 
 
 def values_of(arguments: object) -> list[Value]:
-    """The values of the network among some arguments."""
+    """Return the values of the network among some arguments."""
     if isinstance(arguments, Value):
         return [arguments]
     if isinstance(arguments, tuple | list):
@@ -128,15 +128,15 @@ def resolved(value: Any, values: Callable[[fx.Node], object]) -> Any:
 
 
 def needed(results: object) -> set[fx.Node]:
-    """The nodes of a traced graph that some of its outputs depend on."""
+    """Return the nodes of a traced graph that some of its outputs depend on."""
     reached: set[fx.Node] = set()
-    waiting: list[fx.Node] = []
-    resolved(results, waiting.append)
-    while waiting:
-        node = waiting.pop()
+    pending: list[fx.Node] = []
+    resolved(results, pending.append)
+    while pending:
+        node = pending.pop()
         if node not in reached:
             reached.add(node)
-            waiting += node.all_input_nodes
+            pending += node.all_input_nodes
     return reached
 
 
@@ -153,7 +153,7 @@ _DISPATCHED: dict[Target, tuple[str, Callable[..., object]]] = {
     F.adaptive_max_pool1d: ("adaptive_max_pool1d", F.adaptive_max_pool1d_with_indices),
     F.adaptive_max_pool2d: ("adaptive_max_pool2d", F.adaptive_max_pool2d_with_indices),
 }
-"""Functions with two variants: name, and the function that has their signature."""
+"""Functions with two variants: name of the operation, and the function with its signature."""
 
 _SIZES = ("expand", "permute", "repeat", "reshape", "tile", "unflatten", "view")
 
@@ -178,10 +178,10 @@ def bound(target: Target, args: Sequence[object], kwargs: Mapping[str, object]) 
         args = [args[0], list(args[1:])]
     if target in OPERATORS:
         return dict(zip(("self", "other"), args, strict=False))
-    signed = _DISPATCHED[target][1] if target in _DISPATCHED else target
-    if inspect.isfunction(signed):
+    function = _DISPATCHED[target][1] if target in _DISPATCHED else target
+    if inspect.isfunction(function):
         try:
-            return dict(inspect.signature(signed).bind(*args, **kwargs).arguments)
+            return dict(inspect.signature(function).bind(*args, **kwargs).arguments)
         except TypeError:
             return None
     packet = getattr(torch.ops.aten, name, None)
@@ -220,12 +220,12 @@ def _accepts(kind: str, value: object) -> bool:
         case "bool":
             return isinstance(value, bool)
     if kind.startswith("List["):
-        whole = isinstance(value, int) and kind in ("List[int]", "List[SymInt]")
-        return whole or (isinstance(value, tuple | list) and all(_accepts(kind[5:-1], entry) for entry in value))
+        is_number = isinstance(value, int) and kind in ("List[int]", "List[SymInt]")
+        return is_number or (isinstance(value, tuple | list) and all(_accepts(kind[5:-1], entry) for entry in value))
     return True
 
 
 def constant(value: torch.Tensor) -> npt.NDArray[np.generic]:
-    """A tensor of the network as an array."""
+    """Return a tensor of the network as an array."""
     array: npt.NDArray[np.generic] = value.detach().cpu().numpy()
     return array

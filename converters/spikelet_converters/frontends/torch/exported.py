@@ -15,7 +15,7 @@ from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.refusals import UNKNOWN
-from spikelet_converters.frontends.source import Preprocessing, Source, finished, started
+from spikelet_converters.frontends.source import Preprocessing, Source, build, finished
 from spikelet_converters.frontends.torch.calls import (
     Call,
     bound,
@@ -52,7 +52,7 @@ def read(
     def layers(builder: Builder, x: Value) -> None:
         add(program, builder, x, average_pools=average_pools, output=output)
 
-    builder = started(shape, layers, preprocessing)
+    builder = build(shape, layers, preprocessing)
     network = program.module()
 
     @torch.no_grad()
@@ -62,8 +62,8 @@ def read(
         parts = []
         for start in range(0, len(inputs), batch):
             part = inputs[start : start + batch]
-            short = batch - len(part)  # a program may be exported for a fixed batch size
-            padded = np.concatenate([part, np.repeat(part[-1:], short, axis=0)])
+            missing = batch - len(part)  # a program may be exported for a fixed batch size
+            padded = np.concatenate([part, np.repeat(part[-1:], missing, axis=0)])
             result = network(torch.from_numpy(np.ascontiguousarray(padded)))
             parts.append(chosen(result, output).numpy()[: len(part)])
         return np.concatenate(parts)
@@ -160,30 +160,30 @@ class _Reader:
         return resolved(value, lambda node: self.values.get(node.name))
 
     def _alone(self, step: fx.Node) -> bool:
-        """Whether no other call uses the input of a call, including before calls that return it unchanged."""
+        """Return whether no other call uses the input of a call, including before calls that return it unchanged."""
         sources = [source for source in step.all_input_nodes if values_of(self.values.get(source.name))]
         if len(sources) != 1:
             return False
         source = sources[0]
         while len(source.users) == 1:
-            if not _passes_on(source):
+            if not _is_identity(source):
                 return True
             source = source.all_input_nodes[0]
         return False
 
 
-def _passes_on(step: fx.Node) -> bool:
+def _is_identity(step: fx.Node) -> bool:
     packet = getattr(step.target, "overloadpacket", None)
     return packet is not None and packet.__name__.rstrip("_") in IDENTITY and bool(step.all_input_nodes)
 
 
 def _last(step: fx.Node) -> bool:
-    """Whether the program returns the output of a call, directly or through calls that do not change it."""
-    return all(user.op == "output" or ((_passes_on(user) or _decides(user)) and _last(user)) for user in step.users)
+    """Return whether the program returns the output of a call, directly or through calls that do not change it."""
+    return all(user.op == "output" or ((_is_identity(user) or _is_argmax(user)) and _last(user)) for user in step.users)
 
 
-def _decides(step: fx.Node) -> bool:
-    """Whether a call returns the class with the largest value."""
+def _is_argmax(step: fx.Node) -> bool:
+    """Return whether a call returns the class with the largest value."""
     return getattr(getattr(step.target, "overloadpacket", None), "__name__", "") == "argmax"
 
 

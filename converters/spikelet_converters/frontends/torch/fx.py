@@ -45,7 +45,7 @@ class NotTraced(ConversionError):
 class _Tracer(fx.Tracer):
     """Traces a network and records the line of the user's code that makes each call, so that an error can name it.
 
-    torch records stacks too (`record_stack_traces`), and imports its compiler for that, which takes more than a second.
+    torch can record stacks (`record_stack_traces`), but imports its compiler for that, which takes more than a second.
     """
 
     def create_node(
@@ -68,7 +68,7 @@ class _Tracer(fx.Tracer):
 
 
 def trace(network: nn.Module, shape: Shape) -> Graph:
-    """The float32 graph of a source network, whose IF nodes have the names of their modules.
+    """Return the float32 graph of a source network, whose IF nodes have the names of their modules.
 
     Args:
         network: The source network.
@@ -122,7 +122,7 @@ def traced(network: nn.Module) -> tuple[nn.Module, fx.Graph, time_loop.Reduced]:
     network = network.eval()
     inner = frameworks.children(network)
     if inner is not None:
-        network = nn.Sequential(OrderedDict(inner))  # the container would store states, which the engine stores
+        network = nn.Sequential(OrderedDict(inner))  # the container would store states, but the engine stores them
     try:
         graph = _Tracer().trace(network)
     except Exception as error:  # of the user's own code, which is called with proxies
@@ -155,7 +155,7 @@ class _Reader:
             self.values[step] = self._value(step)
 
     def _ignored(self, step: fx.Node) -> bool:
-        """Whether a call handles states of a framework's neuron, which the engine stores."""
+        """Return whether a call handles states of a framework's neuron, which the engine stores."""
         if step.op == "placeholder":
             return step.prev.op != "root" and all(self._is_neuron(user) for user in step.users)
         if step.op == "get_attr":
@@ -163,7 +163,7 @@ class _Reader:
         return step.target is operator.getitem and self._is_neuron(step.args[0]) and bool(step.args[1] != 0)
 
     def _is_neuron(self, step: object) -> bool:
-        """Whether a call is one of a framework's neuron."""
+        """Return whether a traced call is one of a framework's neuron."""
         return isinstance(step, fx.Node) and step.op == "call_module" and frameworks.is_neuron(
             self.modules[str(step.target)]
         )  # fmt: skip
@@ -204,9 +204,9 @@ class _Reader:
             return args[0]  # the spikes; states are ignored
         if kind == "getitem" and not isinstance(args[0], Value):
             return args[0][args[1]]
-        sized = _sizes(kind, args)
-        if sized is not None:
-            return sized
+        size = _sizes(kind, args)
+        if size is not None:
+            return size
         if not values_of(list(args)) and not values_of(list(kwargs.values())):
             return evaluated(where, step, args, kwargs)
         handler = HANDLERS.get(kind)
@@ -217,7 +217,7 @@ class _Reader:
         return handler(Call(kind, name, where, self.builder, arguments, alone, last, self.average_pools))
 
     def _alone(self, step: fx.Node) -> bool:
-        """Whether no other call uses the input of a call, including before layers that return it unchanged."""
+        """Return whether no other call uses the input of a call, including before layers that return it unchanged."""
         sources = [source for source in step.all_input_nodes if values_of(self.values.get(source))]
         if len(sources) != 1:
             return False
@@ -229,14 +229,14 @@ class _Reader:
         return False
 
     def _last(self, step: fx.Node) -> bool:
-        """Whether the network returns the output of a call, directly or through layers that do not change it."""
+        """Return whether the network returns the output of a call, directly or through layers that do not change it."""
         return all(
-            user.op == "output" or ((self._passes_on(user) or _decides(user)) and self._last(user))
+            user.op == "output" or ((self._passes_on(user) or _is_argmax(user)) and self._last(user))
             for user in step.users
         )
 
     def _passes_on(self, step: fx.Node) -> bool:
-        """Whether the output of a call is its input."""
+        """Return whether the output of a call is its input."""
         if step.op == "call_module":
             return passes_on(type(self.modules[str(step.target)]))
         return step.op in ("call_function", "call_method") and name_of(step.target) in IDENTITY
@@ -285,13 +285,13 @@ class _Reader:
         return self.builder.quantiser(name, f"module {name}", theta, module.levels, x, start)
 
 
-def _decides(step: fx.Node) -> bool:
-    """Whether a call returns the class with the largest value."""
+def _is_argmax(step: fx.Node) -> bool:
+    """Return whether a call returns the class with the largest value."""
     return step.op in ("call_function", "call_method") and name_of(step.target) == "argmax"
 
 
 def chosen(results: object, output: str | None) -> Any:
-    """One of the outputs of a network, by its index or key; None for a network of one.
+    """Return one of the outputs of a network, by its index or key; None for a network with one output.
 
     Raises:
         UsageError: There is no such output.
@@ -319,7 +319,7 @@ def _attribute(network: nn.Module, path: str) -> torch.Tensor:
 
 
 def _sizes(kind: str, args: tuple[Any, ...]) -> object:
-    """The result of a call for sizes of a value of the network, or None for another call."""
+    """Return the result of a call for sizes of a value of the network, or None for another call."""
     if not args or not isinstance(args[0], Value):
         return None
     shape = (BATCH, *sizes(args[0]))
@@ -333,7 +333,7 @@ def _sizes(kind: str, args: tuple[Any, ...]) -> object:
 
 
 def evaluated(where: str, step: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
-    """The result of a call of numbers and constants alone."""
+    """Return the result of a call whose arguments are numbers and constants."""
     values = fx.node.map_aggregate((args, kwargs), lambda v: torch.from_numpy(v) if isinstance(v, np.ndarray) else v)
     (args, kwargs) = values
     try:
@@ -347,7 +347,7 @@ def evaluated(where: str, step: fx.Node, args: tuple[Any, ...], kwargs: dict[str
 
 
 def _user_line(frame: FrameType | None) -> traceback.FrameSummary | None:
-    """The innermost frame outside torch, between torch and this module."""
+    """Return the innermost frame outside torch, between torch and this module."""
     while frame is not None and frame.f_code.co_filename != __file__:
         if not frame.f_code.co_filename.startswith(torch.__path__[0]):
             return traceback.FrameSummary(
@@ -358,7 +358,7 @@ def _user_line(frame: FrameType | None) -> traceback.FrameSummary | None:
 
 
 def _source(step: fx.Node) -> str:
-    """The line of the user's code that made a traced call, or None for a call inside torch."""
+    """Return the line of the user's code that made a traced call as text, empty for a call inside torch."""
     line = step.meta.get(_LINE)
     return f', "{line.filename}", line {line.lineno}, in {line.name} {line.line}' if line is not None else ""
 

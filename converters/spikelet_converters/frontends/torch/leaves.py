@@ -1,4 +1,4 @@
-"""Modules of torch without states as calls of operations."""
+"""Conversion of torch modules without a state to calls of operations."""
 
 from __future__ import annotations
 
@@ -96,5 +96,5 @@ LEAVES: dict[type[nn.Module], tuple[str, Interpret]] = {
 
 
 def passes_on(kind: type[nn.Module]) -> bool:
-    """Whether the output of a module in evaluation mode is its input."""
+    """Return whether the output of a module in evaluation mode is its input."""
     return kind in LEAVES and LEAVES[kind][0] == "dropout"

@@ -16,13 +16,13 @@ from spikelet.errors import ConversionError, UsageError, pass_out_of_memory
 from spikelet.nodes import Shape
 from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.builder import Builder
-from spikelet_converters.frontends.source import Predict, Preprocessing, Source, finished, started
+from spikelet_converters.frontends.source import Predict, Preprocessing, Source, build, finished
 from spikelet_converters.frontends.torch import exported, fx
 from spikelet_converters.frontends.torch.simulation import loop, simulator
 from spikelet_converters.frontends.values import Value
 from spikelet_converters.weights import fit
 
-BATCH = 2  # of the example with which a network is exported
+BATCH = 2  # batch size of the example with which a network is exported
 
 
 def from_module(
@@ -62,7 +62,7 @@ def from_module(
         fx.read(network, builder, average_pools=average_pools, start=x, output=output)
 
     try:
-        builder = started(shape, add, preprocessing, low, high)
+        builder = build(shape, add, preprocessing, low, high)
     except fx.NotTraced as error:
         program = _exported(network, shape)
         if program is None:
@@ -71,7 +71,7 @@ def from_module(
         def add_program(builder: Builder, x: Value) -> None:
             exported.add(program, builder, x, average_pools=average_pools, output=output)
 
-        builder = started(shape, add_program, preprocessing, low, high)
+        builder = build(shape, add_program, preprocessing, low, high)
     if builder.relus or builder.levels:
         return finished("torch module", builder, _predict(network, shape, output), preprocessing)
     container, graph, reduced = fx.traced(network)
@@ -113,7 +113,7 @@ def from_program(
 
 
 def _exported(network: nn.Module, shape: Shape) -> torch.export.ExportedProgram | None:
-    """The program of a network that torch.fx cannot trace, or None for a network that torch.export refuses too."""
+    """Return the program of a network that torch.fx cannot trace, or None if torch.export refuses it too."""
     if any(frameworks.is_neuron(module) for module in network.modules()):
         return None  # torch.export would write its states into the program
     try:
@@ -130,8 +130,8 @@ def load_module(reference: str, weights: Path | None, weights_key: str | None = 
 
     Args:
         reference: FILE.py:NAME.
-        weights: A file with its weights, see `spikelet_converters.weights`.
-        weights_key: Name of the weights in the file, where it holds several sets that fit.
+        weights: File with the weights of the module, see `spikelet_converters.weights`.
+        weights_key: Name of the weights in the file, if several sets fit.
 
     Raises:
         UsageError: The file or the name does not exist.

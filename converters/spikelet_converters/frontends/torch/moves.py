@@ -1,4 +1,4 @@
-"""Torch operations that pool values, move them, or change shapes."""
+"""Torch operations that pool values, rearrange them or change shapes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.builder import window_of
-from spikelet_converters.frontends.channels import along_channels, concatenated, repeated, selected, tiled
+from spikelet_converters.frontends.channels import check_along_channels, concatenated, repeated, selected, tiled
 from spikelet_converters.frontends.layout import axes_of, reshaped, sizes, transposed
 from spikelet_converters.frontends.torch.calls import Call
 from spikelet_converters.frontends.torch.operations import HANDLERS as HANDLERS_OF_VALUES
@@ -47,12 +47,12 @@ def _max_pool(call: Call) -> Value:
 def _adaptive(call: Call) -> Value:
     argument = call.get("output_size")
     axes = len(sizes(call.x)) - 1
-    goal = tuple(argument) if isinstance(argument, tuple | list) else (argument,)
-    goal = goal * axes if len(goal) == 1 else goal
-    if len(goal) != axes or not all(size is None or isinstance(size, int) for size in goal):
+    pixels = tuple(argument) if isinstance(argument, tuple | list) else (argument,)
+    pixels = pixels * axes if len(pixels) == 1 else pixels
+    if len(pixels) != axes or not all(size is None or isinstance(size, int) for size in pixels):
         raise ConversionError(f"{call.where}: has an output of {argument!r} pixels for {axes} axes")
     maxima = "max" in call.kind
-    return call.builder.adaptive(call.name, call.where, goal, call.x, maxima=maxima, average=call.average_pools)
+    return call.builder.adaptive(call.name, call.where, pixels, call.x, maxima=maxima, average=call.average_pools)
 
 
 def _mean(call: Call) -> Value:
@@ -71,7 +71,7 @@ def _amax(call: Call) -> Value:
 
 
 def _max(call: Call) -> Value | list[Value]:
-    """The maximum along an axis, without the indices, or of two values."""
+    """Return the maximum along an axis, without the indices, or of two values."""
     other = call.arguments.get("other")
     if isinstance(other, int):  # max(dim), whose form is that of two values
         call = replace(call, arguments={"self": call.x, "dim": other})
@@ -139,14 +139,14 @@ def _cat(call: Call) -> Value:
         raise ConversionError(f"{call.where}: concatenates constants with values; expected values of the network")
     inputs = [call.builder.padded(call.name, call.where, value) for value in values]
     axis = int(call.number("dim", 0)) % (len(sizes(inputs[0])) + 1)
-    along_channels(call.where, "concatenates", inputs[0], axis)
+    check_along_channels(call.where, "concatenates", inputs[0], axis)
     return concatenated(call.where, inputs)
 
 
 def _split(call: Call) -> list[Value]:
     x = call.x
     axis = int(call.number("dim", 0)) % (len(sizes(x)) + 1)
-    along_channels(call.where, "splits", x, axis)
+    check_along_channels(call.where, "splits", x, axis)
     if call.kind == "chunk":
         width = -(-x.shape[0] // int(call.number("chunks", 1)))
         widths = [width]
@@ -198,12 +198,12 @@ def _getitem(call: Call) -> Value:
 
 
 def _indexed(call: Call, entries: list[object]) -> Value:
-    """A slice or an index for each axis; an index removes its axis."""
+    """Apply a slice or an index to each axis; an index removes its axis."""
     x = call.x
     if len(entries) == len(sizes(x)) + 1:
         for axis, entry in enumerate(entries):
             if isinstance(entry, list) or (isinstance(entry, np.ndarray) and entry.ndim == 1):
-                along_channels(call.where, "indexes", x, axis)
+                check_along_channels(call.where, "indexes", x, axis)
                 x = selected(x, np.arange(x.shape[0])[np.asarray(entry, np.intp)])
                 entries[axis] = slice(None)
     if len(entries) != len(sizes(x)) + 1 or not all(isinstance(entry, slice | int) for entry in entries):
@@ -226,7 +226,7 @@ def _index(call: Call) -> Value:
 
 def _index_select(call: Call) -> Value:
     x, indices = call.x, call.array("index")
-    along_channels(call.where, "selects", x, int(call.number("dim", 0)) % (len(sizes(x)) + 1))
+    check_along_channels(call.where, "selects", x, int(call.number("dim", 0)) % (len(sizes(x)) + 1))
     if indices is None:
         raise ConversionError(f"{call.where}: selects by values of the network; expected constants")
     return selected(x, np.arange(x.shape[0])[indices.astype(np.intp)])
@@ -295,4 +295,4 @@ HANDLERS: dict[str, Handler] = {
     "unsqueeze": _unsqueeze,
     **dict.fromkeys(IDENTITY, lambda call: call.x),
 }  # fmt: skip
-"""Additions of a call to the graph, by the name of its operation."""
+"""Functions that add a call to the graph, by the name of its operation."""

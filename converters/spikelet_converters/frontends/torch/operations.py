@@ -105,7 +105,7 @@ def _batch_norm(call: Call) -> Value:
 
 
 def _constant(call: Call, name: str, x: Value) -> Factor | None:
-    """An argument as a constant for a value, () or (C,), or None if it is a value of the network."""
+    """Return an argument as a constant for a value, () or (C,), or None if it is a value of the network."""
     other = call.get(name)
     if isinstance(other, bool | int | float):
         return np.asarray(float(other))
@@ -115,7 +115,7 @@ def _constant(call: Call, name: str, x: Value) -> Factor | None:
 
 
 def _add(call: Call, sign: float = 1.0) -> Value:
-    """Self + sign alpha other."""
+    """Add self + sign alpha other."""
     first, second, scale = call.get("self", call.get("input")), call.get("other"), sign * call.number("alpha", 1)
     builder, where = call.builder, call.where
     if isinstance(first, Value) and isinstance(second, Value):
@@ -136,8 +136,8 @@ def _subtract(call: Call) -> Value:
     return _add(call, -1.0)
 
 
-def _subtracted(call: Call) -> Value:
-    """Other - alpha self."""
+def _subtract_reversed(call: Call) -> Value:
+    """Add other - alpha self."""
     x = call.x
     other = _constant(call, "other", x)
     if other is None:
@@ -228,7 +228,7 @@ def _maximum(call: Call) -> Value:
 
 
 def _minimum(call: Call) -> Value:
-    """The smaller of a rectified value and a number, a rectifier with a cap."""
+    """Clip a rectified value at a number, as a rectifier with a cap."""
     bounds = [value for value in call.arguments.values() if isinstance(value, np.ndarray | int | float)]
     sizes_of_bounds = [np.size(bound) for bound in bounds]
     if len(call.values) != 1 or sizes_of_bounds != [1] or not call.builder.is_nonnegative(call.values[0]):
@@ -243,7 +243,7 @@ def _absolute(call: Call) -> Value:
 
 
 def _random_slope(call: Call) -> Value:
-    """A leaky rectifier, whose slope in evaluation mode is the mean of its bounds."""
+    """Add a leaky rectifier, whose slope in evaluation mode is the mean of its bounds."""
     slope = (call.number("lower", 1 / 8) + call.number("upper", 1 / 3)) / 2
     if not call.builder.calibrate or bool(call.get("training", False)):
         raise ConversionError(f"{call.where}: {ADVICE['relu']}")
@@ -258,7 +258,7 @@ ENDINGS: dict[str, Ending] = {
 
 
 def _ending(call: Call) -> Value:
-    """A function of the logits at the end of the network, which is left out."""
+    """Omit a function of the logits at the end of the network, and record it."""
     if not call.last:
         raise ConversionError(f"{call.where}: {ADVICE[call.kind.strip('_')]}")
     ending, x, axis = ENDINGS[call.kind], call.x, call.get("dim", -1)
@@ -290,7 +290,7 @@ HANDLERS: dict[str, Handler] = {
     "relu": _relu,
     "relu6": _relu6,
     "rrelu": _random_slope,
-    "rsub": _subtracted,
+    "rsub": _subtract_reversed,
     **dict.fromkeys(("threshold", "_threshold"), _threshold),
 }
-"""Additions of a call to the graph, by the name of its operation."""
+"""Functions that add a call to the graph, by the name of its operation."""

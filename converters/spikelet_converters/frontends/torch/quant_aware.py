@@ -25,7 +25,7 @@ from spikelet_converters.frontends.values import Rounding, Value
 
 _Weights: TypeAlias = npt.NDArray[np.float32]
 _Module: TypeAlias = Any
-"""A module with attributes that torch does not type, or of Brevitas, which need not be installed."""
+"""A module whose attributes have no types: of torch.ao, or of Brevitas, which may not be installed."""
 
 _BREVITAS_ACTIVATIONS = ("QuantReLU", "QuantHardTanh", "QuantIdentity")
 _CONV_BN = (fused.ConvBn2d, fused.ConvBnReLU2d)
@@ -33,18 +33,18 @@ _RECTIFIED = (fused.ConvReLU2d, fused.LinearReLU, fused.ConvBnReLU2d)
 
 
 def is_layer(module: nn.Module) -> bool:
-    """Whether a module is a supported quantisation-aware layer."""
+    """Return whether a module is a supported quantisation-aware layer."""
     layers = (FakeQuantizeBase, ObserverBase, QuantStub, DeQuantStub, Conv2d, Linear, *_CONV_BN, *_RECTIFIED)
     return isinstance(module, layers) or is_brevitas(module)
 
 
 def is_brevitas(module: nn.Module) -> bool:
-    """Whether the module comes from Brevitas."""
+    """Return whether the module comes from Brevitas."""
     return type(module).__module__.startswith("brevitas.nn")
 
 
 def weight_of(module: nn.Module) -> _Weights:
-    """The weights of a layer, quantised if the layer quantises them."""
+    """Return the weights of a layer, quantised if the layer quantises them."""
     weight = module.weight
     assert isinstance(weight, torch.Tensor)
     with torch.no_grad():
@@ -56,7 +56,7 @@ def weight_of(module: nn.Module) -> _Weights:
 
 
 def read(builder: Builder, name: str, module: nn.Module, x: Value) -> Value | None:
-    """Add a quantisation-aware layer to a builder; returns None for a layer that is imported as a plain one.
+    """Add a quantisation-aware layer to a builder, or return None for a layer that is imported as a plain one.
 
     Raises:
         ConversionError: The quantiser of an activation has no equal neuron.
@@ -91,7 +91,7 @@ def read(builder: Builder, name: str, module: nn.Module, x: Value) -> Value | No
 
 
 def activation(builder: Builder, name: str, where: str, module: _Module, x: Value) -> Value:
-    """Add a torch.ao fake-quantiser as neurons; at the input or on a current it is left out, with a note."""
+    """Add a torch.ao fake-quantiser as neurons; at the input or on a current it is omitted, with a note."""
     scale, zero = module.scale.numpy(), module.zero_point.numpy()
     low, high = int(module.quant_min), int(module.quant_max)
     rectified = x.node in builder.relus

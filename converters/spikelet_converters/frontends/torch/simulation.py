@@ -1,7 +1,7 @@
 """Simulate a spiking torch network step by step with the neurons of its framework.
 
-The states of the neurons are kept here, whether a framework keeps them in its modules or passes them on, so that the
-imported graph can be compared with the framework itself.
+The states of the neurons are stored for frameworks that store them in modules and for those that take them as
+arguments, so that the imported graph can be compared with the framework.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _evaluated(
 
 
 def _fresh(network: nn.Module) -> nn.Module:
-    """A copy of the network in its initial state."""
+    """Return a copy of the network in its initial state."""
     for module in network.modules():
         _reset(module)
     return copy.deepcopy(network).eval()
@@ -131,7 +131,7 @@ class _Steps(fx.Interpreter):
         self.states: dict[str, tuple[object, ...]] = {}
 
     def step(self, x: Tensor) -> Tensor:
-        """The output of the network for the input of one time-step, (N, K)."""
+        """Return the output of the network for the input of one time-step, (N, K)."""
         states = sum(node.op == "placeholder" for node in self.graph.nodes) - 1
         return _first(chosen(self.run(x, *[None] * states), self.output_name))
 
@@ -150,7 +150,7 @@ class _Steps(fx.Interpreter):
         return super().run_node(n)
 
     def _layer(self, name: str, module: nn.Module, x: object) -> object:
-        """The output of a layer, followed by its states if the framework returns them."""
+        """Return the output of a layer, followed by its states if the framework returns them."""
         inner = frameworks.children(module)
         if inner is not None:
             for key, child in inner:

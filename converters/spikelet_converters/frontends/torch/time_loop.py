@@ -60,7 +60,7 @@ class _Total:
 
 
 class _Loop:
-    """The calls of a traced graph, merged.
+    """Merges the calls of a traced graph.
 
     Attributes:
         steps: number of calls of every neuron, T.
@@ -81,7 +81,7 @@ class _Loop:
         return max(self.calls.values())
 
     def merge(self) -> None:
-        """Merge the calls of every neuron, and all other calls that are equal then."""
+        """Merge the calls of every neuron, then all other calls with equal arguments."""
         for node in list(self.graph.nodes):
             if self.is_neuron(node):
                 self._neuron(node)
@@ -214,8 +214,8 @@ class _Repetition:
         self.steps = 0
         self.divisor = 1
 
-    def passes(self, node: fx.Node) -> bool:
-        """Whether a call adds or removes the axis of time, so that one time-step passes unchanged."""
+    def visit(self, node: fx.Node) -> bool:
+        """Follow the axis of time; return whether the call adds or removes it and can be omitted for one time-step."""
         if node.target in (torch.unsqueeze, "unsqueeze") and _axis(node, None) == 0:
             self.axis = True
             return True
@@ -242,7 +242,7 @@ def one_step(graph: fx.Graph, is_neuron: Callable[[fx.Node], bool]) -> Reduced:
     """
     repetition = _Repetition()
     for node in list(graph.nodes):
-        if repetition.passes(node):
+        if repetition.visit(node):
             node.replace_all_uses_with(node.args[0])
             graph.erase_node(node)
     calls = [str(node.target) for node in graph.nodes if is_neuron(node)]
@@ -254,7 +254,7 @@ def one_step(graph: fx.Graph, is_neuron: Callable[[fx.Node], bool]) -> Reduced:
 
 
 def _is_state(argument: object, neuron: fx.Node) -> bool:
-    """Whether an argument is a state that a neuron returned."""
+    """Return whether an argument is a state that a neuron returned."""
     return isinstance(argument, fx.Node) and argument.target is operator.getitem and argument.args[0] is neuron
 
 

@@ -15,7 +15,7 @@ HIDDEN = 64
 
 
 def line5(normalise: Normalise, size: Size, classes: int, act: ActivationFactory) -> nn.Sequential:
-    """Three convolutions along the line, each followed by an average pool over two values, and two linear layers.
+    """Build three convolutions along the line, each followed by an average pool over two values, and two linear layers.
 
     At 32x1x48 it has 53 thousand weights and 6 thousand neurons.
 

@@ -79,10 +79,10 @@ class ResNet(nn.Module):
 
 
 def resnet20(normalise: Normalise, size: Size, classes: int, act: ActivationFactory) -> ResNet:
-    """ResNet-20: three stages of three blocks, 16/32/64 channels, 19 activations."""
+    """Build ResNet-20: three stages of three blocks, 16/32/64 channels, 19 activations."""
     return ResNet((16, 32, 64), (3, 3, 3), normalise, size, classes, act)
 
 
 def resnet18(normalise: Normalise, size: Size, classes: int, act: ActivationFactory) -> ResNet:
-    """ResNet-18: four stages of two blocks, 64 to 512 channels, 17 activations."""
+    """Build ResNet-18: four stages of two blocks, 64 to 512 channels, 17 activations."""
     return ResNet((64, 128, 256, 512), (2, 2, 2, 2), normalise, size, classes, act)

@@ -57,17 +57,17 @@ def vgg(
 
 
 def vgg9(normalise: Normalise, size: Size, classes: int, act: ActivationFactory) -> nn.Sequential:
-    """VGG-9: six convolutions and three linear layers, 39 million MACs at 3x32x32."""
+    """Build VGG-9: six convolutions and three linear layers, 39 million MACs at 3x32x32."""
     return vgg(VGG9, (256, 256), normalise, size, classes, act)
 
 
 def vgg16(normalise: Normalise, size: Size, classes: int, act: ActivationFactory) -> nn.Sequential:
-    """VGG-16: thirteen convolutions and three linear layers, 15 activations, as in Bu et al. (ICLR 2022)."""
+    """Build VGG-16: thirteen convolutions and three linear layers, 15 activations, as in Bu et al. (ICLR 2022)."""
     return vgg(VGG16, (4096, 4096), normalise, size, classes, act)
 
 
 def vgg5(normalise: Normalise, size: Size, classes: int, act: ActivationFactory) -> nn.Sequential:
-    """VGG-5 for microcontrollers: three convolutions and two linear layers.
+    """Build VGG-5 for microcontrollers: three convolutions and two linear layers.
 
     At 1x28x28 it has 98 thousand weights (98 KB of flash at 8 bits) and 22 thousand neurons (88 KB of RAM for 32-bit
     potentials).

@@ -1,8 +1,8 @@
 """Exact residual with T drawn for each image instead of each batch.
 
-One simulation of as many time-steps as the largest T drawn has the spike rates of all smaller T: the rate of an image
-is the mean over its first T time-steps, in every layer. Each batch then trains the network for all values of T, at the
-cost of the largest. Images with the draw `limit` have the clipped identity, those with `quantised` the quantiser.
+One simulation of the largest drawn T contains the spike rates of all smaller T: the rate of an image is the mean over
+its first T time-steps, in every layer. Each batch then trains the network for all values of T, at the cost of the
+largest. Images with the draw `limit` get the clipped identity, those with `quantised` the quantiser.
 """
 
 from __future__ import annotations

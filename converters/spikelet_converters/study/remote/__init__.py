@@ -1,4 +1,4 @@
-"""Train the networks of studies on another machine, a limited time at a call, and carry images and networks by files.
+"""Train networks of studies on another machine in calls of limited time; images and networks are exchanged as files.
 
-The other machine needs torch and NumPy. Conversion and tests happen where the study is kept.
+The other machine needs torch and NumPy. Conversion and tests run on the machine of the study.
 """

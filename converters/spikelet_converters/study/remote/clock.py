@@ -19,12 +19,12 @@ class TimeUp(Exception):
 
 @dataclass
 class Clock:
-    """Time that is left for training in a call.
+    """Time left for training in a call.
 
     Attributes:
         seconds: length of the call.
-        reserve: seconds at its end in which nothing is trained, for packing.
-        now: time in seconds.
+        reserve: seconds at the end of the call, reserved for packing.
+        now: function that returns the time in seconds.
     """
 
     seconds: float
@@ -50,12 +50,12 @@ class EpochWatch:
         self._longest = 0.0
 
     def on_batch(self, progress: TrainingProgress) -> None:
-        """Stop within an epoch, which is then lost, if the time is over."""
+        """Raise `TimeUp` within an epoch, which is then lost, if no time is left."""
         if self._clock.left <= 0:
             raise TimeUp
 
     def on_epoch(self, row: Document) -> None:
-        """Stop after an epoch, whose checkpoint has been written."""
+        """Raise `TimeUp` after an epoch, whose checkpoint has been written, if the next one may not end in time."""
         ended = self._clock.now()
         self._longest = max(self._longest, ended - self._begun)
         self._begun = ended

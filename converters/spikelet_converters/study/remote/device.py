@@ -1,8 +1,8 @@
 """Train the next networks of a list within a time limit, with torch and NumPy alone.
 
-    images DIR NAME     where the study is kept: pack the training split of a data set
-    train FILE.toml …   on the other machine: train, then pack finished networks and the state of the unfinished
-    take FOLDER         where the study is kept: unpack what a call has packed
+    images DIR NAME     on the machine of the study: pack the training split of a data set
+    train FILE.toml …   on the other machine: train, then pack finished networks and the state of unfinished ones
+    take FOLDER         on the machine of the study: unpack the results of a call
 
 `train` can be called again at any time. It continues with the first network of the list that is not finished, from
 its last complete epoch. A finished network is packed once, the state of an unfinished one after every call.
@@ -29,8 +29,8 @@ from spikelet_converters.training.loop import Execution
 from spikelet_converters.training.parallel import choose_device
 
 MODULE = "spikelet_converters.study.remote.device"
-COMPILED_FROM = 20  # epochs; compiling takes a minute
-SIMULATED = "exact"  # this residual changes the pass from batch to batch, and would be compiled again for each T
+COMPILED_FROM = 20  # smallest number of epochs of a compiled run; compiling takes a minute
+SIMULATED = "exact"  # residual whose training pass would be compiled again for each T
 Report = Callable[[str], None]
 
 
@@ -63,7 +63,7 @@ def train_queue(
 def train_item(
     queue: Queue, item: Item, clock: Clock, *, command: str, device: str, compiled: bool, report: Report
 ) -> bool:
-    """Train one network, if it can be trained now. Returns whether there is time for the next."""
+    """Train one network, if it can be trained now, and return whether there is time for the next."""
     obstacle = _obstacle(item)
     if obstacle is not None:
         report(f"{item.name}: {obstacle}")
@@ -72,8 +72,8 @@ def train_item(
         return False
     watch = EpochWatch(clock)
     options = item.run.options
-    worth = compiled and options.get("epochs", 0) >= COMPILED_FROM and options.get("residual", "none") != SIMULATED
-    execution = Execution(command, device, compiled=worth, on_batch=watch.on_batch, on_epoch=watch.on_epoch)
+    compiles = compiled and options.get("epochs", 0) >= COMPILED_FROM and options.get("residual", "none") != SIMULATED
+    execution = Execution(command, device, compiled=compiles, on_batch=watch.on_batch, on_epoch=watch.on_epoch)
     try:
         train_network(item.study, item.run.name, item.folder, queue.data(item), execution)
     except TimeUp:
@@ -96,7 +96,7 @@ def _obstacle(item: Item) -> str | None:
 
 
 def train_side_by_side(queue: Queue, clock: Clock, count: int, child: Callable[[Item], list[str]]) -> None:
-    """Train up to `count` networks at a time, each in a process of its own.
+    """Train up to `count` networks at a time, each in a separate process.
 
     Args:
         queue: the list.
@@ -123,13 +123,13 @@ def train_side_by_side(queue: Queue, clock: Clock, count: int, child: Callable[[
 def pack_results(queue: Queue, out: Path, report: Report = print) -> None:
     """Pack finished networks that were not packed yet, then the state of unfinished ones, as far as they fit.
 
-    What does not fit stays in the folder of the runs, for the next call on this machine.
+    Networks that do not fit stay in the folder of the runs, for the next call on this machine.
     """
-    waiting = queue.waiting()
+    unsent = queue.unsent()
     unfinished = [item for item in queue if item.started and not item.finished]
-    packed = parcels.pack({item.name: item.files() for item in [*waiting, *unfinished]}, out, "networks")
-    queue.mark_sent([item.name for item in waiting if item.name in packed])
-    for item in [*waiting, *unfinished]:
+    packed = parcels.pack({item.name: item.files() for item in [*unsent, *unfinished]}, out, "networks")
+    queue.mark_sent([item.name for item in unsent if item.name in packed])
+    for item in [*unsent, *unfinished]:
         state = "finished" if item.finished else "unfinished"
         report(f"{item.name}: {state}, " + ("packed" if item.name in packed else "did not fit: call again"))
 
@@ -150,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     actions = parser.add_subparsers(dest="action", required=True)
     images = actions.add_parser("images")
     images.add_argument("data", type=Path, metavar="DIR")
-    images.add_argument("name", help="as the study names its data, in small letters: cifar100 for CIFAR-100")
+    images.add_argument("name", help="name of the data in the study, in lower case: cifar100 for CIFAR-100")
     images.add_argument("--to", type=Path, default=Path("build/gpu/data"), metavar="DIR")
     train = actions.add_parser("train")
     train.add_argument("studies", type=Path, nargs="+", metavar="FILE.toml")
@@ -160,7 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--images", type=Path, default=Path("build/gpu/images"), metavar="DIR")
     train.add_argument("--runs", type=Path, default=Path("build/gpu/runs"), metavar="DIR")
     train.add_argument("--seconds", type=float, default=570, help="length of the call")
-    train.add_argument("--reserve", type=float, default=40, help="seconds of it for packing")
+    train.add_argument("--reserve", type=float, default=40, help="seconds at the end of the call for packing")
     train.add_argument("--device", default="auto")
     train.add_argument("--parallel", type=int, default=1, metavar="N", help="networks trained at a time")
     train.add_argument("--compile", action="store_true", help="compile the pass of runs of 20 epochs and more")

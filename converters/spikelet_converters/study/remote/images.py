@@ -1,4 +1,4 @@
-"""Training images in parcels. The test split stays where networks are tested."""
+"""Training images in parcels. The test split is never packed."""
 
 from __future__ import annotations
 

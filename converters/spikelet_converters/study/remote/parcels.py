@@ -2,7 +2,7 @@
 
 A parcel is the concatenation of its parts NAME-1-of-N.parcel, NAME-2-of-N.parcel, …: the length of a header, the
 header (JSON: path, lengths and digest of every file) and the files. A file is compressed as four byte planes, which
-makes float32 tensors about 15 % smaller: their exponents lie beside each other.
+makes float32 tensors about 15 % smaller, because the bytes of their exponents are adjacent.
 """
 
 from __future__ import annotations
@@ -63,14 +63,14 @@ def pack(groups: Mapping[str, Group], out: Path, name: str, limits: Limits = NET
     for group, files in groups.items():
         rows = [(path, data, _compress(data)) for path, data in files.items()]
         added: list[Document] = [
-            {"path": path, "size": len(data), "packed": len(small), "sha256": hashlib.sha256(data).hexdigest()}
-            for path, data, small in rows
+            {"path": path, "size": len(data), "packed": len(compressed), "sha256": hashlib.sha256(data).hexdigest()}
+            for path, data, compressed in rows
         ]
-        size = len(_head([*entries, *added])) + sum(map(len, content)) + sum(len(small) for *_, small in rows)
+        size = len(_head([*entries, *added])) + sum(map(len, content)) + sum(len(compressed) for *_, compressed in rows)
         if size > limits.total:
             continue
         entries += added
-        content += [small for *_, small in rows]
+        content += [compressed for *_, compressed in rows]
         packed.append(group)
     if not packed:
         return []
@@ -85,12 +85,12 @@ def read(parts: Sequence[Path]) -> dict[str, bytes]:
     """Return the files of one parcel by path.
 
     Args:
-        parts: all its parts, in order.
+        parts: all parts of the parcel, in order.
 
     Raises:
         DataError: a part is missing or damaged.
     """
-    where = parts[0]
+    first_part = parts[0]
     stream = b"".join(part.read_bytes() for part in parts)
     try:
         (length,) = struct.unpack_from("<Q", stream)
@@ -100,10 +100,10 @@ def read(parts: Sequence[Path]) -> dict[str, bytes]:
             data = _expand(stream[start : start + entry["packed"]], entry["size"])
             start += entry["packed"]
             if hashlib.sha256(data).hexdigest() != entry["sha256"]:
-                raise DataError(f"{where}: {entry['path']} is damaged; fetch the parts again")
+                raise DataError(f"{first_part}: {entry['path']} is damaged; fetch the parts again")
             files[_checked(entry["path"])] = data
     except (struct.error, ValueError, KeyError, TypeError, zlib.error) as error:
-        raise DataError(f"{where}: not a whole parcel ({error}); fetch the parts again") from None
+        raise DataError(f"{first_part}: not a whole parcel ({error}); fetch the parts again") from None
     return files
 
 
@@ -148,13 +148,13 @@ def _head(entries: Sequence[Document]) -> bytes:
 
 
 def _compress(data: bytes) -> bytes:
-    whole = len(data) // PLANES * PLANES
-    planes = b"".join(data[i:whole:PLANES] for i in range(PLANES)) + data[whole:]
+    length = len(data) // PLANES * PLANES
+    planes = b"".join(data[i:length:PLANES] for i in range(PLANES)) + data[length:]
     return zlib.compress(planes, 1)
 
 
-def _expand(small: bytes, size: int) -> bytes:
-    planes = zlib.decompress(small)
+def _expand(compressed: bytes, size: int) -> bytes:
+    planes = zlib.decompress(compressed)
     if len(planes) != size:
         raise ValueError(f"a file has {len(planes)} bytes instead of {size}")
     length = size // PLANES

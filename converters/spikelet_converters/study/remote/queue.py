@@ -23,8 +23,8 @@ class Item:
     """A network of the list.
 
     Attributes:
-        study: its study.
-        run: its run, which trains.
+        study: the study.
+        run: the run, which trains.
         folder: folder of the study.
     """
 
@@ -38,19 +38,19 @@ class Item:
         return f"{self.folder.name}/{self.run.name}"
 
     @property
-    def here(self) -> Path:
+    def run_folder(self) -> Path:
         """Folder of the run."""
         return self.folder / self.run.name
 
     @property
     def finished(self) -> bool:
-        """Whether its last epoch is done."""
-        return _finished(self.here, self.run)
+        """Whether the last epoch is done."""
+        return _finished(self.run_folder, self.run)
 
     @property
     def started(self) -> bool:
-        """Whether it has a checkpoint."""
-        return (self.here / "last.pt").exists()
+        """Whether the run has a checkpoint."""
+        return (self.run_folder / "last.pt").exists()
 
     @property
     def ready(self) -> bool:
@@ -61,10 +61,10 @@ class Item:
         return first.checkpoint is not None or _finished(self.folder / first.name, first)
 
     def files(self) -> Group:
-        """Read the files of the run, for a parcel: without the state of the optimiser if it is finished."""
+        """Read the files of the run, for a parcel; a finished run has no state of the optimiser."""
         if self.finished:
-            compact(self.here)
-        paths = [self.here / name for name in FILES]
+            compact(self.run_folder)
+        paths = [self.run_folder / name for name in FILES]
         return {f"{self.name}/{path.name}": path.read_bytes() for path in paths if path.exists()}
 
 
@@ -112,15 +112,15 @@ class Queue:
         with replacing(self.runs / SENT) as file:
             file.write(json.dumps(sorted({*self.sent, *names})).encode())
 
-    def waiting(self) -> list[Item]:
+    def unsent(self) -> list[Item]:
         """Return the finished networks that have not been packed."""
         sent = self.sent
         return [item for item in self.items if item.name not in sent and item.finished]
 
 
-def _finished(here: Path, run: Run) -> bool:
+def _finished(folder: Path, run: Run) -> bool:
     # The log is written after the checkpoints of an epoch, and quicker to read.
-    log = here / "log.csv"
+    log = folder / "log.csv"
     rows = len(log.read_text("utf-8").splitlines()) - 1 if log.exists() else 0
     return rows >= int(run.options["epochs"])
 
