@@ -11,7 +11,7 @@ from spikelet.errors import UsageError
 from spikelet.report.figures import as_csv
 from spikelet.report.names import distinct
 
-MAX_NAME = 120  # characters
+MAX_NAME = 120  # largest number of characters of a name
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class DataTable:
     """The data of a card.
 
     Attributes:
-        name: Name of its file, without suffix.
+        name: Name of the file, without suffix.
         head: Titles of the columns; equal titles are numbered in the file.
         rows: Cells, one sequence per row.
     """
@@ -33,7 +33,7 @@ class DataTable:
         return as_csv(distinct(self.head), self.rows)
 
     def tsv(self) -> str:
-        """Return the table with tabs between the cells, as spreadsheets take it from the clipboard."""
+        """Return the table with tabs between the cells, the clipboard format of spreadsheets."""
         return tab_separated([distinct(self.head), *self.rows])
 
 
@@ -43,7 +43,7 @@ def tab_separated(rows: Sequence[Sequence[object]]) -> str:
 
 
 def without_duplicates(tables: Sequence[DataTable | None]) -> list[DataTable]:
-    """Return each table that has rows once: several cards can show the same data.
+    """Return the tables that have rows, without duplicates: several cards can show the same data.
 
     Raises:
         UsageError: There is no table with rows.

@@ -28,7 +28,7 @@ class Progress:
         report: Called with the number of finished and of all parts.
 
     Attributes:
-        cancelled: Set when the task shall stop.
+        cancelled: Set when the task must stop.
     """
 
     def __init__(self, report: Callable[[int, int], object]) -> None:
@@ -37,7 +37,7 @@ class Progress:
         self._last = 0.0
 
     def __call__(self, done: int, total: int) -> None:
-        """Report that `done` of `total` parts are finished. Raises Cancelled if the task shall stop."""
+        """Report that `done` of `total` parts are finished. Raises Cancelled if the task must stop."""
         self.check()
         now = time.monotonic()
         if now - self._last >= INTERVAL or done >= total:
@@ -45,7 +45,7 @@ class Progress:
             self._report(done, total)
 
     def check(self) -> None:
-        """Raise Cancelled if the task shall stop."""
+        """Raise Cancelled if the task must stop."""
         if self.cancelled.is_set():
             raise Cancelled("task")
 
@@ -64,7 +64,7 @@ class PartialProgress(Progress, Generic[Result]):
         self._newest: deque[Result] = deque(maxlen=1)
 
     def partial(self, value: Result) -> None:
-        """Offer a partial result. Raises Cancelled if the task shall stop."""
+        """Offer a partial result. Raises Cancelled if the task must stop."""
         self.check()
         self._newest.append(value)
         self._ready()
@@ -121,7 +121,7 @@ class Jobs:
         self._drop(key)
 
         def dispatch(callback: Call) -> None:
-            """Call it in the thread of the window, unless the task was cancelled or replaced before."""
+            """Call a function in the thread of the window, unless the task was cancelled or replaced before."""
             self._dispatch(lambda: callback() if self._current.get(key) is progress else None)
 
         progress: PartialProgress[Result] = PartialProgress(
@@ -157,7 +157,7 @@ class Jobs:
             self._threads.append(thread)
 
     def running(self, key: str) -> bool:
-        """Whether a task of that key is running."""
+        """Return whether a task of that key is running."""
         return key in self._current
 
     @property

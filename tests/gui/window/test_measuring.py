@@ -43,7 +43,7 @@ def test_a_threshold_that_is_dragged_moves_everything(opened, rest, data, qtbot)
     margin.threshold.sigDragged.emit(margin.threshold)
     assert opened.inspector.threshold == 0
     assert "t = 1" in margin.card.note.toolTip()
-    assert opened.inspector.sweep.leaving(0).steps == 1
+    assert opened.inspector.sweep.at_exit(0).steps == 1
 
 
 def test_energy_follows_the_profile(opened, rest, data, tmp_path):

@@ -1,4 +1,4 @@
-"""What can be compared of two networks that have no layer in common: sizes, activity and predictions."""
+"""Comparison of two networks without common layers: sizes, activity and predictions."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from spikelet_gui.models.activity.raster import Image, difference
 from spikelet_gui.models.activity.trace import Pixels, Trace, record
 from spikelet_gui.models.jobs import Progress
 
-BATCH = 16
+BATCH = 16  # images per run
 TIE = 1e-4  # largest distance from the threshold that counts as equal, in units of the threshold
 
 
@@ -68,7 +68,7 @@ class Comparison:
 
     @property
     def names(self) -> tuple[str, str]:
-        """Names of both sides; bundles of equal name are told apart by their digests."""
+        """Names of both sides; bundles of equal name are distinguished by their digests."""
         first, second = self.sides
         if first.name == second.name and first.bundle.digest != second.bundle.digest:
             return f"{first.name} ({first.bundle.digest[:8]})", f"{second.name} ({second.bundle.digest[:8]})"

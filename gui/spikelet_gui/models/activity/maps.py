@@ -10,9 +10,7 @@ import numpy.typing as npt
 from spikelet.nodes import Shape
 
 EMPTY = -1.0  # value of pixels without a neuron
-FULL_ROWS = (
-    0.8  # size of tiles in full rows, relative to the largest possible size, down to which full rows are preferred
-)
+FULL_ROWS = 0.8  # smallest size of tiles in full rows, relative to the largest size, for which full rows are chosen
 
 
 @dataclass(frozen=True)
@@ -80,11 +78,11 @@ class Mosaic:
     def position(self, neuron: int) -> tuple[int, int]:
         """Return the pixel (y, x) of a neuron."""
         if self.flat:
-            channel, rest = 0, neuron // self.copies
+            channel, pixel = 0, neuron // self.copies
         else:
-            channel, rest = divmod(neuron, self.copies * self.height * self.width)
-            rest %= self.height * self.width
-        y, x = divmod(rest, self.width)
+            channel, pixel = divmod(neuron, self.copies * self.height * self.width)
+            pixel %= self.height * self.width
+        y, x = divmod(pixel, self.width)
         row, column = divmod(channel, self.columns)
         return row * (self.height + 1) + y, column * (self.width + 1) + x
 

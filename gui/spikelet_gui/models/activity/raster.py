@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 Image = npt.NDArray[np.uint8]
-FAINT = 56  # least brightness of a row in which a neuron fired
+FAINT = 56  # lowest brightness of a row in which a neuron fired
 
 
 def binned(spikes: Image, height: int) -> Image:
@@ -24,8 +24,8 @@ def binned(spikes: Image, height: int) -> Image:
     starts = np.arange(rows) * neurons // rows
     fired = np.add.reduceat(spikes, starts, axis=1, dtype=np.uint16)
     share = fired / np.diff(np.append(starts, neurons)).astype(np.float32)
-    lit = np.where(fired, FAINT + (255 - FAINT) * np.sqrt(share), 0)
-    return np.ascontiguousarray(lit.T.astype(np.uint8))
+    brightness = np.where(fired, FAINT + (255 - FAINT) * np.sqrt(share), 0)
+    return np.ascontiguousarray(brightness.T.astype(np.uint8))
 
 
 def rows_of(share: float, neurons: int, height: int) -> tuple[int, int]:

@@ -9,7 +9,7 @@ spikes. The activation of a spiking layer is therefore
 in spikes per time-step. With L levels the result is the source network, up to the rounding of its weights. A leaky
 neuron has no such activation.
 
-The k copies of a neuron have the activation of that neuron, each of them; together they send k a.
+Each of the k copies of a neuron has the activation a of that neuron; their sum is k a.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class SourceNetwork:
         """
         values: dict[str, Float] = {}
         activations: dict[str, Float] = {}
-        waiting = {name: len(self.graph.successors[name]) for name in self.graph.order}
+        remaining_uses = {name: len(self.graph.successors[name]) for name in self.graph.order}
         for name in self.graph.order:
             sources = self.graph.predecessors[name]
             inputs = [values[source] for source in sources] if sources else [pixels]
@@ -85,8 +85,8 @@ class SourceNetwork:
             else:
                 values[name] = evaluate(node, inputs, self.graph.shapes[name], self._weights.get(name))
             for source in sources:  # frees values that no other node needs
-                waiting[source] -= 1
-                if not waiting[source]:
+                remaining_uses[source] -= 1
+                if not remaining_uses[source]:
                     del values[source]
         return values[self.graph.output_name], activations
 

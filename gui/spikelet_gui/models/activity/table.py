@@ -15,7 +15,7 @@ from spikelet.nodes import Shape
 from spikelet_gui.models.activity.trace import Trace
 from spikelet_gui.models.numbers import minus
 
-TOP = 64  # neurons of the presets "top" and "worst"
+TOP = 64  # number of neurons of the presets "top" and "worst"
 Column = npt.NDArray[np.number]
 Rows = npt.NDArray[np.int64]
 
@@ -97,9 +97,9 @@ class NeuronTable:
             values = -values.astype(np.float64)
         rows = rows[np.argsort(values, kind="stable")]
         if view.preset == PRESETS[5]:
-            return _most(rows, self.columns["rate"])
+            return _top(rows, self.columns["rate"])
         if view.preset == PRESETS[6]:
-            return _most(rows, np.abs(self.columns["error"]))
+            return _top(rows, np.abs(self.columns["error"]))
         return rows
 
     def count(self, preset: str) -> int:
@@ -135,8 +135,8 @@ class NeuronTable:
     def widest(self, column: str) -> str:
         """Return the longest text of a column."""
         values = self.columns[column]
-        ends = {0, len(self) - 1, int(values.argmin()), int(values.argmax())}
-        return max((self.cell(column, neuron) for neuron in ends), key=len)
+        extremes = {0, len(self) - 1, int(values.argmin()), int(values.argmax())}
+        return max((self.cell(column, neuron) for neuron in extremes), key=len)
 
     def _preset(self, preset: str) -> npt.NDArray[np.bool_]:
         rate, mean_rate = self.columns["rate"], self.columns.get("all")
@@ -213,7 +213,7 @@ def neuron_table(
 
 
 def _by_copy(shape: Shape, copies: int) -> Shape:
-    """(C, …) as (C, copies, …), in the order of the neurons."""
+    """Convert the shape (C, …) to (C, copies, …), in the order of the neurons."""
     return shape[0], copies, *shape[1:]
 
 
@@ -230,7 +230,7 @@ def table_of(trace: Trace, layer: str, mean_rate: Column | None) -> NeuronTable:
     )
 
 
-def _most(rows: Rows, values: Column) -> Rows:
+def _top(rows: Rows, values: Column) -> Rows:
     """Return the TOP rows with the largest values, in the order of `rows`."""
     if len(rows) <= TOP:
         return rows

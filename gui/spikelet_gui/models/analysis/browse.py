@@ -86,7 +86,7 @@ def _late(sweep: Sweep, time: int, threshold: float) -> Mask:
 KINDS: dict[str, tuple[str, Callable[[Sweep, int, float], Mask], bool, bool]] = {
     "all": ("all images", lambda sweep, time, threshold: np.ones(sweep.done, np.bool_), False, False),
     "right": ("right", _right, True, False),
-    "wrong": ("wrong", lambda *of: ~_right(*of), True, False),
+    "wrong": ("wrong", lambda *arguments: ~_right(*arguments), True, False),
     "lost": ("lost by spiking", _lost, True, True),
     "won": ("won by spiking", _won, True, True),
     "early": ("early exit, first half of T", _early, False, False),
@@ -105,7 +105,7 @@ def kinds_of(sweep: Sweep) -> tuple[str, ...]:
 
 
 def first_kind(sweep: Sweep) -> str:
-    """Return the kind that is shown first: what is lost by spiking, else what is wrong, else all."""
+    """Return the kind that is shown first: lost by spiking, else wrong, else all images."""
     available = kinds_of(sweep)
     return next(kind for kind in ("lost", "wrong", "all") if kind in available)
 

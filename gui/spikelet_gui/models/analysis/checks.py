@@ -78,16 +78,16 @@ def validation(
 
     def work(progress: Progress) -> ValidationReport:
         context = multiprocessing.get_context("spawn")
-        here, there = context.Pipe(duplex=False)
-        process = context.Process(target=_validate, args=(there, path, images, steps, neurons, engine), daemon=True)
+        receiver, sender = context.Pipe(duplex=False)
+        process = context.Process(target=_validate, args=(sender, path, images, steps, neurons, engine), daemon=True)
         process.start()
-        there.close()
+        sender.close()
         try:
-            return _receive(here, progress)
+            return _receive(receiver, progress)
         finally:
             process.kill()
             process.join()
-            here.close()
+            receiver.close()
 
     return work
 

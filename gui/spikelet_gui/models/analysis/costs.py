@@ -16,8 +16,8 @@ from spikelet.metrics.hardware import Profile
 from spikelet.metrics.measurement import Measurement
 from spikelet_gui.models.network.blocks import blocks
 
-POINTS = 41  # spike rates of the curve
-LEAST = 0.001  # of a unit; smaller energies in a column of larger ones are not told apart
+POINTS = 41  # number of spike rates of the curve
+LEAST = 0.001  # smallest energy that is shown, in the unit of its column
 UNITS = ((1e9, "mJ"), (1e6, "µJ"), (1e3, "nJ"), (1.0, "pJ"))
 
 
@@ -55,8 +55,8 @@ def costs(measured: Measurement, profile: Profile) -> Costs:
     network = estimate(graph, ops, profile, measured.buffer)
     pairs = [pair for baseline in network.baselines for pair in baseline.crossover.values() if pair]
     break_evens = [rate for pair in pairs for rate in pair if 0 < rate < 1]
-    most = min(1.0, max([2 * ops.rate, *(1.2 * rate for rate in break_evens), 0.05]))
-    rates = tuple(float(rate) for rate in np.linspace(0, most, POINTS))
+    largest = min(1.0, max([2 * ops.rate, *(1.2 * rate for rate in break_evens), 0.05]))
+    rates = tuple(float(rate) for rate in np.linspace(0, largest, POINTS))
     curve: dict[str, list[Energy]] = {level: [] for level in LEVELS if network.levels[level] is not None}
     for rate in rates:
         levels = spiking_levels(graph, ops.at_rate(rate), profile, measured.buffer)
@@ -69,8 +69,8 @@ def costs(measured: Measurement, profile: Profile) -> Costs:
 
 def unit_of(energies: Iterable[Energy | None]) -> tuple[float, str]:
     """Return (pJ per unit, unit) in which the largest of some energies is 1 or more, for a column of them."""
-    most = max((energy.high for energy in energies if energy is not None), default=0.0)
-    return next((factor, unit) for factor, unit in UNITS if most >= factor or factor == 1)
+    largest = max((energy.high for energy in energies if energy is not None), default=0.0)
+    return next((factor, unit) for factor, unit in UNITS if largest >= factor or factor == 1)
 
 
 def energy_text(energy: Energy | None, unit: tuple[float, str] | None = None) -> str:

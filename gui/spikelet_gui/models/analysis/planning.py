@@ -38,7 +38,7 @@ class Planned:
 
     Attributes:
         bundle: The bundle from which networks with copies are derived.
-        path: Its file.
+        path: File of the bundle.
         plan: The measured settings.
     """
 
@@ -61,12 +61,12 @@ class Planned:
         return choose(self.plan.points, Budget(**{cost: limit}))
 
     def origin(self) -> str:
-        """State which images chose, and what the accuracy of a chosen setting is worth."""
+        """Describe the images on which settings are chosen, and the bias of the accuracy of a chosen one."""
         plan = self.plan
         test = " They are test images: choose on others before you publish." if "test" in plan.data.split() else ""
         return (
-            f"{plan.images:,} images of {plan.data} choose among {len(plan.points)} settings, so the accuracy of the "
-            f"chosen one is optimistic.{test}"
+            f"One of {len(plan.points)} settings is chosen on {plan.images:,} images of {plan.data}, so its accuracy "
+            f"is optimistic.{test}"
         )
 
     def refusals(self) -> str:
@@ -86,7 +86,7 @@ def measure_settings(
 
     Args:
         bundle: The bundle.
-        path: Its file.
+        path: File of the bundle.
         data: Images; a subset is drawn with a fixed seed.
         images: Number of images.
         profile: Hardware profile of the energy; one without figures is not used.

@@ -4,7 +4,7 @@ For every neuron and image, the activation a of the source network, in spikes pe
 rate n/T. All errors are errors of the rate, n/T - a, so that those at different T can be compared: half a spike, the
 rounding error of an ideal neuron, is 1/(2T).
 
-Of k copies of a neuron, n is the number of spikes of all of them, and the rate is n/(kT): they have kT + 1 levels.
+For k copies of a neuron, n is the number of spikes of all copies, and the rate is n/(kT), with kT + 1 levels.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from spikelet_gui.models.activity.source import SourceNetwork, levels
 from spikelet_gui.models.jobs import Progress
 
 BATCH = 16
-BINS = 64  # of an activation that is not quantised
+BINS = 64  # number of bins of an activation that is not quantised
 HALF = 0.5 + 1e-6  # spikes; differences up to half a spike are rounding
 STEPS = (1, 2, 4, 8, 16, 32)
-LEAST = 8  # residuals are computed up to this T at least, where the network permits it
+LEAST = 8  # residuals are computed at least up to this T, if the network permits it
 
 Joint = npt.NDArray[np.int64]
 
@@ -96,19 +96,19 @@ class LayerResidual:
 
     def points(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return (a, n/T, share of neurons) of every pair that occurs."""
-        where = np.argwhere(self.joint)
+        index = np.argwhere(self.joint)
         return (
-            self.activations[where[:, 0]],
-            where[:, 1] / self.levels,
-            self.joint[where[:, 0], where[:, 1]] / self.total,
+            self.activations[index[:, 0]],
+            index[:, 1] / self.levels,
+            self.joint[index[:, 0], index[:, 1]] / self.total,
         )
 
     def histogram(self, width: float = 0.5) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return (centres, shares) of the residual n/T - a, in bins of `width` spikes."""
         residual = np.rint(self.residual / width).astype(np.intp)
-        least, most = int(residual.min()), int(residual.max())
-        shares = np.bincount((residual - least).ravel(), self.joint.ravel(), most - least + 1) / self.total
-        return np.arange(least, most + 1, dtype=np.float64) * width / self.levels, shares
+        lowest, highest = int(residual.min()), int(residual.max())
+        shares = np.bincount((residual - lowest).ravel(), self.joint.ravel(), highest - lowest + 1) / self.total
+        return np.arange(lowest, highest + 1, dtype=np.float64) * width / self.levels, shares
 
 
 @dataclass(frozen=True)
@@ -134,14 +134,14 @@ class Residuals:
         return float((self.source == self.predictions[steps]).mean())
 
 
-def reach(steps: int, most: int) -> tuple[int, ...]:
+def reach(steps: int, limit: int) -> tuple[int, ...]:
     """Return the values of T at which residuals are computed: powers of two.
 
     Args:
         steps: T of the window.
-        most: Largest T of the network.
+        limit: Largest T of the network.
     """
-    return tuple(t for t in STEPS if t <= min(max(LEAST, steps), most))
+    return tuple(t for t in STEPS if t <= min(max(LEAST, steps), limit))
 
 
 def residuals(bundle: Bundle, data: ImageSet, steps: tuple[int, ...], engine: str, progress: Progress) -> Residuals:

@@ -66,7 +66,7 @@ def rows(result: Robustness) -> list[Row]:
 
 
 def complete(result: Robustness) -> bool:
-    """Whether every fault is measured."""
+    """Return whether every fault is measured."""
     return len(result.points) == len(all_faults())
 
 
@@ -77,7 +77,7 @@ def lost(result: Robustness, point: Point, time: int) -> float:
 
 
 def notable_loss(result: Robustness, point: Point, time: int) -> bool:
-    """Whether a fault costs NOTABLE or more, and its interval does not reach the accuracy without faults."""
+    """Return whether a fault costs NOTABLE or more, and its interval does not reach the accuracy without faults."""
     sound = result.sound.accuracy[time - 1]
     return sound - point.accuracy[time - 1] >= NOTABLE and point.high[time - 1] < sound
 
@@ -101,10 +101,10 @@ def verdict(result: Robustness, time: int) -> str:
         first = next((point for point in row.points if notable_loss(result, point, time)), None)
         if first is not None:
             notable.append(f"{row.title.lower()} from {level_text(first.fault.level)}")
-    rest = f"Smaller losses are within the intervals of {result.images:,} images."
+    note = f"Smaller losses are within the intervals of {result.images:,} images."
     if notable:
-        return f"{text} Faults that cost {NOTABLE * 100:g} points or more: {'; '.join(notable)}. {rest}"
-    return f"{text} No measured fault certainly costs {NOTABLE * 100:g} points. {rest}" if result.points else text
+        return f"{text} Faults that cost {NOTABLE * 100:g} points or more: {'; '.join(notable)}. {note}"
+    return f"{text} No measured fault certainly costs {NOTABLE * 100:g} points. {note}" if result.points else text
 
 
 def table(result: Robustness) -> tuple[list[str], list[list[object]]]:

@@ -70,19 +70,19 @@ class Sweep:
         return rates
 
     def lost(self, time: int) -> npt.NDArray[np.int64]:
-        """Return indices of images that the source network classifies correctly, the spiking one at `time` does not."""
+        """Return the images that the source network classifies correctly and the spiking network at `time` does not."""
         if self.source is None or self.labels is None:
             return np.zeros(0, np.int64)
         return np.flatnonzero((self.source == self.labels) & (self.counted.predictions[time - 1] != self.labels))
 
-    def leaving(self, threshold: float) -> Exit:
+    def at_exit(self, threshold: float) -> Exit:
         """Return mean time-steps, accuracy and accumulates of early exit at a margin of `threshold`."""
         return at_threshold(self.counted, self.labels, threshold)
 
     def energy(self, threshold: float, profile: Profile) -> dict[str, Energy | None]:
         """Return the energy per image in pJ, by level, of early exit at `threshold`; requires `measured`."""
         assert self.measured is not None
-        ops = operations_at_exit(self.measured.operations, self.leaving(threshold))
+        ops = operations_at_exit(self.measured.operations, self.at_exit(threshold))
         return spiking_levels(self.measured.bundle.graph, ops, profile, self.measured.buffer)
 
 
@@ -125,8 +125,8 @@ def completed(
     """Return the complete result of counts over all images of `data`."""
     measured = summarise(bundle, data, counted, engine)
     exits = tuple(exit_curve(counted, data.labels, CURVE))
-    right = accuracy.accuracy(counted.predictions, data.labels)
-    return Sweep(data, counted.images, counted, right, source, measured, exits)
+    by_step = accuracy.accuracy(counted.predictions, data.labels)
+    return Sweep(data, counted.images, counted, by_step, source, measured, exits)
 
 
 def _partial(data: ImageSet, parts: list[Tally], batches: list[npt.NDArray[np.int64]] | None) -> Sweep:

@@ -1,1 +1,1 @@
-"""What a network consists of: blocks of layers, branches, weights."""
+"""Structure of a network: blocks of layers, branches, weights."""

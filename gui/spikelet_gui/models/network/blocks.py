@@ -40,13 +40,13 @@ def blocks(graph: Graph) -> tuple[Block, ...]:
     ends.append(graph.output_name)
     owner: dict[str, str] = {}
     for end in ends:
-        waiting = [end]
-        while waiting:
-            name = waiting.pop()
+        pending = [end]
+        while pending:
+            name = pending.pop()
             if name in owner:
                 continue
             owner[name] = end
-            waiting += [predecessor for predecessor in graph.predecessors[name] if predecessor not in ends]
+            pending += [predecessor for predecessor in graph.predecessors[name] if predecessor not in ends]
     feeds: dict[str, list[str]] = {end: [] for end in ends}
     for source, target in graph.edges:
         a, b = owner[source], owner[target]
@@ -161,8 +161,8 @@ def _pairs(node: Conv2d) -> str:
 
 
 def _span(values: Array) -> str:
-    least, most = float(values.min()), float(values.max())
-    return _number(least) if least == most else f"{_number(least)} … {_number(most)}"
+    low, high = float(values.min()), float(values.max())
+    return _number(low) if low == high else f"{_number(low)} … {_number(high)}"
 
 
 def _number(value: float) -> str:

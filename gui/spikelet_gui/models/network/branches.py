@@ -1,4 +1,4 @@
-"""Branches of the network: connections that pass other blocks, such as the shortcuts of residual blocks."""
+"""Branches of the network: connections that bypass other blocks, such as the shortcuts of residual blocks."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from spikelet_gui.models.network.blocks import Block
 
 @dataclass(frozen=True)
 class Branch:
-    """A connection between two blocks that passes at least one row of others.
+    """A connection between two blocks that bypasses at least one row of other blocks.
 
     Attributes:
-        source: Name of the block that it leaves.
-        target: Name of the block that it joins.
+        source: Name of the block where it starts.
+        target: Name of the block where it ends.
         members: Names of the nodes that only this connection uses, in topological order; empty for a plain connection.
-        lane: Index of its vertical line beside the blocks; branches of one lane do not overlap.
+        lane: Index of the vertical line beside the blocks; branches of one lane do not overlap.
     """
 
     source: str
@@ -27,29 +27,29 @@ class Branch:
 
 
 def branches(graph: Graph, blocks: Sequence[Block]) -> tuple[Branch, ...]:
-    """Return the branches, ordered by the row that they leave."""
+    """Return the branches, ordered by the row in which they start."""
     by_name = {block.name: block for block in blocks}
     owner = {member: block.name for block in blocks for member in block.members}
-    passing = []
+    bypasses = []
     for block in blocks:
         for source, members in _feeds(graph, block, owner):
             if block.row - by_name[source].row > 1:
-                passing.append((by_name[source].row, block.row, source, block.name, members))
+                bypasses.append((by_name[source].row, block.row, source, block.name, members))
     ends: list[int] = []  # by lane, the row in which its last branch ends
     result = []
-    for start, end, source, target, members in sorted(passing, key=lambda item: (item[0], item[1])):
+    for start, end, source, target, members in sorted(bypasses, key=lambda item: (item[0], item[1])):
         lane = next((lane for lane, last in enumerate(ends) if last <= start), len(ends))
         ends[lane:] = [end] if lane == len(ends) else [end, *ends[lane + 1 :]]
         result.append(Branch(source, target, members, lane))
     return tuple(result)
 
 
-def trunk(graph: Graph, block: Block, passing: Sequence[Branch]) -> tuple[str, ...]:
+def trunk(graph: Graph, block: Block, bypasses: Sequence[Branch]) -> tuple[str, ...]:
     """Return the members of a block that belong neither to a branch nor to the sum in which it ends."""
-    joining = [branch for branch in passing if branch.target == block.name]
-    aside = {member for branch in joining for member in branch.members}
+    joining = [branch for branch in bypasses if branch.target == block.name]
+    branch_members = {member for branch in joining for member in branch.members}
     sums = {name for name in block.members if joining and len(graph.predecessors[name]) > 1}
-    return tuple(member for member in block.members if member not in aside | sums)
+    return tuple(member for member in block.members if member not in branch_members | sums)
 
 
 def _feeds(graph: Graph, block: Block, owner: dict[str, str]) -> list[tuple[str, tuple[str, ...]]]:
@@ -63,15 +63,15 @@ def _feeds(graph: Graph, block: Block, owner: dict[str, str]) -> list[tuple[str,
         for source in graph.predecessors[entry]:
             if source in members:
                 continue
-            alone, node = [], entry
+            exclusive, node = [], entry
             while node != block.name and len(graph.predecessors[node]) == 1 and len(followers.get(node, ())) == 1:
-                alone.append(node)
+                exclusive.append(node)
                 node = followers[node][0]
-            feeds.append((owner[source], tuple(alone)))
+            feeds.append((owner[source], tuple(exclusive)))
     return feeds
 
 
 def matches(text: str, *fields: str) -> bool:
-    """Whether every word of a search occurs in one of the fields; case is ignored."""
-    whole = " ".join(fields).casefold()
-    return all(word in whole for word in text.casefold().split())
+    """Return whether every word of a search occurs in one of the fields; case is ignored."""
+    searched = " ".join(fields).casefold()
+    return all(word in searched for word in text.casefold().split())

@@ -11,7 +11,7 @@ from spikelet.graph import Graph
 from spikelet.nodes import Conv2d, Linear, Scale
 from spikelet_gui.models.network.blocks import Block
 
-BINS = 64  # of a histogram of more different values
+BINS = 64  # number of bins of a histogram of many different values
 Values = npt.NDArray[np.float64]
 
 
@@ -36,7 +36,7 @@ class Weights:
 
     Attributes:
         node: Name of the node.
-        kind: Its type.
+        kind: Type of the node.
         values: (outputs, inputs, height, width).
         theta: (outputs,) thresholds of the neurons that receive the output directly, or None.
     """

@@ -1,4 +1,4 @@
-"""A file or folder of images with the options that it was read with, as the settings keep it."""
+"""A file or folder of images with the options for reading it, as stored in the settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class DataFile:
     Attributes:
         path: File or folder.
         options: Axes of arrays, and the value of white.
-        split: Split of data with several.
+        split: Split, for data with several splits.
     """
 
     path: Path
@@ -31,7 +31,7 @@ class DataFile:
 
     @classmethod
     def of_entry(cls, entry: object) -> DataFile | None:
-        """Return the file of an entry of the settings, or None if the entry is none."""
+        """Return the file of an entry of the settings, or None if the entry is invalid."""
         if not isinstance(entry, list) or len(entry) != 4:
             return None
         path, axes, white, part = entry

@@ -16,11 +16,11 @@ _folder: list[tempfile.TemporaryDirectory[str]] = []
 def with_copies(bundle: Bundle, path: Path, copies: int) -> Document:
     """Return the network of a bundle with copies of its neurons, or the bundle itself if it has that many.
 
-    Its file is deleted when the program ends.
+    The file of the network is deleted when the program ends.
 
     Args:
         bundle: The bundle.
-        path: Its file.
+        path: File of the bundle.
         copies: Number of copies k of each neuron.
 
     Raises:

@@ -17,7 +17,7 @@ from spikelet.signing import Status, status
 UNSIGNED = Status("unsigned", "", "")
 State = Literal["ok", "failed", "unknown"]
 PER_NEURON = 5  # bytes per neuron and time-step in a trace: one spike and one potential
-MEMORY = 2**29  # bytes of a trace at most
+MEMORY = 2**29  # largest size of a trace in bytes
 MAX_STEPS = 1024
 
 
@@ -27,9 +27,9 @@ class Document:
 
     Attributes:
         path: The file.
-        bundle: Its content.
+        bundle: Content of the file.
         engines: Engines that can run the bundle on this machine.
-        engine: The fastest of them.
+        engine: The fastest of these engines.
         signature: State of the signature.
         origin: File of the bundle from which this one was derived, or None.
     """

@@ -1,4 +1,4 @@
-"""Whether results were measured with other settings than those of the window."""
+"""Check whether results were measured with other settings than those of the window."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from spikelet_gui.models.session.inspector import Inspector
 
 
 def outdated(steps: int, data: str, inspector: Inspector, digest: str = "") -> str:
-    """Return what has changed since a measurement; "" if nothing has.
+    """Return a message on settings that have changed since a measurement, or "".
 
     Args:
         steps: T of the measurement.
-        data: Name of its images.
-        inspector: The present settings.
-        digest: Digest of its data set, which tells apart data of equal name; "" compares names.
+        data: Name of the measured images.
+        inspector: The current settings.
+        digest: Digest of the measured data set, which distinguishes data of equal name; "" compares names.
     """
     before, now = [], []
     if steps != inspector.cursor.steps:
@@ -20,14 +20,14 @@ def outdated(steps: int, data: str, inspector: Inspector, digest: str = "") -> s
         now.append(f"T = {inspector.cursor.steps}")
     images = inspector.data
     if images is not None and (images.digest != digest if digest else images.name != data):
-        same = images.name == data
-        before.append(f"on {data} ({digest[:8]})" if same else f"on {data}")
-        now.append(f"{images.name} ({images.digest[:8]})" if same else images.name)
+        same_name = images.name == data
+        before.append(f"on {data} ({digest[:8]})" if same_name else f"on {data}")
+        now.append(f"{images.name} ({images.digest[:8]})" if same_name else images.name)
     return f"Out of date: measured {' '.join(before)}; now {', '.join(now)}." if before else ""
 
 
 def outdated_sweep(inspector: Inspector) -> str:
-    """Return what has changed since accuracy, spike rates and operations were measured; "" if nothing has."""
+    """Return a message on settings that have changed since the accuracy was measured, or ""."""
     sweep, data = inspector.sweep, inspector.sweep_data
     if sweep is None or data is None:
         return ""
@@ -35,7 +35,7 @@ def outdated_sweep(inspector: Inspector) -> str:
 
 
 def sweep_again(inspector: Inspector) -> None:
-    """Measure as many images again with the present settings."""
+    """Measure as many images again with the current settings."""
     data, sweep = inspector.data, inspector.sweep
     if data is not None and sweep is not None:
         inspector.run_sweep(data, len(sweep.data))

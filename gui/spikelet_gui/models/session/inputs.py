@@ -55,13 +55,13 @@ class Source:
 
 
 def start_source(bundle: Bundle) -> Source:
-    """Return the images that a bundle is opened with: shipped images that fit it, or its golden inputs."""
+    """Return the first images of a bundle: shipped images that fit it, or its golden inputs."""
     data = shipped_images(bundle.graph.input.shape, bundle.manifest.labels, bundle.graph.classes)
     return golden_source(bundle) if data is None else from_data(data)
 
 
 def read_bundle(path: Path) -> Document | BrokenBundle:
-    """Read a bundle and the images that it is opened with, which `start_source` caches."""
+    """Read a bundle and its first images, which `start_source` caches."""
     document = attempt(path)
     if isinstance(document, Document):
         source = start_source(document.bundle)
@@ -86,7 +86,7 @@ def open_source(path: Path, bundle: Bundle, options: DataOptions = DEFAULTS, spl
         path: File or folder.
         bundle: The network.
         options: Axes of arrays, and the value of white.
-        split: Split of data with several.
+        split: Split, for data with several splits.
 
     Raises:
         DataError: There is no image, or it does not fit.
@@ -146,7 +146,7 @@ def drawing(pixels: npt.NDArray[np.uint8]) -> Source:
 
 
 def can_draw(graph: Graph) -> bool:
-    """Whether the input is one channel of grey values, so that it can be drawn."""
+    """Return whether the input is one channel of grey values, so that it can be drawn."""
     shape = graph.input.shape
     return len(shape) == 3 and shape[0] == 1 and graph.input.low <= 0 and graph.input.high >= 255
 
@@ -168,7 +168,7 @@ def shown(image: Pixels, low: int, high: int) -> npt.NDArray[np.uint8]:
 
 
 def is_line(shape: Shape) -> bool:
-    """Whether an input (C, 1, L) is a line of several channels, such as a spectrogram, and not a picture."""
+    """Return whether an input (C, 1, L) is a line of several channels, such as a spectrogram, and not a picture."""
     return len(shape) == 3 and shape[1] == 1 and shape[0] not in (1, 3)
 
 

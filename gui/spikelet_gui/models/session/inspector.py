@@ -38,10 +38,10 @@ class Inspector:
     Args:
         dispatch: Calls a function in the thread of the window.
         settings: Settings of the last session; updated while the window is used.
-        kept: Folder of results that outlive the session; None keeps none.
+        kept: Folder of results that are kept between sessions; None keeps none.
 
     Attributes:
-        opened: Emitted when a document was opened, or refused.
+        opened: Emitted when a document was opened or refused.
         showing: Emitted when another image is selected.
         traced: Emitted when the network has run on the image.
         swept: Emitted when the accuracy, partial or complete, is set.
@@ -49,14 +49,14 @@ class Inspector:
         profile_changed: Emitted when another hardware profile is chosen.
         status: Emitted with a message for the status line.
         failed: Emitted with the message of an error for the status line.
-        going: Emitted with the name of a panel that shall be shown.
+        going: Emitted with the name of the panel to show.
         document: The open bundle, or None.
         problem: The file that was refused, or None.
         source: The images.
         index: Index of the selected image in `source`.
         engine: Name of the engine.
         trace: The run on the selected image, or None.
-        keeper: Files of results that outlive the session.
+        keeper: Files of results that are kept between sessions.
         sweep: Accuracy over many images, or None.
         sweep_data: The data set of `sweep`, which can be that of its first images only; or None.
         threshold: Margin of early exit, in logits.
@@ -221,7 +221,7 @@ class Inspector:
         Args:
             path: File or folder.
             options: Axes of arrays, and the value of white.
-            split: Split of data with several.
+            split: Split, for data with several splits.
             then: Called with the images after they are shown.
         """
 
@@ -256,8 +256,8 @@ class Inspector:
 
         Args:
             source: The images.
-            file: Where they are read from in the next session; None for a pasted picture.
-            index: The image that the last session showed; None for images that were opened in this one.
+            file: File from which the next session reads them; None for a pasted picture.
+            index: Image that the last session showed; None for images that were opened in this session.
         """
         self.status.emit(f"{source.name}: {source.note}" if source.note else source.name)
         self.show(source, min(index or 0, len(source) - 1))
@@ -269,7 +269,7 @@ class Inspector:
             self._restore(source.data if index is None else self.data)
 
     def _restore(self, data: ImageSet | None) -> None:
-        """Show the results on these images that were kept from other sessions; a newer one stays."""
+        """Show the results on these images that were kept from other sessions, unless there are newer ones."""
         if self.document is None or data is None:
             return
         document, engine, steps = self.document, self.engine, self.cursor.steps
@@ -339,7 +339,7 @@ class Inspector:
         Args:
             data: The images.
             count: Measure the first images only; None measures all.
-            first: Whether a measurement that was kept from another session is as good.
+            first: Whether to accept a measurement that was kept from another session.
         """
         if self.document is None:
             return
@@ -393,7 +393,7 @@ class Inspector:
             self.profile_changed.emit()
 
     def close(self) -> bool:
-        """Cancel all tasks. Returns whether all threads have ended."""
+        """Cancel all tasks, and return whether all threads have ended."""
         self.cursor.pause()
         self.settings.speed, self.settings.loop = self.cursor.speed, self.cursor.loop
         return self.jobs.close()

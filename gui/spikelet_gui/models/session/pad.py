@@ -30,14 +30,14 @@ class Pad:
         self.down = False
 
     def press(self) -> bool:
-        """Lower the pen, which draws a dot, or lift it. Returns whether it drew."""
+        """Lower the pen, which draws a dot, or lift it, and return whether it drew."""
         self.down = not self.down
         if self.down:
             self.stroke(self.pen, self.pen)
         return self.down
 
     def move(self, dx: int, dy: int) -> bool:
-        """Move the pen by pixels, limited to the pad. Returns whether it drew."""
+        """Move the pen by pixels, limited to the pad, and return whether it drew."""
         _, height, width = self.pixels.shape
         before, (x, y) = self.pen, self.pen
         self.pen = min(max(x + dx, 0.5), width - 0.5), min(max(y + dy, 0.5), height - 0.5)

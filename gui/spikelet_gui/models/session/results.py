@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ComparisonKey:
-    """Identifies what a comparison was computed from.
+    """Identifies the inputs of a comparison.
 
     Attributes:
         digests: Digests of both bundles.
@@ -53,7 +53,7 @@ class Results:
         planned_changed: Emitted when the settings of the bundle are set.
         second: The second bundle of a comparison; None compares the open bundle with itself.
         comparison: Comparison on one image.
-        comparison_key: What the comparison was computed from, or None.
+        comparison_key: Inputs of the comparison, or None.
         survey: Comparison on many images.
         checks: Verification and validation.
         residuals: Float and spiking network, layer by layer.
@@ -61,7 +61,7 @@ class Results:
         planned: Settings of the bundle, or of the one from which it was derived.
         filter: Conditions on the images of the browser, or None.
         digests: Digests of the data sets of `residuals`, `robustness` and `planned`, by "residuals", "robustness" and
-            "plan"; of images that were drawn from a data set, its own.
+            "plan"; for a subset of a data set, that of the whole set.
     """
 
     def __init__(self, jobs: Jobs, settings: Settings, status: Signal[[str]], failed: Signal[[str]]) -> None:
@@ -103,7 +103,11 @@ class Results:
         self._jobs.start("second", lambda _: open_document(path), self._opened, lambda text: self._failed(path, text))
 
     def reopen_second(self, same: bool) -> None:
-        """Open the second bundle of the last session, unless one is open. same: whether the first one is the same."""
+        """Open the second bundle of the last session, unless one is open.
+
+        Args:
+            same: Whether the first bundle is that of the last session.
+        """
         if self.second is not None or self._jobs.running("second"):
             return
         second, self._settings.second = self._settings.second, ""  # remembered again once it is open
@@ -153,19 +157,19 @@ class Results:
         self.planned, self.digests["plan"] = planned, digest
         self.planned_changed.emit()
 
-    def restore(self, known: Restored, digest: str) -> None:
+    def restore(self, restored: Restored, digest: str) -> None:
         """Set results that were kept from other sessions, unless they are being computed anew.
 
         Args:
-            known: The results.
+            restored: The results.
             digest: That of the data set.
         """
-        if known.residuals is not None and not self._jobs.running("residuals"):
-            self.set_residuals(known.residuals, digest)
-        if known.robustness is not None and not self._jobs.running("robustness"):
-            self.set_robustness(known.robustness, digest)
-        if known.planned is not None and not self._jobs.running("plan"):
-            self.set_planned(known.planned, digest)
+        if restored.residuals is not None and not self._jobs.running("residuals"):
+            self.set_residuals(restored.residuals, digest)
+        if restored.robustness is not None and not self._jobs.running("robustness"):
+            self.set_robustness(restored.robustness, digest)
+        if restored.planned is not None and not self._jobs.running("plan"):
+            self.set_planned(restored.planned, digest)
 
     def set_verified(self, verified: tuple[dict[str, Verification], StepVerification]) -> None:
         """Set the results of replaying the golden inputs: by engine, and through step.onnx."""

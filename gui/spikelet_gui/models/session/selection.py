@@ -11,8 +11,8 @@ from spikelet_gui.models.activity.table import PRESETS, NeuronTable, Rows, View
 from spikelet_gui.models.network.blocks import Block
 from spikelet_gui.models.signal import Signal
 
-PICKED = 8  # neurons whose potentials are drawn, at most
-EXAMPLES = 3  # neurons that are picked of those that are listed
+PICKED = 8  # largest number of neurons whose potentials are drawn
+EXAMPLES = 3  # number of listed neurons that are picked by default
 
 
 class Selection:
@@ -22,12 +22,12 @@ class Selection:
         focused: Emitted when another block is selected.
         filtered: Emitted when the filtered neurons change.
         picking: Emitted when other neurons are picked.
-        revealed: Emitted when neurons shall be shown, after they were selected.
+        revealed: Emitted after neurons were selected that must be shown.
         blocks: Blocks of the network.
         block: Selected block, any of `blocks`.
         layer: Selected spiking layer, which the plots show.
         view: Filter and order of the neurons.
-        rows: Indices of the neurons of the layer that the filter leaves, in order.
+        rows: Indices of the neurons of the layer that match the filter, in order.
         query_error: Error of the filter, or "".
         picked: Indices of the picked neurons.
 
@@ -114,8 +114,8 @@ class Selection:
 
     def toggle_picked(self, neuron: int) -> None:
         """Pick one more neuron, or unpick it."""
-        rest = tuple(picked for picked in self.picked if picked != neuron)
-        self.pick(rest if neuron in self.picked else (*rest[-(PICKED - 1) :], neuron))
+        others = tuple(picked for picked in self.picked if picked != neuron)
+        self.pick(others if neuron in self.picked else (*others[-(PICKED - 1) :], neuron))
 
     def row_of(self, neuron: int) -> int | None:
         """Return the position of a neuron in `rows`, or None."""

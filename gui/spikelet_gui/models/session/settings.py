@@ -11,7 +11,7 @@ from pathlib import Path
 from spikelet.errors import SpikeletError
 from spikelet.files.atomic import replacing
 
-RECENT = 10  # bundles, and data sets
+RECENT = 10  # largest number of recent bundles, and of recent data sets
 RATES = ("image", "all")  # spike rates of the drawing of the network: of this image, or over all images
 MAX_BYTES = 2**16
 
@@ -108,7 +108,7 @@ def load(path: Path) -> Settings:
 
 
 def save(settings: Settings, path: Path) -> None:
-    """Write settings. A file that cannot be written is ignored: the session goes on without it."""
+    """Write settings. A file that cannot be written is ignored: the session continues without it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file:

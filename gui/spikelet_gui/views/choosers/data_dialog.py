@@ -1,6 +1,6 @@
 """One dialog for every kind of data: a picture, an .npz or .npy file, or a folder of pictures or of a data set.
 
-Options that the readers take where the form of the data has several meanings are below the files.
+Options for data whose form is ambiguous are below the files.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class DataDialog(QFileDialog):
     Args:
         parent: The window.
         opened: Called with the path that was chosen, the options and the split.
-        recent: Images that were opened last: the dialog begins in their folder.
+        recent: Images that were opened last; the dialog starts in their folder.
     """
 
     def __init__(self, parent: QWidget, opened: Opened, recent: DataFile | None = None) -> None:

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QListView
 
 SIZES = range(176, 40, -8)  # sides of a picture in pixels; the largest without scrolling is used, else the smallest
 LINES, GAP = 2, 8  # lines of a caption; pixels between pictures
-KEPT = 600  # pictures that are kept after they were drawn
+KEPT = 600  # largest number of drawn pictures that are kept
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -106,7 +106,7 @@ class Gallery(QListView):
         """Show images.
 
         Args:
-            numbers: Their numbers.
+            numbers: Numbers of the images.
             picture: Returns the picture of a number.
             caption: Returns the caption of a number.
             captions: Every line that can occur in a caption; the widest defines the width of a cell.
@@ -140,10 +140,10 @@ class Gallery(QListView):
         if not count or available.height() < 1:
             return
         metrics = self.fontMetrics()
-        wide = max((metrics.horizontalAdvance(caption) for caption in self._captions), default=0) + 2 * GAP
-        below = LINES * metrics.lineSpacing() + GAP
+        caption_width = max((metrics.horizontalAdvance(caption) for caption in self._captions), default=0) + 2 * GAP
+        caption_height = LINES * metrics.lineSpacing() + GAP
         for side in SIZES:
-            cell = QSize(max(wide, side + GAP), side + below)
+            cell = QSize(max(caption_width, side + GAP), side + caption_height)
             columns, rows = max(1, available.width() // cell.width()), available.height() // cell.height()
             if columns * rows >= count:
                 break

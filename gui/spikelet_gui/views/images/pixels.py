@@ -50,7 +50,7 @@ class PixelView(QWidget):
         self.update()
 
     def set_pad(self, pad: Pad | None) -> None:
-        """Show a pad that takes the keyboard, or with None an image that does not."""
+        """Show a pad that receives keys, or with None an image."""
         self.pad = pad
         self.setAccessibleName(self._name if pad is None else "drawing pad")
         self.setAccessibleDescription("" if pad is None else HELP)

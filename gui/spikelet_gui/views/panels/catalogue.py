@@ -31,7 +31,7 @@ PANELS: dict[str, tuple[str, Callable[[Inspector], Panel]]] = {
 
 
 class Panels(dict[str, Panel]):
-    """Panels by name, built when they are first shown, in slices, or on first access, at once.
+    """Panels by name. A panel is built in slices when it is first shown, or at once on first access.
 
     Args:
         inspector: The models.
@@ -44,7 +44,7 @@ class Panels(dict[str, Panel]):
         self._begun: dict[str, tuple[Panel, Iterator[None]]] = {}
 
     def build_slice(self, name: str) -> bool:
-        """Build the next part of a panel. Returns whether it is complete."""
+        """Build the next part of a panel, and return whether the panel is complete."""
         if name in self:
             return True
         if name not in self._begun:
@@ -65,6 +65,6 @@ class Panels(dict[str, Panel]):
         return self[name]
 
     def finish(self) -> None:
-        """Build the rest of every panel that is partly built: its cards are then part of the window."""
+        """Complete every panel that is partly built, so that all its cards are part of the window."""
         for name in list(self._begun):
             _ = self[name]

@@ -46,17 +46,17 @@ class Picture(Plot):
         if touched is not None:
             self.scene().sigMouseClicked.connect(self._clicked)
 
-    def show_values(self, values: npt.NDArray[np.float32], most: float) -> None:
-        """Show values (H, W) from 0 to `most` in the colours of the ramp; values below 0 are transparent."""
-        index = np.clip(values * (255.0 / most if most else 0.0), 0, 255).astype(np.uint8)
+    def show_values(self, values: npt.NDArray[np.float32], largest: float) -> None:
+        """Show values (H, W) from 0 to `largest` in the colours of the ramp; values below 0 are transparent."""
+        index = np.clip(values * (255.0 / largest if largest else 0.0), 0, 255).astype(np.uint8)
         coloured = ramp()[index]
         coloured[values < 0] = QColor(theme().card).getRgb()
         self._show(coloured)
 
     def show_signed(self, values: npt.NDArray[np.float32]) -> None:
         """Show values (H, W) from -m to m, m being the largest absolute value, in two hues; NaN is transparent."""
-        most = float(np.nanmax(np.abs(values), initial=0.0)) or 1.0
-        share = np.nan_to_num(values / most)[..., None]
+        largest = float(np.nanmax(np.abs(values), initial=0.0)) or 1.0
+        share = np.nan_to_num(values / largest)[..., None]
         ends = [np.array(QColor(hue).getRgb(), np.float32) for hue in (theme().raised, theme().over, theme().under)]
         coloured = ends[0] + np.abs(share) * (np.where(share > 0, ends[1], ends[2]) - ends[0])
         coloured[np.isnan(values)] = QColor(theme().card).getRgb()

@@ -19,7 +19,7 @@ from spikelet_gui.views.widgets.theme import colour, font, theme
 
 HALF_LINE = 7  # half the height of small text, in pixels
 NAME_HEIGHT = 15  # pixels of a name beside a curve
-LOW = 120  # height in pixels of a chart without the title of its horizontal axis
+LOW = 120  # height in pixels below which a chart has no title of the horizontal axis
 Values = Sequence[float] | npt.NDArray[np.number]
 
 DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine)
@@ -139,20 +139,20 @@ class Plot(ChartView):
             text.setVisible(index >= len(self._names) - count)
         names = sorted((name for name in self._names if name[0].isVisible()), key=lambda name: name[1])
         line = NAME_HEIGHT / height * (high - low)
-        heights = [min(y, high - line * (0.5 + rest)) for rest, (_, y) in enumerate(reversed(names))][::-1]
-        least = low + line / 2
+        heights = [min(y, high - line * (0.5 + above)) for above, (_, y) in enumerate(reversed(names))][::-1]
+        lowest = low + line / 2
         for (text, _), y in zip(names, heights, strict=True):
-            text.setPos(text.pos().x(), max(y, least))
-            least = max(y, least) + line
+            text.setPos(text.pos().x(), max(y, lowest))
+            lowest = max(y, lowest) + line
 
     def _widen(self) -> None:
         """Extend the horizontal axis until every name is inside the chart, whatever its width in pixels."""
         box, (left, right) = self.box, self.box.viewRange()[0]
         needed = right
         for item, _ in self._names:
-            rest = box.width() - item.boundingRect().width() - 2  # pixels from the left end to the start of the name
-            if item.scene() is not None and rest > 0.3 * box.width():  # a chart of names only shows nothing
-                needed = max(needed, left + (item.pos().x() - left) * box.width() / rest)
+            start = box.width() - item.boundingRect().width() - 2  # pixels from the left end to the start of the name
+            if item.scene() is not None and start > 0.3 * box.width():  # a chart of names only shows nothing
+                needed = max(needed, left + (item.pos().x() - left) * box.width() / start)
         if needed > right:
             self.setXRange(left, needed, padding=0)
 

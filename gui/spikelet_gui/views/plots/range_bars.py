@@ -60,12 +60,12 @@ class RangeBars(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         height = self.height() / len(self._rows)
-        thick = min((height - 8) / len(self._levels), MAX_THICKNESS)
+        thickness = min((height - 8) / len(self._levels), MAX_THICKNESS)
         left, right = 118.0, 118.0
         width = self.width() - left - right
         for index, (name, levels) in enumerate(self._rows):
             y = index * height
-            first = y + (height - thick * len(self._levels)) / 2
+            first = y + (height - thickness * len(self._levels)) / 2
             painter.setFont(font(9, bold=index == self._bold))
             painter.setPen(QColor(theme().text))
             text = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, int(left) - 10)
@@ -73,19 +73,19 @@ class RangeBars(QWidget):
                 QRectF(0, y, left - 10, height), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text
             )
             for position, level in enumerate(self._levels):
-                self._bar(painter, levels[level], level, QRectF(left, first + position * thick, width, thick))
+                self._bar(painter, levels[level], level, QRectF(left, first + position * thickness, width, thickness))
         painter.end()
 
     def _bar(self, painter: QPainter, energy: Energy | None, level: str, area: QRectF) -> None:
         ends = [levels[level] for _, levels in self._rows]
-        most = max((end.high for end in ends if end is not None), default=0.0)
+        largest = max((end.high for end in ends if end is not None), default=0.0)
         fill = theme().series[LEVELS.index(level)]
         inner = area.adjusted(0, 2, 0, -2)
         painter.setPen(Qt.PenStyle.NoPen)
-        if energy is not None and most > 0:
+        if energy is not None and largest > 0:
             for end, alpha in ((energy.high, 85), (energy.low, 255)):
                 part = QRectF(inner)
-                part.setWidth(max(2.0, inner.width() * end / most))
+                part.setWidth(max(2.0, inner.width() * end / largest))
                 painter.setBrush(colour(fill, alpha))
                 painter.drawRoundedRect(part, 3, 3)
         painter.setPen(QColor(theme().muted))

@@ -13,7 +13,7 @@ from PySide6.QtGui import QColor, QPen
 from spikelet_gui.views.plots.axes import NumberAxis
 from spikelet_gui.views.widgets.readout import Value
 
-NEAR = 9.0  # pixels from a dot at which it is read
+NEAR = 9.0  # largest distance in pixels from a dot whose values are shown
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Curve:
 
     Attributes:
         item: The curve.
-        name: Its name.
+        name: Name of the curve.
         text: Formats a value.
     """
 
@@ -87,7 +87,7 @@ def dot_at(dots: Sequence[pg.ScatterPlotItem], x: float, y: float, pixel: tuple[
 
 
 def _half_distance(centres: npt.NDArray[np.float64], width: float) -> float:
-    """Half of the distance between bars, so that a thin bar is hit as well as a wide one."""
+    """Return half of the distance between bars, so that a thin bar is hit as well as a wide one."""
     gaps = np.diff(np.sort(centres))
     gaps = gaps[gaps > 0]
     return max(width, float(gaps.min()) if len(gaps) else width) / 2

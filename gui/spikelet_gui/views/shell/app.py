@@ -58,7 +58,7 @@ def make_window(settings: Settings, remember: Callable[[], object] = lambda: Non
     Args:
         settings: Settings of the last session.
         remember: Called when the window is closed.
-        kept: Folder of measurements that outlive the session; None keeps none.
+        kept: Folder of measurements that are kept between sessions; None keeps none.
     """
     app = application()
     theme.apply(app, theme.resolve(settings.theme))
@@ -66,7 +66,7 @@ def make_window(settings: Settings, remember: Callable[[], object] = lambda: Non
 
 
 def start(paths: list[Path], fresh: bool, theme_name: str | None) -> int:
-    """Show the window until it is closed. Returns the exit code."""
+    """Show the window until it is closed, and return the exit code."""
     path = stored.folder() / "inspector.json"
     settings = Settings() if fresh else stored.load(path)
     if theme_name is not None:

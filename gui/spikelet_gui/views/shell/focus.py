@@ -72,7 +72,7 @@ class FocusReturn(QObject):
         return self._key(field, event)
 
     def _key(self, field: QWidget, event: QKeyEvent) -> bool:
-        """Handle a key in a field. Returns whether the field must not see it."""
+        """Handle a key in a field, and return whether the field must not receive it."""
         if event.key() == Qt.Key.Key_Escape:
             self.leave()
             return True
@@ -95,7 +95,7 @@ def _field(widget: QWidget | None) -> QWidget | None:
 
 
 def _takes_focus(widget: QWidget | None) -> bool:
-    """Whether a click on a widget gives the focus to it or to a widget that it is in."""
+    """Return whether a click on a widget gives the focus to it or to a widget that it is in."""
     while widget is not None and not widget.isWindow():
         if widget.focusPolicy() & Qt.FocusPolicy.ClickFocus and widget.isEnabled():
             return True

@@ -15,7 +15,7 @@ INTERVAL = 50  # milliseconds between two checks
 
 
 class Collector(QObject):
-    """Collects by Python's thresholds, from a timer; between `start` and `stop` Python does not collect by itself."""
+    """Collects by Python's thresholds, from a timer. Automatic collection is disabled between `start` and `stop`."""
 
     _running = 0
 
@@ -39,6 +39,6 @@ class Collector(QObject):
                 gc.enable()
 
     def _check(self) -> None:
-        due = [full > most > 0 for full, most in zip(gc.get_count(), gc.get_threshold(), strict=True)]
+        due = [count > threshold > 0 for count, threshold in zip(gc.get_count(), gc.get_threshold(), strict=True)]
         if due[0]:
             gc.collect(2 if due[1] and due[2] else 1 if due[1] else 0)

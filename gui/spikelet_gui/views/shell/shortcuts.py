@@ -33,7 +33,7 @@ KEYS = [
         ("Enter", "leave a field and take its value"),
     ]),
     ("Network, with the focus", [
-        ("Enter", "look into the layer"),
+        ("Enter", "inspect the layer"),
         ("+, −, 0", "zoom in, zoom out, show everything"),
     ]),
     ("Drawing pad, with the focus", [
@@ -73,7 +73,7 @@ def bindings(actions: Actions, panels: Iterable[str]) -> list[tuple[str, str, Ac
 
 
 def pressed(actions: Actions, inspector: Inspector, event: QKeyEvent) -> bool:
-    """Handle a key that no control used. Returns whether it has an action."""
+    """Handle a key that no control used, and return whether it has an action."""
     cursor = inspector.cursor
     if event.text() == "?":
         actions.show_keys()

@@ -1,4 +1,4 @@
-"""A line above the panel: its results are out of date, and a button that runs them again."""
+"""A line above a panel whose results are out of date, with a button that measures them again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class StaleLine(View):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._inspector, self._panel = inspector, panel
         self.text = label("", wrap=True)
-        self.again = button("Run again", self._run, "Run again with the present settings  (R)")
+        self.again = button("Run again", self._run, "Run again with the current settings  (R)")
         line = row(self.text, self.again, stretch=(1, 0), spacing=GAP)
         line.setContentsMargins(GAP, 6, GAP, 6)
         self.setLayout(line)

@@ -145,7 +145,7 @@ class Transport(View):
         self._show()
 
     def _read(self) -> None:
-        """Clear a message after a while; an error is then elided, and goes after the same time again."""
+        """Clear a message after a while; an error is elided first, and cleared after the same time again."""
         if self._bad and not self._elided:
             self._elided = True
             self.read_timer.start(READ_TIME)

@@ -12,7 +12,7 @@ from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.signal import AnySignal, Signal, Values
 from spikelet_gui.views.widgets.slices import slices
 
-LEAST = QSize(600, 480)  # of a panel
+MIN_SIZE = QSize(600, 480)  # smallest size of a panel, in pixels
 NARROW = 1040  # pixels of a panel below which its columns are stacked
 
 
@@ -41,8 +41,8 @@ class View(QWidget):
         layout = self.layout()
         if layout is None:
             return -1
-        least = layout.totalMinimumHeightForWidth(width) if layout.hasHeightForWidth() else -1
-        return max(self.minimumHeight(), least if least >= 0 else layout.totalMinimumSize().height())
+        minimum = layout.totalMinimumHeightForWidth(width) if layout.hasHeightForWidth() else -1
+        return max(self.minimumHeight(), minimum if minimum >= 0 else layout.totalMinimumSize().height())
 
     def listen(self, signal: Signal[Values], slot: Callable[Values, object]) -> None:
         """Call `slot` at every `signal`, visible or not."""
@@ -127,11 +127,11 @@ class Panel(View):
         self.inspector = inspector
 
     def build(self) -> Iterator[None]:
-        """Build the contents in slices: nothing but the construction of cards is divided, and it comes first."""
+        """Build the contents in slices. Only the construction of cards, which comes first, is divided."""
         raise NotImplementedError
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
-        return super().minimumSizeHint().expandedTo(LEAST)
+        return super().minimumSizeHint().expandedTo(MIN_SIZE)
 
     def stack(self, *layouts: QBoxLayout) -> None:
         """Turn rows into columns, and columns into rows, while the panel is narrower than NARROW pixels."""

@@ -62,8 +62,8 @@ class CardView(View):
     Attributes:
         inspector: The models.
         card: The card.
-        head: Layout of its title line.
-        body: Layout of its content.
+        head: Layout of the title line.
+        body: Layout of the content.
     """
 
     _in_slices = True

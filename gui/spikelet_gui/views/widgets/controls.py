@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 from spikelet_gui.views.widgets.icons import icon
 from spikelet_gui.views.widgets.text import menu_text, tooltip
 
-ARROWS = 18  # pixels of the arrows of a number field
+ARROWS = 18  # width of the arrows of a number field, in pixels
 
 Action = Callable[[], object]
 
@@ -162,7 +162,7 @@ class Choice(QComboBox):
         super().showPopup()
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
-        """Leave the wheel to the page: a pointer that passes by changes no value."""
+        """Pass the wheel to the page, so that scrolling changes no value."""
         event.ignore()
 
     def hidePopup(self) -> None:  # noqa: N802
@@ -190,7 +190,7 @@ class Number(QSpinBox):
         self.lineEdit().setTextMargins(6, 0, 0, 0)  # the padding of a style sheet has no effect here
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
-        """Leave the wheel to the page: a pointer that passes by changes no value."""
+        """Pass the wheel to the page, so that scrolling changes no value."""
         event.ignore()
 
     def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:

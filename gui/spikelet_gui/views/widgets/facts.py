@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 from spikelet_gui.views.widgets.layouts import clear
 from spikelet_gui.views.widgets.text import label
 
-SHORT = 24  # letters of a value that is not broken, such as a range of numbers with its unit
+SHORT = 24  # largest number of letters of a value that is not wrapped, such as a range of numbers with its unit
 
 
 class Facts(QWidget):

@@ -10,7 +10,7 @@ from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QLabel, QWidget
 
-OFFSET = QPoint(14, 16)  # of the box from the pointer, in pixels
+OFFSET = QPoint(14, 16)  # distance of the box from the pointer, in pixels
 MAX_ROWS = 12
 
 
@@ -19,8 +19,8 @@ class Value:
     """One line of a reading.
 
     Attributes:
-        name: What is read.
-        text: Its value with its unit.
+        name: Name of the quantity.
+        text: Value with its unit.
         colour: Colour of the square before it, or "".
     """
 
@@ -31,7 +31,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Reading:
-    """What is under the pointer.
+    """Values under the pointer.
 
     Attributes:
         title: Position, such as a time-step or a neuron.
@@ -43,12 +43,12 @@ class Reading:
 
     @property
     def text(self) -> str:
-        """Return the lines as plain text."""
+        """The lines as plain text."""
         return "\n".join([self.title, *(f"{value.name} {value.text}".strip() for value in self.values)])
 
     @property
     def html(self) -> str:
-        """Return the lines as a table; names are never interpreted as markup."""
+        """The lines as an HTML table; names are never interpreted as markup."""
         rows = []
         for value in self.values[:MAX_ROWS]:
             square = f'<span style="color:{value.colour}">■</span> ' if value.colour else ""
@@ -73,12 +73,12 @@ class Readout(QLabel):
 
     @classmethod
     def of(cls, widget: QWidget) -> Readout:
-        """Return the box of the window of a widget; it is made when it is first needed."""
+        """Return the box of the window of a widget; it is created on first use."""
         return cls.existing(widget) or cls(_root(widget))
 
     @classmethod
     def existing(cls, widget: QWidget) -> Readout | None:
-        """Return the box of the window of a widget, or None if it was not needed yet."""
+        """Return the box of the window of a widget, or None if it was not used yet."""
         box = _root(widget).findChild(Readout)
         return box if isinstance(box, Readout) else None
 

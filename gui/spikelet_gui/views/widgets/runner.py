@@ -1,4 +1,4 @@
-"""A button that starts a long task, and a cancel button in its place while the task runs."""
+"""A button that starts a long task, and a cancel button that replaces it while the task runs."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class Slices(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether a call waits."""
+        """Whether calls are pending."""
         return bool(self._calls)
 
     def add(self, owner: QObject, call: Callable[[], object]) -> None:

@@ -13,8 +13,8 @@ from spikelet_gui.views.widgets.text import tooltip
 
 LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-MAX_WIDTH = 170  # pixels of a column
-MIN_NAME = 70  # pixels of a column of names that are elided
+MAX_WIDTH = 170  # largest width of a column that is widened, in pixels
+MIN_NAME = 70  # smallest width of a column of elided names, in pixels
 
 
 def copy_rows(view: QTableView) -> None:
@@ -75,18 +75,18 @@ class Table(QTableWidget):
         self._fit()
 
     def _fit(self) -> None:
-        """Give each column the width of its text and an equal part of the rest.
+        """Give each column the width of its text and an equal part of the spare width.
 
-        Without a rest the names in the first column are elided, or, in a very narrow table, all columns are equal.
+        Without spare width the names in the first column are elided, or, in a very narrow table, all columns are equal.
         """
         count, header = self.columnCount(), self.horizontalHeader()
         if not count:
             return
         widths = [max(self.sizeHintForColumn(column), header.sectionSizeHint(column)) for column in range(count)]
-        rest = self.viewport().width() - sum(widths)
-        if rest < 0 and widths[0] + rest >= MIN_NAME:  # names are elided before numbers
-            widths[0] += rest
-            rest = 0
+        spare = self.viewport().width() - sum(widths)
+        if spare < 0 and widths[0] + spare >= MIN_NAME:  # names are elided before numbers
+            widths[0] += spare
+            spare = 0
         for column, width in enumerate(widths):
             equal = self.viewport().width() // count
-            self.setColumnWidth(column, max(width, min(MAX_WIDTH, width + rest // count)) if rest >= 0 else equal)
+            self.setColumnWidth(column, max(width, min(MAX_WIDTH, width + spare // count)) if spare >= 0 else equal)

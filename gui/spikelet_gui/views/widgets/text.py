@@ -38,7 +38,7 @@ def coloured(colour: str, text: str, bold: str = "") -> str:
 
 
 class Legend(QLabel):
-    """Names with a coloured square each."""
+    """Names with coloured squares."""
 
     def __init__(self, entries: Sequence[tuple[str, str]] = (), wrap: bool = False) -> None:
         super().__init__()

@@ -1,1 +1,1 @@
-"""Results that are kept on disk with the session, told apart by the digests of bundle and data."""
+"""Results that are kept on disk with the session, identified by the digests of bundle and data."""

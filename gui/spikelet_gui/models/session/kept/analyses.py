@@ -1,4 +1,4 @@
-"""Kept residuals and accuracy under faults: the last ones for each bundle, data set and T.
+"""Kept residuals and accuracy under faults: the latest for each bundle, data set and T.
 
 A file that does not fit the bundle and the data is ignored.
 """
@@ -132,7 +132,7 @@ def _robustness(facts: dict[str, object], bundle: Bundle, data: ImageSet, steps:
 
 
 def _point(entry: dict[str, object], devices: int, steps: int) -> Point:
-    """Return one fault at one level. Raises KeyError, TypeError, ValueError or UsageError if it is none."""
+    """Return one fault at one level. Raises KeyError, TypeError, ValueError or UsageError if it is invalid."""
     rows = [_shares(row, steps) for row in entries(entry["by_seed"])]
     if len(rows) != devices:
         raise ValueError("by_seed: expected one row for each device")

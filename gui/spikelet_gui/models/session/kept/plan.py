@@ -1,4 +1,4 @@
-"""The kept plan of a bundle: its settings as they were measured last, for each data set.
+"""The kept plan of a bundle: the settings of the latest measurement, for each data set.
 
 A file that does not fit the bundle and the data is ignored.
 """
@@ -52,7 +52,7 @@ def restore_plan(folder: Path, bundle: Bundle, path: Path, data: ImageSet) -> Pl
 
 
 def _plan(facts: dict[str, object], bundle: Bundle, data: ImageSet) -> Plan:
-    """Return the plan. Raises KeyError, TypeError, ValueError or SpikeletError if it is none."""
+    """Return the plan. Raises KeyError, TypeError, ValueError or SpikeletError if it is invalid."""
     from spikelet_converters.conversion.copies import STARTS
     from spikelet_converters.planning.plan import Plan
     from spikelet_converters.planning.settings import COSTS, Budget

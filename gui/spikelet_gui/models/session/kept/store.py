@@ -1,4 +1,4 @@
-"""Files of results that outlive the session, in one folder, told apart by the digests of bundle and data.
+"""Files of results that are kept between sessions, in one folder, identified by the digests of bundle and data.
 
 An .npz is read without pickle. A file that cannot be read is ignored, as is a folder that cannot be written.
 """
@@ -19,16 +19,16 @@ from spikelet.errors import SpikeletError
 from spikelet.files.atomic import replacing
 from spikelet.files.numpy_file import read_numpy
 
-KEPT = 80  # files; the oldest ones are deleted
-MAX_BYTES = 2**28  # of a file
+KEPT = 80  # largest number of files; the oldest ones are deleted
+MAX_BYTES = 2**28  # largest size of a file that is read
 SUFFIXES = (".npz", ".json")
 Number = TypeVar("Number", bound=np.generic)
 Arrays = dict[str, npt.NDArray[np.generic]]
 
 
-def file_of(folder: Path, bundle: Bundle, data: ImageSet, rest: str) -> Path:
-    """Return the file of a result. rest: end of its name, with the suffix."""
-    return folder / f"{bundle.digest[:20]}-{data.digest[:20]}-{rest}"
+def file_of(folder: Path, bundle: Bundle, data: ImageSet, ending: str) -> Path:
+    """Return the file of a result. ending: end of the name, with the suffix."""
+    return folder / f"{bundle.digest[:20]}-{data.digest[:20]}-{ending}"
 
 
 def digests_of(bundle: Bundle, data: ImageSet) -> list[str]:

@@ -19,7 +19,7 @@ from spikelet_gui.views.widgets.controls import Choice
 from spikelet_gui.views.widgets.layouts import row
 from spikelet_gui.views.widgets.text import label
 
-ARROW = 38  # pixels of a list beside its text
+ARROW = 38  # width of a list beside its text, in pixels
 ANY = -1  # entry of a list of classes that selects all of them
 
 
@@ -56,7 +56,7 @@ class BrowserCard(CardView):
         return chosen if chosen.kind in kinds_of(sweep) else replace(chosen, kind="all")
 
     def _filter(self) -> None:
-        """Take the conditions from the lists."""
+        """Set the conditions from the lists."""
         truth, predicted = self.truth.currentData(), self.predicted.currentData()
         self.inspector.results.set_filter(
             Filter(

@@ -92,7 +92,7 @@ class ExitCard(CardView):
         if sweep is None:
             self.facts.show_facts([])
             return
-        chosen = sweep.leaving(inspector.threshold)
+        chosen = sweep.at_exit(inspector.threshold)
         for dot, y in zip(self.dots, (chosen.accuracy, chosen.steps), strict=True):
             dot.setData([] if y is None else [chosen.threshold], [] if y is None else [y])
         facts = [

@@ -21,8 +21,8 @@ from spikelet_gui.views.widgets.readout import Reading, Value
 from spikelet_gui.views.widgets.text import Legend
 from spikelet_gui.views.widgets.theme import theme
 
-LISTED = 4  # neurons in the legend
-BINS = 24  # of the histogram, at most
+LISTED = 4  # largest number of neurons in the legend
+BINS = 24  # largest number of bins of the histogram
 
 
 class RasterCard(CardView):
@@ -188,12 +188,12 @@ class MapCard(CardView):
             values = np.where(hidden, 0, values)
         picture = self._mosaic.picture(values)
         if self.mode.chosen == 0:
-            most = max(1.0, min(float(time * copies), float(picture.max())))
-            self.set_note(f"0–{most:.0f} spikes up to t = {time}")
+            largest = max(1.0, min(float(time * copies), float(picture.max())))
+            self.set_note(f"0–{largest:.0f} spikes up to t = {time}")
         else:
-            most = float(copies)
+            largest = float(copies)
             self.set_note(f"spikes at t = {time}" if copies == 1 else f"0–{copies} spikes at t = {time}")
-        self.picture.show_values(picture, most)
+        self.picture.show_values(picture, largest)
         self._mark()
 
     def _mark(self) -> None:
@@ -247,10 +247,10 @@ class RatesCard(CardView):
         bins = min(trace.steps, BINS)
         counts = np.bincount(np.minimum((rates * bins + 1e-6).astype(int), bins), minlength=bins + 1)
         self._counts = [(i / bins, int(n)) for i, n in enumerate(counts)]
-        silent, rest = int(counts[0]), counts[1:]
-        self.bars.setOpts(x=np.arange(1, bins + 1) / bins, height=rest, width=0.8 / bins)
+        silent, active = int(counts[0]), counts[1:]
+        self.bars.setOpts(x=np.arange(1, bins + 1) / bins, height=active, width=0.8 / bins)
         self.plot.setXRange(0, 1 + 0.6 / bins, padding=0)
-        self.plot.setYRange(0, max(int(rest.max(initial=0)), 1) * 1.08, padding=0)
+        self.plot.setYRange(0, max(int(active.max(initial=0)), 1) * 1.08, padding=0)
         share = silent / max(len(rates), 1)
         self.set_note(f"mean {rates.mean():.1%}; {share:.0%} silent, not drawn" if len(rates) else "no neuron shown")
 

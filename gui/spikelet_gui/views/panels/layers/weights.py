@@ -20,7 +20,7 @@ from spikelet_gui.views.widgets.readout import Reading, Value
 from spikelet_gui.views.widgets.text import Legend
 from spikelet_gui.views.widgets.theme import GAP, theme
 
-MAX_EXPORTED = 200_000  # weights in a CSV file
+MAX_EXPORTED = 200_000  # largest number of weights in a CSV file
 
 
 class KernelCard(CardView):

@@ -72,9 +72,9 @@ class NetworkCard(CardView):
 
     def _next(self) -> None:
         """Select the next block that the search matches."""
-        names, every = self.graph.search(self.search.text()), list(self.graph.items_by_name)
-        current = every.index(self.inspector.selection.block)
-        following = [name for name in (*every[current + 1 :], *every[: current + 1]) if name in names]
+        names, all_names = self.graph.search(self.search.text()), list(self.graph.items_by_name)
+        current = all_names.index(self.inspector.selection.block)
+        following = [name for name in (*all_names[current + 1 :], *all_names[: current + 1]) if name in names]
         if following:
             self.inspector.selection.focus(following[0])
 

@@ -15,7 +15,7 @@ from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.layouts import column
 from spikelet_gui.views.widgets.theme import GAP
 
-INPUT, PREDICTION = 250, 250  # least heights of the cards on the left, in pixels
+INPUT, PREDICTION = 250, 250  # smallest heights of the cards on the left, in pixels
 
 
 class OverviewPanel(Panel):

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from spikelet_converters.planning.settings import Point
 
 HEAD = ("k", "T", "early exit", "accuracy", "mean T")
-
-
 COLUMNS: dict[Cost, str] = {
     "steps": "mean T",
     "operations": "operations",
@@ -45,7 +43,7 @@ class FrontCard(CardView):
         self.body.addWidget(self.plot, 1)
         self._drawn: list[pg.GraphicsObject] = []
         self._shown: tuple[object, ...] = ()
-        self._most = 0.0
+        self._largest_cost = 0.0
         self._mark: list[pg.GraphicsObject] = []
 
     def draw(self) -> None:
@@ -67,7 +65,7 @@ class FrontCard(CardView):
             ring = pg.ScatterPlotItem([x], [selected.accuracy], size=15, brush=None, pen=pg.mkPen(hue, width=2))
             self.plot.addItem(ring)
             self._mark = [bar, ring]
-        limit = self._most if self.state.limit is None else self.state.limit
+        limit = self._largest_cost if self.state.limit is None else self.state.limit
         self.marker.setValue(limit)
         low, high = self.plot.box.viewRange()[0]
         side = 0 if limit < (low + high) / 2 else 1  # the label on the side that has room
@@ -102,7 +100,7 @@ class FrontCard(CardView):
         values = [point.cost(cost) for point in points]
         low, high = min(values), max(values)
         margin = (high - low or high) * 0.06
-        self._most = high + margin / 2
+        self._largest_cost = high + margin / 2
         self.plot.setLabel("bottom", COSTS[cost][1], **{"color": theme().muted, "font-size": "8.5pt"})
         self.plot.setXRange(max(0.0, low - margin), high + 2 * margin, padding=0)
         shares = [point.accuracy for point in points]
@@ -116,7 +114,7 @@ class FrontCard(CardView):
             self.state.select(spots[0].data())
 
     def _drag(self, value: float) -> None:
-        self.state.set_limit(None if value >= self._most else value)
+        self.state.set_limit(None if value >= self._largest_cost else value)
 
     def _data(self) -> DataTable | None:
         planned = self.state.planned

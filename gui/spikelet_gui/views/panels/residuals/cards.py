@@ -17,7 +17,7 @@ from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.theme import colour, font, theme
 
 BUBBLES = 400  # largest number of pairs that are drawn as dots of different sizes
-POINTS = 3000  # pairs that are drawn, at most
+POINTS = 3000  # largest number of pairs that are drawn
 
 
 class LayerBars(QWidget):
@@ -56,7 +56,7 @@ class LayerBars(QWidget):
         left, right = min(16.0 + names, self.width() / 4), 96.0
         half = (self.width() - left - right) / 2
         middle, height = left + half, self._height(len(layers))
-        most = max([0.01, *(max(layer.over, layer.under) for layer in layers)])
+        largest = max([0.01, *(max(layer.over, layer.under) for layer in layers)])
         painter.setFont(font(8.5))
         painter.setPen(QColor(theme().under))
         painter.drawText(QRectF(left, 0, half - 6, 16), Qt.AlignmentFlag.AlignRight, "under-firing")
@@ -81,18 +81,18 @@ class LayerBars(QWidget):
                 vertical | Qt.AlignmentFlag.AlignRight,
                 f"{residual.rms:.3f}",
             )
-            self._pair(painter, residual, middle, y, half * 0.72 / most, height)
+            self._pair(painter, residual, middle, y, half * 0.72 / largest, height)
         painter.end()
 
     def _pair(
         self, painter: QPainter, residual: LayerResidual, middle: float, y: float, scale: float, height: float
     ) -> None:
-        thick = min(36.0, height * 0.45, height - 4)
-        top = y + (height - thick) / 2
+        thickness = min(36.0, height * 0.45, height - 4)
+        top = y + (height - thickness) / 2
         vertical = Qt.AlignmentFlag.AlignVCenter
         for share, fill, side in ((residual.under, theme().under, -1), (residual.over, theme().over, 1)):
             width = share * scale
-            bar = QRectF(middle - width - 1 if side < 0 else middle + 1, top, width, thick)
+            bar = QRectF(middle - width - 1 if side < 0 else middle + 1, top, width, thickness)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(fill))
             painter.drawRoundedRect(bar, 3, 3)
@@ -215,8 +215,8 @@ class StepsCard(CardView):
         self.plot.addItem(pg.BarGraphItem(x=x, height=over, width=0.5, brush=theme().over, pen=None))
         self.plot.addItem(pg.BarGraphItem(x=x, height=under, width=0.5, brush=theme().under, pen=None))
         self.plot.getAxis("bottom").setTicks([[(i, str(t)) for i, t in enumerate(residuals.steps)]])
-        most = max([0.01, *over, *(-u for u in under)]) * 1.15
-        self.plot.setYRange(-most, most, padding=0)
+        largest = max([0.01, *over, *(-u for u in under)]) * 1.15
+        self.plot.setYRange(-largest, largest, padding=0)
         self.plot.setXRange(-0.6, len(x) - 0.4, padding=0)
         self.set_note(f"{name}: over-firing above, under-firing below")
 

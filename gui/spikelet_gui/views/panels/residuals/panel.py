@@ -21,7 +21,7 @@ from spikelet_gui.views.widgets.scrolling import scrolled
 from spikelet_gui.views.widgets.text import label
 from spikelet_gui.views.widgets.theme import GAP
 
-IMAGES = 100  # at most
+IMAGES = 100  # largest number of images
 
 
 class ResidualPanel(Panel):
@@ -92,10 +92,10 @@ class ResidualPanel(Panel):
         residuals, document = self.inspector.results.residuals, self.inspector.document
         if residuals is None or document is None:
             return ""
-        steps, shown = self.inspector.cursor.steps, residuals.steps
-        same = shown == reach(steps, document.most_steps)
+        steps, measured = self.inspector.cursor.steps, residuals.steps
+        same_steps = measured == reach(steps, document.most_steps)
         digest = self.inspector.results.digests["residuals"]
-        return outdated(steps if same else shown[-1], residuals.data.name, self.inspector, digest)
+        return outdated(steps if same_steps else measured[-1], residuals.data.name, self.inspector, digest)
 
     def _finished(self, residuals: Residuals, data: ImageSet) -> None:
         self.inspector.results.set_residuals(residuals, data.digest)

@@ -24,9 +24,7 @@ from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.theme import colour, font, heat, readable_on, theme
 
 Index = QModelIndex | QPersistentModelIndex
-
-
-CELL_HEIGHT = 58  # least height in pixels of a cell: title and unit of a fault take four lines
+CELL_HEIGHT = 58  # smallest height of a cell in pixels: title and unit of a fault take four lines
 
 
 class FaultCard(CardView):

@@ -36,7 +36,7 @@ class Badge:
 
     @property
     def text(self) -> str:
-        """Return number and kind."""
+        """Number and kind."""
         return f"{self.count:,} {self.kind}"
 
 
@@ -58,7 +58,7 @@ class Look:
 
     @property
     def flags(self) -> str:
-        """Return the badges as one text."""
+        """The badges as one text."""
         return ", ".join(badge.text for badge in self.badges)
 
 

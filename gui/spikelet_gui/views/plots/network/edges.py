@@ -17,15 +17,15 @@ CORNER = 8.0  # radius where a branch turns
 MERGE = 6.0  # radius of the sign of a sum
 
 
-def lane_width(passing: Sequence[Branch]) -> float:
+def lane_width(bypasses: Sequence[Branch]) -> float:
     """Return the width of a lane: wider if a branch has nodes, whose text it shows."""
-    return CHIP_LANE if any(branch.members for branch in passing) else LANE
+    return CHIP_LANE if any(branch.members for branch in bypasses) else LANE
 
 
-def width_beside(passing: Sequence[Branch]) -> float:
+def width_beside(bypasses: Sequence[Branch]) -> float:
     """Return the width of all lanes."""
-    lanes = max((branch.lane + 1 for branch in passing), default=0)
-    return lanes * lane_width(passing) + (CORNER if lanes else 0.0)
+    lanes = max((branch.lane + 1 for branch in bypasses), default=0)
+    return lanes * lane_width(bypasses) + (CORNER if lanes else 0.0)
 
 
 class Connection(QGraphicsPathItem):
@@ -48,12 +48,12 @@ class Connection(QGraphicsPathItem):
 
 
 class BranchItem(QGraphicsItem):
-    """A branch: a line beside the blocks that it passes, the text of its nodes, and a plus sign where it joins.
+    """A branch: a line beside the blocks that it bypasses, the text of its nodes, and a plus sign at its end.
 
     Args:
         branch: The branch.
-        source: Block that it leaves.
-        target: Block that it joins.
+        source: Block where it starts.
+        target: Block where it ends.
         text: Description of its nodes, or "".
         lane: Width of a lane.
     """

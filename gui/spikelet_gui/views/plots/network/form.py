@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-READABLE = 0.85  # smallest scale of a drawing that shows everything; a higher one scrolls
+READABLE = 0.85  # smallest scale of a drawing that shows everything; a taller drawing scrolls
 MIN_SCALE, MAX_SCALE = 0.62, 1.35
 MIN_WIDTH, MAX_WIDTH = 190.0, 420.0
 COLUMN_GAP, EDGE = 26.0, 6.0

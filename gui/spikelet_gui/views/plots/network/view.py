@@ -21,14 +21,14 @@ ZOOM_STEP, MAX_ZOOM = 1.25, 6.0
 class GraphView(QGraphicsView):
     """Drawing of all blocks and their connections.
 
-    It shows all blocks if they are readable then. Dragging moves a drawing that is larger than the view, the wheel
-    with Ctrl zooms.
+    It shows all blocks if their text is readable at that size. Dragging moves a drawing that is larger than the view,
+    and the wheel zooms with Ctrl.
 
     Args:
         chosen: Called with the name of a block that is clicked.
         listed: Called with the name of a block and the kind of a badge that is clicked.
         moved: Called with 1 or -1 to select the next or previous block.
-        entered: Called when the selected block shall be inspected (Enter, or a double click).
+        entered: Called to inspect the selected block (Enter, or a double click).
     """
 
     def __init__(
@@ -66,18 +66,18 @@ class GraphView(QGraphicsView):
         self._hover = Hover(self, self.reading)
 
     def show_blocks(
-        self, blocks: Sequence[Block], looks: dict[str, Look], passing: Sequence[Branch], texts: dict[str, str]
+        self, blocks: Sequence[Block], looks: dict[str, Look], bypasses: Sequence[Branch], texts: dict[str, str]
     ) -> None:
         """Draw the blocks of a network. texts: description of the nodes of each branch, by its last node."""
         self._scene.clear()
         self.items_by_name = {block.name: BlockItem(block, looks[block.name]) for block in blocks}
-        aside = {(branch.source, branch.target) for branch in passing}
-        lane, items = lane_width(passing), self.items_by_name
+        bypassed = {(branch.source, branch.target) for branch in bypasses}
+        lane, items = lane_width(bypasses), self.items_by_name
         self._connections = [
             Connection(items[block.name], items[target])
             for block in blocks
             for target in block.feeds
-            if (block.name, target) not in aside
+            if (block.name, target) not in bypassed
         ]
         self.branch_items = [
             BranchItem(
@@ -87,11 +87,11 @@ class GraphView(QGraphicsView):
                 texts.get(branch.members[-1], "") if branch.members else "",
                 lane,
             )
-            for branch in passing
+            for branch in bypasses
         ]
         for item in (*items.values(), *self._connections, *self.branch_items):
             self._scene.addItem(item)
-        self._beside = width_beside(passing)
+        self._beside = width_beside(bypasses)
         self.zoom, self._search = 1.0, ""
         self._arrange()
 
@@ -214,8 +214,8 @@ class GraphView(QGraphicsView):
         if self._panning or moved.manhattanLength() >= QApplication.startDragDistance():
             self._panning = True
             self._pressed = point
-            for bar, by in ((self.horizontalScrollBar(), moved.x()), (self.verticalScrollBar(), moved.y())):
-                bar.setValue(bar.value() - by)
+            for bar, distance in ((self.horizontalScrollBar(), moved.x()), (self.verticalScrollBar(), moved.y())):
+                bar.setValue(bar.value() - distance)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         touched = None if self._panning or self._pressed is None else self.item_at(event.position().toPoint())
