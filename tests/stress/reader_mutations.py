@@ -138,7 +138,7 @@ def child(mutant, reference, names, pipe):
     warnings.simplefilter("ignore")
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     try:
-        mutant.plant()
+        mutant.apply()
         verdicts = {name: reference.verdict(name) for name in names}
     except BaseException as error:
         verdicts = {"import": "refused", "error": type(error).__name__}

@@ -1,4 +1,4 @@
-"""Values of every type, for arguments of the Python interface that take another one."""
+"""Values of all types, to be passed to arguments of the Python interface that expect another type."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 
 class Awkward:
-    """Raises whatever is asked of it."""
+    """Raises an error in every operation."""
 
     def __init__(self, error):
         self.error = error

@@ -1,4 +1,4 @@
-"""A small bundle, and the same with a member, its manifest or its tensors changed."""
+"""A small bundle, and variants of it in which a member, the manifest or the weights are changed."""
 
 import hashlib
 import json
@@ -22,10 +22,10 @@ def make(graph=None, exact=True):
 
 
 def repacked(path, **changes):
-    """The bytes of the bundle with members replaced (or, with None, removed), checks of the manifest not redone."""
+    """Return the bytes of the bundle with members replaced, or removed by None; the digests in the manifest stay as they are."""
     members = {name: bytes(data) for name, data in archive.unpack(path.read_bytes()).items()}
-    for name, data in changes.items():
-        name = name.replace("__", ".")
+    for key, data in changes.items():
+        name = key.replace("__", ".")
         if data is None:
             del members[name]
         else:
@@ -34,22 +34,18 @@ def repacked(path, **changes):
 
 
 def with_manifest(path, change):
-    """Return the bytes of the bundle with a changed manifest; all other parts are consistent with it."""
+    """Return the bytes of the bundle with a changed manifest; the other members stay as they are."""
     manifest = json.loads(bytes(archive.unpack(path.read_bytes())["manifest.json"]))
     change(manifest)
     return repacked(path, manifest__json=json.dumps(manifest).encode())
 
 
 def with_tensors(path, change):
-    """The bytes of the bundle with its weights changed and the manifest's digest made to fit."""
+    """Return the bytes of the bundle with changed weights; the digest in the manifest is updated."""
     members = archive.unpack(path.read_bytes())
     tensors = dict(safetensors.decode("weights", members["weights.safetensors"]))
     change(tensors)
     data = safetensors.encode(tensors)
-
-    def fit(manifest):
-        manifest["members"]["weights.safetensors"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
-
     manifest = json.loads(bytes(members["manifest.json"]))
-    fit(manifest)
+    manifest["members"]["weights.safetensors"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
     return repacked(path, weights__safetensors=data, manifest__json=json.dumps(manifest).encode())

@@ -1,4 +1,4 @@
-"""Check mutated files in several processes, and keep those with complaints.
+"""Check mutated files in several processes, and keep the files that fail.
 
 A worker sends two kinds of messages: ("bad", complaint, content of the file) for a complaint, and
 ("done", verdicts, measurements) for a portion of files: how many files had which verdict, and the largest of each
@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-REPORT_SECONDS = 20.0  # between two lines of progress
+REPORT_SECONDS = 20.0  # seconds between two lines of progress
 
 
 @dataclass
@@ -26,8 +26,8 @@ class Outcome:
 
     Attributes:
         verdicts: number of files by verdict.
-        complaints: one text for each file or process that failed.
-        largest: the largest of each measurement.
+        complaints: a message for each file or process that failed.
+        largest: the largest value of each measurement.
     """
 
     verdicts: collections.Counter[str] = field(default_factory=collections.Counter)
@@ -50,22 +50,22 @@ def run(work: Callable[..., None], count: int, processes: int, keep: Path, seed:
     """Run work(seed of the process, number of files, pipe, *options) in each process.
 
     Args:
-        work: function of a module, which judges files and closes the pipe.
+        work: function at the top level of a module, which checks files and closes the pipe at the end.
         count: number of files.
         processes: number of processes.
-        keep: folder for the files of which a process complains.
+        keep: folder for the files that fail.
         seed: seed of the campaign.
-        options: more arguments of `work`.
+        options: further arguments of `work`.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices are tiny, and threads cost address space
     context = multiprocessing.get_context("spawn")
     pipes, workers = [], []
     for index, share in enumerate(shares(count, processes)):
-        ours, theirs = context.Pipe(duplex=False)
-        workers.append(context.Process(target=work, args=(f"{seed}-{index}", share, theirs, *options), daemon=True))
+        receiver, sender = context.Pipe(duplex=False)
+        workers.append(context.Process(target=work, args=(f"{seed}-{index}", share, sender, *options), daemon=True))
         workers[-1].start()
-        theirs.close()
-        pipes.append(ours)
+        sender.close()
+        pipes.append(receiver)
     outcome = Outcome()
     started = reported = time.monotonic()
     for kind, *values in _messages(pipes):

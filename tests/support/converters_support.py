@@ -27,7 +27,7 @@ SIZES = {"vgg9": 8, "resnet20": 8, "resnet18": 8, "vgg16": 32}
 
 
 def colours(count, name="colours"):
-    """Return images of three classes, which differ in the bright colour."""
+    """Return images (count, 3, 8, 8) of three classes: in each class another colour is bright."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, count)
     images = rng.integers(0, 100, (count, 3, 8, 8))
@@ -49,7 +49,7 @@ def onnx_file(path, nodes, weights, shape=SHAPE, output="y", batch="N"):
 
 
 def trained_like(model, size=None, seed=0):
-    """Return a reference network with random batch norms, and pixels."""
+    """Return the settings of a reference network, the network with random batch norms, and pixels (4, 3, size, size)."""
     torch.manual_seed(seed)
     size = size or SIZES[model]
     spec = NetworkSpec(model, (3, size, size), 5, (125, 123, 114), (63.0, 62.0, 67.0), 4, "none", 1.0)
@@ -97,7 +97,7 @@ def spikes_of(graph, inputs, steps):
 
 
 def misread(source, changed):
-    """Return the source with the imported graph of the changed source."""
+    """Return a source with the outputs of `source` and the imported graph of `changed`."""
     return replace(changed, predict=source.predict, logits=source.logits, simulate=source.simulate, loop=source.loop)
 
 
@@ -118,6 +118,6 @@ def is_refused(source, data=None):
 
 
 def assert_misreading_is_refused(source, changed, data=None):
-    """Assert that the comparison accepts the imported source, and refuses it when imported as the changed one."""
+    """Assert that the comparison accepts the source, and refuses it with the graph of the changed source."""
     assert check_graph(source, data) is not None
     assert is_refused(misread(source, changed), data)

@@ -1,14 +1,14 @@
-"""Send one report for each test that passes from a worker of pytest-xdist, instead of three."""
+"""One report instead of three for each test that passes in a worker of pytest-xdist."""
 
 import pytest
 from _pytest.runner import runtestprotocol
 
 
 class FewerReports:
-    """Runs tests as pytest does, and reports set-up and clean-up only where they fail or skip.
+    """Runs tests as pytest does, and reports set-up and clean-up only if they fail or skip.
 
-    A report is packed, sent and unpacked in 0.4 milliseconds, and nothing shows those of set-ups and clean-ups that
-    pass, except `--durations` and plugins that store all reports.
+    To serialise, send and read a report takes 0.4 milliseconds. Reports of set-ups and clean-ups that pass are only used by
+    `--durations` and by plugins that store all reports.
     """
 
     @pytest.hookimpl(tryfirst=True)
@@ -22,6 +22,6 @@ class FewerReports:
 
 
 def use_if_enough(config):
-    """Use it in a worker, if nobody asked for the durations of all phases or a file of results."""
+    """Register the plugin in a worker, unless durations of all phases or a file of results are requested."""
     if hasattr(config, "workerinput") and not config.option.durations and not config.option.xmlpath:
         config.pluginmanager.register(FewerReports(), "fewer reports")

@@ -1,23 +1,23 @@
-"""Keep garbage collections short, although a test run loads millions of permanent objects."""
+"""Short garbage collections in a test run, which loads millions of permanent objects."""
 
 import gc
 import sys
 
-MANY = 100
-OBJECTS = 20_000  # that are new, for a collection; 700 unless it is set
-_modules = 0  # loaded when objects were frozen
+MANY_MODULES = 100
+NEW_OBJECTS = 20_000  # number of new objects that starts a collection; Python's default is 700
+_modules = 0  # number of modules loaded when objects were frozen
 
 
 def collect_rarely() -> None:
-    """Let Python look for reference cycles after tens of thousands of new objects: most of them are no garbage yet."""
-    gc.set_threshold(OBJECTS, 20, 20)
+    """Collect garbage after tens of thousands of new objects; most of the objects are still in use."""
+    gc.set_threshold(NEW_OBJECTS, 20, 20)
 
 
 def freeze_what_is_alive() -> None:
-    """Collect garbage, then exempt all objects that are alive from later collections.
+    """Collect garbage, then exempt all remaining objects from later collections.
 
-    Measurements of memory collect garbage before they begin, and Brian2 does before each of its runs: 0.3 seconds each
-    time, because torch, sympy and thousands of collected tests are traversed again.
+    Measurements of memory collect garbage first, and so does Brian2 before each run. Without this function every
+    collection takes 0.3 seconds, because it traverses torch, sympy and thousands of collected tests.
     """
     global _modules
     gc.collect()
@@ -26,5 +26,5 @@ def freeze_what_is_alive() -> None:
 
 
 def many_modules_are_new() -> bool:
-    """Whether many modules were loaded since objects were frozen; they stay."""
-    return len(sys.modules) > _modules + MANY
+    """Return whether many modules were loaded since objects were frozen."""
+    return len(sys.modules) > _modules + MANY_MODULES

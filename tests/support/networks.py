@@ -10,7 +10,7 @@ from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Node, O
 
 
 class Builder:
-    """Appends nodes one after another; `here` is the input of the next node."""
+    """Appends nodes; `here` is the name of the last node, which is the input of the next one."""
 
     def __init__(self, shape, rng, exact=True, grain=1):
         self.rng, self.exact, self.grain = rng, exact, grain
@@ -46,7 +46,10 @@ class Builder:
         return self.add(name, Linear(weight, self.integers(-9, 9, features)))
 
     def neuron(self, name, leaky=False, reset="subtract", tie=">=", scale=20, copies=1, start="random"):
-        """Append neurons. start: of their copies; "even": theta / copies apart; "rounded": as even, rounded."""
+        """Append neurons.
+
+        start: initial potentials of copies; "even": theta / copies apart; "rounded": the same, rounded; or "random".
+        """
         channels = self.shape[0]
         theta = self.integers(1, scale, channels)
         v_init = self.integers(-scale, scale, channels * copies)
@@ -83,7 +86,7 @@ def _random_neuron(draw, net, name, copies):
 
 @st.composite
 def graphs(draw, exact=True, copies=(1,)):
-    """Random networks: branches, residual Adds, strides, groups, padding, pools, IF and LIF of all kinds.
+    """Return a random network: branches, residual Adds, strides, groups, padding, pools, IF and LIF of all kinds.
 
     copies: numbers of copies that a layer may have.
 
@@ -132,7 +135,7 @@ def graphs(draw, exact=True, copies=(1,)):
 
 @st.composite
 def wide_graphs(draw):
-    """Small images, many channels: convolutions of every width of vector, alone, in pairs and in fours of pixels."""
+    """Return a network of small images with many channels: convolutions of one, two and four pixels with all vector widths."""
     net = Builder((draw(st.integers(1, 3)), draw(st.integers(1, 9)), draw(st.integers(1, 9))), np.random.default_rng(0))
     for index in range(draw(st.integers(1, 3))):
         size = draw(st.sampled_from([1, 3, 5]))
@@ -153,7 +156,7 @@ def wide_graphs(draw):
 
 
 def small_graph(seed=0, exact=True, size=6):
-    """A fixed network with a convolution, a pool, a residual block and a linear layer."""
+    """Return a fixed network with a convolution, a pool, a residual block and a linear layer."""
     net = Builder((3, size, size), np.random.default_rng(seed), exact)
     net.conv("conv1", 4)
     net.neuron("if1", scale=900)
@@ -169,7 +172,7 @@ def small_graph(seed=0, exact=True, size=6):
 
 
 def large_graph():
-    """A network with 16.5 MB of weights."""
+    """Return a network with 16.5 MB of weights."""
     net = Builder((3, 64, 64), np.random.default_rng(2))
     net.conv("conv0", 64)
     net.neuron("if0", scale=20000)

@@ -1,4 +1,4 @@
-"""Small ONNX networks in the forms that exporters write, with random weights, and their outputs by ONNX Runtime."""
+"""Small ONNX networks in the forms that exporters write, with random weights, and their outputs in ONNX Runtime."""
 
 import numpy as np
 import onnx
@@ -54,7 +54,7 @@ def model(path, nodes, shape=SHAPE, *, batch="N", opset=17, outputs=("y",), kind
 
 
 def session(path, images, output=None, kind=np.float32, batch=None):
-    """Outputs of ONNX Runtime on the file itself."""
+    """Return the outputs of ONNX Runtime for a file."""
     runtime = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     names = None if output is None else [output]
     step = batch or len(images)
@@ -76,19 +76,19 @@ def conv(inputs=("x", "w", "b"), output="c", **attributes):
 
 
 def tail(source="r", weight="f4"):
-    """Global average, flatten, linear."""
+    """Return the nodes of a global average pool, a flattening and a linear layer."""
     return [n("GlobalAveragePool", [source], ["g"]), n("Flatten", ["g"], ["f"]),
             n("Gemm", ["f", weight, "bias"], ["y"], transB=1)]  # fmt: skip
 
 
 def pooled(**attributes):
-    """Convolution, ReLU, the average pool, linear layer of all pixels by a convolution."""
+    """Return the nodes of a convolution, a ReLU, an average pool, a convolution, a ReLU and `tail`."""
     return [conv(pads=[1] * 4), n("Relu", ["c"], ["q"]), n("AveragePool", ["q"], ["r"], **attributes),
             conv(("r", "w2"), "c2"), n("Relu", ["c2"], ["r2"]), *tail("r2")]  # fmt: skip
 
 
 def body(*nodes, **attributes):
-    """x -> Conv -> c -> the nodes -> r -> tail."""
+    """Return the nodes of a convolution from x to c, the given nodes from c to r, and `tail`."""
     return [conv(**attributes), *nodes, *tail()]
 
 

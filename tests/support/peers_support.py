@@ -15,7 +15,7 @@ from spikelet_converters.frontends.torch import from_module
 
 RAW = Preprocessing(scale=1.0)
 SAMPLES, STEPS = 100, 12
-CLOSE = 1e-4  # tolerance of a tie: the order of a float sum decides whether such a potential reaches the threshold
+CLOSE = 1e-4  # distance from the threshold at which the order of a float sum can decide on a spike
 
 
 def need(name):
@@ -30,7 +30,13 @@ def need(name):
 
 @dataclass
 class Compared:
-    """comparisons: compared (neuron, time-step, input). spikes: of the framework, among them. ties: one line per tie."""
+    """Result of a comparison.
+
+    Attributes:
+        comparisons: number of compared values, one for each neuron, time-step and input.
+        spikes: number of spikes of the framework among them.
+        ties: one line for each tie.
+    """
 
     comparisons: int = 0
     spikes: int = 0
@@ -44,49 +50,56 @@ class Compared:
 def compare(network, x, run, layer_count, low=0, high=9):
     """Compare the spikes of a framework with those of the imported graph, layer by layer.
 
-    x: (T, N, …). run: returns, for every time-step, a list by layer of (spikes, potential before the reset or None,
-    threshold). A sample is not compared after a tie with different spikes.
+    A sample is not compared after a tie with different spikes.
+
+    Args:
+        network: torch module of the framework.
+        x: (T, N, …) inputs.
+        run: returns, for every time-step, a list by layer of (spikes, potential before the reset or None, threshold).
+        layer_count: number of spiking layers.
+        low: smallest input.
+        high: largest input.
     """
     source = from_module(network, tuple(x.shape[2:]), RAW, low=low, high=high)
     assert not source.relus
-    assert check_graph(source, None) is not None, "compared with the framework before every conversion, too"
+    assert check_graph(source, None) is not None, "every conversion compares with the framework, too"
     with torch.no_grad():
         return compare_graph(source.graph, x, run(x), layer_count)
 
 
-def compare_graph(graph, x, theirs, layer_count):
+def compare_graph(graph, x, recorded, layer_count):
     """Compare a graph with recorded spikes of a framework."""
     assert len(graph.spiking) == layer_count
     engine = create(graph, "numpy", graph.spiking)
     engine.reset(x.shape[1])
-    left = np.ones(x.shape[1], bool)  # samples without a tie with different spikes
+    compared_samples = np.ones(x.shape[1], bool)  # samples that are still compared
     result = Compared()
     for t in range(len(x)):
         engine.step(x[t].numpy())
-        for name, (fired, potential, threshold) in zip(graph.spiking, theirs[t], strict=True):
-            ours = engine.spikes(name).reshape(x.shape[1], -1)
+        for name, (fired, potential, threshold) in zip(graph.spiking, recorded[t], strict=True):
+            actual = engine.spikes(name).reshape(x.shape[1], -1)
             expected = fired.reshape(x.shape[1], -1).detach().numpy() > 0
-            differs = (ours != expected) & left[:, None]
-            result.comparisons += int(left.sum()) * ours.shape[1]
-            result.spikes += int(expected[left].sum())
+            differs = (actual != expected) & compared_samples[:, None]
+            result.comparisons += int(compared_samples.sum()) * actual.shape[1]
+            result.spikes += int(expected[compared_samples].sum())
             if differs.any():
                 result.ties += listed(name, t + 1, differs, expected, potential, threshold)
-                left &= ~differs.any(1)
-    assert left.sum() > 0.9 * len(left)
+                compared_samples &= ~differs.any(1)
+    assert compared_samples.sum() > 0.9 * len(compared_samples)
     assert result.spikes > 500
     return result
 
 
 def listed(name, step, differs, expected, potential, threshold):
-    """One line for every difference; fails if one of them is not a tie."""
+    """Return one line for every difference, and fail if one of them is not a tie."""
     assert potential is not None, f"{name} differs at step {step} and its framework shows no potential"
     v = potential.reshape(len(differs), -1).detach().double().numpy()
     theta = np.broadcast_to(np.asarray(threshold, np.float64).ravel(), v.shape)
     lines = [
         f"{name}: neuron {j}, time-step {step}, input {n}: potential {v[n, j]:.9g}, threshold {theta[n, j]:.9g}; "
-        f"{'they fire, we do not' if expected[n, j] else 'we fire, they do not'}"
+        f"{'only the framework fires' if expected[n, j] else 'only spikelet fires'}"
         for n, j in zip(*differs.nonzero(), strict=True)
     ]
-    away = differs & (np.abs(v - theta) >= CLOSE)
-    assert not away.any(), "no tie:\n" + "\n".join(lines)
+    not_close = differs & (np.abs(v - theta) >= CLOSE)
+    assert not not_close.any(), "not a tie:\n" + "\n".join(lines)
     return lines

@@ -1,7 +1,6 @@
 """All runners of a network: the engines, and Brian2 as their reference.
 
-`RUNNERS` is what the conformance suite runs over. It contains every engine in
-`spikelet.engines.ENGINES`; anything else joins by one line.
+The conformance suite compares all `RUNNERS`: every engine in `spikelet.engines.ENGINES`, and Brian2.
 """
 
 from __future__ import annotations
@@ -27,7 +26,12 @@ MISMATCHES = Path(__file__).resolve().parents[2] / "build" / "mismatch"
 
 @dataclass(frozen=True)
 class Run:
-    """logits: (T, N, K), summed so far. spikes, potentials: by layer, (T, N, neurons)."""
+    """Result of a runner.
+
+    Attributes:
+        logits: (T, N, K), summed up to each time-step.
+        spikes, potentials: by layer, (T, N, neurons).
+    """
 
     logits: np.ndarray
     spikes: dict[str, np.ndarray]
@@ -35,9 +39,14 @@ class Run:
 
 
 def on_engine(make, graph, inputs, steps, window=False):
-    """Run an engine. make: its name, or a function of graph and recorded layers. inputs: (T or 1, N, *shape).
+    """Run an engine.
 
-    window: the engine is told T where the input stays the same.
+    Args:
+        make: name of the engine, or a function of a graph and recorded layers that creates it.
+        graph: network.
+        inputs: (T or 1, N, *shape).
+        steps: T.
+        window: whether the engine gets T in advance if the input is constant.
     """
     engine = create(graph, make, graph.spiking) if isinstance(make, str) else make(graph, graph.spiking)
     batch = inputs.shape[1]
@@ -59,7 +68,7 @@ def on_engine(make, graph, inputs, steps, window=False):
 
 
 def check_bare(make, graph, inputs, logits, spikes):
-    """Compare an engine that records nothing, and may evaluate windows differently, with one that records."""
+    """Compare an engine without recording, which may evaluate time-steps together, with results of one that records."""
     engine = create(graph, make)
     engine.reset(inputs.shape[1], len(logits) if len(inputs) == 1 else None)
     for t, expected in enumerate(logits):
@@ -72,9 +81,9 @@ _simulated = itertools.count()
 
 
 def on_brian2(graph, inputs, steps):
-    """Simulate the whole network."""
+    """Simulate a whole network in Brian2."""
     if next(_simulated) % 50 == 0:
-        # Brian2 collects garbage before each run, among all that hypothesis remembers of thousands of networks
+        # Brian2 collects garbage before each run, and hypothesis keeps objects of thousands of networks
         simulator.load()
         freeze_what_is_alive()
     traces = simulate(graph, inputs, steps)
@@ -92,9 +101,9 @@ RUNNERS["brian2"] = on_brian2
 
 
 def assert_same(graph, name, inputs, steps, runner=None, expected=None):
-    """Compare a runner with the reference. A network on which they differ is written as a bundle.
+    """Compare a runner with the reference, and write a network on which they differ as a bundle.
 
-    expected: results of the reference, if they are known.
+    expected: results of the reference; None to compute them.
     """
     expected = expected or on_engine("numpy", graph, inputs, steps)
     actual = (runner or RUNNERS[name])(graph, inputs, steps)
@@ -103,9 +112,9 @@ def assert_same(graph, name, inputs, steps, runner=None, expected=None):
     for t in range(steps):
         for layer in graph.spiking:
             for quantity in ("spikes", "potentials"):
-                mine, theirs = (getattr(run, quantity)[layer][t] for run in (expected, actual))
-                if not np.array_equal(mine, theirs):
-                    image, neuron = np.argwhere(mine != theirs)[0]
+                reference_values, actual_values = (getattr(run, quantity)[layer][t] for run in (expected, actual))
+                if not np.array_equal(reference_values, actual_values):
+                    image, neuron = np.argwhere(reference_values != actual_values)[0]
                     position = f"{quantity} of layer {layer}, neuron {neuron}, time-step {t + 1}, image {image}"
                     raise AssertionError(f"{name} and numpy differ in {position}: {save(graph, name, inputs, steps)}")
         if not np.array_equal(expected.logits[t], actual.logits[t]):
@@ -121,9 +130,9 @@ def _equal(one, other):
 
 
 def save(graph, name, inputs, steps):
-    """The network as build/mismatch/NAME.snnb, its input (T or 1, N, …) beside it as NAME.npy.
+    """Write a network to build/mismatch/NAME.snnb and its input (T or 1, N, …) to NAME.npy beside it; return the path.
 
-    Hypothesis ends with the smallest network that fails, which is the one that remains.
+    Hypothesis runs the smallest network that fails last, so that its file remains.
     """
     MISMATCHES.mkdir(parents=True, exist_ok=True)
     path = MISMATCHES / f"{name}.snnb"

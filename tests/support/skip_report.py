@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 
-# (reason as pytest gives it, short form, what to do)
+# (pattern of the reason in pytest, short form, remedy)
 REMEDIES = (
     (
         r"(?:could not import )?'?(aedat|brevitas|sinabs|norse|spikingjelly|snntorch\.export_nir)\b",
@@ -27,7 +27,7 @@ REMEDIES = (
 
 
 def remedy(reason: str) -> tuple[str, str]:
-    """(reason in short, what to do) for the reason of a skipped test."""
+    """Return (short form, remedy) for the reason of a skipped test."""
     for pattern, short, action in REMEDIES:
         match = re.search(pattern, reason)
         if match:
@@ -36,7 +36,7 @@ def remedy(reason: str) -> tuple[str, str]:
 
 
 def lines(reasons: list[str]) -> list[str]:
-    """The report: one line for each reason, the most frequent first."""
+    """Return one line for each reason, the most frequent first."""
     counts: dict[tuple[str, str], int] = defaultdict(int)
     for reason in reasons:
         counts[remedy(reason)] += 1

@@ -13,11 +13,10 @@ from hostile.drafts import affordable
 from runners import RUNNERS
 from second_reader import Contents, Run
 from spikelet.bundle import Bundle, decode
-from spikelet.engines import ENGINES
 from spikelet.errors import BundleError
 from spikelet.lowering.onnx.step import writes_version
 
-CLOSE = 1e-5  # of a float32 potential to its threshold, as a share of the values that meet there
+CLOSE = 1e-5  # relative distance of a float32 potential from its threshold within which rounding can decide on a spike
 
 
 @dataclass(frozen=True)
@@ -25,10 +24,10 @@ class Verdicts:
     """Verdicts of both readers on a file.
 
     Attributes:
-        first: spikelet's bundle, or None.
-        second: The second reader's contents, or None.
-        messages: Reasons of the first and the second for a refusal, or "".
-        seconds: Time of the first and the second, by the clock.
+        first: The bundle that spikelet reads, or None if it refuses the file.
+        second: The contents that the second reader reads, or None.
+        messages: Reasons for a refusal of the first and the second reader, or "".
+        seconds: Elapsed time of the first and the second reader.
     """
 
     first: Bundle | None
@@ -38,10 +37,10 @@ class Verdicts:
 
     @property
     def complaint(self) -> str | None:
-        """A disagreement, or None.
+        """A disagreement of the readers, or None.
 
-        The second reader does not compute the bytes of step.onnx: that the first refuses one whose bytes it computes
-        is no disagreement.
+        The second reader does not compute the bytes of step.onnx. It is no disagreement if only spikelet refuses a file
+        because of a step.onnx that it compares.
         """
         if (self.first is None) == (self.second is None):
             return None
@@ -51,14 +50,14 @@ class Verdicts:
 
 
 def compared(contents: Contents) -> bool:
-    """Whether spikelet writes step.onnx itself and compares it."""
+    """Return whether spikelet writes step.onnx itself and compares it."""
     return writes_version(contents.lowering_version)
 
 
 def judge(content: bytes, limits: AbstractContextManager[object] | None = None) -> Verdicts:
-    """Read a file with both readers. Any exception but the readers' own is passed on.
+    """Read a file with both readers. Exceptions other than their refusals are propagated.
 
-    limits: Entered while spikelet reads.
+    limits: Context in which spikelet reads.
     """
     first, second, messages = None, None, ["", ""]
     started = time.perf_counter()
@@ -80,14 +79,14 @@ def judge(content: bytes, limits: AbstractContextManager[object] | None = None) 
 
 
 def runnable(verdicts: Verdicts) -> bool:
-    """Whether both read the file and its network is small."""
+    """Return whether both read the file and its network is small."""
     return verdicts.first is not None and verdicts.second is not None and affordable(verdicts.second.network)
 
 
 def disagreement(verdicts: Verdicts, engines: list[str], seed: int = 0) -> str | None:
-    """Run what was read on engines and compare it with the second reader; None if all spikes are equal.
+    """Run a network on engines and compare it with the second reader; return a difference, or None.
 
-    The golden inputs are shown as they are, and as a sequence.
+    The inputs are the golden inputs, and a random sequence of frames.
     """
     bundle, contents = verdicts.first, verdicts.second
     assert bundle is not None
@@ -99,27 +98,27 @@ def disagreement(verdicts: Verdicts, engines: list[str], seed: int = 0) -> str |
     frames = np.random.default_rng(seed).integers(low, high + 1, (steps, *constant.shape[1:]))
     for inputs in (constant, frames):
         expected = second_reader.execute(network, inputs, steps)
-        if not network.exact and not settled(network, inputs, steps, expected):
-            continue  # a potential on its threshold: engines may round either way
+        if not network.exact and not independent_of_rounding(network, inputs, steps, expected):
+            continue  # a potential is close to its threshold: engines may round differently
         for engine in engines:
-            if ENGINES.get(engine) is not None and engine == "native" and not network.exact:
+            if engine == "native" and not network.exact:
                 continue
             run = RUNNERS[engine](graph, inputs.astype(np.float32), steps)
-            shown = "constant" if inputs is constant else "sequence"
+            kind_of_input = "constant" if inputs is constant else "sequence"
             for layer in network.spiking:
                 if not np.array_equal(run.spikes[layer], expected.spikes[layer]):
-                    return f"{engine}, {shown}: spikes of {layer}"
+                    return f"{engine}, {kind_of_input}: spikes of {layer}"
             sums = np.cumsum(expected.logits.astype(np.float64), axis=0)
             largest = np.abs(expected.logits).max()
             if network.exact and not np.array_equal(run.logits, sums):
-                return f"{engine}, {shown}: logits"
+                return f"{engine}, {kind_of_input}: logits"
             if not network.exact and np.abs(run.logits - sums).max() > 1e-3 * largest * steps:
-                return f"{engine}, {shown}: logits"
+                return f"{engine}, {kind_of_input}: logits"
     return None
 
 
-def settled(network: second_reader.Network, inputs: np.ndarray, steps: int, narrow: Run) -> bool:
-    """Whether no spike of a float32 network depends on rounding: it is equal in float64 and no potential is close."""
+def independent_of_rounding(network: second_reader.Network, inputs: np.ndarray, steps: int, narrow: Run) -> bool:
+    """Return whether spikes of a float32 network are the same in float64, with no potential close to its threshold."""
     wide = second_reader.execute(network, inputs, steps, wide=True)
     for layer in network.spiking:
         if not np.array_equal(wide.spikes[layer], narrow.spikes[layer]) or wide.distances[layer].min() < CLOSE:

@@ -1,4 +1,4 @@
-"""Violate one rule of a valid file and keep the others: digests, sizes and directories are updated."""
+"""Files that violate one rule and keep all others: digests, sizes and directories are updated."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ BASES = {
 
 @cache
 def base(name: str = "small", own: bool = False) -> Members:
-    """The members of a good file.
+    """Return the members of a valid file.
 
-    Unless `own` is set, step.onnx holds its weights itself and is not one that a reader computes again: a change of
-    the graph or of the weights breaks no rule of step.onnx.
+    Unless `own` is set, step.onnx contains its weights and has lowering_version 0, so that a reader does not compare it
+    with the graph: a change of the graph or of the weights breaks no rule of step.onnx.
     """
     case = BASES[name]()
     members = members_of(name, case)
@@ -71,7 +71,7 @@ def base(name: str = "small", own: bool = False) -> Members:
 
 
 def pack(members: Members) -> bytes:
-    """The archive of members whose manifest fits."""
+    """Return the archive of the members; the manifest is not changed."""
     return archive(members.items())
 
 
@@ -81,12 +81,12 @@ def manifest(change: Callable[[Tree], object], name: str = "small") -> Content:
 
 
 def text(old: str | bytes, new: str | bytes, name: str = "small") -> Content:
-    """Replace bytes of the manifest, once."""
+    """Replace the first occurrence of a text in the manifest."""
     before, after = (value.encode() if isinstance(value, str) else value for value in (old, new))
 
     def content() -> bytes:
         members = dict(base(name))
-        assert members["manifest.json"].count(before) >= 1, before
+        assert before in members["manifest.json"], before
         members["manifest.json"] = members["manifest.json"].replace(before, after, 1)
         return pack(members)
 
@@ -127,7 +127,7 @@ def golden(change: Callable[[Tensors], object], name: str = "small", **tree: obj
 
 
 def header(change: Callable[[Tree, bytes], bytes | None], member: str = WEIGHTS) -> Content:
-    """Change the header of a safetensors member, and its data by what is returned."""
+    """Change the header of a safetensors member, and replace its data by the result of `change`, unless that is None."""
 
     def content() -> bytes:
         members = dict(base())
@@ -173,20 +173,20 @@ def patched(position: int, data: bytes, end: bool = False) -> Content:
 
 
 def document(text: bytes) -> Content:
-    """A manifest of these bytes."""
+    """Replace the manifest by these bytes."""
     return lambda: pack(base() | {"manifest.json": text})
 
 
 def network(sketch: Sketch, classes: int = 2, **tree: object) -> Content:
-    """Another network. Golden data has its shapes; values are 0, since the network computes nothing."""
+    """Replace the network. The golden data has matching shapes and consists of zeros: the network is not executed."""
 
     def content() -> bytes:
         members = dict(base())
         members[WEIGHTS] = safetensors(sketch.tensors)
-        kinds = (np.int16, np.int32) if sketch.exact else (np.float32, np.float32)
+        input_type, logit_type = (np.int16, np.int32) if sketch.exact else (np.float32, np.float32)
         arrays = {
-            "input": np.zeros((1, *sketch.nodes[0]["shape"]), kinds[0]),  # type: ignore[misc]
-            "logits": np.zeros((1, 1, classes), kinds[1]),
+            "input": np.zeros((1, *sketch.nodes[0]["shape"]), input_type),  # type: ignore[misc]
+            "logits": np.zeros((1, 1, classes), logit_type),
         }
         for node in sketch.nodes:
             if node["kind"] in ("IF", "LIF"):

@@ -11,12 +11,12 @@ CURRENTS = np.array([[0, 1, 5, 9, 10, 11, 25, 100], [10, 20, 30, 40, 50, 60, 70,
 
 
 def staggered(theta: list[int], copies: int) -> list[int]:
-    """Initial potentials theta (2i + 1) / 2k of copy i, of each channel."""
+    """Return the initial potentials theta (2i + 1) / 2k of each copy i of each channel."""
     return [threshold * (2 * i + 1) // (2 * copies) for threshold in theta for i in range(copies)]
 
 
 def row(copies: int, steps: int, **options: object) -> Vector:
-    """Eight channels, each with a pixel as its current, and a readout."""
+    """Return a network of eight channels, each with a pixel as its current, and a readout."""
     theta = [10, 20, 30, 40, 11, 60, 70, 80]
     net = Sketch((8,), mean=[0, 0, 0, 0, 0, 0, 50, 90])
     net.neuron("spikes", theta, staggered(theta, copies), copies=copies, **options)  # type: ignore[arg-type]
@@ -76,7 +76,7 @@ def _one() -> Vector:
 
 
 def _picture(net: Sketch) -> Sketch:
-    """Convolution with groups, pools, a residual block whose branches have other numbers of copies, a flattening."""
+    """Append a convolution with groups, a residual block whose layers differ in copies, a pool, a flattening and a readout."""
     net.conv("conv1", numbers("a", (4, 1, 3, 3), -7, 7), [100, 0, -100, 50], padding=(1, 1), groups=2)
     theta = [500, 600, 700, 400]
     root = net.neuron("first", theta, staggered(theta, 3), copies=3)

@@ -15,7 +15,7 @@ from spikelet.lowering.onnx.step import step_model
 
 
 def small() -> Sketch:
-    """Two features, three neurons, two classes."""
+    """Return a network of two features, three neurons and two classes."""
     net = Sketch((2,), mean=[128, 0])
     net.linear("fc", [[3, -2], [1, 4], [0, -5]], [10, -20, 0])
     net.neuron("if1", [300, 200, 50], [150, 100, 25])
@@ -37,7 +37,7 @@ LOG_MEL = {
 
 
 def line() -> Sketch:
-    """A line of two channels and three values, two classes."""
+    """Return a network of a line of two channels with three values, and two classes."""
     net = Sketch((2, 1, 3), mean=[9, 8])
     net.conv("conv", numbers("line", (2, 2, 1, 3), -7, 7))
     net.neuron("if1", [300, 400])

@@ -1,4 +1,4 @@
-"""Bytes of vectors: the second reader computes the results, spikelet writes the file."""
+"""Bytes of the vectors: the second reader computes the results, and spikelet writes the files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,14 @@ PRODUCER = {"name": "conformance vectors of spikelet", "version": "1"}
 
 @dataclass(frozen=True)
 class Written:
-    """Files of a vector: the bundle, and a sequence or None; and the computed results."""
+    """Files of a vector and its computed results.
+
+    Attributes:
+        bundle: Bytes of the bundle.
+        sequence: Bytes of the sequence beside it, or None.
+        golden: Results of the golden inputs.
+        frames: Results of the sequence, or None.
+    """
 
     bundle: bytes
     sequence: bytes | None
@@ -33,24 +40,24 @@ class Written:
 
 
 def graph_of(sketch: Sketch) -> Graph:
-    """The network as spikelet understands it."""
+    """Return the network as a graph of spikelet."""
     return schema.decode(Fields("graph", sketch.document), sketch.tensors)
 
 
 def run(sketch: Sketch, inputs: Pixels, steps: int) -> Run:
-    """Execute with the second reader. inputs: (1 or T, N, *shape)."""
+    """Execute a network with the second reader. inputs: (1 or T, N, *shape)."""
     return execute(sketch.network, inputs, steps)
 
 
 def recorded(sketch: Sketch, inputs: Pixels, outcome: Run) -> dict[str, Pixels]:
     """Return inputs and their results in the layout of golden data."""
-    kinds = (np.int16, np.int32) if sketch.exact else (np.float32, np.float32)
+    input_type, logit_type = (np.int16, np.int32) if sketch.exact else (np.float32, np.float32)
     spikes = {f"spikes.{name}": packed(value) for name, value in outcome.spikes.items()}
-    return {"input": inputs.astype(kinds[0]), "logits": outcome.logits.astype(kinds[1]), **spikes}
+    return {"input": inputs.astype(input_type), "logits": outcome.logits.astype(logit_type), **spikes}
 
 
 def members_of(name: str, case: Vector) -> Members:
-    """The members of a vector as spikelet writes them."""
+    """Return the members of a vector as spikelet writes them."""
     sketch = case.sketch
     outcome = run(sketch, case.inputs[None], case.steps)
     stored = recorded(sketch, case.inputs, outcome)
@@ -62,12 +69,12 @@ def members_of(name: str, case: Vector) -> Members:
         path = Path(folder) / "vector.snnb"
         write(Bundle(graph_of(sketch), manifest, golden, f"# {name}\n"), path)
         members = {member: bytes(data) for member, data in split(memoryview(path.read_bytes())).items()}
-    # the bytes do not change with every version of spikelet
+    # a fixed producer: a new version of spikelet does not change the bytes
     return fitted(members, lambda tree: tree.update(producer=PRODUCER))
 
 
 def bundle_of(name: str, case: Vector) -> bytes:
-    """The bytes of a vector's bundle."""
+    """Return the bytes of a vector's bundle."""
     members = members_of(name, case)
     edited = case.edit(members)
     if any(edited[member] != data for member, data in members.items() if member != "manifest.json"):

@@ -1,4 +1,4 @@
-"""Vectors of the nodes with a state in exact networks: reset, tie, leak, initial potentials; and of the answer."""
+"""Vectors of stateful nodes in exact networks (reset, tie, leak, initial potentials), and of the predicted class."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CURRENTS = np.array([[0, 1, 5, 9, 10, 11, 25, 100], [10, 20, 30, 40, 50, 60, 70,
 
 
 def row(theta: object, v_init: object = None, steps: int = 6, **options: object) -> Vector:
-    """Eight neurons, each with a pixel as its current, and a readout."""
+    """Return a network of eight neurons, each with a pixel as its current, and a readout."""
     net = Sketch((8,), mean=[0, 0, 0, 0, 0, 0, 50, 90])
     net.neuron("spikes", theta, v_init, **options)  # type: ignore[arg-type]
     return Vector(net.readout("fc", numbers("readout", (3, 8), -9, 9), [1, 0, -1]), CURRENTS, steps)

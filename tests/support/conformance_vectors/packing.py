@@ -1,4 +1,4 @@
-"""Members of a bundle as bytes: JSON, safetensors, ZIP. Nothing is checked, so that rules can be broken."""
+"""Encoding of the members of a bundle: JSON, safetensors, ZIP. Nothing is checked, so that rules can be broken."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CODES = {
 
 
 def safetensors(tensors: Mapping[str, npt.NDArray[np.generic]]) -> bytes:
-    """A safetensors member of tensors in this order."""
+    """Return a safetensors member of the tensors, in their order."""
     header: dict[str, object] = {}
     data = b""
     for name, values in tensors.items():
@@ -40,20 +40,20 @@ def safetensors(tensors: Mapping[str, npt.NDArray[np.generic]]) -> bytes:
 
 
 def with_header(header: Mapping[str, object] | bytes, data: bytes) -> bytes:
-    """A safetensors member with any header."""
+    """Return a safetensors member with any header."""
     text = header if isinstance(header, bytes) else json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-(8 + len(text)) % 64)
     return len(text).to_bytes(8, "little") + text + data
 
 
 def header_of(member: bytes) -> tuple[dict[str, dict[str, object]], bytes]:
-    """Header and data of a safetensors member."""
+    """Return the header and the data of a safetensors member."""
     end = 8 + int.from_bytes(member[:8], "little")
     return json.loads(member[8:end]), member[end:]
 
 
 def fitted(members: Members, change: Callable[[dict], None] = lambda manifest: None) -> Members:
-    """Make sizes and digests of the manifest fit, then change the manifest."""
+    """Update sizes and digests in the manifest, then change the manifest."""
     manifest = json.loads(members["manifest.json"])
     manifest["members"] = {
         name: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
@@ -65,7 +65,7 @@ def fitted(members: Members, change: Callable[[dict], None] = lambda manifest: N
 
 
 def archive(entries: Iterable[Entry], comment: bytes = b"") -> bytes:
-    """The canonical archive of members with any names."""
+    """Return the canonical archive of members with any names."""
     content, central = b"", b""
     for name, data in entries:
         label, offset = name.encode("utf-8", "surrogatepass"), len(content)

@@ -12,7 +12,7 @@ from conformance_vectors.vector import Pixels, Vector, vector
 
 
 def eighths(seed: str, shape: tuple[int, ...], least: int = -16, most: int = 16) -> Pixels:
-    """Multiples of 1/8, float32."""
+    """Return random multiples of 1/8, float32, between least / 8 and most / 8."""
     return (numbers(seed, shape, least, most) / 8).astype(np.float32)
 
 
@@ -20,7 +20,7 @@ PIXELS = np.array([[0, 1, 5, 9, 10, 11, 25, 100], [10, 20, 30, 40, 50, 60, 70, 8
 
 
 def row(theta: object, v_init: object = None, steps: int = 6, **options: object) -> Vector:
-    """Eight neurons, each with a pixel as its current, and a readout."""
+    """Return a network of eight neurons, each with a pixel as its current, and a readout."""
     net = Sketch((8,), exact=False)
     net.neuron("spikes", theta, v_init, **options)  # type: ignore[arg-type]
     return Vector(net.readout("fc", eighths("a", (3, 8)), [0.5, 0, -0.25]), PIXELS, steps)

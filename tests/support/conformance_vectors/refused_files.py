@@ -224,7 +224,7 @@ def _other_step() -> bytes:
 
 
 def _node(operator: str, domain: str = "") -> bytes:
-    """A node of a model, appended to its graph."""
+    """Return a node of a model, appended to its graph."""
     body = (
         protobuf.text(1, "logits")
         + protobuf.text(2, "unused")

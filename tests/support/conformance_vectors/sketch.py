@@ -1,4 +1,4 @@
-"""A network written down node by node, as the graph of a manifest and its tensors."""
+"""A network that is written node by node, as the graph of a manifest and its tensors."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ Pair = tuple[int, int]
 
 
 def numbers(seed: str, shape: Sequence[int], least: int, most: int) -> npt.NDArray[np.int64]:
-    """Whole numbers of least…most, the same for a seed in every version of Python and NumPy."""
+    """Return random whole numbers of least…most; a seed gives the same ones in every version of Python and NumPy."""
     source = random.Random(seed)
     values = [source.randint(least, most) for _ in range(int(np.prod(shape)))]
     return np.array(values, np.int64).reshape(shape)
 
 
 class Sketch:
-    """Appends nodes; each follows the one before it unless `after` names others.
+    """Appends nodes; the input of a node is the node before it, unless `after` names others.
 
     Args:
         shape: Shape of the input.
         mean: Mean of each channel, 0 by default.
-        low: Least pixel.
-        high: Greatest pixel.
-        exact: Integers, or float32.
+        low: Smallest pixel.
+        high: Largest pixel.
+        exact: Whether arrays are integers; otherwise they are float32.
         name: Name of the Input.
     """
 
@@ -52,7 +52,7 @@ class Sketch:
         self.add("Input", name, {"mean": self.array(mean, np.int16)}, (), shape=list(shape), low=low, high=high)
 
     def array(self, values: object, dtype: npt.DTypeLike) -> Numbers:
-        """An array of this dtype, or float32 if the network is; arrays keep their own dtype of 1 to 4 bytes."""
+        """Return an array of `dtype`, or of float32 in a float32 network; NumPy arrays of 1 to 4 bytes per element stay as they are."""
         if isinstance(values, np.ndarray) and values.dtype.itemsize < 8:
             return values
         return np.array(values).astype(dtype if self.exact else np.float32)
@@ -105,7 +105,7 @@ class Sketch:
         after: Sequence[str] | None = None,
         copies: int = 1,
     ) -> str:
-        """Append an IF, or a LIF where there is a decay."""
+        """Append an IF, or a LIF if there is a decay."""
         arrays = {"theta": self.array(theta, np.int32)}
         start = np.zeros(copies * len(arrays["theta"]), np.int64) if v_init is None else v_init
         arrays["v_init"] = self.array(start, np.int32)
@@ -131,7 +131,7 @@ class Sketch:
 
     @property
     def network(self) -> Network:
-        """The network, as the second reader understands it."""
+        """The network as the second reader reads it."""
         return build(self.document, self.tensors)
 
     @property
@@ -145,7 +145,7 @@ class Sketch:
 
     @property
     def bits(self) -> int:
-        """The least number of bits of 2 or more that holds the weights."""
+        """The smallest number of bits, at least 2, that represents the weights."""
         weights = [v for key, v in self.tensors.items() if key.rpartition(".")[2] in ("weight", "scale")]
         least, most = min(int(v.min()) for v in weights), max(int(v.max()) for v in weights)
         return next(bits for bits in range(2, 64) if -(2 ** (bits - 1)) <= least and most < 2 ** (bits - 1))

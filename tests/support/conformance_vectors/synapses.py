@@ -1,4 +1,4 @@
-"""Vectors of the nodes without a state: Input, Conv2d, Linear, SumPool2d, Scale, Add, Flatten."""
+"""Vectors of stateless nodes: Input, Conv2d, Linear, SumPool2d, Scale, Add, Flatten."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _linear() -> Vector:
 
 
 def picture(channels: int = 2, height: int = 5, width: int = 6, **options: object) -> Sketch:
-    """An image as input."""
+    """Return a network with an image as its input."""
     return Sketch((channels, height, width), **options)  # type: ignore[arg-type]
 
 

@@ -22,10 +22,10 @@ class Vector:
         sketch: The network.
         inputs: (N, *shape) golden inputs.
         steps: T of the golden inputs.
-        frames: (T, N, *shape), a sequence with answers in a file beside the bundle, or None.
+        frames: (T, N, *shape) sequence, which is written with its results to a file beside the bundle; or None.
         labels: Names of the classes, or None.
-        exact_steps: What the manifest states; None for the proven number.
-        edit: Changes the members before they are packed; digests in the manifest are made to fit.
+        exact_steps: Value in the manifest; None for the proven number.
+        edit: Changes the members before they are packed; digests in the manifest are updated afterwards.
     """
 
     sketch: Sketch

@@ -1,4 +1,4 @@
-"""Cost of a call, as counts that do not depend on machine and load: operations and bytes.
+"""Cost of a call as numbers that do not depend on the machine or its load: operations and bytes.
 
 An operation is a line of Python that is executed, or a function written in C that is called. A loop whose work grows
 with the square of its input increases their number accordingly. The work inside a single C function is not counted; it
@@ -15,7 +15,7 @@ from types import FrameType
 
 
 def operations(function: Callable[[], object]) -> int:
-    """Lines of Python executed and C functions called, in this thread."""
+    """Count the lines of Python executed and the C functions called in this thread."""
     count = 0
 
     def on_line(frame: FrameType, event: str, argument: object) -> object:

@@ -1,7 +1,7 @@
 """Count the instructions of an inference of ONNX Runtime and OpenVINO, in float and in 8-bit integers.
 
-callgrind presents a processor with AVX2 and without AVX-512, so that the runtimes choose their kernels for AVX2, whatever the
-machine is. The start of the process and the first inferences, which prepare memory, are not counted.
+callgrind presents a processor with AVX2 and without AVX-512, so that the runtimes choose their kernels for AVX2 on every
+machine. The start of the process and the first inferences, which prepare memory, are not counted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def count(runtime: str, model: Path, images: npt.NDArray[np.float32]) -> float:
 
     Args:
         runtime: "onnxruntime" or "openvino", installed in this Python.
-        model: ONNX file; files are written beside it.
+        model: ONNX file; temporary files are written beside it.
         images: (N, C, H, W), each of which is one inference.
 
     Raises:

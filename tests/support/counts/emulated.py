@@ -1,4 +1,4 @@
-"""Count the instructions that an exported model takes on an emulated processor, without an operating system."""
+"""Count the instructions of an exported model on an emulated processor without an operating system."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ PROCESSORS: dict[str, Processor] = {
 
 
 def missing(processor: Processor) -> str | None:
-    """Name the program that is needed for a processor and that this machine lacks, or return None."""
+    """Return the name of a program that is needed for a processor and not installed, or None."""
     for program in (processor.compiler[0], processor.machine[0]):
         if shutil.which(program) is None:
             return program
@@ -91,8 +91,8 @@ def count(
     """Compile an exported model, run images, and return the instructions of an image by T, and the classes.
 
     Args:
-        processor: processor.
-        exported: folder that `spikelet export c` wrote.
+        processor: emulated processor.
+        exported: folder written by `spikelet export c`.
         images: (N, C, H, W) uint8.
         keeps_image: whether the model keeps the image after the first time-step (host form).
 
@@ -105,7 +105,7 @@ def count(
         f'#include "model.h"\nconst int image_count = {len(images)};\nconst model_pixel images[] = {{{pixels}}};\n'
     )
     to_memory = "" if processor.memory is None else f". = {processor.memory:#x};"
-    headers = exported / "include"  # a compiler without a C library has none
+    headers = exported / "include"  # for compilers without a C library
     headers.mkdir(exist_ok=True)
     (headers / "string.h").write_text(STRING_H)
     script.write_text(LINKER_SCRIPT.format(entry=processor.entry, code=hex(processor.code), to_memory=to_memory))

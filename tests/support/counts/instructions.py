@@ -1,4 +1,4 @@
-"""Count the instructions that generated C takes for an image: callgrind on this machine, an emulator for boards.
+"""Count the instructions of generated C per image with callgrind.
 
 Counts depend on the compiler and its flags only, not on the processor or on its load. Functions of the C library are not
 counted, because it chooses them by the processor.
@@ -49,7 +49,7 @@ class Profile:
 
 
 def missing(compiler: str = "gcc") -> str | None:
-    """Return the requirement of callgrind counts that this machine lacks, or None."""
+    """Return the name of a program that is needed and not installed, or None."""
     for program in ("valgrind", compiler):
         if shutil.which(program) is None:
             return program
@@ -64,7 +64,7 @@ def compiler_version(compiler: str = "gcc") -> str:
 
 
 def network(bundle: Path, copies: int) -> Graph:
-    """Read the network of a bundle, with so many copies of each neuron."""
+    """Read the network of a bundle, with `copies` copies of each neuron."""
     graph = spikelet.bundle.read(bundle).graph
     return graph if copies == 1 else with_copies(graph, copies)
 
@@ -78,7 +78,7 @@ def answers(bundle: Path, copies: int, images: npt.NDArray[np.uint8]) -> npt.NDA
 
 
 def export(bundle: Path, folder: Path, *, mcu: bool = False, copies: int = 1) -> Path:
-    """Write the C of a bundle, with so many copies of each neuron, and return its folder."""
+    """Write the C code of a bundle, with `copies` copies of each neuron, and return its folder."""
     graph = network(bundle, copies)
     golden = record_golden(graph, np.zeros((1, *graph.input.shape), np.float32), 1)
     files, _ = c_project(
@@ -94,10 +94,10 @@ def build(exported: Path, march: str, *, layers: bool = False, compiler: str = "
     """Compile an exported model with the driver and return the program.
 
     Args:
-        exported: folder that `spikelet export c` wrote.
+        exported: folder written by `spikelet export c`.
         march: value of `-march`.
-        layers: keep the function of each layer, so that its instructions can be told apart; totals grow a little.
-        compiler: compiler.
+        layers: keep a function for each layer, so that its instructions are counted separately; totals grow a little.
+        compiler: name of the compiler.
         keeps_image: whether the model keeps the image after the first time-step (host form).
     """
     program = exported / f"instructions-{compiler}-{march}{'-layers' if layers else ''}"
@@ -108,7 +108,7 @@ def build(exported: Path, march: str, *, layers: bool = False, compiler: str = "
         model = exported / "model-layers.c"
         model.write_text(text)
     driver = program.with_suffix(".o")
-    options = [f"-DKEEPS_IMAGE={int(keeps_image)}", "-ffreestanding"]  # no loop becomes a call of memset again
+    options = [f"-DKEEPS_IMAGE={int(keeps_image)}", "-ffreestanding"]  # loops are not replaced by calls of memset
     options += ["-fno-tree-loop-distribute-patterns"] if compiler == "gcc" else []
     for command in (
         [compiler, *flags, *options, "-c", str(DRIVER), "-o", str(driver)],
@@ -122,9 +122,9 @@ def profile(program: Path, images: npt.NDArray[np.uint8], times: tuple[int, ...]
     """Run images through a program under callgrind.
 
     Args:
-        program: what `build` returned.
+        program: program built by `build`.
         images: (N, C, H, W) uint8.
-        times: T that are measured, among `TIMES`.
+        times: numbers of time-steps that are measured, among `TIMES`.
     """
     pixels, out = program.with_suffix(".pixels"), program.with_suffix(".callgrind")
     pixels.write_bytes(np.ascontiguousarray(images).tobytes())

@@ -1,4 +1,4 @@
-"""References for counts: spikes of the reference engine, and the single connections of a node."""
+"""References for counts: spikes of the reference engine, and the connections of a node one by one."""
 
 import numpy as np
 from hypothesis import HealthCheck, settings

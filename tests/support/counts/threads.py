@@ -1,8 +1,9 @@
-"""Count the instructions of each thread that shares a single image, with the library of the native engine.
+"""Count the instructions of each thread when threads share a single image, with the library of the native engine.
 
-The longest path is the sum, over the layers, of the largest number of instructions that a thread takes for the layer: all
-threads wait for each other after each layer. It is what a machine with a free core for each thread waits for, without the
-waiting. Threads take their own parts only here, since the emulator runs them in turn: one would take the parts of the others.
+The longest path is the sum, over the layers, of the largest number of instructions of a thread in that layer, since the
+threads are synchronised after each layer. It corresponds to the running time on a machine with a free core for each thread,
+without synchronisation. Here a thread processes its own parts only: the emulator runs the threads in turn, and the first
+would otherwise process the parts of the others.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Shared:
 
     Attributes:
         layers: by name, the instructions of each thread.
-        phases: how often all threads wait for each other.
+        phases: number of synchronisations of all threads.
         classes: (N,) predicted classes.
     """
 

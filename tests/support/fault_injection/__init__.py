@@ -1,1 +1,1 @@
-"""End a command before it has finished, and limit its memory, disk space and access to files."""
+"""Interrupted commands, and commands with limited memory, disk space or access to files."""

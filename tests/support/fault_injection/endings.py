@@ -1,11 +1,11 @@
-"""Two ways to end a command before it has finished: at a random time, or at a random operation on files.
+"""Two ways to kill a command before it has finished: at a random time, or at a random operation on files.
 
-A moment depends on the machine's clock and load. An operation does not: the command is run once and its operations on
-files are counted (audit events of Python that make, rename or remove a file, fsync, the start of a compiler and the
-wait for it); the next time it is ended by SIGKILL just before the n-th of them. What lies between two operations are
-the bytes of a write: RLIMIT_FSIZE with the default action of SIGXFSZ, set at the n-th operation, lets the kernel end
-the process as a file reaches a drawn size, in whatever library the write is made. Together these are the states that a
-kill can leave on a disk.
+A time depends on the machine's clock and load. An operation does not: the command is run once and its operations on
+files are counted (audit events of Python that create, rename or remove a file, fsync, the start of a compiler and the
+wait for it); in the next run it is killed by SIGKILL just before the n-th of them. Between two operations only bytes are
+written: RLIMIT_FSIZE with the default action of SIGXFSZ, set at the n-th operation, lets the kernel kill the process when
+a file reaches a random size, in whatever library the write happens. Together these cover the states that a kill can leave
+on a disk.
 """
 
 import mmap
@@ -29,27 +29,30 @@ class Moments:
         self.random, self.seconds = random, 0.0
 
     def learn(self, work, line, target=None):
-        """Run a command undisturbed, once."""
+        """Run a command to its end and measure its time."""
         started = time.monotonic()
         work.expect(line)
         self.seconds = time.monotonic() - started
 
     def run(self, work, line):
-        """The exit code of a command that is ended."""
+        """Return the exit code of a command that is killed."""
         return work.run(line, kill_after=self.random.uniform(0, 1.05 * self.seconds))
 
 
 class Operations:
-    """SIGKILL before a drawn operation on files, or the kernel's end of a write at a drawn byte.
+    """SIGKILL before a random operation on files, or a kill by the kernel when a write reaches a random byte.
 
-    Draws go over all operations in a random order, and begin again when none is left: few runs see different ones.
+    The operations are taken in a random order without repetition, then again from the start.
     """
 
     def __init__(self, random):
         self.random, self.count, self.bytes, self.left = random, 0, 0, []
 
     def learn(self, work, line, target=None):
-        """Run a command undisturbed and count. target: the largest file that it writes, None: no write is cut."""
+        """Run a command to its end and count its operations.
+
+        target: the largest file that it writes; None if no write is interrupted.
+        """
         with mmap.mmap(-1, 8) as counted:
             work.expect(line, trouble=lambda: _watch(counted, 0))
             (self.count,) = struct.unpack("q", counted[:])
@@ -57,7 +60,7 @@ class Operations:
         self.left = []
 
     def run(self, work, line):
-        """The exit code of a command that is ended."""
+        """Return the exit code of a command that is killed."""
         if not self.left:
             numbers = range(1, self.count + 1)
             self.left = [(n, None) for n in numbers]
@@ -70,8 +73,13 @@ class Operations:
 
 
 def _watch(counted, number, size=None):
-    """Count this process's operations on files. At the one with this number (0: never) end the process, or from then on
-    let the kernel end it as it writes a file beyond a size.
+    """Count the operations of this process on files, and kill it at one of them.
+
+    Args:
+        counted: Shared memory for the number of operations.
+        number: Number of the operation, from 1; 0 for none.
+        size: None to kill the process at the operation; otherwise the kernel kills it when, after the operation, a file
+            grows beyond this size in bytes.
     """
 
     def operation():
@@ -95,7 +103,7 @@ def _watch(counted, number, size=None):
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-    sys.dont_write_bytecode = True  # else the first run has operations that no later one has
+    sys.dont_write_bytecode = True  # bytecode would be written in the first run only
     os.fsync = first(os.fsync)
     subprocess.Popen.communicate = first(subprocess.Popen.communicate)
     sys.addaudithook(hook)

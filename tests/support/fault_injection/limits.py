@@ -1,4 +1,4 @@
-"""Run every command that writes with full disks, closed folders, read-only systems or too little memory."""
+"""Run every command that writes with a full disk, without permission, on a read-only file system or with too little memory."""
 
 import ctypes
 import os
@@ -26,8 +26,8 @@ EXPORTS = ("export c", "export onnx", "export nir", "export spikes", "deploy", "
 WRITERS = ("convert", "report", "sign", "robustness", "train", *EXPORTS)
 
 
-def troubled(work, name, folder, trouble, expected, commands=WRITERS, may_end_well=False):
-    """Check every command that cannot write: one sentence, exit code 1, existing files are unchanged, no other files."""
+def check_failures(work, name, folder, trouble, expected, commands=WRITERS, may_end_well=False):
+    """Check commands that cannot write: they print one sentence, exit with 1, and neither change nor add files."""
     for command in commands:
         line = COMMANDS[command].format(folder)
         before = _tree(folder)
@@ -38,8 +38,8 @@ def troubled(work, name, folder, trouble, expected, commands=WRITERS, may_end_we
         output = Path("log").read_text()
         # earlier lines may be output from before the failure
         last = output.strip().splitlines()[-1] if output.strip() else ""
-        fine = code == 1 and last.startswith(f"spikelet {command.split()[0]}: ") and "Traceback" not in output
-        if not fine or not any(text in last for text in expected) or _tree(folder) != before:
+        expected_end = code == 1 and last.startswith(f"spikelet {command.split()[0]}: ") and "Traceback" not in output
+        if not expected_end or not any(text in last for text in expected) or _tree(folder) != before:
             work.wrong.append(f"{name}: {line}: exit code {code}, {output!r}, left {_tree(folder)}, before {before}")
         work.outcomes.setdefault(name, {})[command] = last
 
@@ -49,8 +49,8 @@ def _tree(folder):
     return {str(path): path.stat().st_size if path.is_file() else "folder" for path in paths}
 
 
-def _mortal():
-    """Root's power over any file is put down (capset, without CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH)."""
+def _drop_root_access():
+    """Drop the capabilities CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH, so that permissions of files apply to root."""
     libc, head = ctypes.CDLL(None), struct.pack("II", 0x20080522, 0)
     data = ctypes.create_string_buffer(24)
     libc.capget(head, data)
@@ -59,16 +59,16 @@ def _mortal():
 
 
 def _folder(path):
-    """A folder for a command to write to, with a file that was there before."""
+    """Create a folder for the output of a command, which already contains files."""
     path.mkdir()
     (path / "good.snnb").write_bytes(Path("good.snnb").read_bytes())
-    (path / "out.html").write_text("what was here before")
+    (path / "out.html").write_text("an existing file")
     (path / "run").mkdir()
     return path
 
 
 def disks(work):
-    """Run every command with full disks, closed folders and read-only systems."""
+    """Run every command with full disks, folders without write permission and read-only file systems."""
     root = os.geteuid() == 0
     full, closed, small = (_folder(work.folder / name) for name in ("full", "closed", "small"))
 
@@ -76,15 +76,15 @@ def disks(work):
         resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))
 
     # the key of a signature is short, a signature of two keys is not: the limit must apply to both
-    troubled(work, "no room in a file", full, no_room, ["could not be written (File too large)"])
+    check_failures(work, "no room in a file", full, no_room, ["could not be written (File too large)"])
     (closed / "run").chmod(0o555)
     closed.chmod(0o555)
 
-    troubled(
+    check_failures(
         work,
         "permission denied",
         closed,
-        _mortal,
+        _drop_root_access,
         ["Permission denied"],
         ("convert", "report", "sign", "train", "keygen", *EXPORTS),
     )
@@ -94,9 +94,9 @@ def disks(work):
             (small / "run").mkdir()
             (small / "filler").write_bytes(bytes(2**20 - 8 * 4096))
             commands = ("convert", "report", "train", *EXPORTS)
-            troubled(work, "disk full", small, lambda: None, ["No space left on device"], commands)
+            check_failures(work, "disk full", small, lambda: None, ["No space left on device"], commands)
             subprocess.run(["mount", "-o", "remount,ro", small], check=True)
-            troubled(
+            check_failures(
                 work,
                 "read-only",
                 small,
@@ -118,7 +118,7 @@ def memory(work):
                 now = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
             resource.setrlimit(resource.RLIMIT_AS, (now + margin, now + margin))
 
-        troubled(
+        check_failures(
             work,
             f"{margin} MB of memory",
             folder,

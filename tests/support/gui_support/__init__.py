@@ -1,1 +1,1 @@
-"""Bundles for tests of the inspector, and functions that drive its window."""
+"""Bundles for tests of the inspector, and functions that operate its window."""

@@ -23,7 +23,7 @@ def bundle_of(graph, name="small", labels=LABELS):
 
 
 def plain_graph(seed=0, size=8, channels=3):
-    """Neurons without a leak, reset by subtraction: one that has a float activation."""
+    """Return a network of IF neurons with reset by subtraction, which has a float activation."""
     net = Builder((channels, size, size), np.random.default_rng(seed))
     net.conv("conv1", 4)
     net.neuron("if1", scale=1500)
@@ -34,7 +34,7 @@ def plain_graph(seed=0, size=8, channels=3):
 
 
 def sound_bundle():
-    """A network of log-mel features of sound, which its provenance states."""
+    """Return a bundle whose inputs are log-mel features of sound, as its provenance states."""
     features = LogMel()
     net = Builder(features.shape, np.random.default_rng(0))
     net.conv("conv1", 4, kernel=(1, 3), padding=(0, 1))
@@ -45,17 +45,17 @@ def sound_bundle():
 
 
 def copied_graph(copies):
-    """The same with copies of the neurons."""
+    """Return the network of `plain_graph` with copies of the neurons."""
     return with_copies(plain_graph(), copies)
 
 
 def quiet():
-    """Progress without listeners."""
+    """Return a progress without listeners."""
     return PartialProgress(lambda done, total: None, lambda: None)
 
 
 def residual_graph(stages=3, units=3, channels=3, size=8):
-    """A network of residual units in stages: two layers in each, and a shortcut that is scaled or convolved."""
+    """Return a network of residual units in stages; a unit has two layers and a shortcut, which is scaled or convolved."""
     net = Builder((channels, size, size), np.random.default_rng(0))
     net.conv("conv1", 4)
     start = net.neuron("if1", scale=1500)

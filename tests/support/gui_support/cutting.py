@@ -1,4 +1,4 @@
-"""Find what is cut or overlaps in a panel."""
+"""Texts and widgets of a panel that are cut off or overlap."""
 
 import numpy as np
 import pyqtgraph as pg
@@ -12,7 +12,7 @@ from spikelet_gui.views.widgets.cards import Card
 from spikelet_gui.views.widgets.tables import Table
 from spikelet_gui.views.widgets.text import Elided
 
-PADDING = 6  # of a table's cell, at each side
+PADDING = 6  # pixels on each side of a cell of a table
 
 
 def shown(panel, kind):
@@ -20,7 +20,7 @@ def shown(panel, kind):
 
 
 def cut_texts(panel):
-    """Texts of labels and buttons that have less space than they need."""
+    """Yield texts of labels and buttons that have less space than they need."""
     for label in shown(panel, QLabel):
         if isinstance(label, Elided):
             if "…" in label.text() and "…" not in label.toolTip():
@@ -36,10 +36,10 @@ def cut_texts(panel):
 
 
 def cut_cells(panel):
-    """Cells of the neuron table that have less room than they need."""
+    """Yield cells of the neuron table that have less space than they need."""
     for view in shown(panel, NeuronView):
         model, metrics = view.model(), view.fontMetrics()
-        assert not view.horizontalHeader().highlightSections()  # else the titles of selected columns are bold
+        assert not view.horizontalHeader().highlightSections()  # titles of selected columns would be bold
         for column in range(model.columnCount()):
             title = model.headerData(column, Qt.Orientation.Horizontal)
             if view.horizontalHeader().fontMetrics().horizontalAdvance(title) + 2 * PADDING > view.columnWidth(column):
@@ -52,7 +52,7 @@ def cut_cells(panel):
 
 
 def cut_names(panel):
-    """Names in charts that lie outside of them, or overlap."""
+    """Yield names in charts that lie outside of them, or overlap."""
     for plot in shown(panel, Plot):
         inside = plot.plotItem.vb.sceneBoundingRect().adjusted(-4, -4, 4, 4)
         items = [item for item in plot.scene().items() if isinstance(item, pg.TextItem) and item.isVisible()]
@@ -61,11 +61,11 @@ def cut_names(panel):
         yield from (text.toPlainText() for text, area in zip(texts, areas, strict=True) if not inside.contains(area))
         named = [text for text, _ in plot._names if text.scene() is not None and text.isVisible()]
         tops = sorted(text.mapRectToScene(text.boundingRect()).center().y() for text in named)
-        yield from (f"{plot.accessibleName()}: on each other" for gap in np.diff(tops) if gap < 12)
+        yield from (f"{plot.accessibleName()}: names overlap" for gap in np.diff(tops) if gap < 12)
 
 
 def cut_numbers(panel):
-    """Charts without space for a number at the upper end of the axis; lists with captions that do not fit."""
+    """Yield charts without space for the uppermost number of the axis, and captions of galleries that do not fit."""
     for plot in shown(panel, Plot):
         if plot.getAxis("left").isVisible() and plot.plotItem.vb.sceneBoundingRect().top() < 7:
             yield plot.accessibleName()
@@ -77,27 +77,27 @@ def cut_numbers(panel):
 
 
 def overlapping(panel):
-    """Cards that overlap, or exceed the panel."""
+    """Yield cards that overlap, or exceed the panel."""
     cards = [
         (card.name, card.rect().translated(card.mapTo(panel, card.rect().topLeft()))) for card in shown(panel, Card)
     ]
     for index, (name, area) in enumerate(cards):
         if not panel.rect().contains(area):
             yield name
-        yield from (f"{name} on {other}" for other, area2 in cards[:index] if area.intersects(area2))
+        yield from (f"{name} overlaps {other}" for other, other_area in cards[:index] if area.intersects(other_area))
     for card in shown(panel, Card):
         parts = [widget for widget in shown(card, QWidget) if widget.parentWidget() is card]
         for index, part in enumerate(parts):
-            yield from (f"{card.name}: {part} on {other}" for other in parts[:index] if on(part, other))
+            yield from (f"{card.name}: {part} overlaps {other}" for other in parts[:index] if overlaps(part, other))
 
 
-def on(part, other):
-    """Whether a widget lies on its neighbour."""
+def overlaps(part, other):
+    """Return whether two widgets overlap."""
     return part.geometry().intersects(other.geometry())
 
 
 def cut_fields(panel):
-    """Number fields and drop-down lists whose text does not fit; a list of names is elided and has a tooltip."""
+    """Yield number fields and drop-down lists whose text does not fit; lists of names may be elided, with a tooltip."""
     for box in shown(panel, QComboBox):
         option = QStyleOptionComboBox()
         QComboBox.initStyleOption(box, option)
@@ -118,7 +118,7 @@ def cut_fields(panel):
 
 
 def cut_columns(panel):
-    """Headings and cells of tables of results that do not fit; names of layers are elided and have a tooltip."""
+    """Yield columns of result tables that are too narrow; names of layers may be elided, since they have a tooltip."""
     for table in shown(panel, Table):
         for column in range(table.columnCount()):
             cells = 0 if column == 0 else table.sizeHintForColumn(column)
@@ -128,14 +128,14 @@ def cut_columns(panel):
 
 
 def squeezed(panel):
-    """Cards that are smaller than their contents need."""
+    """Yield cards that are smaller than their contents need."""
     for card in shown(panel, Card):
-        least = card.minimumSizeHint()
-        if card.width() < least.width() or card.height() < least.height():
-            yield f"{card.name}: {card.width()} × {card.height()}, needs {least.width()} × {least.height()}"
+        minimum = card.minimumSizeHint()
+        if card.width() < minimum.width() or card.height() < minimum.height():
+            yield f"{card.name}: {card.width()} × {card.height()}, needs {minimum.width()} × {minimum.height()}"
 
 
 def wrong(panel):
-    """All that is cut on a panel, or lies on something."""
+    """Return descriptions of everything that is cut off or overlaps on a panel."""
     checks = cut_texts, cut_fields, cut_cells, cut_columns, cut_names, cut_numbers, squeezed, overlapping
     return [text for check in checks for text in check(panel)]

@@ -1,4 +1,4 @@
-"""Operate a window as a user does, and open an empty window or one with a bundle."""
+"""Functions that open a window and operate it as a user does."""
 
 from contextlib import contextmanager
 
@@ -12,12 +12,12 @@ from spikelet_gui.views.plots.network.view import GraphView
 from spikelet_gui.views.shell.app import discard, make_window, settle
 from spikelet_gui.views.widgets.readout import Readout
 
-Jobs.patience = 3600.0  # closing ends when the threads do, however slow the machine
+Jobs.patience = 3600.0  # seconds: closing always waits for the threads, also on a slow machine
 
 
 @contextmanager
 def empty_window():
-    """A window without a bundle; its threads are gone at the end."""
+    """Yield a window without a bundle, and check at the end that its threads have ended."""
     window = make_window(Settings(theme="dark", steps=4))
     window.resize(1280, 800)
     window.show()
@@ -31,7 +31,7 @@ def empty_window():
 
 @contextmanager
 def opened_window(path):
-    """A window with a bundle."""
+    """Yield a window with a bundle."""
     with empty_window() as window:
         window.inspector.open(path)
         settle(window)
@@ -81,9 +81,9 @@ def drop(window, file):
 def hover(widget, point):
     """Move the pointer over a widget, and return the text of the values that are shown; "" for none."""
     point = QPointF(point)
-    no = Qt.MouseButton.NoButton
-    where = widget.mapToGlobal(point)
-    event = QMouseEvent(QEvent.Type.MouseMove, point, where, no, no, Qt.KeyboardModifier.NoModifier)
+    no_button = Qt.MouseButton.NoButton
+    on_screen = widget.mapToGlobal(point)
+    event = QMouseEvent(QEvent.Type.MouseMove, point, on_screen, no_button, no_button, Qt.KeyboardModifier.NoModifier)
     QCoreApplication.sendEvent(widget, event)
     box = Readout.of(widget)
     return box.reading.text if box.isVisible() else ""
@@ -92,5 +92,5 @@ def hover(widget, point):
 def click_block(qtbot, window, name):
     view = window.panels["overview"].findChild(GraphView)
     item = view.items_by_name[name]
-    at = view.mapFromScene(item.mapToScene(item.boundingRect().center()))
-    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(at.x(), at.y()))
+    centre = view.mapFromScene(item.mapToScene(item.boundingRect().center()))
+    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(centre.x(), centre.y()))

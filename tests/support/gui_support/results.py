@@ -1,4 +1,4 @@
-"""Fill all panels of a window: what is quick is computed, what takes long is made up."""
+"""Results for all panels of a window: fast ones are computed, slow ones are synthetic."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ IMAGES = 4
 
 
 def fill(window):
-    """Compute and make up the results of all panels."""
+    """Fill all panels with computed and synthetic results."""
     inspector = window.inspector
     images = inspector.data.take(slice(0, IMAGES))
     inspector.show(from_data(images))
@@ -33,7 +33,7 @@ def fill(window):
 
 
 def robustness(bundle, images, steps):
-    """Accuracy that falls with the level of each fault."""
+    """Return a synthetic result in which the accuracy falls with the level of each fault."""
 
     def point(fault):
         shares = [max(0.0, 0.919 - fault.level - 0.01 * t) for t in range(steps)]
@@ -48,17 +48,17 @@ def robustness(bundle, images, steps):
 
 
 def planned(document, images):
-    """Settings of one, two, four and eight copies with early exit."""
+    """Return a synthetic plan of one, two, four and eight copies with early exit."""
     bundle, points = document.bundle, []
     for copies in (1, 2, 4, 8):
         for steps in range(1, 8 // copies + 1):
             for margin in (None, 0.956, 2.125):
                 accuracy = 0.93 - 0.12 / (copies * steps) - (0.01 if margin else 0)
                 cost = steps if margin is None else 0.7 * steps
-                at = Setting(copies, steps, margin)
+                setting = Setting(copies, steps, margin)
                 points.append(
                     Measured(
-                        at,
+                        setting,
                         accuracy,
                         accuracy - 0.05,
                         accuracy + 0.04,
@@ -91,7 +91,7 @@ def planned(document, images):
 
 
 def report(bundle, steps):
-    """A validation without differences."""
+    """Return a synthetic validation without differences."""
     none = np.zeros((steps, 0))
     sample = Sample(0, (), (none > 0, none > 0), (none, none), None)
     graph = bundle.graph

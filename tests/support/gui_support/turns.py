@@ -1,4 +1,4 @@
-"""Count the work of the window's thread in each iteration of the event loop: nothing is timed."""
+"""Counts of the work of the window's thread in each iteration of the event loop, independent of the clock."""
 
 import sys
 from collections import Counter
@@ -6,14 +6,14 @@ from collections import Counter
 from PySide6.QtCore import QEvent, QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
-EVENTS = {QEvent.Type.Polish: "polished", QEvent.Type.StyleChange: "restyled"}  # of widgets
+EVENTS = {QEvent.Type.Polish: "polished", QEvent.Type.StyleChange: "restyled"}  # counted events of widgets
 
 
 class Turns(QObject):
     """Counts calls of functions, widgets that are polished, and changes of the style of widgets.
 
     Attributes:
-        counts: By iteration of the event loop.
+        counts: Number by kind, for each iteration of the event loop.
     """
 
     def __init__(self):

@@ -21,8 +21,8 @@ from spikelet.nodes import SumPool2d
 from spikelet.verify import record_golden
 
 Members = dict[str, bytes]
-MEMORY = 64 * 2**20  # above the size of the file
-OPERATIONS = 25_000  # of reading a file of few nodes, whatever the real or declared size of its tensors
+MEMORY = 64 * 2**20  # bytes that a reader may allocate beyond the size of the file
+OPERATIONS = 25_000  # limit for reading a file of few nodes, for any real or declared size of its tensors
 ONE = np.ones(1, np.int32)
 
 
@@ -61,7 +61,7 @@ def _groups() -> Graph:
 
 
 def pack(bundle: Bundle) -> bytes:
-    """The bytes of a bundle."""
+    """Return the bytes of a bundle."""
     import tempfile
     from pathlib import Path
 
@@ -75,7 +75,7 @@ def take_apart(content: bytes) -> Members:
 
 
 def put_together(members: Members, **changed: object) -> bytes:
-    """The bundle's bytes, with the manifest's digests made to fit. changed: entries of the manifest."""
+    """Return the bytes of a bundle, with updated digests. changed: entries of the manifest."""
     manifest = json.loads(members["manifest.json"])
     manifest |= changed
     manifest["members"] = {
@@ -100,8 +100,8 @@ def loosely_packed(entries: list[tuple[str, bytes]]) -> bytes:
 
 
 def cost(content):
-    """(error or None, peak bytes above the file, operations) of reading: counts, the same on every machine."""
-    decode(pack_small())  # what is loaded once is not counted
+    """Return (error or None, peak bytes beyond the file, operations) of reading; they do not depend on the machine."""
+    decode(pack_small())  # load modules first, which are not counted
     errors = []
 
     def read():
@@ -120,7 +120,7 @@ def pack_small():
 
 
 def described(nodes, edges, weights=None, golden=None, base=None, **changed):
-    """Return the bytes of a bundle with an arbitrary graph: nothing is checked, all digests are valid."""
+    """Return the bytes of a bundle with an arbitrary graph and valid digests; nothing is checked."""
     tensors = {}
     entries = []
     for name, node in nodes.items():
@@ -151,7 +151,7 @@ def chain(**nodes):
 
 
 def unchecked(bundle, **changed):
-    """The bytes of a bundle whose digests and step model fit, without the checks of the writer.
+    """Return the bytes of a bundle with matching digests and step model, without the checks of the writer.
 
     changed: entries of the manifest.
     """

@@ -1,4 +1,4 @@
-"""A decoded bundle, in which any part can be changed and the others are updated to match."""
+"""A decoded bundle in which parts can be changed; digests are updated when it is encoded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from second_reader.network import Network
 from second_reader.tensors import tensors
 
 Tensors = dict[str, np.ndarray]
-LARGEST = 20_000  # values of a network that is executed, over all nodes
+LARGEST = 20_000  # largest number of values, over all nodes, of a network that is executed
 
 
 @cache
@@ -26,7 +26,7 @@ def _parts(name: str) -> tuple[Members, bytes, list[Tensors]]:
 
 
 class Draft:
-    """A bundle taken apart: graph, arrays, golden data and the other fields of the manifest."""
+    """A decoded bundle: manifest with the graph, arrays and golden data."""
 
     def __init__(self, name: str) -> None:
         self.members, text, stored = _parts(name)
@@ -36,14 +36,14 @@ class Draft:
         self.weights, self.golden = ({key: value.copy() for key, value in arrays.items()} for arrays in stored)
 
     def network(self) -> Network | None:
-        """The network as the second reader understands it, or None."""
+        """Return the network as the second reader builds it, or None if it refuses it."""
         try:
             return build(self.manifest["graph"], self.weights)
         except Refused:
             return None
 
     def content(self) -> bytes:
-        """The bytes of the file."""
+        """Return the bytes of the file."""
         members: Members = dict(self.members)
         members["weights.safetensors"] = safetensors(self.weights)
         members["golden.safetensors"] = safetensors(self.golden)
@@ -59,7 +59,7 @@ def needed_bits(weights: Tensors) -> int:
 
 
 def affordable(network: Network, most: int = 300_000) -> bool:
-    """Whether an execution of a few time-steps takes milliseconds."""
+    """Return whether an execution of a few time-steps takes milliseconds."""
     cost = 0
     for name, node in network.nodes.items():
         taps = node.arrays["weight"][0].size if "weight" in node.arrays else 1

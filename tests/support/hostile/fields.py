@@ -21,7 +21,7 @@ Item = TypeVar("Item")
 
 
 class Mutator:
-    """Draws values and changes drafts. Everything comes from one random source."""
+    """Draws values and changes drafts, with one random source for all choices."""
 
     def __init__(self, seed: object) -> None:
         self.random = random.Random(seed)  # type: ignore[arg-type]
@@ -44,14 +44,14 @@ class Mutator:
         return np.array(values, np.int64).reshape(shape)
 
     def proof(self, draft: Draft) -> None:
-        """State one time-step or one bit more or fewer than is proven."""
+        """Change the stated number of time-steps or bits."""
         key = self.pick(["exact_steps", "exact_steps", "bits"])
         value = draft.manifest.get(key)
         if isinstance(value, int):
             draft.manifest[key] = value + self.pick([-1, 1, 1, 1, 1000])
 
     def field(self, draft: Draft) -> None:
-        """A field of the manifest."""
+        """Change a field of the manifest, or remove it."""
         key = self.pick([*draft.manifest, "results", "conversion", "name", "labels", "producer"])
         value: object = self.pick([*WHOLE, *TEXTS, None, True, 1.0, [], {}])
         if key in ("results", "conversion"):
@@ -93,7 +93,7 @@ class Mutator:
             del draft.manifest[key]
 
     def provenance(self, draft: Draft) -> dict[str, object]:
-        """What a file states on its inputs and on the source network."""
+        """Return a provenance: statements on the inputs and on the source network."""
         value: dict[str, object] = {self.pick([*TEXTS, "input_range"]): self.pick([*TEXTS, [[]], -0.0, 1e-400])}
         if self.random.random() < 0.4:
             ends = [0, 1, -0.0, 2.0**-64, 2.0**-65, 2**64, 2**64 + 1, -(2**63), 1 - 2**63, 1e308, True, None]
@@ -105,7 +105,7 @@ class Mutator:
         return value
 
     def features(self, draft: Draft) -> dict[str, object]:
-        """Features of sound, of which most fit the input but for one setting."""
+        """Return settings of log-mel features, most of which match the input except for one setting."""
         shape = next((node["shape"] for node in draft.nodes if node.get("kind") == "Input"), None)
         bands, frames = (shape[0], shape[-1]) if isinstance(shape, list) and shape else (1, 1)
         settings: dict[str, object] = {
@@ -140,7 +140,7 @@ class Mutator:
         return {"input_features": settings, **({"input_range": span} if self.random.random() < 0.4 else {})}
 
     def stored(self, draft: Draft) -> None:
-        """Golden data: elements, padding bits, shapes, names."""
+        """Change golden data: elements, padding bits, shapes or names."""
         name = self.pick(list(draft.golden))
         values = draft.golden[name]
         case = self.random.randrange(8)
@@ -163,7 +163,7 @@ class Mutator:
                 draft.golden[name] = values.astype(self.pick(["uint8", "int16", "int32", "float32", "int8"]))
 
     def order(self, draft: Draft) -> None:
-        """Tensors in another order, which has no meaning."""
+        """Change the order of the tensors, which has no meaning."""
         for stored in (draft.weights, draft.golden):
             names = list(stored)
             self.random.shuffle(names)

@@ -1,4 +1,4 @@
-"""Random networks with names that other parts of a program use and numbers at the ends of their ranges."""
+"""Random networks with names that have other meanings in a program and numbers at the limits of their ranges."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GOOD_NAMES = [name for name in NAMES if NAME.fullmatch(name)]
 
 @st.composite
 def hostile_bundles(draw, exact=True):
-    """A bundle of such a network, with golden inputs of spikelet's reference engine."""
+    """Return a bundle of a network with hostile names and numbers, with golden data of spikelet's reference engine."""
     graph = draw(graphs(exact, copies=(1, 1, 3)))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     strength = draw(st.integers(0, 3))
@@ -42,7 +42,7 @@ def hostile_bundles(draw, exact=True):
 
 
 def renamed(graph: Graph, rng: np.random.Generator) -> Graph:
-    """Rename nodes to names of roles, of fields and of other nodes with a prefix."""
+    """Rename nodes to names of roles and fields, and to names of other nodes with a prefix."""
     names: dict[str, str] = {}
     for name in graph.nodes:
         options = [
@@ -75,18 +75,18 @@ def magnified(graph: Graph, rng: np.random.Generator, strength: int) -> Graph:
 
 
 def upstream(graph: Graph, name: str) -> set[str]:
-    """Nodes between a layer and the spikes or pixels that feed it."""
-    waiting, seen = [name], set()
-    while waiting:
-        for source in graph.predecessors[waiting.pop()]:
+    """Return the nodes between a layer and the neurons or the input that feed it."""
+    pending, seen = [name], set()
+    while pending:
+        for source in graph.predecessors[pending.pop()]:
             if source not in seen and not isinstance(graph.nodes[source], IF | Input):
                 seen.add(source)
-                waiting.append(source)
+                pending.append(source)
     return seen
 
 
 def multiplied(node: Node, factor: float) -> Node:
-    """Multiply the arrays of a node, but decays; integers become wide enough, and stay within 16 bits in a weight."""
+    """Multiply the arrays of a node except decays; integers are clipped to 16 bits in weights and to 32 bits elsewhere."""
     arrays = {}
     for field in fields(node):
         values = getattr(node, field.name)

@@ -1,7 +1,7 @@
 """Malicious files: mutations of bundles at the level of the format.
 
-A mutation of random bytes is refused at the first checksum. These take a bundle apart, change one thing or a few where it
-hurts, and put it together with every digest made to fit, so that each layer of the reader is reached.
+A file with random bytes changed is refused at the first checksum. These mutations decode a bundle, change it in one or a few
+places, and encode it with valid digests, so that every layer of the reader is reached.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ BORDERS: dict[str, list[Json]] = {
 
 
 class Mutator:
-    """Draws mutated bundles. Everything comes from one random source: the same seed gives the same files."""
+    """Draws mutated bundles from one random source: the same seed gives the same files."""
 
     def __init__(self, seed: int | bytes, actual: list[Members] | None = None) -> None:
         self.random = random.Random(seed)
@@ -79,16 +79,16 @@ class Mutator:
         ]  # fmt: skip
 
     def one(self) -> tuple[str, bytes]:
-        """(what was done, the bytes of a bundle)."""
+        """Return (name of the mutation, bytes of a bundle)."""
         kind = self.random.choice(self.kinds)
         return kind.__name__, kind(dict(self.random.choice(self.bases)))
 
     def raw(self, members: Members) -> bytes:
-        """Bytes of the file, without regard for anything."""
+        """Change arbitrary bytes of the file."""
         return self.bytes(b"".join(archive.pack(members)))
 
     def container(self, members: Members) -> bytes:
-        """Local headers, directory and end, each field; checksums of the members made to fit."""
+        """Change a field of a local header, of the directory or of the end record; checksums of members stay valid."""
         parts = archive.pack(members)
         index = self.random.choice([*range(0, len(parts) - 1, 2), len(parts) - 1])
         part = bytearray(parts[index])
@@ -103,7 +103,7 @@ class Mutator:
         return b"".join(parts)
 
     def renamed(self, members: Members) -> bytes:
-        """Members left out, doubled, in another order, under other names, written without the writer's checks."""
+        """Omit, repeat, reorder and rename members, without the checks of the writer."""
         entries = list(members.items())
         self.random.shuffle(entries)
         for _ in range(self.random.randint(0, 2)):
@@ -120,7 +120,7 @@ class Mutator:
         return loosely_packed(entries)
 
     def manifest(self, members: Members) -> bytes:
-        """One to three places in the manifest's tree."""
+        """Change the tree of the manifest in one to three positions."""
         document = json.loads(members["manifest.json"])
         for _ in range(self.random.randint(1, 3)):
             document = self.tree(document)
@@ -131,7 +131,7 @@ class Mutator:
         return b"".join(archive.pack(members | {"manifest.json": text}))
 
     def manifest_text(self, members: Members) -> bytes:
-        """Change the manifest's text to one that no JSON library writes."""
+        """Change the text of the manifest in ways that no JSON library writes."""
         text = members["manifest.json"]
         position = self.random.randrange(len(text))
         insert = self.random.choice(
@@ -159,19 +159,19 @@ class Mutator:
         return put_together(members, **changed)
 
     def tensors(self, members: Members) -> bytes:
-        """Values, dtypes, shapes and names of the weights."""
+        """Change values, dtypes, shapes or names of the weights."""
         return put_together(
             members | {"weights.safetensors": self.changed_tensors(members["weights.safetensors"])}, **self.maybe()
         )
 
     def golden(self, members: Members) -> bytes:
-        """The same of the golden inputs."""
+        """Change values, dtypes, shapes or names of the golden data."""
         return put_together(
             members | {"golden.safetensors": self.changed_tensors(members["golden.safetensors"])}, **self.maybe()
         )
 
     def header(self, members: Members) -> bytes:
-        """The header of a safetensors member, as a tree or as text."""
+        """Change the header of a safetensors member, as a tree or as text."""
         name = self.random.choice(["weights.safetensors", "golden.safetensors"])
         content = members[name]
         length = int.from_bytes(content[:8], "little")
@@ -184,7 +184,7 @@ class Mutator:
         return put_together(members | {name: announced.to_bytes(8, "little") + text + data})
 
     def onnx(self, members: Members) -> bytes:
-        """Change the step model, stated as that of this version or of another one, which the reader cannot compare."""
+        """Change the step model and its lowering_version; the reader compares models of its own version only."""
         model = members["step.onnx"]
         share = self.random.random()
         if share < 0.5:
@@ -203,7 +203,7 @@ class Mutator:
         return put_together(members | {"step.onnx": model}, lowering_version=version)
 
     def card(self, members: Members) -> bytes:
-        """The model card."""
+        """Append invalid text to the model card."""
         text = members["card.md"] + self.random.choice(
             [b"\xff", b"\x1b[2J", b"\xe2\x80\xae", b"\x00", b"x" * 5000, b"\xed\xa0\x80"]
         )
@@ -260,7 +260,7 @@ class Mutator:
         return self.value()
 
     def value(self) -> Json:
-        """Any JSON value, as odd as can be."""
+        """Return a random JSON value of an unusual type or size."""
         case = self.random.randrange(8)
         if case < 3:
             return self.random.choice(NUMBERS)
@@ -276,7 +276,7 @@ class Mutator:
         return [self.random.choice(NUMBERS) for _ in range(self.random.randrange(6))]
 
     def bytes(self, content: bytes) -> bytes:
-        """Flipped bits, runs cut out, doubled or put in, numbers written over, the end cut off."""
+        """Flip bits, delete, repeat, insert or overwrite bytes, or cut off the end."""
         data = bytearray(content)
         for _ in range(self.random.randint(1, 4)):
             position = self.random.randrange(len(data) + 1)

@@ -13,7 +13,7 @@ NAMES = [*_WORDS.split(), "A" * 64, "A" * 63, "A." * 32]
 
 
 def renamed(graph, names):
-    """The network with other names, by the order of its nodes."""
+    """Return a network whose nodes are renamed in their order."""
     new = dict(zip(graph.nodes, names, strict=False))
     assert len(new) == len(graph.nodes)
     return Graph(

@@ -1,7 +1,7 @@
-"""Mutations of the network: structure, names and numbers are changed, and everything else is updated to match.
+"""Mutations of the network: structure, names and numbers are changed, and all other parts are updated.
 
 Golden data, `exact_steps`, `bits` and labels are computed again by the second reader after most changes, so that a
-file is either good or breaks the rule that the change broke. step.onnx comes from another writer (`lowering_version`
+file is either valid or breaks only the rule that the change violates. step.onnx comes from another writer (`lowering_version`
 0) and stays as it is.
 """
 
@@ -26,7 +26,7 @@ NAMES += ["__class__"]
 
 
 class NetworkMutator(Mutator):
-    """Draws mutated bundles. Everything comes from one random source: the same seed gives the same files."""
+    """Draws mutated bundles from one random source: the same seed gives the same files."""
 
     def __init__(self, seed: object) -> None:
         super().__init__(seed)
@@ -37,7 +37,7 @@ class NetworkMutator(Mutator):
         self.finishing: list[Callable[[Draft], None]] = [self.field, self.proof, self.proof, self.stored, self.order]
 
     def one(self) -> tuple[str, bytes]:
-        """(what was done, the bytes of a bundle)."""
+        """Return (names of the mutations, bytes of a bundle)."""
         while True:
             draft = Draft(self.pick(list(BASES)))
             done = []
@@ -99,14 +99,14 @@ class NetworkMutator(Mutator):
         }
 
     def element(self, draft: Draft) -> None:
-        """One element, or all, of an array."""
+        """Change one element of an array, or all."""
         values = self.array(draft)
-        where = slice(None) if self.random.random() < 0.2 else self.random.randrange(values.size)
+        selection = slice(None) if self.random.random() < 0.2 else self.random.randrange(values.size)
         with np.errstate(over="ignore"):
-            values.reshape(-1)[where] = self.number(values)
+            values.reshape(-1)[selection] = self.number(values)
 
     def magnify(self, draft: Draft) -> None:
-        """Multiply an array, in a wider type."""
+        """Multiply an array, and widen its type."""
         name = self.pick(list(draft.weights))
         values = draft.weights[name]
         if values.dtype.kind == "f":
@@ -118,7 +118,7 @@ class NetworkMutator(Mutator):
         draft.weights[name] = wide.clip(np.iinfo(dtype).min, np.iinfo(dtype).max).astype(dtype)
 
     def dtype(self, draft: Draft) -> None:
-        """Another element type, of one array or of all."""
+        """Change the element type of one array or of all."""
         names = list(draft.weights) if self.random.random() < 0.4 else [self.pick(list(draft.weights))]
         kind = self.pick(["int8", "int16", "int32", "float32", "uint8"])
         for name in names:
@@ -214,7 +214,7 @@ class NetworkMutator(Mutator):
         draft.nodes.insert(self.random.randrange(len(draft.nodes) + 1), node)
 
     def branch(self, draft: Draft) -> None:
-        """An Add of a value and of something computed from it."""
+        """Add to a value the output of a new node that it feeds."""
         network = draft.network()
         if network is None:
             return
@@ -240,7 +240,7 @@ class NetworkMutator(Mutator):
         draft.golden.pop(f"spikes.{name}", None)
 
     def resize(self, draft: Draft) -> None:
-        """Rows of an array doubled or left out; an axis more or fewer."""
+        """Repeat or remove rows of an array, or add or remove an axis."""
         name = self.pick(list(draft.weights))
         values = draft.weights[name]
         shapes = [values[:-1], values[:1], np.concatenate([values, values[:1]]), values[None], values.reshape(-1)]
@@ -260,7 +260,7 @@ class NetworkMutator(Mutator):
         self.random.shuffle(draft.edges)
 
     def pixels(self, draft: Draft) -> None:
-        """Other pixels, shapes and means."""
+        """Change the range of pixels and the mean."""
         for node in draft.nodes:
             if node["kind"] == "Input":
                 node["low"], node["high"] = sorted(self.pick(WHOLE[:14] + WHOLE[20:34]) for _ in range(2))

@@ -38,13 +38,13 @@ FIELDS = (0, 1, 2, 3, 4, 5, 7, 8, 9, 11, 12, 13, 14, 15, 20, 21, 2**29)
 
 
 class ProtobufMutator:
-    """Changes models. The same random source gives the same changes."""
+    """Changes models, with one random source for all choices."""
 
     def __init__(self, random: Random) -> None:
         self.random = random
 
     def changed(self, model: bytes) -> bytes:
-        """A model with one to three changes."""
+        """Return a model with one to three changes."""
         tree = decode(model, MODEL)
         for _ in range(self.random.choice((1, 1, 2, 3))):
             parent = self.random.choice(list(messages(tree)))
@@ -75,7 +75,7 @@ class ProtobufMutator:
             parent[index] = key, wire, self.random.choice(TEXTS)
 
     def add(self, parent: Tree) -> None:
-        """Add a field, which is often not known."""
+        """Add a field, most often an unknown one."""
         value = self.random.choice((*NUMBERS, *TEXTS))
         field = self.random.choice(FIELDS), 0 if isinstance(value, int) else 2, value
         parent.insert(self.random.randint(0, len(parent)), field)
@@ -86,7 +86,7 @@ class ProtobufMutator:
             del parent[self.random.randrange(len(parent))]
 
     def repeat(self, parent: Tree) -> None:
-        """Repeat a field at another position, sometimes with another value: of a single one the last counts."""
+        """Repeat a field at another position, sometimes with another value; the last value of a singular field is valid."""
         if parent:
             key, wire, value = self.random.choice(parent)
             if isinstance(value, int) and self.random.random() < 0.5:
@@ -126,12 +126,12 @@ class ProtobufMutator:
 
 
 def messages(tree: Tree) -> list[Tree]:
-    """The message and all messages in it."""
+    """Return a message and all messages in it."""
     return [tree, *(message for _, _, value in tree if isinstance(value, list) for message in messages(value))]
 
 
 def decode(content: bytes, schema: Schema) -> Tree:
-    """Fields of an undamaged model."""
+    """Return the fields of a valid message."""
     tree: Tree = []
     position = 0
 
@@ -157,7 +157,7 @@ def decode(content: bytes, schema: Schema) -> Tree:
 
 
 def encode(tree: Tree) -> bytes:
-    """The bytes of a message."""
+    """Return the bytes of a message."""
     content = b""
     for key, wire, value in tree:
         content += varint(key << 3 | wire)
@@ -170,7 +170,7 @@ def encode(tree: Tree) -> bytes:
 
 
 def varint(value: int) -> bytes:
-    """A number in groups of 7 bits."""
+    """Return a number as a varint, in groups of 7 bits."""
     out = bytearray()
     while value > 127:
         out.append(value & 127 | 128)

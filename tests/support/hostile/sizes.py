@@ -1,6 +1,6 @@
 """Small bundles that declare large sizes, in `CASES`.
 
-They are held against counts in `tests/runtime/hostile/test_sizes.py`, and against processor time in `tests/stress`.
+`tests/runtime/hostile/test_sizes.py` limits the operations and the memory of reading them, `tests/stress` the processor time.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from spikelet.bundle import Bundle, Golden, Manifest
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Output, Scale, SumPool2d
 
-SPIKES = (16, 1, 2**20)  # of the golden that `golden_of_many_spikes` holds
+SPIKES = (16, 1, 2**20)  # (T, N, neurons) of the golden data of `golden_of_many_spikes`
 
 
 def flattened_image() -> bytes:
-    """2^28 features out of a file of some kilobytes."""
+    """Return a file of a few kilobytes with 2^28 features."""
     nodes, edges = chain(
         input=Input((1, 2**14, 2**14), ONE.astype(np.int16)), if1=IF(ONE, ONE), flat=Flatten(), output=Output()
     )
@@ -28,7 +28,7 @@ def flattened_image() -> bytes:
 
 
 def padded_pool(pool: SumPool2d, padding: int, **changed: object) -> bytes:
-    """A pool over an image that is padding alone; its kernel of ones would be constants of the step model."""
+    """Return a pool over an image of padding only; the step model would contain its kernel of ones as constants."""
     nodes, edges = chain(
         input=Input((1, 1, 1), ONE.astype(np.int16)),
         if1=IF(ONE, ONE),
@@ -62,7 +62,7 @@ def golden_of_many_spikes() -> bytes:
 
 
 def large_kernel(shape: tuple[int, int, int, int]) -> bytes:
-    """One kernel of millions of weights."""
+    """Return a network with a kernel of millions of weights."""
     weight = np.zeros(shape, np.int8)
     channels = shape[1]
     nodes, edges = chain(
@@ -98,7 +98,7 @@ def many_channels() -> bytes:
 
 
 def many_nodes() -> bytes:
-    """A chain of as many nodes as there may be."""
+    """Return a chain of the largest permitted number of nodes."""
     nodes = {"input": Input((1,), ONE.astype(np.int16)), "if": IF(ONE, ONE)}
     nodes |= {f"s{i}": Scale(ONE) for i in range(graphs.MAX_NODES - 3)}
     nodes["output"] = Output()
@@ -114,7 +114,7 @@ HALF = 150  # nodes of each half of `sums_of_sums`
 
 
 def sums_of_sums(half: int = HALF) -> bytes:
-    """Every node of one half feeds every node of the other."""
+    """Return a network in which every node of one half feeds every node of the other."""
     channels = 3000
     nodes = {
         "input": Input((channels,), np.zeros(channels, np.int16)),

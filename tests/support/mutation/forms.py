@@ -1,4 +1,4 @@
-"""Small networks of all source formats, each with a function that reads it. They are those of the readers' tests."""
+"""Functions that read small networks of all source formats; the networks are those of the tests of the readers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Read = Callable[[], Any]
 
 
 def forms(folder: Path) -> dict[str, Read]:
-    """Functions that read a network, by its name.
+    """Return functions that read a network, by the name of the network.
 
     Args:
         folder: Folder for the files of the networks.
@@ -115,7 +115,7 @@ def _onnx(folder: Path) -> dict[str, Read]:
 
 
 def _quantised(folder: Path) -> dict[str, Read]:
-    """Files in the QDQ format, of the quantiser of ONNX Runtime."""
+    """Write files in the QDQ format with the quantiser of ONNX Runtime, and return functions that read them."""
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
     class Images(CalibrationDataReader):
@@ -125,7 +125,7 @@ def _quantised(folder: Path) -> dict[str, Read]:
         def get_next(self) -> Any:
             return next(self.batches, None)
 
-    logging.getLogger().setLevel(logging.ERROR)  # the quantiser recommends a step before it
+    logging.getLogger().setLevel(logging.ERROR)  # hide the recommendation to preprocess the model
     readers: dict[str, Read] = {}
     kinds = {"u8s8": (QuantType.QUInt8, QuantType.QInt8), "s8s8": (QuantType.QInt8, QuantType.QInt8),
              "u8u8": (QuantType.QUInt8, QuantType.QUInt8)}  # fmt: skip

@@ -1,4 +1,4 @@
-"""Change one place of a module: a constant, an operator, a condition, or the order of two arguments."""
+"""Changes of one expression of a module: a constant, an operator, a condition, or the order of two arguments."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Mutant:
         """Name of the module."""
         return module_of(self.path)
 
-    def plant(self) -> None:
+    def apply(self) -> None:
         """Change the module in this process; its importers keep their references to the function."""
         if self.function:
             code = _code_of(compile(_changed(self), str(self.path), "exec"), self.function)
@@ -53,7 +53,7 @@ class Mutant:
             return
         for name in [name for name in sys.modules if name.split(".")[0] == "spikelet_converters"]:
             del sys.modules[name]
-        sys.meta_path.insert(0, _Planted(self))
+        sys.meta_path.insert(0, _ChangedModule(self))
 
     @contextmanager
     def planted(self) -> Iterator[None]:
@@ -68,25 +68,25 @@ class Mutant:
 
 
 class _Change(ast.NodeTransformer):
-    """Numbers the places that can be changed and changes the one of an index; None changes none."""
+    """Counts the expressions that can be changed, and changes the one with the given index; None changes none."""
 
     def __init__(self, index: int | None = None) -> None:
         self.index, self.count = index, 0
         self.nodes: list[ast.expr] = []
 
-    def chosen(self, node: ast.expr) -> bool:
+    def is_selected(self, node: ast.expr) -> bool:
         self.nodes.append(node)
         self.count += 1
         return self.count - 1 == self.index
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        if isinstance(node.value, int | float) and not isinstance(node.value, bool) and self.chosen(node):
+        if isinstance(node.value, int | float) and not isinstance(node.value, bool) and self.is_selected(node):
             return ast.copy_location(ast.Constant(node.value + 1), node)
         return node
 
     def visit_BinOp(self, node: ast.BinOp | ast.BoolOp) -> ast.AST:
         self.generic_visit(node)
-        if type(node.op) in SWAPPED and self.chosen(node):
+        if type(node.op) in SWAPPED and self.is_selected(node):
             node.op = SWAPPED[type(node.op)]()
         return node
 
@@ -95,28 +95,28 @@ class _Change(ast.NodeTransformer):
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
         self.generic_visit(node)
-        if type(node.ops[0]) in SWAPPED and self.chosen(node):
+        if type(node.ops[0]) in SWAPPED and self.is_selected(node):
             node.ops[0] = SWAPPED[type(node.ops[0])]()
         return node
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
         self.generic_visit(node)
-        return node.operand if isinstance(node.op, ast.Not | ast.USub) and self.chosen(node) else node
+        return node.operand if isinstance(node.op, ast.Not | ast.USub) and self.is_selected(node) else node
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
         self.generic_visit(node)
-        if self.chosen(node):
+        if self.is_selected(node):
             node.body, node.orelse = node.orelse, node.body
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
-        if len(node.args) > 1 and not isinstance(node.args[0], ast.Starred) and self.chosen(node):
+        if len(node.args) > 1 and not isinstance(node.args[0], ast.Starred) and self.is_selected(node):
             node.args[0], node.args[1] = node.args[1], node.args[0]
         return node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        """Annotations are not evaluated."""
+        """Visit the value only: annotations are not evaluated."""
         if node.value is not None:
             node.value = self.visit(node.value)
         return node
@@ -131,7 +131,7 @@ class _Change(ast.NodeTransformer):
         return node
 
 
-class _Planted(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+class _ChangedModule(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Imports one module with a change."""
 
     def __init__(self, mutant: Mutant) -> None:
@@ -158,7 +158,7 @@ def module_of(path: Path) -> str:
 
 
 def mutants_of(path: Path) -> list[Mutant]:
-    """All changes of a module."""
+    """Return all mutants of a module."""
     tree = ast.parse(path.read_text("utf-8"))
     functions, statements = _functions(tree), _statements(tree)
     change = _Change()
@@ -183,7 +183,7 @@ def _changed(mutant: Mutant) -> ast.Module:
 
 
 def _functions(tree: ast.Module) -> list[tuple[int, int, str]]:
-    """Lines of the bodies of functions and methods that can be replaced, with their qualified names."""
+    """Return first and last lines of the bodies of functions and methods, with their qualified names."""
 
     def of(body: list[ast.stmt], prefix: str) -> Iterator[tuple[int, int, str]]:
         for node in body:
@@ -196,7 +196,7 @@ def _functions(tree: ast.Module) -> list[tuple[int, int, str]]:
 
 
 def _statements(tree: ast.Module) -> list[tuple[int, int]]:
-    """Lines of statements; those of one with a body end before the body."""
+    """Return first and last lines of statements; a compound statement ends before its body."""
     spans = []
     for node in ast.walk(tree):
         if isinstance(node, ast.stmt):
@@ -207,7 +207,7 @@ def _statements(tree: ast.Module) -> list[tuple[int, int]]:
 
 
 def _code_of(code: CodeType, name: str) -> CodeType:
-    """The code of a function, in that of a module."""
+    """Return the code object of a function in that of a module."""
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             if constant.co_qualname == name:
@@ -218,7 +218,7 @@ def _code_of(code: CodeType, name: str) -> CodeType:
 
 
 def _function(module: ModuleType, name: str) -> FunctionType:
-    """The function of a module or class, without what decorators put around it."""
+    """Return a function of a module or class, without its decorators."""
     owner: object = module
     for part in name.split("."):
         owner = owner.__dict__[part] if isinstance(owner, type) else getattr(owner, part)

@@ -1,4 +1,4 @@
-"""Headless Chromium, driven by the DevTools protocol over a pipe, with the standard library alone."""
+"""Headless Chromium, controlled by the DevTools protocol over a pipe, with the standard library only."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ FLAGS = (
     "--use-fake-ui-for-media-stream",
     "--window-size=1200,900",
 )
-SECONDS = 3600  # until a browser that does not respond is ended; far more than any response takes
+SECONDS = 3600  # time after which a browser that does not respond is killed; far more than any response takes
 
 
 def find() -> str | None:
-    """Return the program, or None."""
+    """Return the path of the browser, or None."""
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
@@ -40,19 +40,19 @@ class Browser:
 
     def __enter__(self):
         self._profile = tempfile.TemporaryDirectory(prefix="browser-", ignore_cleanup_errors=True)
-        theirs_in, ours_out = os.pipe()
-        ours_in, theirs_out = os.pipe()
+        child_in, parent_out = os.pipe()
+        parent_in, child_out = os.pipe()
         command = [find(), *FLAGS, f"--user-data-dir={self._profile.name}", "about:blank"]
         # the protocol is on descriptors 3 and 4; `exec` replaces the shell by the browser
-        shell = f'exec 8<&{theirs_in} 9>&{theirs_out}; exec 3<&8 4>&9; exec "$@"'
+        shell = f'exec 8<&{child_in} 9>&{child_out}; exec 3<&8 4>&9; exec "$@"'
         self._process = subprocess.Popen(
             ["bash", "-c", shell, "bash", *command],
-            pass_fds=(theirs_in, theirs_out),
+            pass_fds=(child_in, child_out),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        os.close(theirs_in), os.close(theirs_out)
-        self._out, self._in = os.fdopen(ours_out, "wb"), os.fdopen(ours_in, "rb")
+        os.close(child_in), os.close(child_out)
+        self._out, self._in = os.fdopen(parent_out, "wb"), os.fdopen(parent_in, "rb")
         self._number, self._session, self.events, self._received = 0, None, [], b""
         (target,) = [item for item in self.call("Target.getTargets")["targetInfos"] if item["type"] == "page"]
         attached = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
@@ -68,7 +68,7 @@ class Browser:
         self._profile.cleanup()
 
     def call(self, method, **parameters):
-        """Send a command and return its result; events that arrive before it are kept in `events`."""
+        """Send a command and return its result; events that arrive earlier are appended to `events`."""
         self._number += 1
         message = {"id": self._number, "method": method, "params": parameters}
         if self._session:
@@ -124,6 +124,6 @@ class Browser:
                     texts.append(event["params"]["entry"]["text"])
                 case "Network.requestWillBeSent" if event["params"].get("type") != "Document":
                     address = event["params"]["request"]["url"]
-                    if not address.startswith("blob:"):  # text of the page itself
+                    if not address.startswith("blob:"):  # data of the page itself
                         texts.append(f"request: {address[:100]}")
         return texts

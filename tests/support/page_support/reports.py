@@ -26,7 +26,7 @@ def save(path, seed, images, name, card="# small\n\nA card.\n", results=(), conv
 
 
 class Page(HTMLParser):
-    """Collects tags with their attributes, and text; refuses tags that do not close."""
+    """Collects tags with their attributes, and texts; fails if a tag is not closed."""
 
     VOID = ("meta",)
 

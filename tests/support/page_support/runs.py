@@ -17,7 +17,10 @@ RUN = """(async ({page}) => (await page.computed, {
 
 
 def check_run(browser, graph):
-    """Compare the page's run with engine numpy on the same pixels: every logit, spike and operation. Returns it."""
+    """Compare the run of a page with the numpy engine on the same pixels: all logits, spikes and operations.
+
+    Returns the run of the page, as a dictionary.
+    """
     actual = browser.evaluate(RUN)
     pixels = np.array(actual["pixels"], np.float32).reshape(1, *graph.input.shape)
     engine = create(graph, "numpy", record=graph.spiking)

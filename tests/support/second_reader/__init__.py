@@ -1,6 +1,6 @@
 """A second reader and executor of bundles, written from docs/bundle.md.
 
-It shares no code with spikelet: Python's standard library and NumPy alone. Tests give the same files to both readers
+It shares no code with spikelet, and uses only Python's standard library and NumPy. Tests give the same files to both readers
 and compare verdicts, spikes and logits. An integer network is executed in int64, a float32 network in float32 or,
 for comparison, in float64.
 

@@ -36,10 +36,10 @@ def split(content: memoryview) -> dict[str, memoryview]:
 
 
 def shorts(*numbers: int) -> bytes:
-    """16-bit fields."""
+    """Return numbers as 16-bit fields."""
     return b"".join(number.to_bytes(2, "little") for number in numbers)
 
 
 def longs(*numbers: int) -> bytes:
-    """32-bit fields."""
+    """Return numbers as 32-bit fields."""
     return b"".join(number.to_bytes(4, "little") for number in numbers)

@@ -1,4 +1,4 @@
-"""Section "What each node computes", node by node, without regard for speed."""
+"""Section "What each node computes", node by node and not optimised."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ class Run:
         logits: (T, N, K) of each single time-step.
         spikes: By layer, (T, N, neurons) bool.
         potentials: By IF, LIF or LI, (T, N, neurons) after the reset.
-        distances: By layer, (T, N, neurons), |v - theta| before the reset, as a share of theta + the largest |v|.
+        distances: By layer, (T, N, neurons), |v - theta| before the reset, relative to theta + the largest |v| + the largest
+            |current|.
     """
 
     logits: Values
@@ -37,7 +38,7 @@ def execute(network: Network, inputs: Values, steps: int, wide: bool = False) ->
 
     Args:
         network: The network.
-        inputs: (1, N, *shape) for an input that stays the same, or (T, N, *shape) for one of each time-step.
+        inputs: (1, N, *shape) for a constant input, or (T, N, *shape) with an input for each time-step.
         steps: T.
         wide: Compute a float32 network in float64.
     """
@@ -53,19 +54,19 @@ def execute(network: Network, inputs: Values, steps: int, wide: bool = False) ->
     for t in range(steps):
         values: dict[str, Values] = {}
         for name, node in network.nodes.items():
-            fed = [values[source] for source in network.sources[name]]
+            inputs_of_node = [values[source] for source in network.sources[name]]
             if node.kind == "Input":
                 mean = _channels(node.arrays["mean"].astype(kind), len(network.shapes[name]))
                 values[name] = inputs[t if len(inputs) > 1 else 0].astype(kind) - mean
             elif name in states:
-                fired, states[name], distance = _neuron(node, states[name], fed[0])
-                values[name] = _sent(node, fired)
-                _note(record, f"s {name}", fired != 0)
-                _note(record, f"v {name}", states[name])
-                _note(record, f"d {name}", distance)
+                fired, states[name], distance = _neuron(node, states[name], inputs_of_node[0])
+                values[name] = _output(node, fired)
+                _record(record, f"s {name}", fired != 0)
+                _record(record, f"v {name}", states[name])
+                _record(record, f"d {name}", distance)
             else:
-                values[name] = _stateless(node, fed, network.shapes[name])
-        _note(record, "logits", values[network.output])
+                values[name] = _stateless(node, inputs_of_node, network.shapes[name])
+        _record(record, "logits", values[network.output])
     stacked = {key: np.stack(parts) for key, parts in record.items()}
     return Run(
         stacked["logits"],
@@ -76,7 +77,7 @@ def execute(network: Network, inputs: Values, steps: int, wide: bool = False) ->
 
 
 def answers(run: Run) -> npt.NDArray[np.int64]:
-    """(T, N): the first class with the largest sum of logits so far, before any scale."""
+    """Return (T, N) predictions: the first class with the largest sum of logits up to a time-step, before any scale."""
     wide = np.int64 if run.logits.dtype.kind == "i" else np.float64
     sums = np.cumsum(run.logits.astype(wide), axis=0)
     result = np.zeros(sums.shape[:2], np.int64)
@@ -86,12 +87,12 @@ def answers(run: Run) -> npt.NDArray[np.int64]:
     return result
 
 
-def _note(record: dict[str, list[Values]], key: str, value: Values) -> None:
+def _record(record: dict[str, list[Values]], key: str, value: Values) -> None:
     record.setdefault(key, []).append(value.reshape(len(value), -1).copy())
 
 
 def _channels(values: Values, axes: int) -> Values:
-    """(C,) against (N, C, …) with `axes` axes after N."""
+    """Reshape (C,) values to broadcast against (N, C, …) with `axes` axes after N."""
     return values.reshape(-1, *(1,) * (axes - 1))
 
 
@@ -101,7 +102,7 @@ def _start(node: Node, shape: tuple[int, ...], kind: np.dtype[np.generic]) -> Va
 
 
 def _neuron(node: Node, v: Values, current: Values) -> tuple[Values, Values, Values]:
-    """(spikes of all copies, potential after the reset, distance from the threshold)."""
+    """Return (spikes of all copies, potential after the reset, distance from the threshold) of a time-step."""
     current = np.repeat(current, copies(node), axis=1)
     array = {
         field: _channels((a if field == "v_init" else np.repeat(a, copies(node))).astype(v.dtype), v.ndim - 1)
@@ -122,18 +123,18 @@ def _neuron(node: Node, v: Values, current: Values) -> tuple[Values, Values, Val
         case "subtract":
             v = v - theta * fired
         case _:
-            drop = node.arrays["theta"] / node.arrays["decay"]  # in float32, as the page says
+            drop = node.arrays["theta"] / node.arrays["decay"]  # in float32, as docs/bundle.md states
             v = v - _channels(np.repeat(drop, copies(node)).astype(v.dtype), v.ndim - 1) * fired
     return fired.astype(v.dtype), v, distance
 
 
-def _sent(node: Node, fired: Values) -> Values:
-    """Return the output of a layer: the number of copies of a neuron that fired, (N, C, …); the value of an LI."""
+def _output(node: Node, fired: Values) -> Values:
+    """Return the output (N, C, …) of a layer: the number of copies of a neuron that fired, or the value of an LI."""
     return np.add.reduceat(fired, np.arange(0, fired.shape[1], copies(node)), axis=1, dtype=fired.dtype)
 
 
-def _stateless(node: Node, fed: list[Values], shape: tuple[int, ...]) -> Values:
-    x = fed[0]
+def _stateless(node: Node, inputs: list[Values], shape: tuple[int, ...]) -> Values:
+    x = inputs[0]
     match node.kind:
         case "Conv2d":
             return _convolution(node, x, shape)
@@ -148,14 +149,14 @@ def _stateless(node: Node, fed: list[Values], shape: tuple[int, ...]) -> Values:
         case "Scale":
             return x * _channels(node.arrays["scale"].astype(x.dtype), x.ndim - 1)
         case "Add":
-            return sum(fed[1:], x)
+            return sum(inputs[1:], x)
         case "Flatten":
             return x.reshape(len(x), math.prod(x.shape[1:]))
     return x
 
 
 def _product(x: Values, weight: Values) -> Values:
-    """Weight x: (N, F) and (O, F) to (N, O). float32 in the order of the features: the same on every machine."""
+    """Return (N, O), x (N, F) times weight (O, F). float32 is summed in the order of the features, on every machine."""
     if x.dtype.kind == "i":
         return x @ weight.T
     total = np.zeros((len(x), len(weight)), x.dtype)
@@ -185,6 +186,6 @@ def _convolution(node: Node, x: Values, shape: tuple[int, ...]) -> Values:
 
 
 def _window(x: Values, corner: tuple[int, int], stride: tuple[int, int], shape: tuple[int, ...]) -> Values:
-    """The pixels that one element of a kernel meets, (N, C, H', W')."""
+    """Return the pixels that one element of a kernel meets, (N, C, H', W')."""
     rows, columns = (slice(corner[i], corner[i] + (shape[1 + i] - 1) * stride[i] + 1, stride[i]) for i in range(2))
     return x[:, :, rows, columns]

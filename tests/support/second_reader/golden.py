@@ -17,7 +17,13 @@ Spikes = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Golden:
-    """Golden inputs: `inputs` (N, *shape), `logits` (T, N, K), `spikes` by layer (T, N, neurons)."""
+    """Golden inputs and their results.
+
+    Attributes:
+        inputs: (N, *shape).
+        logits: (T, N, K).
+        spikes: By layer, (T, N, neurons).
+    """
 
     inputs: Tensor
     logits: Tensor
@@ -25,7 +31,7 @@ class Golden:
 
 
 def golden(network: Network, stored: dict[str, Tensor], steps: int | None) -> Golden:
-    """Check the golden data. steps: `exact_steps` of an exact bundle."""
+    """Check and return the golden data. steps: `exact_steps` of an exact bundle, else None."""
     expected = {"input", "logits", *(f"spikes.{layer}" for layer in network.spiking)}
     require(set(stored) == expected, "golden", f"tensors {sorted(set(stored) ^ expected)[:3]}")
     inputs, logits = stored["input"], stored["logits"]
@@ -53,7 +59,7 @@ def golden(network: Network, stored: dict[str, Tensor], steps: int | None) -> Go
 
 
 def packed(spikes: Spikes) -> npt.NDArray[np.uint8]:
-    """(…, neurons) bool as (…, ⌈neurons / 8⌉) bytes, neuron 0 in the most significant bit."""
+    """Pack (…, neurons) bool into (…, ⌈neurons / 8⌉) bytes, neuron 0 in the most significant bit."""
     octets = np.zeros((*spikes.shape[:-1], -(-spikes.shape[-1] // 8)), np.uint8)
     for neuron in range(spikes.shape[-1]):
         octets[..., neuron // 8] |= spikes[..., neuron].astype(np.uint8) << (7 - neuron % 8)
@@ -67,7 +73,7 @@ def unpacked(octets: npt.NDArray[np.uint8], neurons: int) -> Spikes:
 
 
 def mismatches(stored: Golden, run: Run, exact: bool) -> list[str]:
-    """Return the differences between golden data and its execution, by the rules of the page; [] if there are none."""
+    """Return the differences between golden data and an execution, by the rules of docs/bundle.md; [] if there are none."""
     differing = {layer: run.spikes[layer] != expected for layer, expected in stored.spikes.items()}
     wrong = sum(int(value.sum()) for value in differing.values())
     if exact:

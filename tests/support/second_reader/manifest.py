@@ -1,4 +1,4 @@
-"""Section "manifest.json": its keys and their values, without the graph."""
+"""Section "manifest.json": all keys and values except the graph."""
 
 from __future__ import annotations
 
@@ -15,54 +15,54 @@ LARGEST = 2**53
 
 
 def whole(least: int, most: int) -> Check:
-    """A check of whole numbers."""
+    """Return a check of whole numbers in least…most."""
     return lambda value: type(value) is int and least <= value <= most
 
 
 def texts(least: int, most: int) -> Check:
-    """A check of lists of texts of a length."""
+    """Return a check of lists of texts with least…most characters each."""
     return lambda value: isinstance(value, list) and all(isinstance(t, str) and least <= len(t) <= most for t in value)
 
 
 def number(value: object) -> bool:
-    """Check a number of at most 2^64 in magnitude."""
+    """Return whether a value is a number of at most 2^64 in magnitude."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 2**64
 
 
 def share(value: object) -> bool:
-    """Check a number in 0…1."""
+    """Return whether a value is a number in 0…1."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 def shares(value: object) -> bool:
-    """Check a list of 1 or more numbers in 0…1."""
+    """Return whether a value is a list of 1 or more numbers in 0…1."""
     return isinstance(value, list) and len(value) > 0 and all(map(share, value))
 
 
 def text(value: object) -> bool:
-    """Check a text."""
+    """Return whether a value is a text."""
     return isinstance(value, str)
 
 
 def or_null(check: Check) -> Check:
-    """Allow null too."""
+    """Return a check that also accepts null."""
     return lambda value: value is None or check(value)
 
 
 def span(value: object) -> bool:
-    """Check two numbers of which the second is larger by 2^-64 or more, both rounded to float64."""
+    """Return whether a value is a list of two numbers, the second larger by 2^-64 or more, both rounded to float64."""
     if not isinstance(value, list) or len(value) != 2 or not all(map(number, value)):
         return False
     return float(value[1]) - float(value[0]) >= 2**-64
 
 
 def within(least: float, most: float) -> Check:
-    """A check of numbers, rounded to float64."""
+    """Return a check of numbers in least…most after rounding to float64."""
     return lambda value: number(value) and least <= float(value) <= most  # type: ignore[arg-type]
 
 
 def features(value: object) -> bool:
-    """Check features of sound: an object with a text `kind` and, if that is log-mel, exactly their settings in range."""
+    """Return whether a value is an object with a text `kind` and, if that is log-mel, exactly the settings of log-mel."""
     if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
         return False
     if value["kind"] != "log-mel":
@@ -73,7 +73,7 @@ def features(value: object) -> bool:
 
 
 def objects(value: object) -> bool:
-    """Check a list of objects."""
+    """Return whether a value is a list of objects."""
     return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
@@ -104,7 +104,7 @@ BY_STEP: dict[str, Check] = {
 
 
 def check_versions(manifest: Object) -> None:
-    """Refuse a file of another major version or another meaning of nodes."""
+    """Refuse a file of another major version or of an unknown ir_version."""
     version = _text(manifest, "format_version")
     require(re.fullmatch(r"1\.(0|[1-9][0-9]{0,5})", version) is not None, "manifest", f"format_version {version!r}")
     _must(manifest, "ir_version", whole(1, 2))
@@ -112,7 +112,7 @@ def check_versions(manifest: Object) -> None:
 
 
 def check_members(manifest: Object, members: Mapping[str, memoryview]) -> None:
-    """Compare sizes and digests."""
+    """Compare sizes and digests of the members with the manifest."""
     listed = _object(manifest, "members")
     require(set(listed) == set(members) - {"manifest.json"}, "manifest", "keys of members")
     for name in listed:
@@ -157,7 +157,7 @@ def check_description(manifest: Object, network: Network) -> None:
 
 
 def _check_provenance(provenance: Object, network: Network) -> None:
-    """Check what the provenance states on the inputs, and that log-mel features are those of the network's input."""
+    """Check the statements of the provenance on the inputs, and that log-mel features match the input of the network."""
     _known(provenance, PROVENANCE, "provenance")
     stated, input_range = provenance.get("input_features"), provenance.get("input_range")
     if not isinstance(stated, dict) or stated["kind"] != "log-mel":

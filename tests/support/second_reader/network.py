@@ -19,8 +19,8 @@ class Network:
 
     Attributes:
         nodes: By name, in topological order.
-        sources: By name, the names of the nodes that feed it.
-        shapes: By name, the shape of its value for one sample.
+        sources: By name, the names of the nodes that feed the node.
+        shapes: By name, the shape of the output of the node for one sample.
         exact: Whether all arrays are integers.
     """
 
@@ -45,16 +45,16 @@ class Network:
         return [name for name, node in self.nodes.items() if node.kind in NEURONS]
 
     def population(self, name: str) -> Shape:
-        """Shape of the neurons of a layer, its copies included; of another node, of its value."""
+        """Return the shape of the neurons of a layer, including copies; for another node, the shape of its output."""
         return population(self.nodes[name], self.shapes[name])
 
     def neurons(self, name: str) -> int:
-        """Number of neurons of a layer; of another node, of elements of its value for one sample."""
+        """Return the number of neurons of a layer; for another node, the number of elements of its output for one sample."""
         return math.prod(self.population(name))
 
 
 def population(node: Node, shape: Shape) -> Shape:
-    """(C, …) as (C·copies, …)."""
+    """Return the shape (C·copies, …) of the neurons of a node whose output has the shape (C, …)."""
     return shape[0] * copies(node), *shape[1:]
 
 
@@ -108,7 +108,7 @@ def _sources(nodes: Mapping[str, Node], edges: object) -> dict[str, list[str]]:
 
 
 def _order(sources: Mapping[str, list[str]]) -> list[str]:
-    """Sort by the longest path from the input, without recursion."""
+    """Sort the nodes by the length of the longest path from the input."""
     targets: dict[str, list[str]] = {name: [] for name in sources}
     for name, feeding in sources.items():
         for source in feeding:
@@ -149,7 +149,7 @@ def _arithmetic(nodes: Mapping[str, Node]) -> bool:
 
 
 def output_shape(name: str, node: Node, inputs: list[Shape]) -> Shape:
-    """Output shape of a node."""
+    """Return the output shape of a node for one sample; refuse inputs or arrays that do not fit."""
     arrays, attributes = node.arrays, node.attributes
     lengths = {len(array) for field, array in arrays.items() if field != "v_init"}
     if "v_init" in arrays:

@@ -39,7 +39,7 @@ class Node:
 
 
 def parse_node(entry: object, tensors: Mapping[str, Tensor], version: int = 2) -> tuple[str, Node]:
-    """Return a node and its name. version: `ir_version`, which has copies from 2 on."""
+    """Return the name and the node of an entry. version: `ir_version`; nodes have copies from 2 on."""
     if not isinstance(entry, dict):
         raise Refused("graph", "a node is no object")
     name, kind = entry.get("name"), entry.get("kind")
@@ -85,7 +85,7 @@ _SECTIONS = {"scale": "numbers", "low": "numbers", "high": "numbers"}
 
 
 def _fits(kind: str, key: str, value: object) -> bool:
-    """Whether the value of an attribute has the right type and range."""
+    """Return whether the value of an attribute has the right type and range."""
     match key:
         case "shape":
             return _wholes(value, (1, 3), 1)
@@ -122,19 +122,19 @@ def _whole(value: object, least: int, most: int = LARGEST) -> bool:
 
 
 def copies(node: Node) -> int:
-    """Number of neurons per channel and pixel of an IF or LIF; 1 for every other node."""
+    """Return the number of neurons per channel and pixel of an IF or LIF; 1 for every other node."""
     number = node.attributes.get("copies", 1)
     assert isinstance(number, int)
     return number
 
 
 def check_ranges(name: str, node: Node, exact: bool) -> None:
-    """Check the elements of arrays, and fields that only one kind of arithmetic has."""
+    """Check the ranges of arrays, and kinds and resets that are permitted in float32 networks only."""
     arrays = node.arrays
     for field in ("theta", "decay", "mean"):
         if field not in arrays:
             continue
-        # Python's int and float: a minimum of int8 cannot be compared with 2^15
+        # as Python numbers: int8 cannot be compared with 2^15
         least, most = arrays[field].min().item(), arrays[field].max().item()
         good = {
             "theta": least > 0,

@@ -1,4 +1,4 @@
-"""The operators of ONNX that step.onnx may contain, as far as it uses them."""
+"""The operators of ONNX that step.onnx may contain, with the attributes that it uses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Value = npt.NDArray[Any]
 
 def conv(x: Value, w: Value, b: Value | None = None, strides: Sequence[int] = (1, 1), pads: Sequence[int] = (0,) * 4,
          group: int = 1, kernel_shape: object = None) -> Value:  # fmt: skip
-    """Conv with explicit padding: (N, C, H, W) and (O, C / group, kh, kw)."""
+    """Conv with explicit padding of x (N, C, H, W) and w (O, C / group, kh, kw)."""
     x = np.pad(x, ((0, 0), (0, 0), (pads[0], pads[2]), (pads[1], pads[3])))
     windows = np.lib.stride_tricks.sliding_window_view(x, w.shape[2:], axis=(2, 3))[:, :, :: strides[0], :: strides[1]]
     parts = []

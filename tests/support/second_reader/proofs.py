@@ -1,4 +1,4 @@
-"""Sections "exact_steps" and "Arithmetic": bounds that keep numbers exact or finite."""
+"""Sections "exact_steps" and "Arithmetic": bounds within which numbers are exact or finite."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Range = tuple[Whole, Whole]
 
 
 def proven_steps(network: Network, bits: int) -> int:
-    """Return the proven number of time-steps of an exact network."""
+    """Return the proven number of time-steps of an exact network; refuse weights beyond `bits` bits."""
     ranges: dict[str, Range] = {}
     for name, node in network.nodes.items():
         for field in ("weight", "scale"):
@@ -100,7 +100,7 @@ def _clipped_sum(terms: Whole) -> Whole:
 
 
 def _portions(rows: int, width: int) -> Iterator[slice]:
-    """Slices of rows with about 2^16 elements."""
+    """Yield slices of rows with about 2^16 elements."""
     portion = max(1, 2**16 // width)
     yield from (slice(start, start + portion) for start in range(0, rows, portion))
 
@@ -114,7 +114,7 @@ def _largest(bounds: Range) -> Whole:
 
 
 def check_numbers(network: Network) -> None:
-    """Refuse a float32 network whose values could overflow: each node has a number e with |value| <= 2^e."""
+    """Refuse a float32 network whose values could overflow: for each node, an exponent e bounds |value| by 2^e."""
     exponents: dict[str, int] = {}
     for name, node in network.nodes.items():
         inputs = [exponents[source] for source in network.sources[name]]
@@ -153,7 +153,7 @@ def _exponent(node: Node, inputs: list[int]) -> int:
 
 
 def _log(array: npt.NDArray[np.generic]) -> int:
-    """Least whole L with max |a| <= 2^L; -149 where all elements are 0."""
+    """Return the smallest whole number L with max |a| <= 2^L; -149 if all elements are 0."""
     largest = max(-float(array.min()), float(array.max()))
     mantissa, exponent = math.frexp(largest)
     return -149 if largest == 0 else exponent - (mantissa == 0.5)

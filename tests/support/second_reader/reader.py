@@ -21,11 +21,11 @@ class Contents:
 
     Attributes:
         network: The network.
-        golden: Golden inputs with their answers.
+        golden: Golden inputs with their results.
         exact_steps: Time-steps within which an exact network may run, or None for float32.
         scale: Value of one unit of a logit.
         step: The model of step.onnx, or None if it was not read.
-        lowering_version: How it was written.
+        lowering_version: Version of the lowering that wrote step.onnx.
     """
 
     network: Network

@@ -11,7 +11,7 @@ class Refused(Exception):
     """A file breaks a rule.
 
     Attributes:
-        section: The group of rules, one of SECTIONS.
+        section: Group of the rule, one of SECTIONS.
     """
 
     def __init__(self, section: str, text: str) -> None:

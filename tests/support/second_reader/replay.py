@@ -1,4 +1,4 @@
-"""Section "step.onnx": run the model node by node, for the golden inputs."""
+"""Section "step.onnx": run the model node by node for a constant input."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ def replay(model: Model, network: Network, inputs: npt.NDArray[np.generic], step
 
 
 def _ends(name: str, count: int, mark: str) -> list[str]:
-    """Return the suffixes of v, s and v_next in names of inputs and outputs: one for each copy if there are several."""
+    """Return the suffixes of v, s and v_next in names of inputs and outputs, one for each copy."""
     return [f"{mark}{name}"] if count == 1 else [f"{mark}{name}{mark}{copy}" for copy in range(count)]
 
 
 def _joined(parts: list[Value]) -> Value:
-    """Values of each copy, (N, C, …), as those of all neurons, (N, neurons): the copies of a channel side by side."""
+    """Join the values (N, C, …) of each copy to (N, neurons), in which the copies of a channel are adjacent."""
     n, channels = parts[0].shape[:2]
     return np.stack([part.reshape(n, channels, -1) for part in parts], axis=2).reshape(n, -1)

@@ -1,4 +1,4 @@
-"""Section "step.onnx": an ONNX model as the page permits it, read without a library."""
+"""Section "step.onnx": a parser for the ONNX models that docs/bundle.md permits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,14 @@ Fields = Mapping[int, Sequence[int | memoryview]]
 
 @dataclass
 class Model:
-    """Nodes in order, values of initializers, and the names at the border."""
+    """A parsed model.
+
+    Attributes:
+        nodes: (operator, names of inputs, names of outputs, attributes), in order.
+        constants: Names and values of initializers.
+        inputs: Names of the inputs.
+        outputs: Names of the outputs.
+    """
 
     nodes: list[tuple[str, list[str], list[str], Attributes]] = field(default_factory=list)
     constants: list[tuple[str, Value]] = field(default_factory=list)
@@ -30,12 +37,12 @@ class Model:
 
 
 def parse_model(content: memoryview, weights: memoryview) -> Model:
-    """Read a model that is not empty; refuse anything that the page does not list. weights: the member weights.safetensors."""
+    """Parse a model that is not empty; refuse anything that docs/bundle.md does not permit. weights: weights.safetensors."""
     return _Parser(weights).model(content)
 
 
 class _Parser:
-    """Parses one model; `left` is the number of fields and packed numbers that it may still have."""
+    """Parses one model; `left` is the remaining number of fields and packed numbers that it may have."""
 
     def __init__(self, weights: memoryview) -> None:
         self.left = 2**18
@@ -63,7 +70,7 @@ class _Parser:
         return model
 
     def border(self, content: int | memoryview) -> str:
-        """Name of an input or output; its type is a tensor of float32 with a shape of numbers and names."""
+        """Return the name of an input or output, whose type is a float32 tensor with a shape of numbers and names."""
         message = self.message(content, 1, 2)
         tensor = self.message(joined(self.message(joined(message[2]), 1)[1]), 1, 2)
         require(number(tensor[1]) == 1, "step", "type of an input or output")
@@ -106,7 +113,7 @@ class _Parser:
         return text(message[8]), np.frombuffer(data, TYPES[kind]).reshape(shape)
 
     def outside(self, entries: Sequence[int | memoryview]) -> memoryview:
-        """External data: exactly one tensor of weights.safetensors."""
+        """Return external data, which is exactly one tensor of weights.safetensors."""
         entry = {}
         for content in entries:
             message = self.message(content, 1, 2)
@@ -121,7 +128,7 @@ class _Parser:
         return data
 
     def message(self, content: int | memoryview, *known: int) -> Fields:
-        """Values of the fields of a message, by number, in order."""
+        """Return the values of the fields of a message in order, by field number."""
         require(isinstance(content, memoryview), "step", "a number in place of a message")
         assert isinstance(content, memoryview)
         values: dict[int, list[int | memoryview]] = {key: [] for key in known}
@@ -141,7 +148,7 @@ class _Parser:
         return values
 
     def packed(self, values: Sequence[int | memoryview]) -> list[int]:
-        """Numbers of a field, packed or not."""
+        """Return the numbers of a field, packed or not."""
         numbers = []
         for value in values:
             if isinstance(value, int):
@@ -160,20 +167,20 @@ class _Parser:
 
 
 def joined(parts: Sequence[int | memoryview]) -> memoryview:
-    """A message that is not repeated, from its parts."""
+    """Join the parts of a message that is not repeated."""
     if not all(isinstance(part, memoryview) for part in parts):
         raise Refused("step", "a number in place of a message")
     return memoryview(b"".join(part for part in parts if isinstance(part, memoryview)))
 
 
 def number(values: Sequence[int | memoryview]) -> int:
-    """The last number of a field, or 0."""
+    """Return the last number of a field, or 0."""
     require(all(isinstance(value, int) for value in values), "step", "bytes in place of a number")
     return signed(values[-1]) if values else 0  # type: ignore[arg-type]
 
 
 def text(values: Sequence[int | memoryview]) -> str:
-    """The last text of a field, or ""; every one is ASCII, at most 256 characters."""
+    """Return the last text of a field, or ""; every one is ASCII, at most 256 characters."""
     last = ""
     for value in values:
         if not isinstance(value, memoryview):
@@ -184,7 +191,7 @@ def text(values: Sequence[int | memoryview]) -> str:
 
 
 def varint(content: memoryview, position: int) -> tuple[int, int]:
-    """A number of at most 10 bytes, of which 64 bits are used, and the position behind it."""
+    """Return a varint of at most 10 bytes, of which 64 bits are used, and the position after it."""
     value = 0
     for index in range(10):
         require(position < len(content), "step", "no ONNX model")
@@ -197,5 +204,5 @@ def varint(content: memoryview, position: int) -> tuple[int, int]:
 
 
 def signed(value: int) -> int:
-    """A number of 64 bits as a signed one."""
+    """Return an unsigned number of 64 bits as a signed one."""
     return value - 2**64 if value >= 2**63 else value

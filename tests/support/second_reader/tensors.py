@@ -11,7 +11,7 @@ from second_reader.document import parse
 from second_reader.refused import require
 
 Tensor = npt.NDArray[np.generic]
-# the format knows more element types; a bundle uses these
+# the element types of safetensors that a bundle may use
 TYPES = {"U8": "<u1", "I8": "<i1", "I16": "<i2", "I32": "<i4", "F32": "<f4"}
 
 

@@ -290,7 +290,7 @@ NETWORKS = {
 
 
 def network(name, size=32):
-    """A network of random weights, with statistics of batch norm from random images."""
+    """Return a network with random weights and with statistics of batch norm from random images."""
     torch.manual_seed(3)
     built = NETWORKS[name]()
     for module in built.modules():

@@ -1,7 +1,7 @@
 """Fifteen classifiers of 28x28 digits in the forms of public repositories and tutorials, written anew.
 
-Each is a torch module of pixels / 255 and a function that turns its ONNX file into that of its exporter. `width` is a
-divisor of the numbers of channels, for tests.
+They are torch modules whose inputs are pixels / 255; `export` writes them as the original exporters do. `width` divides the
+numbers of channels, for fast tests.
 """
 
 import warnings
@@ -13,11 +13,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-MEAN, STD = 0.2860, 0.3530  # of Fashion-MNIST
+MEAN, STD = 0.2860, 0.3530  # of the pixels / 255 of Fashion-MNIST
 
 
 class Normalised(nn.Module):
-    """Normalises inside of the network, as `transforms.Normalize` moved into the file."""
+    """A network that normalises its input itself, as `transforms.Normalize` does."""
 
     def __init__(self, network):
         super().__init__()
@@ -78,7 +78,7 @@ class Vector(nn.Module):
 
 
 class ChannelsLast(nn.Module):
-    """Images (N, 28, 28, 1): transposed in front of the convolutions and back before Dense; softmax."""
+    """Images (N, 28, 28, 1), transposed before the convolutions and back before the dense layers; softmax."""
 
     def __init__(self, w, padding, hidden):
         super().__init__()
@@ -203,18 +203,18 @@ SAME_UPPER = ("CNTK: bias as Add, SAME_UPPER, pool of stride 3", "Keras: channel
 
 
 def classifier(name, width=1):
-    """Build a classifier in evaluation mode; it takes pixels / 255, (N, 1, 28, 28), or (N, 28, 28, 1) of Keras."""
+    """Build a classifier in evaluation mode. Its inputs are pixels / 255, (N, 1, 28, 28), or (N, 28, 28, 1) for Keras."""
     return CLASSIFIERS[name](width).eval()
 
 
 def as_input(name, pixels):
-    """Pixels 0…255, (N, 1, 28, 28), as a network takes them."""
+    """Return pixels 0…255, (N, 1, 28, 28), as inputs of a classifier."""
     scaled = np.asarray(pixels, np.float32) / 255
     return np.ascontiguousarray(scaled.transpose(0, 2, 3, 1)) if name in CHANNELS_LAST else scaled
 
 
 def export(name, network, path):
-    """Write the ONNX file, with the attributes and names of its exporter."""
+    """Write an ONNX file with the attributes and names of the original exporter."""
     sample = torch.from_numpy(as_input(name, np.zeros((1, 1, 28, 28))))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of the exporter without onnxscript
@@ -233,5 +233,5 @@ def export(name, network, path):
 
 
 def kinds(path):
-    """Kinds of the nodes of a file, in order."""
+    """Return the operators of an ONNX file, in order."""
     return [node.op_type for node in onnx.load(path).graph.node]

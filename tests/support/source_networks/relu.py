@@ -1,4 +1,4 @@
-"""Plain ReLU networks, and images with different predictions."""
+"""ReLU networks, and images for which their predictions differ."""
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ class Residual(nn.Module):
 
 
 def smooth_pixels():
-    """Return smooth images."""
+    """Return 80 smooth images, (80, *SHAPE) uint8."""
     small = torch.from_numpy(np.random.default_rng(0).uniform(0, 255, (80, 3, 3, 3))).float()
     return F.interpolate(small, SHAPE[1:], mode="bilinear").round().to(torch.uint8).numpy()
 
