@@ -25,7 +25,7 @@ from spikelet_converters.calibration.analog import Analog, Caps, Neuron, along_c
 from spikelet_converters.conversion.agreement import OutputDifference, Outputs, agree, agree_on_answers, comparable
 from spikelet_converters.frontends import Source
 from spikelet_converters.frontends.source import Loop, Predict
-from spikelet_converters.frontends.values import Factor, Rounding
+from spikelet_converters.frontends.values import Rounding
 
 IMAGES = 8  # number of images, and of random inputs
 STEPS = 8  # number of time-steps of a spiking source
