@@ -30,10 +30,10 @@ time_steps = [1, 2, "limit"]
 freeze_norm = true
 [method.srp]
 of = "qcfs"
-rival = "srp"
+baseline = "srp"
 [method.rts]
 of = "qcfs"
-rival = "rts"
+baseline = "rts"
 [method.before]
 of = "start"
 about = "The start, unchanged."

@@ -7,8 +7,8 @@
     [common]    options of every training
     [start]     the training from which all methods start, once per grid point; or checkpoint = "…{seed}…"
     [method.NAME]  options; recipe = "paper" takes those of a named recipe; start = false trains from random weights;
-                of = "NAME" | "start" measures that network without training, changed by the baseline rival = "…", or
-                with copies = k neurons per channel;
+                of = "NAME" | "start" measures that network without training, changed by baseline = "…" (or rival, the
+                name of this key in older files), or with copies = k neurons per channel;
                 about = "…" is printed with the results
 
 Options of a method override [common]; options of a grid point override both. L is in the grid, as 4, unless [common] or
@@ -257,32 +257,37 @@ def _method(
     where, options = f"[method.{name}]", {key: value for key, value in options.items() if key != "about"}
     if name == START:
         raise UsageError(f'{path}: {where}: "{START}" names the training from which methods start; choose another name')
-    of, baseline = options.pop("of", None), options.pop("rival", None)
+    older = options.pop("rival", None)
+    if older is not None and "baseline" in options:
+        raise UsageError(f"{path}: {where}: rival is the older name of baseline; give one of them")
+    of, baseline = options.pop("of", None), options.pop("baseline", older)
     has_start = START in content
     if of is not None:
         if of not in content["method"] and not (of == START and has_start):
             raise UsageError(f"{path}: {where} of: there is no method {of!r}")
-        return _derived(
-            path, where, Run(run_name(name, point), name, point, begins=run_name(of, point)), baseline, options
-        )
+        return _untrained(path, point, name, of, baseline, options)
     if baseline is not None:
-        raise UsageError(f'{path}: {where}: rival = "{baseline}" needs of = "…", the method whose network it changes')
+        needed = f'baseline = "{baseline}" needs of = "…", the method whose network it changes'
+        raise UsageError(f"{path}: {where}: {needed}")
     first = run_name(START, point) if options.pop(START, has_start) else None
     return Run(run_name(name, point), name, point, _options(path, content, point, where, options), first)
 
 
-def _derived(path: Path, where: str, run: Run, baseline: str | None, options: Document) -> Run:
-    """Return a run without training, with copies or a baseline."""
+def _untrained(path: Path, point: ReadOnlyDocument, name: str, of: str, baseline: str | None, options: Document) -> Run:
+    """Return the run of a method that measures the network of another one, with a baseline or copies."""
+    where, begins = f"[method.{name}]", run_name(of, point)
     copies = _whole(path, f"{where} copies", options.pop("copies", 1))
     if copies > 1 and baseline is not None:
         raise UsageError(f"{path}: {where}: copies have no effect with a baseline")
     if baseline is None:
         if options:
-            raise UsageError(f'{path}: {where}: {next(iter(options))!r} has no effect without training or rival = "…"')
-        return replace(run, copies=copies)
+            raise UsageError(
+                f'{path}: {where}: {next(iter(options))!r} has no effect without training or baseline = "…"'
+            )
+        return Run(run_name(name, point), name, point, begins=begins, copies=copies)
+    run = Run(run_name(name, point), name, point, begins=begins, baseline=baseline, baseline_options=options)
     if baseline not in BASELINES:
-        raise UsageError(f"{path}: {where} rival: unknown baseline {baseline!r}; known: {', '.join(BASELINES)}")
-    run = replace(run, baseline=baseline, baseline_options=options)
+        raise UsageError(f"{path}: {where} baseline: unknown {baseline!r}; known: {', '.join(BASELINES)}")
     try:
         run.make_baseline()
     except TypeError as error:

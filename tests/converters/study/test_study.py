@@ -253,7 +253,7 @@ class TestPage:
 def test_on_a_dask_cluster_of_two_workers_the_results_are_the_same(done, call, folder, monkeypatch):
     pytest.importorskip("distributed")
     monkeypatch.setattr("spikelet_converters.study.pool.os.cpu_count", lambda: 2)  # one for each worker
-    text = STUDY.replace('[method.rts]\nof = "qcfs"\nrival = "rts"\n', "").replace(
+    text = STUDY.replace('[method.rts]\nof = "qcfs"\nbaseline = "rts"\n', "").replace(
         '[method.before]\nof = "start"\n', ""
     )
     (folder / "dask.toml").write_text(text)
@@ -317,7 +317,7 @@ of = "start"
 copies = 3
 [method.snnc]
 of = "start"
-rival = "snnc"
+baseline = "snnc"
 iterations = 2
 [method.one]
 levels = 1

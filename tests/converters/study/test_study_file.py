@@ -41,19 +41,25 @@ class TestFile:
         assert run.options["epochs"] == 3
         assert run.begins is None
 
+    def test_files_with_the_older_name_of_a_key_are_read(self, tmp_path):
+        older = self.read(tmp_path, STUDY.replace("baseline =", "rival ="))
+        assert older.runs == self.read(tmp_path, STUDY).runs
+        assert {run.baseline for run in older.runs} >= {"srp", "rts"}
+
     @pytest.mark.parametrize(
         ("old", "new", "message"),
         [
             ("title =", "titel =", "unknown key 'titel'"),
             ("[common]\nbatch = 16", "[common]\nbach = 16", "unknown key 'bach'"),
             (
-                'of = "qcfs"\nrival = "rts"',
-                'of = "none"\nrival = "rts"',
+                'of = "qcfs"\nbaseline = "rts"',
+                'of = "none"\nbaseline = "rts"',
                 r"\[method.rts\] of: there is no method 'none'",
             ),
-            ('of = "qcfs"\nrival = "rts"', 'rival = "rts"', r'rival = "rts" needs of = "…"'),
-            ('rival = "rts"', 'rival = "rtx"', "unknown baseline 'rtx'; known: srp, cos, rts, snnc, ftbc"),
-            ('rival = "srp"', 'rival = "srp"\nrho = 3', "baseline srp: got an unexpected keyword argument 'rho'"),
+            ('of = "qcfs"\nbaseline = "rts"', 'baseline = "rts"', r'baseline = "rts" needs of = "…"'),
+            ('baseline = "rts"', 'baseline = "rtx"', "unknown 'rtx'; known: srp, cos, rts, snnc, ftbc"),
+            ('baseline = "rts"', 'baseline = "rts"\nrival = "srp"', "rival is the older name of baseline"),
+            ('baseline = "srp"', 'baseline = "srp"\nrho = 3', "baseline srp: got an unexpected keyword argument 'rho'"),
             ('model = ["vgg5"]', 'model = ["vgg7"]', "unknown network 'vgg7'"),
             ("seed = [1, 2]", "seed = 1", r"\[grid\] seed: expected an option of network or recipe, with a list"),
             ("time_steps = [1, 2, 6]", "time_steps = [0]", "expected whole numbers of 1 or more"),
@@ -64,7 +70,7 @@ class TestFile:
                 'of = "start"\ncopies = 0',
                 r"\[method.before\] copies: expected a whole number of 1 or more",
             ),
-            ('rival = "rts"', 'rival = "rts"\ncopies = 2', r"\[method.rts\]: copies have no effect with a baseline"),
+            ('baseline = "rts"', 'baseline = "rts"\ncopies = 2', "copies have no effect with a baseline"),
             ('engine = "numpy"', "calibration = 0.5", r"\[test\] calibration: expected a whole number of 1 or more"),
             ("title", "title = ", "not a TOML file"),
         ],

@@ -98,20 +98,20 @@ class TestLevels:
 class TestCrossover:
     def test_by_hand(self, graph, ops):
         one = profile(**PRICED)
-        (rival,) = (baseline for baseline in estimate(graph, ops, one).baselines if baseline.name == "int8")
-        low, high = rival.crossover["operations"]
+        (baseline,) = (baseline for baseline in estimate(graph, ops, one).baselines if baseline.name == "int8")
+        low, high = baseline.crossover["operations"]
         possible, macs = ops.total("possible"), ops.total("static_macs")
         assert low == pytest.approx(min(1, (8 * ops.dense_macs - 10 * macs) / possible), abs=1e-9)
         assert high == pytest.approx(min(1, (16 * ops.dense_macs - 20 * macs) / (2 * possible)), abs=1e-9)
 
     def test_at_the_crossover_both_cost_the_same(self, graph, ops):
         cmos = builtin()["cmos45-int8"]
-        for rival in estimate(graph, ops, cmos).baselines:
+        for baseline in estimate(graph, ops, cmos).baselines:
             for level in LEVELS:
-                for end, rate in zip(("low", "high"), rival.crossover[level], strict=True):
+                for end, rate in zip(("low", "high"), baseline.crossover[level], strict=True):
                     if 0 < rate < 1:
                         ours = getattr(spiking_levels(graph, ops.at_rate(rate), cmos)[level], end)
-                        assert ours == pytest.approx(getattr(rival.levels[level], end), rel=1e-6)
+                        assert ours == pytest.approx(getattr(baseline.levels[level], end), rel=1e-6)
 
     def test_never_and_always(self, graph, ops):
         never = profile(**PRICED | {"mac": (1e9,)})
