@@ -48,7 +48,7 @@ CHECKPOINT = [
 
 
 def layers_of(package: str) -> list[list[str]]:
-    """The layers of a package, the top one first; modules of one layer do not import each other."""
+    """Return the layers of a package, the top one first. Modules of one layer do not import each other."""
     contracts = ConfigParser(delimiters=("=",))
     contracts.read(ROOT / ".importlinter", "utf-8")
     lines = contracts[f"importlinter:contract:{package}"]["layers"].split("\n")
@@ -56,7 +56,7 @@ def layers_of(package: str) -> list[list[str]]:
 
 
 def layers() -> str:
-    """Three packages side by side, each with its import layers from top to bottom."""
+    """Draw the packages side by side, each with its import layers from top to bottom."""
     columns = [_column(index * (WIDTH + GAP), *item) for index, item in enumerate(PACKAGES.items())]
     height = max(bottom for _, bottom in columns)
     parts = [part for drawn, _ in columns for part in drawn]
@@ -88,7 +88,7 @@ def _column(left: int, package: str, about: str) -> tuple[list[str], int]:
 
 
 def _wrapped(names: list[str]) -> list[list[str]]:
-    """Names of a layer in lines that fit the column."""
+    """Return the names of a layer in lines that fit the column."""
     lines: list[list[str]] = [[]]
     free = WIDTH - 28.0
     for name in names:
@@ -130,7 +130,7 @@ def _svg(width: int, height: int, parts: list[str]) -> str:
 
 
 def drawings() -> dict[Path, str]:
-    """Every drawing by its path."""
+    """Return every drawing by its path."""
     return {
         FOLDER / "layers.svg": layers(),
         FOLDER / "image.svg": flow(IMAGE),

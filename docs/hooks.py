@@ -1,4 +1,4 @@
-"""Hooks of the documentation site: pages kept at the root of the repository, links, lists, plots and options."""
+"""Hooks of the documentation site, which adapt pages written for GitHub: root pages, links, lists and plots."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOT_PAGES = {
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]+)(#[^)]*)?\)")
 ITEM = re.compile(r"^(\*|-|\d+\.) ")
 DRAWING = re.compile(r"!\[([^\]]*)\]\(([\w./-]+\.svg)\)")
-# neutral colours of plots -> colours of the theme, which depend on light or dark mode
+# neutral colours of plots -> colours of the theme, which change with light and dark mode
 THEME_COLOURS = {
     '"#ffffff"': '"var(--md-default-bg-color)"',
     '"#222222"': '"var(--md-typeset-color)"',

@@ -1,4 +1,4 @@
-"""Write the screenshot of a web page of the documentation from the shipped bundle: make screenshots."""
+"""Write the screenshot of the web page of the shipped bundle for the documentation: make screenshots."""
 
 import base64
 import io

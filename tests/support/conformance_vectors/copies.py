@@ -23,7 +23,7 @@ def row(copies: int, steps: int, **options: object) -> Vector:
     return Vector(net.readout("fc", numbers("readout", (3, 8), -9, 9), [1, 0, -1]), CURRENTS, steps)
 
 
-@vector("copies-2", "Two copies of each neuron, at one time-step: 0, 1 or 2 spikes a channel")
+@vector("copies-2", "Two copies of each neuron, at one time-step: 0, 1 or 2 spikes per channel")
 def _two() -> Vector:
     return row(2, 1)
 
@@ -33,7 +33,7 @@ def _five() -> Vector:
     return row(5, 6)
 
 
-@vector("copies-255", "The most copies that a neuron can have")
+@vector("copies-255", "The largest number of copies of a neuron")
 def _most() -> Vector:
     theta = [255, 100]
     net = Sketch((2,))
@@ -58,7 +58,7 @@ def _any() -> Vector:
     return Vector(net.readout("fc", [[1, 2], [3, -1]]), np.array([[4, 9], [0, 0]]), 5)
 
 
-@vector("copies-1", "copies: 1, written down in a file of ir_version 2, with another layer that has two")
+@vector("copies-1", "An explicit copies: 1 in a file of ir_version 2, with another layer that has two")
 def _one() -> Vector:
     net = Sketch((3,))
     net.neuron("first", [100, 150, 200], staggered([100, 150, 200], 2), copies=2)
@@ -94,14 +94,14 @@ def _picture(net: Sketch) -> Sketch:
 @vector(
     "copies-images",
     "Copies of the channels of images: theta of a channel, v_init of a copy, both for all pixels; convolution, groups, "
-    "pool, residual block, sum of layers with other numbers of copies, flattening; a constant input and a sequence",
+    "pool, residual block, sum of layers with different numbers of copies, flattening; a constant input and a sequence",
 )
 def _images() -> Vector:
     net = _picture(Sketch((2, 4, 4), mean=[60, 90]))
     return Vector(net, numbers("pixels", (2, 2, 4, 4), 0, 255), 4, frames=numbers("frames", (5, 2, 2, 4, 4), 0, 255))
 
 
-@vector("copies-exact-steps", "Spikes of copies add up: a value of 0…k per channel in the proof of exact_steps")
+@vector("copies-exact-steps", "Spikes of copies are added: a value of 0…k per channel in the proof of exact_steps")
 def _proof() -> Vector:
     net = Sketch((2,))
     net.linear("fc1", np.array([[16_000, -16_000], [16_000, 0]], np.int16), [3_215, -7])

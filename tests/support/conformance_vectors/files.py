@@ -50,7 +50,7 @@ LINES = numbers("lines", (2, 2, 1, 3), 0, 255)
 
 @vector(
     "names-of-roles",
-    "Nodes called x, v, s, bias, v.a, a.v, logits, step, Add and _: names that other parts of a file use",
+    "Nodes called x, v, s, bias, v.a, a.v, logits, step, Add and _: names that other parts of a file use as well",
 )
 def _roles() -> Vector:
     net = Sketch((3,), name="v.a")
@@ -71,7 +71,7 @@ def _roles() -> Vector:
     return Vector(net, numbers("p", (3, 3), 0, 255), 6)
 
 
-@vector("names-of-two-values", "Layers a and x.a, s.a and v.a: names that collide where a program joins them by dots")
+@vector("names-of-two-values", "Layers a and x.a, s.a and v.a: names that collide if a program joins them by dots")
 def _collision() -> Vector:
     net = Sketch((4,))
     net.neuron("a", [100, 110, 120, 130])
@@ -90,7 +90,7 @@ def _long_name() -> Vector:
     return Vector(net.readout("fc", [[1, 2], [3, 4]]), PIXELS, 4)
 
 
-@vector("nodes-in-another-order", "Nodes and edges of the manifest in reverse: their order has no meaning")
+@vector("nodes-in-another-order", "Nodes and edges of the manifest in reverse order, which has no meaning")
 def _order() -> Vector:
     net = Sketch((3,))
     root = net.neuron("first", [100, 150, 200])
@@ -111,7 +111,7 @@ def _order() -> Vector:
     return Vector(net, numbers("p", (2, 3), 0, 255), 5, edit=edit)
 
 
-@vector("labels", "Labels outside ASCII, two of them equal")
+@vector("labels", "Labels with characters outside ASCII, two of them equal")
 def _labels() -> Vector:
     return Vector(small(), PIXELS, 4, labels=("katze ≥ 🐈", "katze ≥ 🐈"))
 
@@ -130,7 +130,9 @@ def _earlier() -> Vector:
     return Vector(small(), PIXELS, 4, edit=lambda members: _manifest(members, format_version="1.0"))
 
 
-@vector("unknown-keys", "Keys that no version has, in the manifest, its producer, provenance, results and conversion")
+@vector(
+    "unknown-keys", "Keys that no version defines, in the manifest, its producer, provenance, results and conversion"
+)
 def _unknown() -> Vector:
     added = {"x": [None, 1e-300, -0.0, {"y": []}]}
     keys = {
@@ -163,7 +165,7 @@ def _sound() -> Vector:
 
 @vector(
     "another-writer",
-    "lowering_version 0, as of a writer that is not spikelet: no producer and labels, weights inside step.onnx, an empty card.md",
+    "lowering_version 0, as of a writer that is not spikelet: no producer, no labels, weights inside step.onnx, an empty card.md",
 )
 def _foreign() -> Vector:
     def edit(members: Members) -> Members:

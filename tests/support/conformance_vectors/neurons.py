@@ -17,12 +17,12 @@ def row(theta: object, v_init: object = None, steps: int = 6, **options: object)
     return Vector(net.readout("fc", numbers("readout", (3, 8), -9, 9), [1, 0, -1]), CURRENTS, steps)
 
 
-@vector("if-subtract", "IF, reset by subtraction: what exceeds theta stays")
+@vector("if-subtract", "IF, reset by subtraction: the excess over theta is kept")
 def _subtract() -> Vector:
     return row([10] * 8)
 
 
-@vector("if-zero", "IF, reset to zero: what exceeds theta is lost")
+@vector("if-zero", "IF, reset to zero: the excess over theta is lost")
 def _zero() -> Vector:
     return row([10] * 8, reset="zero")
 
@@ -43,13 +43,14 @@ def _no_tie_zero() -> Vector:
 
 
 @vector(
-    "if-initial-potential", "v_init below 0, 0, below theta, equal to theta and above it: one spike a time-step at most"
+    "if-initial-potential",
+    "v_init below 0, 0, below theta, equal to theta and above it: at most one spike per time-step",
 )
 def _initial() -> Vector:
     return row([10] * 8, [-40, -1, 0, 9, 10, 11, 35, 70])
 
 
-@vector("if-initial-potential-zero", "the same with reset to zero")
+@vector("if-initial-potential-zero", "As if-initial-potential, with reset to zero")
 def _initial_zero() -> Vector:
     return row([10] * 8, [-40, -1, 0, 9, 10, 11, 35, 70], reset="zero")
 
@@ -91,7 +92,7 @@ def _lif_tie() -> Vector:
     return row([10, 1, 5, 9, 15, 11, 1, 15], [20, 0, 0, 0, 10, 0, 0, 10], decay=[1] * 8, tie=">", steps=8)
 
 
-@vector("lif-order", "LIF: leak, add, compare, reset, in this order; another order gives other spikes")
+@vector("lif-order", "LIF: leak, add, compare, reset, in this order; a different order gives different spikes")
 def _lif_order() -> Vector:
     return row([17] * 8, [16, 16, 12, 33, 7, 40, 17, 18], decay=[1] * 8, steps=8)
 
@@ -108,12 +109,12 @@ def _saturated() -> Vector:
     return Vector(net.readout("fc", [[1, 2, 3, 4], [4, 3, 2, 0]]), np.array([[10, 10, 10, 10], [255, 20, 30, 40]]), 4)
 
 
-@vector("one-time-step", "T = 1: the answer of the first time-step")
+@vector("one-time-step", "T = 1: the prediction after the first time-step")
 def _one_step() -> Vector:
     return row([10] * 8, [5] * 8, steps=1)
 
 
-@vector("equal-logits", "Classes with equal sums: the first of them is the answer, at every time-step")
+@vector("equal-logits", "Classes with equal sums: the first of them is predicted, at every time-step")
 def _equal() -> Vector:
     net = Sketch((2,))
     net.neuron("spikes", [100, 100])
@@ -129,7 +130,7 @@ def _equal_in_the_end() -> Vector:
     return Vector(net, np.array([[100, 34], [100, 50], [100, 99]]), 6)
 
 
-@vector("answer-before-scale", "Output.scale of 2^-64: the answer is taken from the sums, before the scale")
+@vector("answer-before-scale", "Output.scale of 2^-64: the prediction is that of the sums, before the scale is applied")
 def _tiny_scale() -> Vector:
     case = row([10] * 8)
     case.sketch.nodes[-1]["scale"] = 2.0**-64
@@ -143,7 +144,7 @@ def _huge_scale() -> Vector:
     return case
 
 
-@vector("one-class", "One class: the answer is 0")
+@vector("one-class", "One class: the prediction is 0")
 def _one_class() -> Vector:
     net = Sketch((3,))
     net.neuron("spikes", [100, 150, 200])
@@ -157,7 +158,7 @@ def _seventeen() -> Vector:
     return Vector(net.readout("fc", numbers("a", (2, 17), -5, 5)), numbers("pixels", (3, 17), 0, 255), 5)
 
 
-@vector("exact-to-the-limit", "Bounds close to 2^24: golden inputs up to the last time-step that is proven, the second")
+@vector("exact-to-the-limit", "Bounds close to 2^24: golden inputs up to the last proven time-step, the second")
 def _limit() -> Vector:
     net = Sketch((2,))
     net.linear("fc1", np.array([[16_000, -16_000], [16_000, 0]], np.int16), [3_215, -7])
@@ -187,7 +188,7 @@ def _sequence() -> Vector:
     return Vector(case.sketch, CURRENTS, 6, frames=numbers("frames", (7, 3, 8), 0, 40))
 
 
-@vector("sequence-lif", "A sequence with frames of zeros, into LIF neurons: the leak goes on")
+@vector("sequence-lif", "A sequence with frames of zeros, into LIF neurons: the leak continues")
 def _sequence_lif() -> Vector:
     case = row([13] * 8, decay=[1, 2, 3, 4, 1, 2, 3, 4])
     frames = numbers("frames", (9, 2, 8), 0, 60)

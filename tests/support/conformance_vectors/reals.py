@@ -26,7 +26,7 @@ def row(theta: object, v_init: object = None, steps: int = 6, **options: object)
     return Vector(net.readout("fc", eighths("a", (3, 8)), [0.5, 0, -0.25]), PIXELS, steps)
 
 
-@vector("float32-if", "float32: IF, ties, potentials that are no integers")
+@vector("float32-if", "float32: IF, ties, potentials that are not integers")
 def _if() -> Vector:
     return row([1.25, 0.125, 0.625, 1.0, 2.5, 1.5, 0.5, 10], [0.5, -1, 0, 0.25, 0, 0, 0, 0])
 
@@ -46,7 +46,9 @@ def _lif_zero() -> Vector:
     return row([1.25] * 8, decay=[0.5, 0.75, 0.875, 0.25, 0.5, 0.75, 0.875, 0.5], reset="zero")
 
 
-@vector("float32-lif-subtract-late", "float32: LIF, theta is taken off after the next leak: theta / decay now")
+@vector(
+    "float32-lif-subtract-late", "float32: LIF, theta is subtracted after the next leak, that is theta / decay at once"
+)
 def _late() -> Vector:
     return row([1.25] * 8, decay=[0.5, 0.25, 0.5, 0.25, 1, 0.5, 0.25, 0.125], reset="subtract-late")
 
@@ -74,7 +76,7 @@ def _readout() -> Vector:
     return Vector(net.output(), PIXELS, 6)
 
 
-@vector("float32-li-images", "float32: LI on images, a decay for each channel")
+@vector("float32-li-images", "float32: LI on images, one decay per channel")
 def _li_images() -> Vector:
     net = Sketch((2, 3, 3), exact=False, high=3)
     net.add("LI", "trace", {"decay": np.array([0.5, 0.25], np.float32)})
@@ -101,14 +103,14 @@ def _images() -> Vector:
     return Vector(net.readout("fc", eighths("d", (3, size))), numbers("p", (2, 2, 7, 6), 0, 4), 5)
 
 
-@vector("float32-integer-mean", "float32: a mean of integers")
+@vector("float32-integer-mean", "float32: a mean stored as integers")
 def _mean() -> Vector:
     net = Sketch((4,), mean=np.array([1, -2, 3, 100], np.int16), exact=False)
     net.neuron("spikes", [1.5, 2.5, 100, 20.25])
     return Vector(net.readout("fc", eighths("a", (3, 4))), numbers("p", (3, 4), 0, 255), 5)
 
 
-@vector("float32-fractional-pixels", "float32: pixels that are no whole numbers")
+@vector("float32-fractional-pixels", "float32: pixels that are not whole numbers")
 def _pixels() -> Vector:
     net = Sketch((4,), exact=False, low=-1, high=1)
     net.linear("fc1", eighths("a", (4, 4)))
@@ -142,7 +144,7 @@ def _small() -> Vector:
     return Vector(net.readout("fc2", [[1, 2], [3, 1]]), np.array([[255, 0], [1, 200], [3, 3]]), 6)
 
 
-@vector("float32-equal-logits", "float32: the first of equal sums is the answer")
+@vector("float32-equal-logits", "float32: the first of equal sums is the prediction")
 def _equal() -> Vector:
     net = Sketch((2,), exact=False)
     net.neuron("spikes", [100.5, 100.5])

@@ -73,7 +73,7 @@ def _conv_wide_stride() -> Vector:
 
 @vector(
     "conv-padding-beyond-kernel",
-    "Conv2d, padding larger than the kernel: windows of zeros, where the bias alone is left",
+    "Conv2d, padding larger than the kernel: windows of zeros, where only the bias remains",
 )
 def _conv_wide_padding() -> Vector:
     net = picture(1, 3, 3)
@@ -88,7 +88,7 @@ def _conv_groups() -> Vector:
     return finish(net, 800)
 
 
-@vector("conv-depthwise", "Conv2d with as many groups as channels, two outputs for each")
+@vector("conv-depthwise", "Conv2d with as many groups as channels, two outputs per channel")
 def _conv_depthwise() -> Vector:
     net = picture(3, 4, 4)
     net.conv("conv", numbers("a", (6, 1, 3, 3), -7, 7), padding=(1, 1), groups=3)
@@ -102,7 +102,7 @@ def _conv_mean() -> Vector:
     return finish(net, 900)
 
 
-@vector("conv-on-spikes", "Conv2d on spikes, with padding, behind another")
+@vector("conv-on-spikes", "Conv2d on spikes, with padding, after another Conv2d")
 def _conv_on_spikes() -> Vector:
     net = picture(1, 5, 5)
     net.conv("conv1", numbers("a", (3, 1, 3, 3), -7, 7), padding=(1, 1))
@@ -125,14 +125,14 @@ def _pool_2x2() -> Vector:
     return finish(net, 700)
 
 
-@vector("pool-3x3", "SumPool2d of area 9, no power of two")
+@vector("pool-3x3", "SumPool2d of area 9, not a power of two")
 def _pool_3x3() -> Vector:
     net = picture(2, 6, 6)
     net.pool("pool", (3, 3))
     return finish(net, 1500)
 
 
-@vector("pool-1x3-overlapping", "SumPool2d, kernel (1, 3), stride (2, 1): windows overlap, rows are left out")
+@vector("pool-1x3-overlapping", "SumPool2d, kernel (1, 3), stride (2, 1): windows overlap, some rows are not covered")
 def _pool_overlap() -> Vector:
     net = picture(1, 5, 5)
     net.pool("pool", (1, 3), (2, 1))
@@ -146,7 +146,7 @@ def _pool_remainder() -> Vector:
     return finish(net, 800)
 
 
-@vector("pool-on-spikes", "SumPool2d on spikes: values 0…9, area 9, no power of two")
+@vector("pool-on-spikes", "SumPool2d on spikes: values 0…9, area 9, not a power of two")
 def _pool_on_spikes() -> Vector:
     net = picture(2, 7, 7)
     net.neuron("first", [300, 200])
@@ -204,7 +204,7 @@ def _add_of_spikes() -> Vector:
     return finish(net, 3)
 
 
-@vector("residual-downsampling", "A residual block whose shortcut is a strided convolution, and another behind it")
+@vector("residual-downsampling", "A residual block whose shortcut is a strided convolution, followed by another")
 def _residual() -> Vector:
     net = picture(2, 6, 6)
     root = net.neuron("first", [300, 350])
@@ -230,7 +230,7 @@ def _add_constant() -> Vector:
     return finish(net, 200, 6)
 
 
-@vector("flatten-order", "Flatten: index (c H + i) W + j; each neuron has a weight of its own behind it")
+@vector("flatten-order", "Flatten: index (c H + i) W + j; the next layer has a different weight for each neuron")
 def _flatten() -> Vector:
     net = picture(2, 2, 3)
     net.neuron("first", [200, 300])
