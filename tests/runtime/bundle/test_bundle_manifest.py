@@ -15,7 +15,7 @@ class TestManifest:
         [
             (lambda m: m.update(format_version="2.0"), "format_version: '2.0'; this version of spikelet reads 1.x"),
             (lambda m: m.update(format_version="one"), "format_version: 'one'"),
-            (lambda m: m.update(ir_version=3), "ir_version: 3; this version of spikelet knows 1 to 2"),
+            (lambda m: m.update(ir_version=3), "ir_version: 3; this version of spikelet reads 1 to 2"),
             (lambda m: m.pop("ir_version"), "manifest.json: ir_version is missing"),
             (lambda m: m.update(ir_version="1"), "ir_version: expected a whole number, found a string"),
             (lambda m: m.update(ir_version=True), "ir_version: expected a whole number, found true or false"),

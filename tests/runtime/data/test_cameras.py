@@ -117,7 +117,7 @@ class TestHdf5:
     def test_other_content_is_refused(self, h5py, tmp_path):
         with h5py.File(tmp_path / "a.h5", "w") as file:
             file["images"] = np.zeros((3, 4))
-        with pytest.raises(DataError, match=r"a.h5: has no columns t, x, y, p: / holds images"):
+        with pytest.raises(DataError, match=r"a.h5: has no columns t, x, y, p: / contains images"):
             columns(tmp_path / "a.h5")
         (tmp_path / "b.h5").write_bytes(b"no HDF5")
         with pytest.raises(DataError, match=r"b.h5: not an HDF5 file of events that can be read"):

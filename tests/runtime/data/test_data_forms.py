@@ -301,7 +301,7 @@ def test_fewer_bits(tmp_path, bits):
 def test_depths_without_a_white_need_the_option(tmp_path, bits, sample_format):
     scale = 1 / 255 if sample_format == 3 else 1
     write_tiff(tmp_path / "a.tif", PICTURE * scale, bits, sample_format)
-    with pytest.raises(DataError, match=r"a\.tif: holds .* give the value of white with --white"):
+    with pytest.raises(DataError, match=r"a\.tif: contains .* give the value of white with --white"):
         read(tmp_path / "a.tif", shape=(1, H, W))
     white = DataOptions(white=1 if sample_format == 3 else 255)
     assert np.array_equal(read(tmp_path / "a.tif", shape=(1, H, W), options=white).images[0, 0], PICTURE)

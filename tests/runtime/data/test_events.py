@@ -172,7 +172,7 @@ def test_bins_of_equal_counts():
         ("a.dat", b"% no end", "the header does not end"),
         ("a.dat", b"% h\n\0\x04" + bytes(8), "expected events of 8 bytes after the header"),
         ("a.dat", b"% h\n\0\x08" + bytes(9), "expected events of 8 bytes, found 9 bytes"),
-        ("a.aedat4", b"", "begins without #!AER-DAT and its version"),
+        ("a.aedat4", b"", "does not begin with #!AER-DAT and a version"),
         ("a.csv", b't,x,y,p\n"' + b"1" * 200_000, "cannot be read as events .field larger than field limit"),
         ("a.txt", b"", "expected events as .csv, .*, or frames"),
     ],

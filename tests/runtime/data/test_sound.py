@@ -210,7 +210,7 @@ def test_refused(form, tmp_path):
 def test_a_network_without_features_of_sound(tmp_path):
     write(tmp_path / "a.wav", 1000 * tone(500))
     for path in (tmp_path, tmp_path / "a.wav"):
-        with pytest.raises(DataError, match="does not state which features of sound it takes"):
+        with pytest.raises(DataError, match="does not state which sound features it takes"):
             read(path)
     with pytest.raises(DataError, match=r"has features of shape \(32, 1, 48\), the network takes \(3, 32, 32\)"):
         read_recording(tmp_path / "a.wav", FEATURES, (3, 32, 32))

@@ -101,7 +101,7 @@ def test_a_file_of_version_1_whose_names_collide_is_refused():
         "spikes.fire": np.packbits(golden.spikes["fire"], axis=-1),
     }
     with pytest.raises(
-        BundleError, match=r"lowering version 1 calls two values 'x\.weight\.f32'; convert the network again"
+        BundleError, match=r"lowering version 1 gives two values the name 'x\.weight\.f32'; convert the network again"
     ):
         decode(described(graph.nodes, graph.edges, golden=tensors, lowering_version=1, exact_steps=2))
     check(graph, ["onnx", "onnx, window"])
@@ -115,7 +115,7 @@ def test_files_of_version_1_are_read_unless_names_collide(graph, order):
     try:
         members["step.onnx"] = bytes(step.encode(bundle.graph, members["weights.safetensors"], 1).content)
     except NameCollision as error:
-        with pytest.raises(BundleError, match=f"calls two values {re.escape(repr(str(error)))}"):
+        with pytest.raises(BundleError, match=f"gives two values the name {re.escape(repr(str(error)))}"):
             decode(put_together(members, lowering_version=1))
         return
     loaded = decode(put_together(members, lowering_version=1))

@@ -339,7 +339,7 @@ def test_spikes_are_0_or_1(features, runtime):
     onnx.node("Gemm", ["input", onnx.constant("zero", np.zeros((5, 3), np.float32))], "logits")
     onnx.node("Gemm", ["v:if1", half, onnx.constant("bias", np.full(4, 0.3, np.float32))], "s:if1")
     onnx.node("Identity", ["v:if1"], "v_next:if1")
-    assert "output 's:if1': holds" in replayed(features, outputs(onnx)).problem
+    assert "output 's:if1': contains" in replayed(features, outputs(onnx)).problem
 
 
 def test_any_damage_is_reported(runtime):
