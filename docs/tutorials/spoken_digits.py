@@ -1,7 +1,7 @@
 """Arrange the recordings of the Free Spoken Digit Dataset as folders of classes: OUT/train/7/7_jackson_32.wav.
 
-By the rule of the data set, recordings 0 to 4 of each speaker and digit are the test split. With --held-out, all recordings
-of one speaker are the test split, and all others the training split.
+By the rule of the data set, recordings 0 to 4 of each speaker and digit are the test split. With --held-out, all
+recordings of one speaker are the test split, and all others the training split.
 """
 
 from __future__ import annotations
