@@ -65,6 +65,12 @@ def folder(tmp_path_factory):
     named |= {"flat": layers[1], "fc": nir.Linear(weights["v"]), "output": nir.Output({"output": np.array([3])})}
     names = list(named)
     nir.write(folder / "network.nir", nir.NIRGraph(named, list(zip(names, names[1:])), type_check=False))  # noqa: B905, RUF007
+    one, nine = np.ones(4, np.float32), np.full((4, 4), 0.1, np.float32)
+    loop = {"input": nir.Input({"input": np.array([4])}), "lif": nir.LIF(one * 1e-3, one * 8, one * 0, one)}
+    loop |= {"rec": nir.Linear(nine), "output": nir.Output({"output": np.array([4])})}
+    edges = [("input", "lif"), ("lif", "rec"), ("rec", "lif"), ("lif", "output")]
+    nir.write(folder / "braille.nir", nir.NIRGraph(loop, edges, type_check=False))
+    np.save(folder / "inputs.npy", rng.integers(0, 2, (6, 2, 4)))
     events = {name: rng.integers(0, high, 50) for name, high in (("t", 1000), ("x", 8), ("y", 8), ("p", 3))}
     np.savez(folder / "events.npz", **events)
     return folder

@@ -3,6 +3,9 @@
 DATA is as for `run`, or an .npy of time-steps (T, N, …); by default the included images that fit. --dynamics also runs
 single neurons (or only these, without a bundle) and compares them with closed-form solutions. Exit code 1: a spike or
 potential differs, and the first divergence is named. Threshold ties of float32 bundles are not differences.
+
+BUNDLE may be a NIR file, also a recurrent one, which is simulated in float32 and compared with Brian2. What neurons
+feed back arrives one time-step later. DATA is then an .npy of time-steps (T, N, …), by default random spikes.
 """
 
 from __future__ import annotations
@@ -17,7 +20,8 @@ from spikelet.cli.common import Progress, bundle_file, emit, existing, number, p
 from spikelet.cli.data import add_data_options, find_images
 from spikelet.errors import DataError, UsageError
 from spikelet.files.atomic import replacing
-from spikelet_converters.choices import SAMPLED_NEURONS, TIE_TOLERANCE
+from spikelet_converters.choices import SAMPLED_NEURONS, TIE_TOLERANCE, TIME_STEP
+from spikelet_converters.cli import validate_nir
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,6 +75,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="code that Brian2 generates (cython: compiled)",
     )
+    parser.add_argument(
+        "--dt", type=number, metavar="SECONDS", help=f"length of a time-step, for a NIR file (default {TIME_STEP:g})"
+    )
     parser.add_argument("--dynamics", action="store_true", help="sweep single neurons of every kind")
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="write a report: .html, .md with its figures, or .json"
@@ -84,6 +91,8 @@ def run(args: argparse.Namespace) -> int:
     from spikelet_converters.brian2.dynamics import sweep
 
     _check(args)
+    if validate_nir.is_nir(args.bundle):
+        return validate_nir.run(args)
     validation = None if args.bundle is None else _validate(args)
     dynamics = sweep(args.engine, on_progress=Progress("neurons", quiet=args.json)) if args.dynamics else None
     facts = _facts(validation, dynamics)
@@ -106,6 +115,8 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError(f"--eps: expected 0 or more, found {args.eps:g}")
     if args.seed < 0:
         raise UsageError(f"--seed: expected 0 or more, found {args.seed}")
+    if args.dt is not None and not (validate_nir.is_nir(args.bundle) and args.dt > 0):
+        raise UsageError("--dt: expected a number above 0 of seconds, for a NIR file")
     if args.output is None:
         return
     if args.output.suffix.lower() not in (*page.SUFFIXES, ".json"):

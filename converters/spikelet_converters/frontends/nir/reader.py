@@ -44,7 +44,8 @@ class Reader:
                 kinds = ", ".join(f"{name} ({type(nodes[name]).__name__})" for name in pending[:4])
                 raise ConversionError(
                     f"{kinds} form or follow a cycle: the network is recurrent, and IR version 1 has no recurrence; "
-                    "use a feed-forward network"
+                    "`spikelet validate FILE.nir` simulates it in float32 and in Brian2; for a bundle, use a "
+                    "feed-forward network"
                 )
             for name in ready:
                 inputs = [values[source] for source in sources[name]]

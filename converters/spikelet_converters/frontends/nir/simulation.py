@@ -10,8 +10,9 @@ LI, CubaLI, I                                         the same without spikes; t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from graphlib import TopologicalSorter
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -19,38 +20,52 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from spikelet.nodes import Shape
 from spikelet_converters.exports.nir import NirNode
 from spikelet_converters.frontends.source import Simulate
 
 State = dict[str, Tensor]
 
 
-def simulator(nodes: dict[str, NirNode], edges: Sequence[tuple[str, str]], dt: float) -> Simulate:
+def simulator(
+    nodes: dict[str, NirNode],
+    edges: Sequence[tuple[str, str]],
+    dt: float,
+    delayed: Mapping[tuple[str, str], Shape] = MappingProxyType({}),
+) -> Simulate:
     """Return a function that simulates a network.
 
     Args:
         nodes: The nodes by name, without nested graphs.
         edges: The edges, as (source, target).
         dt: Length of a time-step in seconds.
+        delayed: Edges that carry the values of the time-step before, and zeros of a shape at the first.
     """
     sources: dict[str, list[str]] = {name: [] for name in nodes}
+    before: dict[str, list[str]] = {name: [] for name in nodes}
     for source, target in edges:
         sources[target].append(source)
-    order = list(TopologicalSorter(sources).static_order())
+        if (source, target) not in delayed:
+            before[target].append(source)
+    order = list(TopologicalSorter(before).static_order())
     (output,) = (name for name, node in nodes.items() if type(node).__name__ == "Output")
 
     @torch.no_grad()
     def simulate(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         states: dict[str, State] = {name: {} for name in nodes}
         outputs = []
+        first = {source: torch.zeros(inputs.shape[1], *shape).double() for (source, _), shape in delayed.items()}
+        last: Mapping[str, Tensor] = first
         for x in torch.from_numpy(np.ascontiguousarray(inputs, np.float64)):
             values: dict[str, Tensor] = {}
             for name in order:
                 if type(nodes[name]).__name__ == "Input":
                     values[name] = x
                     continue
-                total = torch.stack([values[source] for source in sources[name]]).sum(0)
+                parts = [(last if (source, name) in delayed else values)[source] for source in sources[name]]
+                total = torch.stack(parts).sum(0)
                 values[name] = _NODES[type(nodes[name]).__name__](nodes[name], total, states[name], dt)
+            last = values
             outputs.append(values[output].numpy())
         result: npt.NDArray[np.float32] = np.stack(outputs).astype(np.float32)
         return result
@@ -149,24 +164,35 @@ def _fire(node: NirNode, state: State) -> Tensor:
     return fired.double()
 
 
-_NODES: dict[str, Callable[[NirNode, Tensor, State, float], Tensor]] = {
+def _above(node: NirNode, x: Tensor, state: State, dt: float) -> Tensor:
+    return (x > _by_neuron(node.threshold, x)).double()
+
+
+_Evaluate = Callable[[NirNode, Tensor, State, float], Tensor]
+STATELESS: dict[str, _Evaluate] = {
     "Affine": _linear,
     "AvgPool2d": _average_pool,
     "Conv1d": _conv_of_line,
     "Conv2d": _conv,
-    "CubaLI": _cuba,
-    "CubaLIF": _cuba_fire,
     "Delay": _passed_on,
     "Flatten": _flatten,
-    "I": _integrator,
-    "IF": _integrate_and_fire,
-    "LI": _leaky,
-    "LIF": _leaky_fire,
     "Linear": _linear,
     "Output": _passed_on,
     "Pass": _passed_on,
     "Scale": _scale,
     "SumPool2d": _sum_pool,
+}
+"""Nodes that are linear in their input, but for a constant."""
+
+_NODES: dict[str, _Evaluate] = {
+    **STATELESS,
+    "CubaLI": _cuba,
+    "CubaLIF": _cuba_fire,
+    "I": _integrator,
+    "IF": _integrate_and_fire,
+    "LI": _leaky,
+    "LIF": _leaky_fire,
+    "Threshold": _above,
 }
 
 

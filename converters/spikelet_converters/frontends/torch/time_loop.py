@@ -130,8 +130,9 @@ class _Loop:
         first = node.args[0] if node.args else None
         if node.target in (torch.stack, sum) and isinstance(first, list | tuple):
             value, stacked = (first[0] if first else None), node.target is torch.stack
-            same = isinstance(value, fx.Node) and all(part is value for part in first)
-            return _Total(value, len(first), stacked) if same and (not stacked or _axis(node, 0) == 0) else None
+            if not isinstance(value, fx.Node) or any(part is not value for part in first):
+                return None
+            return None if stacked and _axis(node, 0) != 0 else _Total(value, len(first), stacked)
         if node.target in _ADD and len(node.args) == 2:
             for a, b in (node.args, node.args[::-1]):
                 if isinstance(b, fx.Node) and not isinstance(a, fx.Node) and a == 0:
@@ -186,10 +187,10 @@ class _Loop:
                 self.graph.erase_node(node)
         return Reduced(self.steps, bool(self.frames), divisor)
 
-    def _divisor(self, value: object) -> object:
+    def _divisor(self, value: fx.node.Argument) -> fx.node.Argument:
         return self.totals[value].divisor if isinstance(value, fx.Node) and value in self.totals else 1.0
 
-    def _one_step(self, value: object) -> object:
+    def _one_step(self, value: fx.node.Argument) -> fx.node.Argument:
         if not isinstance(value, fx.Node) or value not in self.totals:
             return value
         total = self.totals[value]

@@ -153,7 +153,7 @@ def test_readouts_and_nested_graphs():
 def test_every_node_that_is_read_is_simulated():
     read_kinds = {name[1:] for name in vars(Reader) if name.startswith("_") and name[1:] in KINDS}
     assert read_kinds > {"affine", "cubalif", "conv1d"}
-    assert read_kinds | {"output", "pass"} == {kind.lower() for kind in _NODES}
+    assert read_kinds | {"output", "pass", "threshold"} == {kind.lower() for kind in _NODES}
 
 
 def test_a_misreading_of_a_network_with_many_ties_is_found(monkeypatch):

@@ -1,0 +1,115 @@
+"""Simulate a recurrent network step by step with NumPy, in float32 or float64."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.errors import ConversionError
+from spikelet.products import product
+from spikelet_converters.recurrent.network import Layer, RecurrentNetwork
+
+Floats = npt.NDArray[np.floating]
+CHECKED = (24, 4)  # time-steps and samples on which the layers are compared with the nodes of the file
+DIFFERENCE = 1e-6  # relative to the largest output; both are float64
+
+
+@dataclass(frozen=True)
+class Traces:
+    """What the layers of a network computed, all (T, N, n), by layer.
+
+    Attributes:
+        outputs: Spikes as 0 and 1, or potentials of layers without a threshold.
+        before: Potentials before the reset.
+        currents: Synaptic currents, or the input of layers that have none.
+    """
+
+    outputs: dict[str, Floats]
+    before: dict[str, Floats]
+    currents: dict[str, Floats]
+
+
+def simulate(network: RecurrentNetwork, inputs: npt.NDArray[np.generic], dtype: type = np.float32) -> Traces:
+    """Simulate a network from rest.
+
+    Args:
+        network: The network.
+        inputs: (T, N, *input shape).
+        dtype: np.float32 or np.float64.
+    """
+    frames = np.asarray(inputs, dtype).reshape(*inputs.shape[:2], -1)
+    samples = frames.shape[1]
+    states = [_State(layer, samples, dtype) for layer in network.layers]
+    last: dict[str, Floats] = {layer.name: np.zeros((samples, len(layer)), dtype) for layer in network.layers}
+    traces: list[list[tuple[Floats, Floats, Floats]]] = [[] for _ in states]
+    for frame in frames:
+        now: dict[str, Floats] = {network.input_name: frame}
+        for state, rows in zip(states, traces, strict=True):
+            rows.append(state.step(now, last))
+            now[state.layer.name] = rows[-1][0]
+        last = now
+    stacked = [tuple(np.stack(part) for part in zip(*rows, strict=True)) for rows in traces]
+    names = [layer.name for layer in network.layers]
+    return Traces(*(dict(zip(names, parts, strict=True)) for parts in zip(*stacked, strict=True)))
+
+
+class _State:
+    """The state of a layer."""
+
+    def __init__(self, layer: Layer, samples: int, dtype: type) -> None:
+        def cast(values: npt.NDArray[np.float64] | None) -> Floats | None:
+            return None if values is None else values.astype(dtype)
+
+        self.layer = layer
+        self.weights = [np.ascontiguousarray(c.weight.T.astype(dtype)) for c in layer.inputs]
+        self.bias, self.leak, self.rest, self.r, self.theta, self.reset = (
+            cast(getattr(layer, field)) for field in ("bias", "leak", "rest", "r", "theta", "reset")
+        )
+        self.synapse = None if layer.synapse is None else tuple(values.astype(dtype) for values in layer.synapse)
+        self.current: Floats = np.zeros((samples, len(layer)), dtype)
+        self.v: Floats = np.zeros_like(self.current)
+
+    def step(self, now: dict[str, Floats], last: dict[str, Floats]) -> tuple[Floats, Floats, Floats]:
+        """One time-step: the output, the potential before the reset and the current, all (N, n)."""
+        x: Floats = np.zeros_like(self.current) + self.bias
+        for connection, weight in zip(self.layer.inputs, self.weights, strict=True):
+            x = x + product((last if connection.delayed else now)[connection.source], weight)
+        if self.synapse is not None:
+            share, gain = self.synapse
+            self.current = self.current + share * (gain * x - self.current)
+            x = self.current
+        self.v = self._charged(x)
+        if self.theta is None:
+            return self.v, self.v, x
+        before, fired = self.v, self.v > self.theta
+        if self.reset is not None:
+            self.v = np.where(fired, self.reset, before)
+        return fired.astype(before.dtype), before, x
+
+    def _charged(self, x: Floats) -> Floats:
+        if self.layer.stateless:
+            return x
+        if self.leak is None:
+            return self.v + self.r * x
+        return self.v + self.leak * (self.rest - self.v + self.r * x)
+
+
+def check(network: RecurrentNetwork) -> None:
+    """Compare the layers with the nodes of the file, both in float64, on random inputs.
+
+    Raises:
+        ConversionError: They compute different outputs.
+    """
+    steps, samples = CHECKED
+    inputs = np.random.default_rng(0).integers(0, 2, (steps, samples, *network.shape)).astype(np.float64)
+    expected = network.equations(inputs)
+    actual = simulate(network, inputs, np.float64).outputs[network.layers[-1].name].reshape(expected.shape)
+    largest = float(np.abs(expected).max(initial=0))
+    difference = float(np.abs(actual - expected).max(initial=0))
+    if not difference <= DIFFERENCE * max(largest, 1.0):
+        raise ConversionError(
+            f"the layers compute other outputs than the nodes of the file (largest difference {difference:.3g}, "
+            f"largest output {largest:.3g}); please report it with the network"
+        )
