@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from networks import graphs, small_graph
 from spikelet import neurons
-from spikelet.copies.at_once import EXACT, counts_at_once, layers_at_once
+from spikelet.bounds.ranges import EXACT_LIMIT
+from spikelet.copies.at_once import counts_at_once, layers_at_once
 from spikelet.engines import create
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF, Input, Output
@@ -33,7 +34,7 @@ def one_by_one(node, currents):
 
 @given(data=st.data(), copies=st.integers(2, 255), tie=st.sampled_from([">=", ">"]))
 def test_counts_are_those_of_the_copies_one_by_one(data, copies, tie):
-    theta = np.array(data.draw(st.lists(st.integers(1, (EXACT - 600) // copies - 600), min_size=3, max_size=3)))
+    theta = np.array(data.draw(st.lists(st.integers(1, (EXACT_LIMIT - 600) // copies - 600), min_size=3, max_size=3)))
     offset = np.array([data.draw(st.integers(0, t - 1)) for t in theta])
     node = layer(theta, offset, copies, tie)
     form = counts_at_once(node)
@@ -41,9 +42,9 @@ def test_counts_are_those_of_the_copies_one_by_one(data, copies, tie):
     # about every current at which a copy begins to fire, and far from all of them
     edges = (theta * (np.arange(copies + 2)[:, None]) - offset) // copies
     currents = np.concatenate(
-        [edges + shift for shift in (-1, 0, 1)] + [np.full((1, 3), x) for x in (1 - EXACT, 0, EXACT - 1)]
+        [edges + shift for shift in (-1, 0, 1)] + [np.full((1, 3), x) for x in (1 - EXACT_LIMIT, 0, EXACT_LIMIT - 1)]
     )
-    currents = currents[(np.abs(currents) + theta < EXACT).all(axis=1)]
+    currents = currents[(np.abs(currents) + theta < EXACT_LIMIT).all(axis=1)]
     assert np.array_equal(form(currents.astype(f32)), one_by_one(node, currents))
 
 
@@ -80,7 +81,7 @@ def small_graph_of_if():
         IF(np.array([8], i32), np.array([0, 0], i32), copies=2),
         IF(np.array([8], f32), np.array([2, 6], f32), copies=2),
         LIF(np.array([8], i32), np.array([2, 6], i32), decay=np.array([3], i32), copies=2),
-        IF(np.array([EXACT - 1], i32), np.array([0, EXACT // 2], i32), copies=2),
+        IF(np.array([EXACT_LIMIT - 1], i32), np.array([0, EXACT_LIMIT // 2], i32), copies=2),
     ],
     ids=["one copy", "equal potentials", "float32", "leak", "beyond float32"],
 )

@@ -135,7 +135,7 @@ def _images(args: argparse.Namespace, bundle: Bundle) -> tuple[ImageSet, str | N
 
     Data without splits are read whole.
     """
-    from spikelet.data.arrays import SPLIT_WORDS
+    from spikelet.data.names import SPLIT_NAMES
 
     if args.split is not None or args.data is None:
         return find_images(args, args.data, bundle, args.count), args.split
@@ -145,7 +145,7 @@ def _images(args: argparse.Namespace, bundle: Bundle) -> tuple[ImageSet, str | N
     except DataError:  # the data have other splits, or the next reading raises it again
         args.split = None
         return find_images(args, args.data, bundle, args.count), None
-    return images, "valid" if images.name.split()[-1].casefold() in SPLIT_WORDS["valid"] else None
+    return images, "valid" if images.name.split()[-1].casefold() in SPLIT_NAMES["valid"] else None
 
 
 def _confirmation_images(args: argparse.Namespace, bundle: Bundle) -> ImageSet:

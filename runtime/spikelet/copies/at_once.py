@@ -20,12 +20,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.bounds.ranges import EXACT_LIMIT
 from spikelet.copies.staggered import Whole, staggered
 from spikelet.graph import Graph
 from spikelet.neurons import per_channel
 from spikelet.nodes import IF, is_float
 
-EXACT = 2**24
 Float = npt.NDArray[np.float32]
 
 
@@ -73,7 +73,7 @@ def counts_at_once(node: IF) -> Counts | None:
     low, high = -(offset // k) - 1, -((offset - k * theta) // k)
     largest = max(int(np.abs(k * limit + offset).max()) for limit in (low, high))
     parts = max(int(np.abs(values).max()) for values in (offset, k * low, k * high))
-    return None if max(largest, parts) >= EXACT else Counts(k, offset, low, high, theta)
+    return None if max(largest, parts) >= EXACT_LIMIT else Counts(k, offset, low, high, theta)
 
 
 def layers_at_once(graph: Graph) -> dict[str, Counts]:

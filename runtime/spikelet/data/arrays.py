@@ -12,6 +12,7 @@ import numpy.typing as npt
 from spikelet.data.images import ImageSet
 from spikelet.data.labels import as_labels
 from spikelet.data.layouts import as_images
+from spikelet.data.names import SPLIT_NAMES
 from spikelet.data.options import DEFAULTS, INPUT_RANGE, LAYOUTS, DataOptions, Layout, Split, stated_span
 from spikelet.data.pixels import as_bytes, check_contrast, quantised
 from spikelet.errors import DataError
@@ -22,11 +23,6 @@ from spikelet.options import path as checked_path
 IMAGE_KEYS = ("images", "image", "imgs", "x", "data", "features", "arr_0")
 LABEL_KEYS = ("labels", "label", "y", "targets", "target", "arr_1")
 CLASS_KEYS = ("classes", "class_names", "label_names")
-SPLIT_WORDS: dict[Split, tuple[str, ...]] = {
-    "train": ("train", "training"),
-    "valid": ("valid", "val", "validation"),
-    "test": ("test", "testing"),
-}
 Values = npt.NDArray[np.generic]
 Arrays = Mapping[str, Values]
 
@@ -135,7 +131,7 @@ def _keys(arrays: Arrays, split: Split) -> tuple[str, str | None, str]:
     plain = {_plain(key): key for key in arrays}
     if {"t", "x", "y", "p"} <= set(plain):
         raise DataError("is a recording of an event camera (t, x, y, p): `spikelet events` runs it")
-    by_split = {name: _of(plain, _split_keys(IMAGE_KEYS, name)) for name in SPLIT_WORDS}
+    by_split = {name: _of(plain, _split_keys(IMAGE_KEYS, name)) for name in SPLIT_NAMES}
     present = [name for name, keys in by_split.items() if keys]
     images = _of(plain, IMAGE_KEYS)
     if not present:
@@ -154,7 +150,7 @@ def _keys(arrays: Arrays, split: Split) -> tuple[str, str | None, str]:
 
 
 def _split_keys(stems: tuple[str, ...], split: Split) -> tuple[str, ...]:
-    affixes = SPLIT_WORDS[split]
+    affixes = SPLIT_NAMES[split]
     return tuple(key for stem in stems for affix in affixes for key in (f"{stem}_{affix}", f"{affix}_{stem}"))
 
 

@@ -14,21 +14,16 @@ import numpy as np
 from spikelet.data.classes import listed
 from spikelet.data.image_file import SUFFIXES, is_image, read_image
 from spikelet.data.images import ImageSet
-from spikelet.data.names import Key, natural_key, visible
+from spikelet.data.names import SPLIT_NAMES, Key, natural_key, visible
 from spikelet.data.options import DEFAULTS, DataOptions, Split
 from spikelet.data.pixels import Pixels, check_contrast
 from spikelet.data.sound import is_recording, read_recording
 from spikelet.errors import DataError
 from spikelet.nodes import Shape
 
-SPLIT_FOLDERS: dict[Split, tuple[str, ...]] = {
-    "train": ("train", "training"),
-    "valid": ("valid", "val", "validation"),
-    "test": ("test", "testing"),
-}
 DEPTH = 8  # of folders below a class
 
-__all__ = ["SPLIT_FOLDERS", "SUFFIXES", "class_files", "is_image", "read", "read_image"]
+__all__ = ["SUFFIXES", "class_files", "is_image", "read", "read_image"]
 
 
 def read(folder: Path, split: Split = "auto", shape: Shape | None = None, options: DataOptions = DEFAULTS) -> ImageSet:
@@ -122,7 +117,7 @@ def _split_folder(folder: Path, split: Split, accepts: Callable[[Path], bool]) -
     """
     folders = _folders(folder)
     splits: dict[Split, list[Path]] = {
-        name: [path for path in folders if path.name.casefold() in names] for name, names in SPLIT_FOLDERS.items()
+        name: [path for path in folders if path.name.casefold() in names] for name, names in SPLIT_NAMES.items()
     }
     present = [name for name, paths in splits.items() if paths]
     if not present:
@@ -154,7 +149,7 @@ def _check_classes(root: Path, classes: dict[Path, list[Path]], accepts: Callabl
         path = next(iter(classes))
         if not _files(path, accepts):
             raise DataError(f"{root}: contains one folder, {path.name}, with folders of images in it; name {path}")
-    split_names = {name for names in SPLIT_FOLDERS.values() for name in names}
+    split_names = {name for names in SPLIT_NAMES.values() for name in names}
     for path in classes:
         inside = [below.name for below in _folders(path) if below.name.casefold() in split_names]
         if inside:

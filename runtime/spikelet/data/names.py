@@ -1,11 +1,19 @@
-"""Order of files and folders, and which of them are hidden."""
+"""Order of files and folders, which of them are hidden, and names of splits."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from spikelet.choices import Split
+
 HIDDEN = (".", "__", "@", "$")  # .git, .ipynb_checkpoints, __MACOSX, @eaDir, $RECYCLE.BIN
+# names of the folders and arrays of a split
+SPLIT_NAMES: dict[Split, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "valid": ("valid", "val", "validation"),
+    "test": ("test", "testing"),
+}
 _DIGITS = re.compile(r"([0-9]+)")
 Key = tuple[tuple[object, ...], str]
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.bounds.ranges import EXACT_LIMIT
+
 Spikes = npt.NDArray[np.bool_]
 Map = npt.NDArray[np.int64]
-EXACT = 2**24  # integers and sums of integers up to this value are exact in float32
 
 
 class Count:
@@ -46,8 +47,8 @@ def weighted(fired: Spikes, cost: Map) -> npt.NDArray[np.int64]:
     if highest == 0:
         return total
     # sums of a piece are exact in float32; float64 for larger costs
-    piece = max(EXACT // highest, 1)
-    kind = np.dtype(np.float32 if highest <= EXACT else np.float64)
+    piece = max(EXACT_LIMIT // highest, 1)
+    kind = np.dtype(np.float32 if highest <= EXACT_LIMIT else np.float64)
     exact = price.astype(kind)
     for start in range(0, price.size, piece):
         end = start + piece

@@ -148,12 +148,9 @@ def robustness(
     """
     instance("bundle", bundle, Bundle)
     instance("data", data, ImageSet)
-    tried = all_faults() if faults is None else faults
-    instances("faults", tried, Fault)
+    faults = all_faults() if faults is None else faults
     seeds = tuple(seeds) if isinstance(seeds, range) else seeds
-    instances("seeds", seeds, int)
-    for seed in seeds:
-        whole("seed", seed, 0)
+    _check_devices(faults, seeds)
     function("on_progress", on_progress)
     function("on_point", on_point)
     if not len(data):
@@ -163,7 +160,7 @@ def robustness(
     steps = resolve_steps(steps, 1, bundle.step_limit, default=bundle.default_steps)
     if not seeds:
         raise UsageError("seeds: expected one or more")
-    total = 1 + len(tried) * len(seeds)
+    total = 1 + len(faults) * len(seeds)
     held = len(seeds) * steps * 9 * len(data)  # predictions, and whether they are right
     Limits().check(f"predictions of {len(data)} images on {len(seeds)} devices in {steps} time-steps", held)
     sound = Fault("dropped", 0.0)
@@ -182,7 +179,7 @@ def robustness(
         points=[],
     )
     on_point(result)
-    for index, fault in enumerate(tried):
+    for index, fault in enumerate(faults):
         right = []
         for number, seed in enumerate(seeds):
             step = partial(on_progress, 1 + index * len(seeds) + number, total)
@@ -191,6 +188,14 @@ def robustness(
         on_point(result)
     on_progress(total, total)
     return result
+
+
+def _check_devices(faults: Sequence[Fault], seeds: Sequence[int]) -> None:
+    """Raise UsageError unless these are lists of faults, and of whole numbers of 0 or more."""
+    instances("faults", faults, Fault)
+    instances("seeds", seeds, int)
+    for seed in seeds:
+        whole("seed", seed, 0)
 
 
 def all_faults(kinds: Sequence[str] = tuple(KINDS)) -> list[Fault]:

@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     result = model.run(images.images, args.steps, early_exit=rule, on_progress=Progress("images", quiet=args.json))
     ms = (time.perf_counter() - started) * 1000 / len(images)
     facts = _facts(model, images, result, ms)
-    emit(args, facts, _text(model, images, result, facts))
+    emit(args, facts, _text(images, result, facts))
     return 0
 
 
@@ -153,7 +153,7 @@ def _row(answer: Answer) -> list[str]:
     return [answer["file"], answer["answer"], f"{answer['confidence']:.0%}", answer["runner_up"] or "", shown]
 
 
-def _text(model: Model, images: ImageSet, result: Result, facts: Facts) -> str:
+def _text(images: ImageSet, result: Result, facts: Facts) -> str:
     lines = [f"{facts['bundle']}, engine {facts['engine']}: {images.name}, {len(images):,} images", ""]
     if facts["accuracy"] is not None:
         rows = [[str(t + 1), f"{share:.1%}"] for t, share in enumerate(facts["accuracy"])]

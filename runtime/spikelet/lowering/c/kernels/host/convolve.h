@@ -22,7 +22,7 @@ static void JOIN(add_row_, WEIGHT)(const struct geometry *g, const JOIN(WEIGHT, 
 /* A convolution with weights of any type, with or without groups: sum += bias + w * x.
  *
  * weight: [tap][channels][out_channels / groups]. bias: [out_channels].
- * in: spiking input, or NULL. dense: [height][width][stride], read where `in` is NULL.
+ * in: spiking input, or NULL. dense: [height][width][stride], read if `in` is NULL.
  * sum: [out_height][out_width][out_stride].
  */
 static void JOIN(convolve_, WEIGHT)(const struct geometry *g, const JOIN(WEIGHT, _t) *weight, const int32_t *bias,

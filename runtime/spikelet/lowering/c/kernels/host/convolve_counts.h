@@ -108,7 +108,7 @@ static void pad_counts(const struct geometry *g, const struct counts *in, const 
     }
 }
 
-/* As convolve_spikes, for inputs of which many send spikes: weights are multiplied by the number of spikes.
+/* As convolve_spikes, for layers most of whose inputs spike: weights are multiplied by the number of spikes.
  *
  * weight: [out_stride / 16][tap][channels / 4][16 outputs][4 inputs], channels being a multiple of 4.
  * in: of the first time-step. most: number of products of a pair that can be added in 16 bits. inputs: see pad_counts.

@@ -5,9 +5,9 @@
 #include "layers.h"
 #include "spikes.h"
 
-/* Which copies of a neuron fire. The copies take turns: if copy `lowest` has the lowest potential, the one before it fires
- * next, and its potential is the lowest then. For each sample there is an array `lowest`, [LOWEST]: those of all neurons
- * with copies, layer by layer, channels last, 0 at the start. */
+/* Which copies of a neuron fire. Copies fire in turn: if copy `lowest` has the lowest potential, the one before it fires
+ * next and then has the lowest potential. For each sample, the array `lowest`, [LOWEST], contains these copies for all
+ * neurons with copies, layer by layer, channels last. They are 0 at the start. */
 
 /* The lists of a plane of a layer in the time-step of `w`. */
 static struct spikes lists_of(const struct work *w, const struct layer *layer, int plane)
@@ -18,7 +18,7 @@ static struct spikes lists_of(const struct work *w, const struct layer *layer, i
     return plane_of(lists, plane);
 }
 
-/* Let the copy whose turn it is fire. Returns it. */
+/* Fire the next copy in turn. Returns its index. */
 static inline int take_turn(uint8_t *lowest, int copies)
 {
     *lowest = (uint8_t)((*lowest ? *lowest : copies) - 1);

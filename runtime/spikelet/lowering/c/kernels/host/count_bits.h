@@ -12,7 +12,7 @@
 static const uint8_t bit_counts[256] = {COUNTS_6(0), COUNTS_6(1), COUNTS_6(1), COUNTS_6(2)};
 #endif
 
-/* The number of ones among 8 bits. A table is used where the processor has no instruction for it. */
+/* The number of ones among 8 bits, from a table if the processor has no instruction for it. */
 static inline int count_bits(unsigned pattern)
 {
 #ifdef __POPCNT__

@@ -13,7 +13,7 @@
  * pixels of the row must be updated from left to right.
  *
  * current: [count][stride], added to the potentials.
- * leaks, strict, zero: kind of the neurons. Where they are constants of the call, the loop has no branches.
+ * leaks, strict, zero: type of the neurons. If they are constants of the call, the loop has no branches.
  */
 static inline __attribute__((always_inline)) void fire_kind(const struct neurons *n, int y, int x, int count,
                                                             const int32_t *restrict current, int leaks, int strict,

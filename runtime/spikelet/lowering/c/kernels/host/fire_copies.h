@@ -12,7 +12,7 @@
  * is at most `copies`: potentials are limited to copies * theta for this. If this is 2^p * theta, a neuron that reaches it
  * sends bit p and no other.
  *
- * copies, planes, gain, strict: kind of the neurons. Where they are constants of the call, the loop has no branches.
+ * copies, planes, gain, strict: type of the neurons. If they are constants of the call, the loop has no branches.
  */
 static inline __attribute__((always_inline)) void fire_levels(const struct neurons *n, int y, int x, int count,
                                                               const int32_t *restrict current, const int copies,

@@ -30,7 +30,7 @@ static inline __attribute__((always_inline)) void store_bytes(const int32_vector
 
 /* As fire, for neurons with copies whose numbers of spikes are stored as bytes, n->counts.
  *
- * copies, gain, strict: kind of the neurons. Where they are constants of the call, the loop has no branches.
+ * copies, gain, strict: type of the neurons. If they are constants of the call, the loop has no branches.
  */
 static inline __attribute__((always_inline)) void fire_numbers(const struct neurons *n, int y, int x, int count,
                                                                const int32_t *restrict current, const int copies,

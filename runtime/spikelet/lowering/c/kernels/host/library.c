@@ -20,7 +20,7 @@ void spikelet_reset(const struct parameters *p, char *states, size_t stride, int
         reset(p, (struct state *)(states + i * stride));
 }
 
-/* Make the lists of a layer that stores numbers of spikes. */
+/* Write the lists of a layer that stores numbers of spikes. */
 static void list_layer(const struct work *w, const struct layer *layer)
 {
 #ifdef WITH_COUNTS
@@ -32,7 +32,7 @@ static void list_layer(const struct work *w, const struct layer *layer)
 #endif
 }
 
-/* Count the spikes of one sample in the time-steps that were run together. The counts and costs of a row of pixels stay
+/* Count the spikes of one sample in the last window of time-steps. The counts and costs of a row of pixels stay
  * in the cache for all time-steps.
  *
  * w: [steps]. lowest: of the sample, see copies.h, changed. costs, counts: [all neurons], layer by layer, channels last,
@@ -121,7 +121,7 @@ static void *work_along(void *argument)
     }
 }
 
-/* Set the call that the threads share, and let them begin. */
+/* Set the call that the threads share, and start it. */
 static void begin_call(struct crew *crew, struct call *call)
 {
     call->phase = phase_of(&crew->team) + 1;

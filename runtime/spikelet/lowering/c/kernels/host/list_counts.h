@@ -8,7 +8,7 @@
 
 #ifdef WITH_COUNTS
 
-/* Make the lists of some rows of neurons with copies from the numbers of their spikes. counts: [height][width][stride]. */
+/* Convert the numbers of spikes of some rows of neurons with copies to lists. counts: [height][width][stride]. */
 static __attribute__((unused)) void list_numbers(const struct spikes *out, const uint8_t *counts, int stride,
                                                  int first_row, int end_row)
 {
@@ -33,7 +33,7 @@ static __attribute__((unused)) void list_numbers(const struct spikes *out, const
         }
 }
 
-/* Make the lists of a layer, for all time-steps. n: of the first time-step. */
+/* Write the lists of a layer, for all time-steps. n: of the first time-step. */
 static __attribute__((unused)) void list_counts(const struct neurons *n, int steps, struct share *share)
 {
     const int first = first_of_part(n->out.height, part_of(share), parts_of(share));

@@ -4,7 +4,7 @@
 #include "share.h"
 #include "spikes.h"
 
-/* A layer of integrate-and-fire neurons: v += current; a neuron fires where v >= theta + strict.
+/* A layer of integrate-and-fire neurons: v += current; a neuron fires if v >= theta + strict.
  *
  * Neurons with copies: v is the lowest potential of the copies, and the next ones lie theta apart; v += gain * current. The
  * number of copies that fire is the number of j = 1 … copies for which v >= j * theta + strict. Each subtracts theta. */
@@ -16,7 +16,7 @@ struct neurons {
     int zero;             /* 1: a spike resets v to zero; 0: it subtracts theta */
     int copies, gain;     /* of each neuron; 1 without copies */
     int channels, stride; /* neurons per pixel; the same, padded to whole vectors */
-    struct spikes out;    /* written where `counts` is NULL */
+    struct spikes out;    /* written if `counts` is NULL */
     uint8_t *counts;      /* [height][width][stride]: numbers of spikes, written instead of lists; or NULL */
     uint32_t *fired;      /* [1]: spikes of the layer in this time-step */
 };

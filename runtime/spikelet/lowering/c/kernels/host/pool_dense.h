@@ -4,7 +4,7 @@
 
 /* A sum pool with a dense result: sum += the sum over the pixels that each output pixel reads.
  *
- * in: spiking input, or NULL. dense: [height][width][stride], read where `in` is NULL.
+ * in: spiking input, or NULL. dense: [height][width][stride], read if `in` is NULL.
  * sum: [out_height][out_width][out_stride].
  */
 static void pool_dense(const struct geometry *g, const struct spikes *in, const int32_t *dense, int stride,

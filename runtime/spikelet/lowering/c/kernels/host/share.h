@@ -3,9 +3,9 @@
 
 #include "../stand_in/host.h"
 
-/* How one thread takes part in a time-step. All threads call the same functions. The work of a node is divided into parts,
- * such as some rows of pixels or some channels; a thread that has time takes the next part. A thread that is late, or that
- * has no core, takes none, and the others do not wait for it. */
+/* The share of one thread in a time-step. All threads call the same functions. The work of a node is divided into parts,
+ * such as some rows of pixels or some channels; a thread that is free takes the next part. A thread whose core is busy
+ * takes none, so that the others do not wait for it. */
 struct share {
     int part;         /* that this thread evaluates; -1: none */
     int parts;        /* into which every node is divided */
@@ -53,10 +53,10 @@ static inline int first_of_part(int count, int part, int parts)
 
 enum { MOST_PARTS = 24 }; /* bits of a ticket */
 
-/* Threads that share the parts of every node. A thread without work spins `spins` times before it sleeps.
+/* Threads that share the parts of every node. A thread without work polls `spins` times before it sleeps.
  *
  * ticket: a bit for each part that a thread has taken, and above them the number of the phase. A phase ends when all its
- * parts are finished. Parts of an ended phase cannot be taken, however late a thread comes. */
+ * parts are finished. Parts of an ended phase cannot be taken. */
 struct team {
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* the phase, while threads sleep */
@@ -107,8 +107,8 @@ static __attribute__((unused)) void await_end(struct team *team, uint64_t phase)
     pthread_mutex_unlock(&team->mutex);
 }
 
-/* Finish the part that this thread has, if any, and take another one: the first that is left of its own, so that its caches
- * hold what it reads, or else the last one of the others. Returns whether there was one. */
+/* Finish the part of this thread, if any, and take another one: the first of its own that is left, whose data is in its
+ * caches, or else the last one of the others. Returns whether there was one. */
 static __attribute__((unused)) int take_shared_part(struct share *share)
 {
     struct team *team = share->team;
@@ -134,7 +134,7 @@ static __attribute__((unused)) int take_shared_part(struct share *share)
     return 0;
 }
 
-/* Add to a number of spikes to which other threads add. */
+/* Add to a number of spikes to which other threads may add at the same time. */
 #define ADD_SHARED(number, added) __atomic_fetch_add(number, added, __ATOMIC_RELAXED)
 #else
 #define ADD_SHARED(number, added) (*(number) += (added))

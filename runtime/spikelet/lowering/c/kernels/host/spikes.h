@@ -3,8 +3,8 @@
 
 #include "../stand_in/host.h"
 
-/* The spikes of one layer in one time-step: a list for each row of pixels, ordered by x, without gaps. Where neurons have
- * copies, each plane has its lists: an entry in plane p stands for 2^p spikes. */
+/* The spikes of one layer in one time-step: a list for each row of pixels, ordered by x, without gaps. If neurons have
+ * copies, each plane has its own lists: an entry in plane p represents 2^p spikes. */
 struct spikes {
     spike_t *start; /* [planes][height][width + 1]: pixel (y, x) has the entries start[y][x] to start[y][x + 1] of list[y] */
     spike_t *list;  /* [planes][height][capacity]: (x * channels + channel) * SCALE */

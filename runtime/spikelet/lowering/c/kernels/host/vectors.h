@@ -6,7 +6,7 @@
 /* GCC and Clang compile operations on vectors to the instructions of the processor, but on vectors wider than its
  * registers to scalar instructions. VECTOR_BYTES is the width of a register.
  *
- * A few operations have no portable form that becomes one instruction. They are chosen by the macros WITH_AVX512,
+ * A few operations have no portable form that compiles to one instruction. They are selected by the macros WITH_AVX512,
  * WITH_AVX2, WITH_SSE2 and WITH_NEON. With -DPORTABLE none of these is defined; the results are the same. */
 #if defined __AVX512BW__ && defined __AVX512DQ__
 #define VECTOR_BYTES 64
@@ -42,7 +42,7 @@
 #endif
 #endif
 
-/* Where the neurons store the numbers of their spikes if they are multiplied, else NULL. */
+/* The address at which neurons store the numbers of their spikes if these are multiplied, else NULL. */
 #ifdef WITH_COUNTS
 #define COUNTED(counts) counts
 #else
