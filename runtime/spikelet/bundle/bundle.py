@@ -318,7 +318,7 @@ def _check_members(source: Fields, members: dict[str, memoryview]) -> None:
         if name not in MEMBERS:
             raise _refused(name, "is not a member of a bundle", separator=" ")
     if tuple(members) != MEMBERS:
-        raise BundleError(f"its members lie in another order than {', '.join(MEMBERS)}; it was re-packed")
+        raise BundleError(f"its members are not in the order {', '.join(MEMBERS)}; it was re-packed by another tool")
     listed = source.object("members")
     listed.only(*MEMBERS[1:])
     for name in MEMBERS[1:]:
@@ -326,7 +326,7 @@ def _check_members(source: Fields, members: dict[str, memoryview]) -> None:
         entry.only("sha256", "size")
         size = entry.whole("size")
         if size != len(data):
-            reason = f"{len(data)} bytes, the manifest says {size}"
+            reason = f"expected {size} bytes as listed in the manifest, found {len(data)}"
             raise _refused(name, reason, expected=f"{size} bytes", found=f"{len(data)} bytes")
         if entry.text("sha256") != hashlib.sha256(data).hexdigest():
             raise _refused(name, "its bytes were changed (sha256 differs from the manifest's)")

@@ -72,7 +72,12 @@ def decode(source: Fields, graph: Graph) -> Manifest:
     exact, classes = graph.exact, graph.classes
     arithmetic = source.text("arithmetic")
     if arithmetic != ARITHMETIC[0 if exact else 1]:
-        raise BundleError.at(f"{source.path}.arithmetic", f"says {arithmetic!r}, the weights are not", found=arithmetic)
+        weights = "integers" if exact else "float32"
+        raise BundleError.at(
+            f"{source.path}.arithmetic",
+            f"{arithmetic!r} contradicts the weights, which are {weights}",
+            found=arithmetic,
+        )
     labels = None if source.null("labels") else source.texts("labels", MAX_NAME)
     if labels is not None and len(labels) != classes:
         reason = f"expected {classes}, one per class, found {len(labels)}"

@@ -158,11 +158,9 @@ def robustness(
     check_labels(data, bundle.graph.classes)
     as_sequence(bundle.graph, data.images)
     steps = resolve_steps(steps, 1, bundle.step_limit, default=bundle.default_steps)
-    if not seeds:
-        raise UsageError("seeds: expected one or more")
     total = 1 + len(faults) * len(seeds)
-    held = len(seeds) * steps * 9 * len(data)  # predictions, and whether they are right
-    Limits().check(f"predictions of {len(data)} images on {len(seeds)} devices in {steps} time-steps", held)
+    size = len(seeds) * steps * 9 * len(data)  # bytes of the predictions, and whether they are right
+    Limits().check(f"predictions of {len(data)} images on {len(seeds)} devices in {steps} time-steps", size)
     sound = Fault("dropped", 0.0)
     predictions = _predictions(bundle, sound, 0, data, steps, partial(on_progress, 0, total))
     expected = predictions[-1] if data.labels is None else data.labels
@@ -191,9 +189,11 @@ def robustness(
 
 
 def _check_devices(faults: Sequence[Fault], seeds: Sequence[int]) -> None:
-    """Raise UsageError unless these are lists of faults, and of whole numbers of 0 or more."""
+    """Raise UsageError unless these are faults and one or more seeds, whole numbers of 0 or more."""
     instances("faults", faults, Fault)
     instances("seeds", seeds, int)
+    if not seeds:
+        raise UsageError("seeds: expected one or more")
     for seed in seeds:
         whole("seed", seed, 0)
 
