@@ -21,7 +21,8 @@ def check_arithmetic(graph: Graph, manifest: Manifest) -> None:
     """
     try:
         if not graph.exact:
-            return check_magnitudes(graph)
+            check_magnitudes(graph)
+            return
         proven = exact_steps(graph)
     except GraphError as error:
         raise BundleError(str(error)) from None
@@ -29,7 +30,7 @@ def check_arithmetic(graph: Graph, manifest: Manifest) -> None:
     if manifest.exact_steps is None or not 1 <= manifest.exact_steps <= proven:
         raise BundleError.at(
             "manifest.json",
-            f"exact_steps is {manifest.exact_steps}, the weights allow {proven}",
+            f"exact_steps: expected 1 to {proven}, as proven from the weights, found {manifest.exact_steps}",
             expected=f"1 to {proven}",
             found=str(manifest.exact_steps),
         ).within("manifest.json")
