@@ -1,4 +1,4 @@
-"""Settings of every test run: a cache of compiled networks of its own, one thread for each matrix product."""
+"""Settings of every test run: a separate cache of compiled networks, and one thread for each matrix product."""
 
 import gc
 import os
@@ -20,7 +20,7 @@ import fewer_reports
 import skip_report
 from garbage import collect_rarely, freeze_what_is_alive, many_modules_are_new
 
-sys.dont_write_bytecode = False  # here it was read already
+sys.dont_write_bytecode = False  # it has already been read in this process
 
 # Settings of the user's own: limits, a signature policy, a cache, colours and the width of a terminal.
 for name in [name for name in os.environ if name.startswith("SPIKELET_")]:
@@ -58,7 +58,7 @@ settings.load_profile("campaign" if "SPIKELET_CONFORMANCE" in os.environ else "s
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory):
-    """One cache for all workers of a run: a network is compiled once."""
+    """Use one cache for all workers of a run, so that a network is compiled once."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has a folder of its own, below that of the run
         folder = folder.parent
@@ -80,7 +80,7 @@ def pytest_configure(config):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection():
-    """Nothing that a collection of tests loads is garbage."""
+    """Freeze all objects that the collection of tests loads."""
     gc.disable()
     try:
         return (yield)
@@ -90,28 +90,28 @@ def pytest_collection():
 
 
 def pytest_collection_modifyitems(items):
-    """The longest tests first; otherwise the order stays."""
+    """Put the longest tests first, and keep the order of the others."""
     items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item, nextitem):
-    """What the tests of a file loaded stays as well, and what one test loaded if it is much (torch's compiler, Brian2)."""
+    """Freeze objects after each file, and after a test that loads many modules (torch's compiler, Brian2)."""
     result = yield
     if nextitem is None or nextitem.path != item.path or many_modules_are_new():
         freeze_what_is_alive()
     return result
 
 
-@pytest.hookimpl(optionalhook=True)  # without pytest-xdist nobody calls it
+@pytest.hookimpl(optionalhook=True)  # it is called by pytest-xdist only
 def pytest_xdist_auto_num_workers(config):
-    """`-n auto`: one worker for each core that this process may use."""
+    """Return the number of workers of `-n auto`: one for each core that this process may use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, MOST_WORKERS)
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Say what was skipped and what would run it."""
+    """Report the skipped tests and how to run them."""
     skipped = terminalreporter.stats.get("skipped", [])
     if skipped:
         terminalreporter.section(f"{len(skipped)} skipped")

@@ -6,8 +6,8 @@
 Each option names the folder of a data set in its published layout. A network is measured as the exact bundle that is
 shipped, without copies and with the copies that `spikelet convert --copies` adds, whose initial potentials are staggered
 around theta / 2 or around the trained ones; its source is the checkpoint that the bundle was converted from, in float
-without residual. The file holds numbers of correct predictions, which do not depend on the engine. The other data
-sets keep their figures.
+without residual. The file stores numbers of correct predictions, which do not depend on the engine. Figures of the
+other data sets are kept.
 
 --missing keeps all figures of the same bundle and images, and measures the settings that have none.
 --tuned measures a checkpoint that was trained from that of a shipped network, as its exact 8-bit bundle, and no other.
@@ -58,7 +58,7 @@ def figures_of(
         source: checkpoint that the bundle was converted from.
         images: test images.
         data_name: name of the data in the tables.
-        before: figures that are kept; what they lack is measured.
+        before: figures that are kept; missing ones are measured.
         settings: time-steps T by copies k; None for `STEPS`.
     """
     entry = before or {"data": data_name, "images": len(images), "digest": images.digest, "copies": {}}

@@ -1,4 +1,4 @@
-"""Overhead of counting spikes: the same images with and without counting, in turn; the ratio of the best times.
+"""Overhead of counting spikes: ratio of the best times of the same images with and without counting.
 
 .venv/bin/python tests/benchmarks/counting.py [BUNDLE [DATA]] [--engine NAME] [--images N] [--rounds N]
 """

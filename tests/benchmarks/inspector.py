@@ -43,7 +43,7 @@ def wide_bundle():
 
 
 def started(path):
-    """Return the seconds from imports to a window with a drawn bundle: wall clock, and processor time."""
+    """Return the wall-clock and processor time, in seconds, from imports to a window with a drawn bundle."""
     begun, busy = time.perf_counter(), time.process_time()
     window = make_window(Settings(theme="dark"))
     window.resize(1280, 800)

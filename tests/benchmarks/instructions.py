@@ -207,7 +207,7 @@ def copies_table(entry: dict) -> list[str]:
 
 
 def deployed_table(runs: dict | None, entry: dict) -> list[str]:
-    """Instructions of the source network in other runtimes, beside those of the spiking network."""
+    """Return the table of the source network in other runtimes, compared with the spiking network."""
     if not runs:
         return []
     lines = ["", "| one inference, batch 1, AVX2 | million instructions | right |", "|---|---|---|"]
@@ -222,7 +222,7 @@ def deployed_table(runs: dict | None, entry: dict) -> list[str]:
 
 
 def shared_table(networks: dict) -> list[str]:
-    """The longest path of threads that share one image."""
+    """Return the table of the longest path of threads that share one image."""
     if not networks:
         return []
     lines = [THREADS, "| one image, x86-64-v3 | " + " | ".join(f"{n} threads" for n in SHARING) + " |"]
@@ -256,7 +256,7 @@ def store(**counted: dict) -> None:
 
 
 def merged(old: dict, new: dict) -> dict:
-    """Return the counts of a network, those of targets that were left out being the old ones."""
+    """Return the counts of a network; targets that were not counted keep their old counts."""
     copies = {k: merged(old.get("copies", {}).get(k, {}), entry) for k, entry in new.get("copies", {}).items()}
     entry = new | {"counts": old.get("counts", {}) | new["counts"]}
     return entry | {"copies": copies} if copies else entry

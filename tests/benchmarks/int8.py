@@ -1,4 +1,4 @@
-"""The float and int8 forms of a network without spikes, which a user would deploy instead of the spiking network.
+"""The source network in float and in 8-bit integers, which could be deployed instead of the spiking network.
 
 `float_model` is ONNX: each layer of neurons is clip(x / theta, 0, 1), its rate, and each sum pool an average. ONNX Runtime
 quantises it to integers (QDQ: weights per channel, activations unsigned) with calibration images. OpenVINO runs both files.
@@ -21,7 +21,7 @@ OPSET = 17
 def float_model(graph):
     """Return the network without spikes. Its input is the image, (N, *shape), less the mean.
 
-    A value is the rate of its neurons, or the mean of the sum that a pool makes: `scale` has the number of its terms.
+    A value is the rate of its neurons, or the mean instead of the sum of a pool: `scale` contains the number of terms.
     """
     nodes, constants = [], []
     values, scales = {}, {}  # by id: name of the value, and what it is multiplied by in the spiking network
@@ -74,7 +74,7 @@ def _synapse(nodes, constants, index, source, node, theta, scale):
 
 
 def _theta(graph, id_, channels):
-    """Thresholds of the neurons that read a node, directly or through Add; ones where an Output reads it."""
+    """Return the thresholds of the neurons that read a node, directly or through Add; ones if an Output reads it."""
     following = graph.successors[id_][0]
     if isinstance(graph.nodes[following], Add):
         return _theta(graph, following, channels)
@@ -109,7 +109,7 @@ def quantised(path, images):
 
 
 def files(graph, calibration, folder):
-    """Write the float and the int8 model to a folder. Returns their paths by name, and reasons why some are missing."""
+    """Write the float and the int8 model to a folder; return their paths by name, and reasons for missing ones."""
     path = Path(folder) / "float.onnx"
     path.write_bytes(float_model(graph).SerializeToString())
     try:

@@ -1,7 +1,7 @@
 """Contenders of a measurement, each in a process of its own that is stopped while the others run.
 
-Threads of ONNX Runtime, OpenVINO and PyTorch go on looking for work for up to 50 ms after a call. In one process, or beside
-a process that is not stopped, they take the cores of the contender that is measured next.
+Threads of ONNX Runtime, OpenVINO and PyTorch poll for work for up to 50 ms after a call. In one process, or in a process
+that is not stopped, they occupy the cores of the contender that is measured next.
 """
 
 from __future__ import annotations
@@ -23,22 +23,20 @@ _context = multiprocessing.get_context("fork")
 
 
 class Contender:
-    """A process that builds a contender, and measures it when asked to.
+    """A process that builds a contender and measures it on request.
 
     Args:
         build: returns the function to be measured; called in the process.
 
     Attributes:
-        failure: why it cannot be built, or "".
+        failure: reason why it cannot be built, or "".
     """
 
     def __init__(self, build: Callable[[], Run]) -> None:
         self._pipe, theirs = _context.Pipe()
         self._process = _context.Process(target=_serve, args=(theirs, build), daemon=True)
         self._process.start()
-        weakref.finalize(
-            self, self._process.kill
-        )  # at the end of the program too: a stopped process is not ended otherwise
+        weakref.finalize(self, self._process.kill)  # at the end of the program, too: it does not end stopped processes
         theirs.close()
         self.failure: str = self._received()
 
@@ -73,7 +71,7 @@ def alone(function: Callable[..., Result], *arguments: object) -> Result:
     pipe, theirs = _context.Pipe()
     process = _context.Process(target=lambda: theirs.send(function(*arguments)))
     process.start()
-    theirs.close()  # so that the end of a process that fails is seen
+    theirs.close()  # so that the pipe closes when the process fails
     result: Result = pipe.recv()
     process.join()
     return result

@@ -17,7 +17,7 @@ VARIANTS = ("step by step", "single-step", "float, OpenVINO")  # in docs/results
 def table(text: str) -> str:
     """Return the table of wall-clock milliseconds and ratios to the float network.
 
-    It has a row per contender but VARIANTS, sorted by the last network, and a column per network. text: output of `speed.py`.
+    It has a row for each contender except VARIANTS, sorted by the last network, and a column per network. text: output of `speed.py`.
     """
     networks: dict[str, dict[str, tuple[str, str]]] = {}
     for line in text.splitlines():

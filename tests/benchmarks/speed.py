@@ -52,7 +52,7 @@ RATES = (0.01, 0.02, 0.05, 0.10, 0.15, 0.20, 0.30, 0.50)
 def builders(graph, inputs, threads, with_frameworks, models):
     """Return functions that build the contenders, by name. A contender is a function of T.
 
-    inputs: batches of images, which a contender takes in turn: the branch predictor knows a single image by heart.
+    inputs: batches of images that a contender takes in turn, since the branch predictor adapts to a single image.
     models: paths of the float and int8 forms of the network, as `int8.files` returns them.
     """
     made = {FLOAT: partial(float_network, graph, inputs, threads)}

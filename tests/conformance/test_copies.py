@@ -1,7 +1,7 @@
 """Copies of neurons on every engine, in both C forms and in Brian2: the spikes of the network with copies written out.
 
-Runs of 16 time-steps are compared after each of them, so that T = 1…16 are all compared. The short form has every
-number of copies on the numpy engine, and two of them elsewhere; `make conformance` has all of them everywhere.
+Runs of 16 time-steps are compared after each of them, so that T = 1…16 are all compared. The short form tests every
+number of copies on the numpy engine and two of them elsewhere; `make conformance` tests all of them everywhere.
 """
 
 import os
@@ -30,7 +30,7 @@ STEPS = 16
 
 
 def network(copies, seed):
-    """A network with a residual block, a pool and a linear layer; every other one has v_init of any kind."""
+    """A network with a residual block, a pool and a linear layer; in every second one v_init is random."""
     rng = np.random.default_rng([copies, seed])
     net = Builder((int(rng.integers(1, 4)), 5, 5), rng)
     net.conv("conv1", int(rng.integers(1, 5)))
@@ -79,7 +79,7 @@ def test_spikes_potentials_and_logits_are_those_of_the_expansion(name):
 @pytest.mark.parametrize("name", sorted(ENGINES))
 @pytest.mark.parametrize("steps", ALL if LONG else (1, 9))
 def test_a_run_whose_length_is_known_gives_the_same(name, steps):
-    """An engine that is told T may evaluate layer by layer, and counts in closed form."""
+    """An engine that gets T in advance may evaluate layer by layer and count in closed form."""
     for copies in FEW:
         for graph, inputs in networks(copies):
             expected = on_engine("numpy", expand(graph), inputs, steps)

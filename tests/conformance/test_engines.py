@@ -1,6 +1,6 @@
 """Every engine and Brian2 fire the same spikes for the same network and input.
 
-`runners.RUNNERS` lists them all, so a new one is tested by being added there.
+They are listed in `runners.RUNNERS`.
 """
 
 import os
@@ -28,7 +28,7 @@ COPIES = (1, 1, 1, 2, 3, 16)  # of the neurons of a layer
 COMPILED = [name for name in RUNNERS if name.startswith("native")]
 INTERPRETED = sorted(set(RUNNERS) - {"numpy", "brian2", *COMPILED})
 NO_SHRINKING = [phase for phase in Phase if phase is not Phase.shrink]  # hundreds of compiler runs
-# not the time of an example: machines differ, and Brian2 writes code for each network
+# no deadline for an example: machines differ, and Brian2 writes code for each network
 RANDOM = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -45,7 +45,7 @@ def cases(draw, exact=True):
 
 @pytest.fixture(scope="module", autouse=True)
 def brian2():
-    """Brian2, with all that it loads, before the first network."""
+    """Import Brian2 and everything it loads before the first network."""
     simulator.load()
     freeze_what_is_alive()
 
@@ -69,7 +69,7 @@ def test_random_networks_fire_the_same_spikes_in_brian2(case):
 @settings(RANDOM, max_examples=EXAMPLES // 4, phases=NO_SHRINKING)
 @given(case=cases())
 def test_random_networks_compiled_fire_the_same_spikes(case):
-    """Every example is compiled: fewer of them."""
+    """Fewer examples, since each is compiled."""
     graph, inputs, steps = case
     expected = on_engine("numpy", graph, inputs, steps)
     for name in COMPILED:

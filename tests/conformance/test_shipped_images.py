@@ -1,8 +1,7 @@
 """The shipped network on the shipped images: every engine fires the same spikes.
 
 Every neuron of every layer is compared with the reference engine on three images of each class; on all 500 the two fast
-engines, which share no code that computes, are held to each other by the logits and the spikes of every layer at every
-time-step, T = 8. `make conformance` (SPIKELET_CONFORMANCE is set) compares every neuron on all 500, T = 16.
+engines, which share no numerical code, are compared in the logits and the spikes of every layer at every time-step, T = 8. `make conformance` (SPIKELET_CONFORMANCE is set) compares every neuron on all 500, T = 16.
 """
 
 import os

@@ -89,7 +89,7 @@ def test_random_networks_with_hostile_names_in_brian2(bundle):
 
 @pytest.mark.parametrize("name", BASES)
 def test_tensors_without_elements_are_refused(name):
-    """A shape of 0 is one that tensors may have; no field of a node may."""
+    """Tensors may have a size of 0, but fields of nodes may not."""
     members = base(name)
     graph = json.loads(members["manifest.json"])["graph"]
     tensors = dict(safetensors.decode("weights.safetensors", members["weights.safetensors"]))
@@ -104,7 +104,7 @@ def test_tensors_without_elements_are_refused(name):
 
 
 def step_models(content, weights):
-    """The model of step.onnx as the first and as the second reader reads it; None where it is refused."""
+    """The model of step.onnx as the first and as the second reader reads it; None if it is refused."""
     first = second = None
     with suppress(BundleError):
         first = StepModel(content, bytes(weights)).decode()
@@ -159,7 +159,7 @@ def test_the_second_reader_shares_no_code_with_the_first():
 
 
 def test_both_verdicts_are_reached():
-    """Mutations that neither reader refuses, and refusals of every group of rules that a network can break."""
+    """Some mutations are accepted, and every group of rules that a network can break is violated by one."""
     mutator = NetworkMutator(1)
     accepted, sections = 0, set()
     for _ in range(400):

@@ -14,7 +14,7 @@ COUNTED = sum(MANIFEST.count(character) for character in ",[{")
 
 
 def read_by_both(content):
-    """Whether the readers read a file; they agree."""
+    """Return whether both readers read a file, and check that they agree."""
     verdicts = []
     for read, refusal in ((decode, BundleError), (second_reader.read, second_reader.Refused)):
         try:
@@ -31,7 +31,7 @@ def manifest(text):
 
 
 def value(text):
-    """A manifest in which nothing but one value of the provenance is unusual."""
+    """Return a manifest in which one value of the provenance is unusual."""
     return manifest(MANIFEST.replace('"provenance": {}', f'"provenance": {{"x": {text}}}'))
 
 
@@ -138,7 +138,7 @@ def test_versions(version):
 
 
 def test_characters():
-    """Every character up to U+3000, and those around the borders of later blocks."""
+    """Every character up to U+3000, and the first and last ones of later blocks."""
     for code in [*range(0x3000), *range(0xD7F0, 0xE010), *range(0xFE00, 0x10010), *range(0xE0000, 0xE0100), 0x10FFFF]:
         text = f"a{chr(code)}"
         try:

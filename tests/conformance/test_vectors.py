@@ -1,4 +1,4 @@
-"""The conformance vectors of docs/vectors/: both readers give the verdict of the index, every engine its answers."""
+"""The conformance vectors of docs/vectors/: both readers give the verdict of the index, and every engine the predictions."""
 
 import hashlib
 import io
@@ -48,7 +48,7 @@ def bundle(name):
 
 @cache
 def manifest(name):
-    """The manifest alone: to read a bundle proves its bounds, which is not for the collection of tests."""
+    """Return the manifest only: reading a bundle proves its bounds, which would slow down the collection of tests."""
     with zipfile.ZipFile(io.BytesIO(content(name))) as file:
         return json.loads(file.read("manifest.json"))
 
@@ -59,7 +59,7 @@ INTEGRATORS = [name for name in GOOD if any(node["kind"] == "LI" for node in man
 
 @cache
 def expected(name, sequence):
-    """(inputs (T or 1, N, …), logits (T, N, K), spikes by layer) as they are stored."""
+    """(inputs (T or 1, N, …), logits (T, N, K), spikes by layer) as stored in the vector."""
     contents = second_reader.read(content(name))
     if not sequence:
         return contents.golden.inputs[None], contents.golden.logits, contents.golden.spikes
@@ -74,7 +74,7 @@ def cases(names):
 
 
 def assert_answers(name, sequence, logits, spikes, potentials_of_float32=False):
-    """Compare with what is stored; logits (T, N, K) of each time-step."""
+    """Compare logits (T, N, K) of each time-step, and predictions, with the stored ones."""
     _, right, right_spikes = expected(name, sequence)
     for layer, value in right_spikes.items():
         assert np.array_equal(spikes[layer], value), layer
@@ -104,7 +104,7 @@ def test_the_index_names_every_file_with_its_digest():
 
 
 def test_the_vectors_hold_what_a_network_can_hold():
-    """Every kind, reset, tie, leak, arithmetic and element type, copies; spikes and neurons that stay silent."""
+    """They contain every kind, reset, tie, leak, arithmetic and element type, copies, and neurons with and without spikes."""
     kinds, attributes, dtypes, copies = set(), set(), set(), set()
     for name in GOOD:
         network = second_reader.read(content(name)).network
@@ -138,7 +138,7 @@ def test_a_rule_of_every_section_is_broken():
 
 
 def _step_only(name):
-    """Whether the file is refused for bytes that the reader of spikelet computes; another sees it by running them."""
+    """Return whether a file is refused because of the bytes of step.onnx, which the second reader does not compute."""
     return name.startswith("step-own-version")
 
 
@@ -158,7 +158,7 @@ def test_a_step_model_of_another_network_is_noticed_by_running_it():
 
 
 def _step_replay(contents):
-    """What differs when the golden inputs are replayed through step.onnx."""
+    """Return the differences between the golden data and a replay through step.onnx."""
     golden, network = contents.golden, contents.network
     if contents.step is None:
         return ["step.onnx is empty"]

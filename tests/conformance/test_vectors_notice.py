@@ -35,7 +35,7 @@ def noticing(change=lambda network: network):
 
 
 def attributes(key, value, kinds=("IF", "LIF")):
-    """Every node of the kinds with another attribute."""
+    """Change an attribute of every node of the given kinds."""
 
     def change(network):
         nodes = {
@@ -50,7 +50,7 @@ def attributes(key, value, kinds=("IF", "LIF")):
 
 
 def arrays(field, value, kinds=None):
-    """Every node with another array."""
+    """Change an array of every node."""
 
     def change(network):
         nodes = {
@@ -65,7 +65,7 @@ def arrays(field, value, kinds=None):
 
 
 def copies(value):
-    """Every node with copies, whose initial potentials (C, copies) are changed."""
+    """Change the initial potentials (C, copies) of every node with copies."""
 
     def change(network):
         nodes = dict(network.nodes)
@@ -178,7 +178,7 @@ ORDERS = {
 
 
 def neuron(operations):
-    """A neuron of exact networks that does these operations; others stay right."""
+    """Replace the operations of the neurons of exact networks; other nodes stay as they are."""
     right = execution._neuron
 
     def step(node, v, current):
@@ -232,7 +232,7 @@ def test_a_mistaken_value_is_noticed(mistake, monkeypatch):
 
 @pytest.mark.parametrize("key", ["stride", "padding", "kernel"])
 def test_height_and_width_are_noticed(key):
-    """A shape of the wrong size ends in an error; what matters is that some vector has different numbers."""
+    """A wrong output shape is an error; some vector must have different numbers."""
     pairs = {
         (node.kind, tuple(node.attributes[key]))
         for entry in INDEX

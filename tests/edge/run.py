@@ -4,7 +4,7 @@
 * Cortex-M4 and Cortex-M7: the microcontroller form under qemu-system-arm, with the instructions of a time-step
 * aarch64, riscv64 and s390x, which is big-endian: both forms of `spikelet export c`, built by cross compilers
 
-`make edge-test` runs it, `make edge-test IMAGES=20` in less time. What is needed beside Debian's packages is fetched into
+`make edge-test` runs it, `make edge-test IMAGES=20` in less time. Requirements other than Debian's packages are downloaded to
 build/edge once.
 """
 

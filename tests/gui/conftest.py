@@ -55,7 +55,7 @@ def leaky_path(folder):
 
 @pytest.fixture(scope="session")
 def grey_path(folder):
-    """A bundle that takes one channel: one can draw for it."""
+    """A bundle with one input channel, for which images can be drawn."""
     write(bundle_of(plain_graph(channels=1), "grey"), folder / "grey.snnb")
     return folder / "grey.snnb"
 
@@ -71,7 +71,7 @@ def data(folder):
 
 @pytest.fixture(scope="session")
 def rest():
-    """Wait until a window has nothing left to do."""
+    """Wait until a window has no pending work."""
     return settle
 
 

@@ -37,7 +37,7 @@ APART = 10.0  # difference in CIE Lab; 2.3 is just seen
 
 @pytest.fixture(scope="module")
 def whole(qapp, rest, path, data):
-    """A window with every panel, filled as far as costs little."""
+    """A window with all panels, filled with fast results."""
     with opened_window(path) as window:
         drop(window, data)
         rest(window)
@@ -50,7 +50,7 @@ def whole(qapp, rest, path, data):
 
 @pytest.fixture
 def built(whole, rest):
-    """The same before each test: at its last panel, with nothing left to do."""
+    """The window of `whole` at its last panel, without pending work."""
     whole.show_panel("validate")
     rest(whole)
     assert set(whole.panels) == set(PANELS)
@@ -60,7 +60,7 @@ def built(whole, rest):
 
 
 def controls(window):
-    """All that can be used; not the parts that Qt makes of them."""
+    """Yield all controls, without the parts that Qt creates for them."""
     viewports = [area.viewport() for area in window.findChildren(QAbstractScrollArea)]
     for widget in window.findChildren(QWidget):
         inside = widget in viewports or isinstance(widget, QScrollBar | QHeaderView) or any(within(widget))
@@ -70,7 +70,7 @@ def controls(window):
 
 
 def within(widget):
-    """Of all that a widget lies in, whether its parts are reached through it."""
+    """Yield for all parents of a widget whether their parts are reached through them."""
     while widget := widget.parentWidget():
         yield isinstance(widget, PARTS)
 
@@ -109,7 +109,7 @@ def test_tab_goes_round_through_all_that_is_seen(built, rest, qtbot):
 
 
 def test_a_file_may_be_dropped_anywhere(built):
-    """A widget that accepts drops keeps them from the window; text can be dropped into fields."""
+    """A widget that accepts drops hides them from the window; fields accept text only."""
     widgets = built.findChildren(QWidget)
     takers = [widget for widget in widgets if widget.acceptDrops() and not isinstance(widget, QLineEdit)]
     assert built.acceptDrops()
@@ -157,13 +157,13 @@ def test_colours_of_curves_differ_for_all_eyes(look, eyes):
 
 
 def linear(name):
-    """#rrggbb as linear RGB, 0 to 1."""
+    """Convert #rrggbb to linear RGB, 0 to 1."""
     value = np.array([int(name[start : start + 2], 16) for start in (1, 3, 5)]) / 255
     return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
 
 
 def lab(rgb):
-    """CIE Lab (D65) of linear RGB."""
+    """Convert linear RGB to CIE Lab (D65)."""
     to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
     xyz = np.array(to_xyz) @ np.clip(rgb, 0, 1) / [0.9505, 1.0, 1.089]
     f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)

@@ -29,7 +29,7 @@ LAYERS = 14
 
 @pytest.fixture(scope="module")
 def filled(qapp, rest, tmp_path_factory):
-    """A window with a network of many layers and long names, and all that can be known of it."""
+    """A window with a network of many layers and long names, with results in all panels."""
     net = Builder((3, 16, 16), np.random.default_rng(0))
     for stage in range(1, LAYERS + 1):
         net.conv(f"conv{stage}", 12 if stage == 1 else 4, stride=(1, 1) if stage != 2 else (4, 4))
@@ -51,7 +51,7 @@ def filled(qapp, rest, tmp_path_factory):
 
 @pytest.fixture
 def measured(filled, rest):
-    """The same before each test: of its first size, at its first panel, layer and last time-step."""
+    """The window of `filled` in its original size, at the first panel and layer and the last time-step."""
     filled.resize(1280, 800)
     filled.show_panel("overview")
     filled.inspector.selection.focus("neurons_of_stage_1")
@@ -207,7 +207,7 @@ def test_no_heading_or_cell_of_a_table_is_cut_where_there_is_room(qapp, spare):
 
 
 def test_a_note_that_gets_more_room_while_it_is_moved_below_returns(qapp):
-    """Showing a widget lays out its parents first, which can resize the note in the middle of the change."""
+    """Showing a widget lays out its parents first, which can resize the note during the change."""
 
     class Below(QLabel):
         def setVisible(self, visible):

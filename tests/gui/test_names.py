@@ -1,4 +1,4 @@
-"""Names are data: any layer, class, bundle, profile or file name is shown as it is and collides with no other name."""
+"""Names are data: any layer, class, bundle, profile or file name is shown unchanged and collides with no other name."""
 
 import csv
 import io
@@ -53,7 +53,7 @@ def odd(qapp, rest, tmp_path_factory):
 
 
 def plain(text):
-    """What a person sees of the text of a rich label or a tooltip."""
+    """Return the visible text of a rich label or a tooltip."""
     document = QTextDocument()
     document.setHtml(text) if "<" in text else document.setPlainText(text)
     return document.toPlainText().replace("\xa0", " ")

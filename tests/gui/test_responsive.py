@@ -40,7 +40,7 @@ DATA_FILES = (".snnb", ".npz")
 
 
 class Watch:
-    """Long operations, files of data and hand-overs to the window while `during` a task, and the threads they are in.
+    """Records long operations, reads of data files and calls into the window during a task, with their threads.
 
     The first long operation in another thread is held until `gate` is set.
     """
@@ -69,7 +69,7 @@ class Watch:
             self.files.append(threading.current_thread())
 
     def operation(self, function):
-        """The function, watched."""
+        """Return a function whose calls are recorded."""
 
         def watched(*values):
             if self.active:
@@ -83,7 +83,7 @@ class Watch:
         return watched
 
     def counted(self, function):
-        """The function; the calls that it makes are counted."""
+        """Return a function whose calls of other functions are counted."""
 
         def counting(*values):
             count = 0
@@ -116,7 +116,7 @@ def watch():
 
 @pytest.fixture(scope="module")
 def used(qapp, watch, path, data):
-    """A window with every panel drawn once: what is drawn for the first time is not a task."""
+    """A window with every panel drawn once, so that first drawings are not counted."""
     with opened_window(path) as window:
         window.inspector.show(from_data(arrays.read(data), data))
         for panel in PANELS:
@@ -176,7 +176,7 @@ def test_a_task_leaves_the_window_free(ready, watch, qtbot, path, data, task):
 
 
 def test_garbage_of_a_task_is_collected_in_the_thread_of_the_window(opened, rest):
-    """Elsewhere it would free what Qt connected, and could wait for the window for ever."""
+    """In another thread, freeing objects connected to Qt could cause a deadlock with the window."""
     where, collected = [], threading.Event()
 
     class Cycle:

@@ -2,7 +2,7 @@
 
 Work of the window's thread for another theme and for panels that are shown first is divided; it is counted, not timed.
 
-Results whose computation takes long are made up: what counts here is the space that they need.
+Results that take long to compute are synthetic: only their space is tested.
 """
 
 import os
@@ -39,7 +39,7 @@ def test_nothing_is_cut(filled, size):
 
 
 def faults(window, size):
-    """What is cut or overlaps, by panel and content; and panels that are wider than a window of this size."""
+    """Return cut and overlapping parts by panel and content, and panels that are wider than a window of this size."""
     problems = {}
     window.resize(*size)
     for name in PANELS:

@@ -22,7 +22,7 @@ def pixels(seed=0):
 
 
 def network(bits, weight_quant="Int8WeightPerTensorFloat", tensors=False, quantised_input=False):
-    """Convolution, batch norm, pool, two linear layers; a few steps of training settle its scales."""
+    """Return a network of convolution, batch norm, pool and two linear layers, with scales from a few training steps."""
     qnn, quant = need("brevitas.nn"), need("brevitas.quant")
     weights = {"weight_bit_width": 4, "weight_quant": getattr(quant, weight_quant), "bias": True}
     torch.manual_seed(0)
@@ -91,7 +91,7 @@ def test_it_converts_without_calibration():
 
 
 def test_eight_bits_and_a_quantised_input():
-    """More levels than time-steps can count: clipped ReLUs, whose thresholds are calibrated."""
+    """More levels than spikes can represent: clipped ReLUs with calibrated thresholds."""
     images = ImageSet(pixels(), None, None, "noise")
     source = from_module(network(8, quantised_input=True), SHAPE)
     assert not source.levels

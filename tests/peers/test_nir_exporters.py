@@ -20,7 +20,7 @@ def events(*shape):
 
 
 def stepped(x, modules, neurons):
-    """Spikes of the neurons at every time-step, for modules that keep their state."""
+    """Return the spikes at every time-step of modules that keep their state."""
     recorded = []
     for step in x:
         row, value = [], step

@@ -79,7 +79,7 @@ def test_a_tie_is_listed_and_another_difference_fails():
 
 class TestSnnTorch:
     def run(self, layers):
-        """By time-step: spikes, potentials and thresholds of the two layers."""
+        """Return the spikes, potentials and thresholds of the two layers, by time-step."""
         first, one, second, two = layers
 
         def run(x):

@@ -19,7 +19,7 @@ from spikelet_converters.source_model.networks import NetworkSpec
 
 
 def trained_like(model="vgg5", seed=0):
-    """(network, images): batch norms have seen data."""
+    """Return (network, images), with statistics of batch norm from random images."""
     torch.manual_seed(seed)
     network = NetworkSpec(model, (3, 8, 8), 5, (125, 123, 114), (63.0, 62.0, 67.0), 4, "none", 1.0).build()
     images = torch.randint(0, 256, (24, 3, 8, 8), dtype=torch.uint8)
@@ -51,7 +51,7 @@ def test_the_folded_network_fires_the_reference_engines_spikes(model):
 
 
 def train(*currents):
-    """Currents of a single neuron, (T, 1, 1)."""
+    """Return the currents of a single neuron, (T, 1, 1)."""
     return torch.tensor(currents).float().reshape(-1, 1, 1)
 
 
@@ -90,7 +90,7 @@ class TestCOS:
 
     @pytest.mark.parametrize("seed", range(3))
     def test_it_brings_the_count_towards_the_clipped_floor(self, seed):
-        """Over the rho steps themselves, as the publication proves: no count ends further from the quantiser's."""
+        """As the publication proves, the rho pre-steps move no count away from that of the quantiser."""
         rng = np.random.default_rng(seed)
         current = torch.from_numpy(rng.integers(-15, 20, (4, 1, 500))).float()
         theta, start = torch.full((1, 500), 10.0), torch.full((1, 500), 5.0)

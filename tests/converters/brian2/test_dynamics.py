@@ -15,7 +15,7 @@ RESETS = st.sampled_from(["subtract", "zero"])
 
 
 def by_hand(node, current, beta=1.0):
-    """The neuron's definition, one step after another, in Python's own numbers."""
+    """Simulate a neuron step by step in Python, by its definition."""
     v, theta = float(node.v_init[0]), float(node.theta[0])
     fired = []
     for i in current:

@@ -1,7 +1,7 @@
-"""Planted faults: the validator detects each fault in the engine under test.
+"""Faulty engines: the validator detects each fault of the engine under test.
 
-Each has to be caught, and the layer, the neuron and the time-step named at which the engine first goes wrong; that
-is computed here without Brian2, by comparing the broken engine with the sound one.
+The report must name the layer, the neuron and the time-step of the first wrong value. They are determined here without
+Brian2, by a comparison of the faulty engine with the correct one.
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ BUNDLE = Bundle(
 
 
 def changed(node, **fields):
-    """The graph with other parameters in one node; a function takes the old value to the new one."""
+    """Return the graph with changed parameters of one node: new values, or functions of the old ones."""
     old = GRAPH.nodes[node]
     new = {name: value(getattr(old, name).copy()) if callable(value) else value for name, value in fields.items()}
     return Graph({**GRAPH.nodes, node: dataclasses.replace(old, **new)}, GRAPH.edges)
@@ -45,7 +45,7 @@ def bumped(index, by=1):
 
 
 def wrong_network(graph):
-    """An engine that runs another network than it was given."""
+    """Return an engine that runs a changed network."""
 
     class Wrong(NumpyEngine):
         def __init__(self, _, *settings):
@@ -55,7 +55,7 @@ def wrong_network(graph):
 
 
 def late(layer):
-    """An engine in which a layer hears its input a time-step late."""
+    """Return an engine in which a layer receives its input one time-step late."""
 
     class Late(NumpyEngine):
         def _reset(self, batch):
@@ -90,7 +90,7 @@ FAULTS = {
 
 
 def first_difference(layer, broken):
-    """(time-step, {neurons}) at which the layer first differs, in a network that is broken and one that is not."""
+    """Return (time-step, {neurons}) at which a layer of the faulty engine first differs from the correct one."""
     sound, other = (on_engine(make, GRAPH, IMAGES[None].astype(np.float32), STEPS) for make in ("numpy", broken))
     if layer == "output":
         wrong = sound.logits != other.logits

@@ -21,7 +21,7 @@ def f32(*values):
 
 
 def integrating():
-    """An LI on the input's current, one between two layers that two layers use, and two LI before the output."""
+    """Return a network with an LI on the current of the input, a shared one between layers, and two before the output."""
     rng = np.random.default_rng(1)
 
     def weight(*shape):

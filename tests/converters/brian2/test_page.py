@@ -23,7 +23,7 @@ BUNDLE = Bundle(GRAPH, Manifest("a <b>", bits=8, exact_steps=exact_steps(GRAPH))
 
 
 class Deaf(NumpyEngine):
-    """Its second layer fires nothing at the third step."""
+    """An engine whose second layer does not fire at the third time-step."""
 
     def spikes(self, layer):
         result = super().spikes(layer)

@@ -37,7 +37,7 @@ def test_loading_in_a_thread_leaves_the_process_as_it_was():
 
 
 def test_nothing_of_a_network_is_remembered():
-    """Each entry of Brian2's cache of statements would hold the variables of a network that is gone."""
+    """An entry in Brian2's cache of statements would keep the variables of a deleted network."""
     simulator.load()
     from brian2.codegen import translation
     from brian2.codegen.generators import base

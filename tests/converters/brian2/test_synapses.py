@@ -18,7 +18,7 @@ def test_the_current_is_that_of_the_reference_engine(graph, seed):
     rng = np.random.default_rng(seed)
     engine = NumpyEngine(graph)
     engine.reset(1)
-    # any values at the sources will do: what flows from them is linear
+    # the currents are linear in the values of the sources, so that any values can be compared
     sources = {name: rng.integers(0, 2, (1, *graph.shapes[name])).astype(np.float32) for name in graph.spiking}
     pixels = rng.integers(0, 256, (1, *graph.input.shape)).astype(np.float32)
     values = dict(sources)

@@ -97,7 +97,7 @@ def test_a_fully_connected_network_agrees_in_all_neurons():
 
 @pytest.fixture
 def interruptible():
-    """Ctrl+C as Python has it: in a job that a shell started in the background it is ignored."""
+    """Restore Python's handler of SIGINT, which is ignored in jobs that a shell starts in the background."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

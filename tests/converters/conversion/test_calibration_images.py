@@ -57,7 +57,7 @@ def test_images_that_the_network_does_not_distinguish():
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A module without class names, and a place to work in."""
+    """A module without class names, in a working folder."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model.py").write_text(
         "import torch\nfrom torch import nn\ntorch.manual_seed(0)\n"

@@ -1,7 +1,7 @@
 """Faults in the import of an ONNX file are found by the comparison of the imported graph with its source.
 
-A misread network is another network, read correctly. Therefore each fault is a change of the source: the changed source
-is imported, and the imported graph is compared with the original source.
+A misreading gives the graph of another network. Therefore each fault is a change of the source: the changed source is
+imported, and the imported graph is compared with the original source.
 """
 
 import copy
@@ -34,7 +34,7 @@ def without_attributes(nodes):
 
 @pytest.mark.parametrize("form", [form for form in FORMS if "order" not in form])
 def test_an_attribute_that_the_import_ignores(form, tmp_path):
-    """It is found, or the imported graph could not be built, or it changes nothing."""
+    """The fault is found, or the import fails, or the attribute has no effect."""
     source = read(model(tmp_path / "a.onnx", FORMS[form]), RAW)
     expected = logits(source, pixels(SHAPE))
     for name, changed in without_attributes(FORMS[form]):
@@ -51,7 +51,7 @@ def test_an_attribute_that_the_import_ignores(form, tmp_path):
 
 
 def network(ending):
-    """Convolution with uneven padding, batch norm, a rectifier with a cap, a pool, linear layers, an ending."""
+    """Return a network: convolution with uneven padding, batch norm, a clipped rectifier, a pool, linear layers, an ending."""
     nodes = [
         conv(pads=[0, 1, 1, 1], strides=[1, 2]),
         n("BatchNormalization", ["c", "gamma", "beta", "mean", "var"], ["bn"]),
@@ -105,7 +105,7 @@ ATTRIBUTE_FAULTS = {
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory):
-    """The network of each ending as it is, which is compared with its source once."""
+    """The network of each ending without a fault, compared with its source."""
     known = {}
 
     def of(ending):
@@ -202,7 +202,7 @@ def test_a_negative_variance_is_refused_by_name(tmp_path):
 
 
 def test_a_constant_is_read_from_the_file(tmp_path):
-    """A changed initializer changes the source, too: the comparison is with the file, not with what was read."""
+    """A changed initializer changes the source, too: the graph is compared with the file, not with the values read from it."""
     path = model(tmp_path / "a.onnx", body(RELU))
     before = read(path, RAW).predict(pixels(SHAPE))
     file = onnx.load(path)

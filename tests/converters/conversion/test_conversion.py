@@ -66,7 +66,7 @@ class TestConvert:
         assert bundle.manifest.conversion["layers"][0]["weight_error"] > 0
 
     def test_the_report_counts_what_the_engine_fires(self, checkpoint, images):
-        """Over- and under-firing of one layer, counted again the plain way."""
+        """Over- and under-firing of one layer, counted separately."""
         bundle = convert(checkpoint, "small", data=[images])
         network = checkpoint.network()
         pixels = torch.from_numpy(images.images).float()

@@ -27,7 +27,7 @@ RANDOM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, He
 
 
 def plain(graph, tie=">="):
-    """The network with neurons that can have copies: IF, reset by subtraction, v_init of theta / 2."""
+    """Return a random network whose neurons can have copies: IF, reset by subtraction, v_init of theta / 2."""
     nodes = {
         name: IF(node.theta, (node.theta // 2).astype(i32), tie=tie) if isinstance(node, IF) else node
         for name, node in graph.nodes.items()
@@ -36,7 +36,7 @@ def plain(graph, tie=">="):
 
 
 def count_of(node, x, steps):
-    """Spikes of a layer of one channel for a constant current."""
+    """Return the spike counts of a layer of one channel for a constant current."""
     v, total = neurons.initial_potential(node, 1, (1,)), 0
     for _ in range(steps):
         v, fired = neurons.step(node, v, np.full((1, 1), x, f32))
@@ -45,7 +45,7 @@ def count_of(node, x, steps):
 
 
 def single(theta, v_init, tie=">="):
-    """One neuron between an input and an output."""
+    """Return a network of one neuron between an input and an output."""
     nodes = {
         "x": Input((1,), np.zeros(1, np.int16), -(2**15), 2**15 - 1),
         "if": IF(np.array([theta], i32), np.array([v_init], i32), tie=tie),
@@ -74,7 +74,7 @@ def test_one_time_step_is_the_quantiser_with_k_levels(copies):
 
 
 def quantised_logits(graph, pixels, levels):
-    """Logits of the source network with quantisers of `levels` levels, as whole numbers over `levels`: (N, K)."""
+    """Return the logits (N, K) of the source network with quantisers of `levels` levels, times `levels`."""
     weights, values = float_weights(graph), {}
     for name in graph.order:
         node, shape = graph.nodes[name], graph.shapes[name]
@@ -116,7 +116,7 @@ def logits_of(graph, pixels, steps):
 @RANDOM
 @given(graph=graphs(), copies=st.integers(2, 8), steps=st.integers(1, 4), tie=st.sampled_from([">=", ">"]))
 def test_the_first_layer_sends_its_counts_of_k_times_the_time_steps(graph, copies, steps, tie):
-    """A layer that no spike reaches has a constant current, whatever it is made of."""
+    """A layer that no spikes reach has a constant current."""
     graph = plain(graph, tie)
     first = [name for name in graph.spiking if graph.predecessors[name][0] in graph.static]
     copied = with_copies(graph, copies)
@@ -136,7 +136,7 @@ def test_the_first_layer_sends_its_counts_of_k_times_the_time_steps(graph, copie
 
 
 def residual():
-    """A residual block, a pool, groups, and an Add of spikes and of a current from the image."""
+    """Return a network with a residual block, a pool, groups, and an Add of spikes and of a current from the image."""
     net = Builder((2, 4, 4), np.random.default_rng(4))
     root = net.here
     net.conv("conv1", 4, groups=2)
@@ -168,7 +168,7 @@ def test_branches_that_carry_other_numbers_of_copies_are_scaled():
 
 
 def test_the_logits_of_few_time_steps_agree_with_those_of_many():
-    """The mean logit over time comes close to that of k times the time-steps, and is equal where nothing varies."""
+    """The mean logits are close to those of k times the time-steps, and equal if currents are constant."""
     graph = residual()
     pixels = np.random.default_rng(0).integers(0, 256, (40, 2, 4, 4)).astype(f32)
     copied = with_copies(graph, 8)
@@ -187,7 +187,7 @@ def test_potentials_of_the_network_can_be_kept():
 
 
 def test_half_an_odd_threshold_is_not_rounded():
-    """theta times 3 is odd: half of it, not 3 times the rounded half, is where the copies start."""
+    """If 3 theta is odd, the initial potentials are staggered around 3 theta / 2, not around 3 times the rounded theta / 2."""
     net = Builder((1,), np.random.default_rng(0))
     net.neuron("first")
     net.linear("fc", 1)

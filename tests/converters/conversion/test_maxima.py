@@ -78,7 +78,7 @@ def bundle(images):
 
 
 def largest(pool, values):
-    """The pool of torch on whole numbers (N, C, H, W)."""
+    """Return torch's max pool of whole numbers (N, C, H, W)."""
     return pool(torch.from_numpy(values.astype(np.float32))).numpy()
 
 
@@ -171,7 +171,7 @@ def test_a_network_with_max_pools_is_converted_and_reported(bundle, images, tmp_
 
 
 def test_a_network_converted_for_copies_is_exact_at_one_time_step(bundle, images, tmp_path):
-    """Biases are not corrected for what max pools do over time-steps."""
+    """Biases are not corrected for errors of max pools over time-steps."""
     _, source = network_for(images)
     for_copies = convert_source(source, "small", calibration=Calibration(images, steps=8, copies=True), data=[images])
     copied = convert_copies(for_copies, 8, data=[images])
@@ -206,7 +206,7 @@ def test_evaluation_with_rectifiers_is_that_of_the_source(images):
 
 @pytest.mark.parametrize("change", ["theta", "v_init", "weight", "reset", "tie", "copies"])
 def test_other_neurons_are_no_maxima(change):
-    """What is recognised is a max pool whatever it was made from; anything else is an ordinary layer."""
+    """Any layer equal to a max pool is recognised as one; others are ordinary layers."""
     _, source = source_of(POOLS["padded"], second=False)
     graph = quantise(source.graph, 8).graph
     (layer, pool) = next(iter(maxima(graph).items()))

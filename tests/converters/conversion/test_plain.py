@@ -75,7 +75,7 @@ def test_thresholds_do_not_change_the_logits(network, images, per):
 
 
 def test_methods_choose_their_thresholds():
-    """One channel of known activations: the maximum, a percentile, and the best of the quantisers tried by hand."""
+    """Thresholds of one channel with known activations: the maximum, a percentile, and the best of quantisers computed by hand."""
     weight = np.ones((1, 1), np.float32)
     builder = Builder((1,), calibrate=True)
     x = builder.relu("relu", "relu", None, builder.linear("fc", "fc", weight, None, builder.input()))
@@ -213,7 +213,7 @@ def test_max_pools_are_replaced_when_asked_for(images):
 
 
 def test_the_command(network, images, tmp_path, monkeypatch, capsys):
-    """`spikelet convert model.onnx --calibration DATA`, and what it refuses."""
+    """`spikelet convert model.onnx --calibration DATA`, and its errors."""
     monkeypatch.chdir(tmp_path)
     every_operator(tmp_path / "model.onnx")
     arrays.write(tmp_path / "smooth.npz", images)

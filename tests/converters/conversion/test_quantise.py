@@ -115,7 +115,7 @@ def test_integers_are_not_changed(graph):
 
 
 def test_a_silent_channel_keeps_its_bias_and_threshold():
-    """A channel whose weights are all zero still fires by its bias alone."""
+    """A channel whose weights are all zero still fires because of its bias."""
     weight = np.zeros((2, 3, 3, 3), np.float32)
     weight[1] = 0.01
     nodes = {
@@ -134,7 +134,7 @@ def test_a_silent_channel_keeps_its_bias_and_threshold():
 
 @pytest.mark.parametrize("shrunk", [1e-9, 1e-30])
 def test_a_channel_that_batch_norm_shrank_to_nothing_is_exact_all_the_same(shrunk):
-    """In units of its own tiny weights its threshold would leave the exact range; long training makes such channels."""
+    """In units of its tiny weights its threshold would exceed the exact range; long training produces such channels."""
     rng = np.random.default_rng(0)
     weight = rng.normal(0, 0.01, (3, 3, 3, 3)).astype(np.float32)
     weight[1] *= shrunk
@@ -175,7 +175,7 @@ def test_an_exact_leak_is_asked_for():
 
 
 def padded_pool(weight=1.0):
-    """Average pools with zeros around the image, which divide by the pixels inside it, and a convolution after each."""
+    """Return padded average pools that divide by the number of pixels inside the image, with a convolution after each."""
     rng = np.random.default_rng(4)
     builder = Builder((2, 7, 7))
     x = builder.neuron("spikes", "spikes", Dynamics(40.0, 20.0, spike=weight), builder.input())
@@ -243,7 +243,7 @@ def test_a_current_that_meets_itself_behind_other_weights_is_refused():
 
 
 def test_a_sum_that_is_negated_stays_in_its_units():
-    """Layers of LeakyReLU: weights of -1 on a sum of other weights, with a bias; larger ones would leave the exact range."""
+    """LeakyReLU gives weights of -1 on a sum of other weights, with a bias; larger weights would exceed the exact range."""
     rng = np.random.default_rng(0)
 
     def f(*shape):

@@ -69,7 +69,7 @@ def bundles(network):
 
 
 def spikes_by_hand(graph, pixels, steps):
-    """Sums of spikes by layer and logits, by int64 arithmetic that cannot round."""
+    """Return the spike counts by layer and the logits, computed in int64 without rounding."""
     v = {name: np.repeat(graph.nodes[name].v_init.astype(np.int64)[None], len(pixels), 0) for name in graph.spiking}
     counts, logits = dict.fromkeys(graph.spiking, 0), 0
     for _ in range(steps):
@@ -172,7 +172,7 @@ def test_a_convolution_of_pixels_behind_a_convolution_is_folded(second):
 
 
 def test_weights_behind_sums_are_not_rounded_away():
-    """A layer whose inputs are sums of other weights has small weights beside its threshold."""
+    """A layer whose inputs are sums of weighted values has small weights relative to its threshold."""
     torch.manual_seed(0)
     network = nn.Sequential(
         nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Conv2d(3, 2, 3), nn.Conv2d(2, 4, 3), nn.ReLU(), nn.AvgPool2d(4), nn.Flatten(),

@@ -19,7 +19,7 @@ from spikelet.verify import record_golden
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """By name: a small network, one with many copies that have no closed form, and one with a large pool."""
+    """Bundles by name: a small network, one with many copies without a closed form, and one with a large pool."""
     folder = tmp_path_factory.mktemp("limits")
     rng = np.random.default_rng(0)
     copied = Builder((3, 2, 2), rng)
@@ -40,7 +40,7 @@ EXPORTS = {"c": "C source of", "c --mcu": "C source of", "nir": "the network as 
 @pytest.mark.parametrize("export", EXPORTS)
 @pytest.mark.parametrize(("name", "limit"), [("small", 2_000), ("copied", 20_000), ("pooled", 30_000)])
 def test_exports_beyond_the_limit_are_refused(files, export, name, limit, tmp_path, monkeypatch, capsys):
-    """The pool is a convolution in ONNX only, the copies are written out elsewhere."""
+    """The pool is a convolution in ONNX only; the other formats write a channel for each copy."""
     pytest.importorskip("nir")
     form, *options = export.split()
     line = ["export", form, str(files / f"{name}.snnb"), str(tmp_path / "out"), *options]

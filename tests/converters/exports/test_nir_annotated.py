@@ -46,7 +46,7 @@ def round_trip(bundle, folder):
 
 
 def assert_same_network(bundle, again):
-    """The same network, and the same spikes and logits of the golden inputs."""
+    """Assert equal networks with equal spikes and logits of the golden inputs."""
     assert dict(again.graph.nodes) == dict(bundle.graph.nodes)
     assert set(again.graph.edges) == set(bundle.graph.edges)
     assert again.graph.exact == bundle.graph.exact
@@ -67,7 +67,7 @@ def test_every_shipped_bundle_comes_back_from_nir(path, tmp_path):
 
 
 def with_leaks(graph, rng):
-    """The float32 network with leaky integrators after its first layer with weights, and late resets of its LIFs."""
+    """Return a float32 network with leaky integrators after its first weighted layer and with late resets."""
     nodes, edges = dict(graph.nodes), list(graph.edges)
     for name, node in graph.nodes.items():
         if isinstance(node, LIF) and node.reset == "subtract" and rng.random() < 0.5:
@@ -100,7 +100,7 @@ def test_bits_below_those_of_an_exact_network_are_refused():
 
 
 def test_the_commands_keep_an_exact_network(tmp_path, capsys):
-    """With leaks by shifts, which a float network that is rounded cannot have."""
+    """Its leaks are shifts, which a quantised float network cannot have."""
     bundle = bundle_of(small_graph())
     write(bundle, tmp_path / "a.snnb")
     source, target = str(tmp_path / "a.nir"), str(tmp_path / "b.snnb")

@@ -12,7 +12,7 @@ from spikelet_converters.frontends.nir import from_nir
 
 
 def interpret(network, inputs, steps):
-    """Thresholds' spikes of an expressed NIR graph, by NIR's own meaning and a step's delay on what closes a cycle."""
+    """Return the spikes of the thresholds of an expressed NIR graph, with a delay of one step on edges that close a cycle."""
     order = ["input", "input:mean", "fc", "if:v", "if", "if:reset", "out"]
     v, back, imported = 0.0, 0.0, []
     nodes = network.nodes
@@ -29,7 +29,7 @@ def interpret(network, inputs, steps):
 
 @pytest.mark.parametrize("tie", [">=", ">"])
 def test_the_expressed_form_says_what_the_neuron_does(tie):
-    """Reset by subtraction, v_init and the tie in NIR's own nodes: the same spikes by NIR's own meaning."""
+    """Reset by subtraction, v_init and the tie are expressed by NIR nodes, with the same spikes by NIR's definitions."""
     rng = np.random.default_rng(0)
     nodes = {
         "input": Input((4,), np.array([3, 1, 2, 0], np.int16), 0, 8),
@@ -49,7 +49,7 @@ def test_the_expressed_form_says_what_the_neuron_does(tie):
 
 
 def test_a_reset_to_zero_is_expressed_without_feedback():
-    """Our own reader, told nothing by metadata, fires the very same spikes."""
+    """The network that spikelet imports without the metadata fires the same spikes."""
     one = np.ones(3, np.int32)
     nodes = {
         "input": Input((2,), np.zeros(2, np.int16), 0, 9),

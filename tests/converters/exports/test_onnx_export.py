@@ -34,7 +34,7 @@ def test_the_readmes_loop_runs_without_spikelet(exact, tmp_path):
 
 
 def cpp_environment(folder):
-    """What the README's commands need: the library is the wheel's, the header the system's.
+    """Return environment variables for the commands of the README: the library of the wheel and the header of the system.
 
     The header comes with libonnxruntime-dev (Debian 13 and later) or ONNX Runtime's own archives (then name its
     folder in CPATH).

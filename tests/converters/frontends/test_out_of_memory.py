@@ -1,4 +1,4 @@
-"""An import that runs out of memory raises an error that says so, in whichever library it happens."""
+"""An import that runs out of memory raises an error that states this, whichever library it happens in."""
 
 import nir
 import numpy as np

@@ -15,7 +15,7 @@ W = {"w": np.ones((4, 3, 3, 3), np.float32), "k": np.float32(0.1), "v": np.ones(
 
 
 def conv(*nodes, **attributes):
-    """x -> Conv -> c -> the nodes."""
+    """Return a convolution from x to c, followed by the given nodes."""
     return [helper.make_node("Conv", ["x", "w"], ["c"], **attributes), *nodes]
 
 
@@ -88,7 +88,7 @@ def test_an_onnx_file_of_open_shape(tmp_path):
 
 
 class Forward(nn.Module):
-    """A convolution and what the test does with it."""
+    """A convolution followed by the function of a test."""
 
     def __init__(self, function):
         super().__init__()

@@ -35,7 +35,7 @@ THETA = 16
 
 
 def comparator(neuron=None):
-    """Two inputs of 0…255, a neuron each, and the logits that are their spike counts: the larger input wins."""
+    """Return a network with two inputs of 0…255 and a neuron for each, whose logits are the spike counts."""
     one = np.full(2, THETA, i32)
     nodes = {
         "x": Input((2,), np.zeros(2, np.int16)),
@@ -57,7 +57,7 @@ def images(count=200, seed=0, name="random"):
 
 
 def levels(pixels, count):
-    """Spikes of a neuron with `count` levels, of copies or of time-steps."""
+    """Return the spikes of a neuron with `count` levels, given by copies or time-steps."""
     return np.clip((2 * count * pixels.astype(np.int64) + THETA) // (2 * THETA), 0, count)
 
 
@@ -118,7 +118,7 @@ def test_the_choice_with_and_without_a_budget(result):
 
 @st.composite
 def points(draw):
-    """Points of few values, so that many are equal in something."""
+    """Return points with few different values, so that many costs and accuracies are equal."""
     rows = draw(st.lists(st.tuples(*[st.integers(0, 3)] * 6), min_size=1, max_size=12))
     return [
         Point(Setting(k + 1, t + 1), right / 4, 0, 1, t + 1, neurons, float(operations), float(energy))

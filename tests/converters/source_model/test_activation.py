@@ -232,7 +232,7 @@ class TestSimulation:
 
 
 def test_the_gradient_is_the_same_without_the_value_of_lambda():
-    """On a GPU the window 0 < z < lambda is compared on the device; on a CPU one operation with the number does it."""
+    """On a GPU the window 0 < z < lambda is computed on the device, on a CPU by one operation with the value of lambda."""
     grad, lam = torch.arange(1.0, 7.0), torch.tensor(1.5)
     z = torch.tensor([-1.0, 0.0, 0.1, 1.4, 1.5, 3.0])
     expected = torch.tensor([0.0, 0.0, 3.0, 4.0, 0.0, 0.0])

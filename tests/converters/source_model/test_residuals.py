@@ -158,14 +158,14 @@ class TestExact:
 
 @pytest.mark.parametrize("name", ["gaussian", "channel", "empirical"])
 def test_what_was_measured_comes_back_where_the_network_is(name):
-    """As when a run is resumed on a GPU: the checkpoint is loaded to the CPU."""
+    """A run that is resumed on a GPU loads its checkpoint to the CPU."""
     residual = RESIDUALS[name].layer()
     table = "table" if name == "empirical" else "sigma"
     saved = {
         key: torch.ones(3, *value.shape[1:]) if key == table else value for key, value in residual.state_dict().items()
     }
     residual.to("meta")
-    with pytest.warns(UserWarning, match="no-op"):  # a tensor that is only described takes no values
+    with pytest.warns(UserWarning, match="no-op"):  # a tensor of the meta device takes no values
         residual.load_state_dict(saved)
     assert getattr(residual, table).device.type == "meta"
     assert len(getattr(residual, table)) == 3

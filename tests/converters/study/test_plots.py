@@ -30,7 +30,7 @@ def row(method, *, copies=1, begins=None, operations=None, accuracy=0.5, seeds=(
 
 
 def points(svg):
-    """Labels of the points: name, cost, accuracy. The cost is empty between powers of two."""
+    """Return the labels of the points: name, cost, accuracy. The cost is empty between powers of two."""
     return re.findall(r"<title>([^<:]+): ([^<,]*), ([^<]+)</title></circle>", svg)
 
 

@@ -1,4 +1,4 @@
-"""Training on another machine: calls that the clock ends, parcels of networks and images, the queue."""
+"""Training on another machine: calls with a time limit, parcels of networks and images, and the queue."""
 
 import itertools
 import subprocess
@@ -60,7 +60,7 @@ def home(tmp_path_factory):
 
 
 def call(home, machine, seconds, state=None):
-    """Call the program once on a machine. Its clock counts its own readings."""
+    """Call the program once on a machine, with a clock that counts its readings."""
     machine.mkdir(exist_ok=True)
     unpack_images(home / "data", machine / "images")
     if state is not None:
@@ -124,7 +124,7 @@ def test_a_network_waits_for_its_images(home, tmp_path):
 
 
 def test_the_program_runs_networks_side_by_side(home, tmp_path, monkeypatch, capsys):
-    """Each network is a process of its own, which starts when the network it begins with is finished."""
+    """Each network is trained in a separate process, which starts when its starting network is finished."""
     monkeypatch.chdir(tmp_path)
     started = []
 

@@ -200,7 +200,7 @@ class TestPage:
         assert (own_results(study) == [{k: v for k, v in result.items() if k != "checkpoint"}]) is kept
 
     def test_every_access_to_the_test_split_is_published(self, done, call, folder):
-        """Also those of another folder, and of a network that was changed after its test."""
+        """Accesses from another folder, and of a network that was changed after its test, are included."""
         published = json.loads((folder / "bars.results.json").read_text())
         assert {entry["run"] for entry in published["ledger"]} == {result["name"] for result in published["results"]}
         (folder / "again.toml").write_text(STUDY)
@@ -272,7 +272,7 @@ def test_no_scheduler_there(call, monkeypatch):
     pytest.importorskip("distributed")
     from spikelet_converters.study import pool
 
-    monkeypatch.setattr(pool, "CONNECT_TIMEOUT", "200ms")  # nothing listens at this address
+    monkeypatch.setattr(pool, "CONNECT_TIMEOUT", "200ms")  # no server listens at this address
     message = call("study bars.toml --out x --dask tcp://127.0.0.1:9", code=1).err
     assert "no Dask scheduler answers there" in message
 

@@ -108,7 +108,7 @@ class TestNames:
 
 class TestOptimiser:
     def test_the_steps_are_those_of_torch_without_its_compiler(self, monkeypatch):
-        """Same parameters, same state, also after a resumption; what would import the compiler is never called."""
+        """Parameters and state are equal, also after a resumption, and functions that import the compiler are not called."""
         recipe = Recipe(epochs=1, learning_rate=0.1, momentum=0.9, weight_decay=0.01, lambda_rate=0.5)
         results = []
         for plain in (True, False):
@@ -132,7 +132,7 @@ class TestOptimiser:
 
 
 def _stepped(network, recipe):
-    """An optimiser after two steps, the second one of an optimiser that is made anew."""
+    """Return an optimiser after two steps, the second of which is made by a new optimiser with the state of the first."""
     images = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(1))
     optimiser = make_optimiser(network, recipe)
     for _ in range(2):
@@ -164,7 +164,7 @@ class TestSchedule:
         assert thresholds["lr"] == 0
 
     def test_no_schedule_brings_lambda_to_zero(self):
-        """Two hundred steps that pull at lambda alone, with a large weight decay."""
+        """Two hundred steps whose gradient only decreases lambda, with a large weight decay."""
         torch.manual_seed(0)
         network = SPEC.build()
         recipe = Recipe(epochs=1, learning_rate=1.0, lambda_rate=10.0, lambda_decay=0.1)

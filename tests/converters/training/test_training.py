@@ -207,7 +207,7 @@ LAST = Recipe(epochs=1, seed=5, batch=16, learning_rate=0.005, freeze_norm=True,
 
 
 def first_loss(residual, data, out, start):
-    """Loss of the first batch of a phase that starts from a checkpoint."""
+    """Return the loss of the first batch of a phase that starts from a checkpoint."""
     losses = []
     execution = Execution(on_batch=lambda progress: losses.append(progress.loss))
     train(replace(SPEC, residual=residual), LAST, data, out, start=start, execution=execution)

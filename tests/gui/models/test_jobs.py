@@ -13,7 +13,7 @@ SAFETY = 3600.0  # seconds after which a test that hangs is ended
 
 
 class Desk:
-    """Runs what other threads hand over."""
+    """Runs functions that other threads pass to the window."""
 
     def __init__(self):
         self.calls = queue.Queue()
@@ -109,7 +109,7 @@ def test_a_new_job_takes_the_place_of_the_old():
         go.wait(SAFETY)
         return "old"
 
-    desk.jobs.cancelled.connect(results.append)  # nobody asked for that
+    desk.jobs.cancelled.connect(results.append)  # not requested
     desk.jobs.start("run", slow, results.append, results.append)
     desk.jobs.start("run", lambda progress: "new", results.append, results.append)
     desk.until(lambda: results)

@@ -1,4 +1,4 @@
-"""Measurements outlive the session, and belong to one bundle, one data set and one T."""
+"""Measurements are kept between sessions, and belong to one bundle, one data set and one T."""
 
 import os
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Residuals, accuracy under faults and plans outlive the session, and belong to one bundle and one data set."""
+"""Residuals, accuracy under faults and plans are kept between sessions, and belong to one bundle and one data set."""
 
 import json
 from dataclasses import replace

@@ -76,7 +76,7 @@ def test_an_integrator_has_no_activation_and_does_not_stop_a_run():
 
 
 def integrator_graph():
-    """A float32 network with a readout that integrates."""
+    """Return a float32 network with an integrating readout."""
     net = Builder((3, 4, 4), np.random.default_rng(0), exact=False)
     net.conv("conv1", 4)
     net.neuron("if1")

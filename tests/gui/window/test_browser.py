@@ -22,7 +22,7 @@ def filled(qapp, rest, path, data):
 
 @pytest.fixture
 def panel(filled, rest):
-    """The panel in the same state before each test."""
+    """The panel, reset to the same state before each test."""
     filled.inspector.results.set_filter(None)
     filled.inspector.set_threshold(0.5)
     filled.inspector.cursor.go(4)

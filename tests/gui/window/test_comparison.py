@@ -120,7 +120,7 @@ def test_the_proof_is_replayed(opened, rest):
 
 
 def needs_brian2():
-    """Found, not imported: with some versions of NumPy only spikelet's own import mends it."""
+    """Look for Brian2 without importing it: with some versions of NumPy only spikelet's loader can import it."""
     if find_spec("brian2") is None:
         pytest.skip("Brian2 is not installed")
 

@@ -11,7 +11,7 @@ from spikelet_gui.views.panels.catalogue import PANELS
 
 @pytest.fixture(scope="module")
 def filled(qapp, rest, path, data):
-    """A window in which every panel has what it shows, the proof replayed."""
+    """A window with results in every panel, in which the proof is replayed."""
     with opened_window(path) as window:
         drop(window, data)
         rest(window)
@@ -35,7 +35,7 @@ def test_every_panel_is_exported(filled, rest, tmp_path, panel):
 
 @pytest.mark.parametrize("panel", ["validate", "residuals", "robustness"])
 def test_numbers_that_are_not_there_yet_are_said_to_be_missing(opened, rest, panel, monkeypatch):
-    """No file dialog is shown for nothing."""
+    """No file dialog is shown if there is nothing to export."""
     messages = []
     opened.inspector.failed.connect(messages.append)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: pytest.fail("asked where to"))

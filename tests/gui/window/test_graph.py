@@ -27,7 +27,7 @@ def residual(qapp, rest, tmp_path_factory):
 
 @pytest.fixture
 def card(residual, rest):
-    """Its network card, in the same state before each test."""
+    """The network card of the window, reset to the same state before each test."""
     residual.resize(1280, 800)
     residual.show_panel("overview")
     residual.inspector.selection.focus("if1")

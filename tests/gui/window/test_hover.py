@@ -40,7 +40,7 @@ def shown(filled, rest):
 
 
 def at(plot, x, y):
-    """The pixel of a position of a chart."""
+    """Return the pixel at a position of a chart."""
     return QPointF(plot.mapFromScene(plot.plotItem.vb.mapViewToScene(QPointF(x, y))))
 
 
@@ -135,7 +135,7 @@ def test_the_box_stays_in_the_window(filled, shown):
 
 @pytest.mark.parametrize(("neurons", "height"), [(5, 100), (100, 100), (1000, 90), (7, 3), (1, 1)])
 def test_every_pixel_is_read_as_it_is_drawn(neurons, height):
-    """Of one neuron that fires, exactly the row that is lit is read."""
+    """If one neuron fires, its values are read in exactly the row that is drawn."""
     for neuron in range(0, neurons, max(1, neurons // 7)):
         spikes = np.zeros((1, neurons), np.uint8)
         spikes[0, neuron] = 1
@@ -152,7 +152,7 @@ def test_names_in_the_box_are_never_markup():
 
 
 def test_a_chart_that_is_deleted_asks_for_nothing(qtbot):
-    """Qt hides a widget that it deletes, when the Python side of its filter may be gone already."""
+    """Qt hides a widget that it deletes, after the Python object of its event filter may have been deleted."""
     plot = Plot("chart")
     plot.show()
     plot._hover.__dict__.clear()

@@ -32,7 +32,7 @@ def test_a_picture_that_is_dropped_is_fitted_and_run(opened, rest, tmp_path):
 
 @pytest.fixture
 def clipboard(qapp):
-    """Emptied afterwards: what Python put there would outlive the interpreter, and be freed without it."""
+    """The clipboard, emptied afterwards: Python data in it would be freed after the end of the interpreter."""
     yield QGuiApplication.clipboard()
     QGuiApplication.clipboard().clear()
 

@@ -15,7 +15,7 @@ from spikelet_gui.views.widgets.theme import theme
 
 @pytest.fixture(scope="module")
 def shared(qapp, path):
-    """One window for all tests: a key or a click leaves nothing behind that `opened` does not set back."""
+    """One window for all tests; `opened` resets the effects of keys and clicks."""
     with opened_window(path) as window:
         yield window
 

@@ -104,11 +104,11 @@ def test_faults_are_tried_and_can_be_cancelled(opened, rest, data, qtbot, monkey
     shown, whole = threading.Semaphore(0), models.robustness
 
     def stepwise(bundle, part, steps, engine, seeds, progress, partial):
-        """Go on when what is known so far was shown: the window sees every part of it."""
+        """Let the measurement continue only after its partial result was shown, so that the window shows every part."""
 
         def handed(result):
             partial(result)
-            while not shown.acquire(timeout=0.01):  # what is offered after the click is never shown
+            while not shown.acquire(timeout=0.01):  # partial results after the click are never shown
                 progress.check()
 
         return whole(bundle, part, steps, engine, seeds, progress, handed)

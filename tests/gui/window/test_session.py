@@ -1,4 +1,4 @@
-"""A session is continued: bundle, images, results and choices come back, and what is gone is said."""
+"""A session is continued: bundle, images, results and choices are restored, and missing files are named."""
 
 import queue
 
@@ -21,7 +21,7 @@ from spikelet_gui.views.shell.app import settle
 
 
 class Sessions:
-    """Inspectors one after the other, with the same files of settings and results, and without a window."""
+    """Successive inspectors without a window that use the same files of settings and results."""
 
     def __init__(self, folder):
         self.file, self.results, self.inspector, self.messages = folder / "inspector.json", folder / "results", None, []

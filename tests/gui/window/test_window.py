@@ -186,7 +186,7 @@ def test_the_session_comes_back(qtbot, rest, path):
 
 
 def test_no_widget_is_left_behind(qapp, rest, path):
-    """Every remaining widget would be styled again with each new window, which then takes longer and longer."""
+    """Every remaining widget would be styled again for each new window, which would take longer each time."""
 
     def widgets():
         gc.collect()

@@ -49,7 +49,7 @@ WEIGHT = np.array([[0.5, -0.25, 0.75], [0.25, 0.5, -0.5]], np.float32)
 @settings(max_examples=30, deadline=None)
 @given(order=st.permutations(NAMES))
 def test_layers_of_another_writer_keep_their_names(order):
-    """Without an annotation: valid names stay, but for those of the graph's input and output."""
+    """Without an annotation valid names are kept, except those of the input and the output of the graph."""
     graph = renamed(small_graph(), order)
     network = to_nir(graph)
     network.metadata.clear()
@@ -218,7 +218,7 @@ def test_what_nir_says_and_we_cannot(network, message):
 
 
 def test_an_if_whose_gain_is_one_over_dt():
-    """SpikingJelly writes r = 1/dt, the NIR paper's files r = 1; both mean that a spike brings its weight."""
+    """SpikingJelly writes r = 1/dt, the files of the NIR paper r = 1; in both, a spike adds its weight to the potential."""
     inputs = np.random.default_rng(0).integers(0, 4, (5, 3)).astype(np.float32)
     ours, theirs = (from_nir(nir_of(nir.Linear(WEIGHT), nir.IF(full(r), full(1)))) for r in (1, 1e4))
     assert theirs.notes == ("node n1 (IF): r = 1/dt, as SpikingJelly writes it, was taken as one a time-step",)

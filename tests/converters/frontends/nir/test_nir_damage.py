@@ -17,7 +17,7 @@ def lif(n):
 
 
 def network():
-    """Input, linear layer, a nested graph with a neuron, linear layer, output."""
+    """Return a network: input, linear layer, a nested graph with a neuron, linear layer, output."""
     inner = nir.NIRGraph(
         {"input": nir.Input({"input": np.array([3])}), "lif": lif(3), "output": nir.Output({"output": np.array([3])})},
         [("input", "lif"), ("lif", "output")],

@@ -19,7 +19,7 @@ def full(value, n=2):
 
 
 def nir_of(*nodes, shape=(3,)):
-    """A chain of nodes."""
+    """Return a NIR graph of a chain of nodes."""
     named = {"input": nir.Input({"input": np.array(shape)})}
     named |= {f"n{i}": node for i, node in enumerate(nodes)}
     named["output"] = nir.Output({"output": np.array([2])})

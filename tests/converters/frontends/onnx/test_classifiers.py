@@ -1,4 +1,4 @@
-"""Fifteen public forms of classifiers are read as they are: the imported graph computes what ONNX Runtime does."""
+"""Fifteen public forms of classifiers are read unchanged: the imported graph computes the outputs of ONNX Runtime."""
 
 import numpy as np
 import onnxruntime

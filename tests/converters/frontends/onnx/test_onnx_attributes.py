@@ -1,4 +1,4 @@
-"""Attributes of ONNX operators: interpreted or refused by name, and a softmax at the end hides no mistake."""
+"""Attributes of ONNX operators are interpreted or refused by name, also before a final softmax."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Operators that have no node of their own: the imported graph computes what ONNX Runtime does with the file.
+"""Operators without a corresponding node: the imported graph computes the outputs of ONNX Runtime.
 
 Concatenations, slices and shuffled channels, max pools, dilation, transposed convolutions, lines (C, L).
 """
@@ -35,13 +35,13 @@ def weights(seed=7):
 
 
 def two(*nodes):
-    """Two convolutions, rectified; a concatenation `k` of both; the nodes, and the tail of 8 channels behind `r`."""
+    """Return two rectified convolutions, their concatenation `k`, the given nodes, and the tail of 8 channels after `r`."""
     return [conv(), n("Relu", ["c"], ["e"]), conv(("x", "w"), "d"), n("Relu", ["d"], ["h"]),
             n("Concat", ["e", "h"], ["cat"], axis=1), *nodes]  # fmt: skip
 
 
 def rectified(*nodes):
-    """A rectified convolution `e`, the nodes, and the tail behind `r`."""
+    """Return a rectified convolution `e`, the given nodes, and the tail after `r`."""
     return [conv(), n("Relu", ["c"], ["e"]), *nodes, *tail()]
 
 

@@ -1,4 +1,4 @@
-"""Forms of ONNX files that exporters write: the imported graph computes what ONNX Runtime does with the file.
+"""Forms of ONNX files that exporters write: the imported graph computes the outputs of ONNX Runtime.
 
 Every case is a small network with random weights. The expected outputs come from ONNX Runtime on the file itself.
 """
@@ -260,7 +260,7 @@ def test_refusals_by_name(nodes, message, tmp_path):
 
 
 def test_a_pool_of_maxima_is_compared_as_maxima(tmp_path):
-    """--max-pool average replaces the pool, and does not switch off the comparison of everything else."""
+    """--max-pool average replaces the pool; everything else is still compared."""
     nodes = [*body(RELU)[:2], n("MaxPool", ["r"], ["m"], kernel_shape=[2, 2], strides=[2, 2]), conv(("m", "w1x1"), "d"),
              n("Relu", ["d"], ["e"]), *tail("e")]  # fmt: skip
     source = read(model(tmp_path / "a.onnx", nodes), RAW, average_pools=True)

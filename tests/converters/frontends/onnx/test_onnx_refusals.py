@@ -1,4 +1,4 @@
-"""ONNX files that are refused: the message names the node, what was expected and what was found."""
+"""ONNX files that are refused: the message names the node, the expected and the actual value."""
 
 import numpy as np
 import onnx

@@ -1,4 +1,4 @@
-"""Files of several writers: where they keep weights, how they name things, functions, and forms of one exporter each."""
+"""Files of several writers: location of weights, names, functions, and forms of single exporters."""
 
 import numpy as np
 import onnx

@@ -196,7 +196,7 @@ def frames():
 
 
 def total_spikes(output):
-    """Spikes of the output layer over all time-steps, of whatever a network returns."""
+    """Return the total spikes of the output layer from the result of a network, in any of its forms."""
     output = output[0] if isinstance(output, tuple) else output
     return output.sum(0) if output.ndim == 3 else output
 

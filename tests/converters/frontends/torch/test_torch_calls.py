@@ -15,7 +15,7 @@ SHAPE = (3, 9, 9)
 
 
 class Net(nn.Module):
-    """Convolution, the function between, convolution, ReLU, global mean, linear layer, the function at the end."""
+    """A convolution, a function, a convolution, ReLU, global mean and linear layer, and a function at the end."""
 
     def __init__(self, between=torch.relu, end=lambda x: x, layer=None, last=None):
         super().__init__()

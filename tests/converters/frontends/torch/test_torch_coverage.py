@@ -1,4 +1,4 @@
-"""Calls and modules of torch: traced, and exported, the imported graph computes what torch does."""
+"""Calls and modules of torch: the imported graph, traced or exported, computes the outputs of torch."""
 
 import warnings
 
@@ -17,7 +17,7 @@ SHAPE = (3, 9, 9)
 
 
 class Net(nn.Module):
-    """Convolution, what the test does, then a convolution, ReLU, global mean and linear layer over any channels."""
+    """A convolution, the operation of a test, and a convolution, ReLU, global mean and linear layer of any width."""
 
     def __init__(self, between, layer=None, channels=4):
         super().__init__()

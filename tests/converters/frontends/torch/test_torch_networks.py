@@ -15,7 +15,7 @@ SHAPE = (3, 32, 32)
 
 
 def images(count, seed=0):
-    """Images of a few large squares."""
+    """Return images that consist of a few large squares."""
     squares = np.random.default_rng(seed).integers(0, 256, (count, 3, 8, 8), np.uint8)
     return squares.repeat(4, 2).repeat(4, 3)
 

@@ -17,7 +17,7 @@ from spikelet_converters.source_model.simulation import layer_rates
 
 @pytest.mark.parametrize("model", SIZES)
 def test_a_traced_network_fires_the_spikes_of_its_simulation(model):
-    """Float arithmetic on both sides, so a tie may fall either way: nearly every count is the same."""
+    """Both use float arithmetic, in which ties may differ: nearly all counts are equal."""
     _, network, pixels = trained_like(model)
     steps = 3
     graph = trace(network, tuple(pixels.shape[1:]))
@@ -36,7 +36,7 @@ def act():
 
 
 class Net(nn.Module):
-    """conv - act - whatever the test puts in - classifier."""
+    """A convolution, an activation, the layers of a test, and a classifier."""
 
     def __init__(self, middle=None, forward=None):
         super().__init__()
