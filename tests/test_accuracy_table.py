@@ -60,7 +60,7 @@ PAGES = (
 
 
 def percentages_of_prose(page):
-    """Percentages with decimals outside of tables, code and output; a test of the demo compares its copied output."""
+    """Return percentages with decimals outside of tables, code and output, which a test of the demo compares."""
     text = re.sub(r"```.*?```", "", (ROOT / page).read_text("utf-8"), flags=re.DOTALL)
     prose = "\n".join(line for line in text.splitlines() if not line.startswith("|"))
     return {number.rstrip(" %") for number in re.findall(r"\d+\.\d+ ?%", prose)}

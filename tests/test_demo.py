@@ -48,17 +48,17 @@ def test_it_was_measured_on_the_whole_test_set(bundle):
 
 
 def test_load_and_first_answer_stay_small():
-    """Below 40 MB of memory asked for by Python and NumPy, with the numpy engine."""
+    """Python and NumPy allocate less than 40 MB with the numpy engine."""
 
     def load_and_run():
         spikelet.load(BUNDLE, "numpy").run(np.zeros((3, 32, 32), np.uint8), steps=8)
 
-    load_and_run()  # what is loaded once is not counted
+    load_and_run()  # one-time loading is not counted
     assert peak_bytes(load_and_run) < 40e6
 
 
 def test_the_worst_image_stays_within_the_proof(bundle):
-    """The darkest drive that a channel of the first layer can get: its potential falls as far as was proven."""
+    """The input with the most negative current of a channel of the first layer: its potential reaches the proven bound."""
     graph = bundle.graph
     conv, node = graph.nodes["conv1"], graph.nodes["if1"]
     channel = int(np.abs(conv.weight.astype(int)).sum((1, 2, 3)).argmax())
@@ -83,7 +83,7 @@ def test_the_images_are_those_that_were_chosen(images):
 
 
 def test_it_compares_time_steps_with_copies(capsys):
-    """The line of the Makefile, on fewer images: every T without copies beside four copies at one time-step."""
+    """The command of the Makefile on fewer images: every T without copies, and four copies at one time-step."""
     makefile = (ASSETS.parents[1] / "Makefile").read_text("utf-8")
     (line,) = re.findall(r"\$\(SPIKELET\) plan \$\(DEMO\) (.*) --all --time", makefile)
     assert cli.main(["plan", str(BUNDLE), *line.split(), "--count", "60", "--engine", "numpy", "--json"]) == 0

@@ -54,7 +54,7 @@ def run_line(line):
 
 
 def matches(expected, printed):
-    """Whether an output block is what was printed; a line `…` stands for any lines."""
+    """Return whether an output block matches the printed text; a line `…` matches any lines."""
     pattern = "".join("(?:.*\n)*" if line == "…" else re.escape(line) + "\n" for line in expected.splitlines())
     return re.fullmatch(pattern, printed) is not None
 
@@ -98,7 +98,7 @@ def test_the_python_of_a_page_runs(page, monkeypatch):
 
 
 def resolve(identifier):
-    """The object that an identifier of an API page names."""
+    """Return the object of an identifier of an API page."""
     try:
         return import_module(identifier)
     except ModuleNotFoundError:
@@ -170,7 +170,7 @@ def built_site(folder):
 
 
 def search(site, query):
-    """Titles of the results of a search on a page that is opened without a server, and requests of other hosts."""
+    """Return titles of the search results on a page that is opened without a server, and requests to other hosts."""
     results = "document.querySelectorAll('.md-search-result__item')"
     with browser.Browser() as window:
         window.open(site / "index.html", f"q={query}")

@@ -1,4 +1,4 @@
-"""Paths in the Python interface: text and `os.PathLike` alike; anything else is refused in a sentence."""
+"""Paths in the Python interface: texts and `os.PathLike` objects are accepted; other types are refused in a sentence."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def wheel_table():
 
 
 def shipped(table):
-    """Files of spikelet_assets that the wheel carries."""
+    """Return the files of spikelet_assets in the wheel."""
     paths = (ROOT / "assets" / "spikelet_assets").iterdir()
     return sorted(
         path for path in paths if path.is_file() and not any(fnmatch(path.name, name) for name in table["exclude"])
@@ -73,7 +73,7 @@ def test_the_wheel_holds_the_four_packages(wheel_table):
 
 
 def test_the_types_of_every_package_are_shipped(wheel_table):
-    """Type checkers read the annotations of a package that is installed only if it holds this file."""
+    """Type checkers read the annotations of an installed package only if it contains this file."""
     assert [path for path in wheel_table["packages"] if not (ROOT / path / "py.typed").is_file()] == []
 
 

@@ -1,4 +1,4 @@
-"""Random tests show the same examples in every run, whatever ran before in the process, and each example once."""
+"""Random tests have the same examples in every run, independent of earlier tests in the process, and each one once."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 
 def examples():
-    """Numbers that a test would be given."""
+    """Return the numbers that a test gets."""
     numbers = []
 
     @settings(max_examples=300, database=None)
@@ -26,7 +26,9 @@ def examples():
 def test_examples_do_not_depend_on_the_modules_that_are_loaded(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     before = examples()
-    path = tmp_path / "loaded_later.py"  # neither of Python nor installed: Hypothesis takes it for one of the project
+    path = (
+        tmp_path / "loaded_later.py"
+    )  # neither of Python nor installed: Hypothesis treats it as a module of the project
     path.write_text("".join(f"NUMBER{index} = {734_561_000 + index}\n" for index in range(500)))
     spec = spec_from_file_location("loaded_later", path)
     module = module_from_spec(spec)

@@ -1,4 +1,4 @@
-"""Every shipped network: golden inputs verify it, its accuracy is that of its card, and its checkpoint gives it."""
+"""Every shipped network: golden inputs verify it, its accuracy is that of its card, and its checkpoint converts to it."""
 
 from pathlib import Path
 

@@ -79,7 +79,7 @@ def test_contenders_run_while_the_others_are_stopped(monkeypatch):
     wall, cpu = contenders[0].measure(0)
     assert cpu >= 0
     assert wall > 0
-    if os.path.exists("/proc/self/stat"):  # state T: stopped, although a thread of it has something to do
+    if os.path.exists("/proc/self/stat"):  # state T: stopped, although one of its threads has work
         state = Path(f"/proc/{contenders[0].pid}/stat").read_text().rpartition(") ")[2][0]
         assert state == "T"
     for contender in contenders:
@@ -98,7 +98,7 @@ def int8(monkeypatch):
 
 
 def test_the_float_network_has_the_rates_that_spikes_stand_for(int8):
-    """Each layer of neurons is clip(x / theta, 0, 1), whatever the weights were multiplied by."""
+    """Each layer of neurons is clip(x / theta, 0, 1) for any factors of the weights."""
     net = Builder((2, 9, 8), np.random.default_rng(4))
     net.conv("conv1", 5, (3, 2), (2, 1), (1, 0))
     net.neuron("if1", scale=3000)

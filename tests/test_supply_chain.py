@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 BUNDLE = ROOT / "assets" / "spikelet_assets" / "vgg9-cifar10.snnb"
 
-# An audit hook sees every socket that Python code opens, in whatever library, and cannot be taken off again.
+# An audit hook reports every socket that Python code opens, in any library, and cannot be removed.
 NO_NETWORK = """
 import sys
 def watch(event, arguments):
@@ -28,7 +28,7 @@ sys.addaudithook(watch)
 def offline(code, cwd):
     environment = {key: value for key, value in os.environ.items() if "proxy" not in key.lower()}
     command = [sys.executable, "-c", f"{NO_NETWORK}\n{code}"]
-    # on top, where the system lets us: a network namespace without any way out
+    # additionally, if the system permits it: a network namespace without interfaces
     if shutil.which("unshare") and subprocess.run(["unshare", "-rn", "true"], capture_output=True).returncode == 0:
         command = ["unshare", "-rn", *command]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=environment)
@@ -72,7 +72,7 @@ def test_reaching_for_the_network_would_be_noticed(tmp_path):
 
 
 def build(folder):
-    """A wheel from a copy of the tree, in a folder and with file times of its own."""
+    """Build a wheel from a copy of the tree, in another folder and with other file times."""
     tree = folder / "tree"
     ignored = shutil.ignore_patterns(
         ".git", ".venv", "build", "dist", "*.egg-info", "__pycache__", "tests", ".*_cache", "*.pt"
@@ -100,7 +100,7 @@ def test_the_wheel_is_the_same_wherever_it_is_built(tmp_path):
 
 
 def test_the_same_checkpoint_gives_the_same_bundle(tmp_path, monkeypatch):
-    """Converted twice by the same command, in a process and a folder of its own each time."""
+    """It is converted twice by the same command, in separate processes and folders."""
     pytest.importorskip("torch")
     from spikelet import cli
     from spikelet_converters.source_model.networks import NetworkSpec

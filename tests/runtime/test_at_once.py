@@ -1,4 +1,4 @@
-"""Spike counts of copies in closed form: those of the neurons one by one, for every current and at every limit."""
+"""Spike counts of copies in closed form: those of the copies one by one, for all currents and at all limits."""
 
 from itertools import pairwise
 
@@ -27,7 +27,7 @@ def layer(theta, offset, copies, tie=">="):
 
 
 def one_by_one(node, currents):
-    """Number of copies that fire, for currents (N, C)."""
+    """Return the number of copies that fire, for currents (N, C)."""
     v = neurons.initial_potential(node, len(currents), (len(node.theta),))
     return neurons.layer_output(node, neurons.step(node, v, currents.astype(f32))[1])
 

@@ -44,7 +44,7 @@ def call(folder, capsys, monkeypatch):
     monkeypatch.chdir(folder)
 
     def run(line, paths=None):
-        """paths: what stands for a word of the line."""
+        """Run a command. paths: replacements for words of the line."""
         capsys.readouterr()
         try:
             code = cli.main([(paths or {}).get(word, word) for word in line.split()])
@@ -62,7 +62,7 @@ LETTERS = set("\x1b\x9b\u202e\u2028\r\t")
 
 @pytest.mark.parametrize("command", ["run small.snnb FOLDER --steps 2", "watch small.snnb FOLDER --once"])
 def test_names_of_files_do_not_control_a_terminal(command, call, tmp_path):
-    """A folder may be filled by others: no name begins a line, and none moves the cursor or turns text around."""
+    """File names may come from other users: no name starts a line, moves the cursor or reverses text."""
     for name in CONTROLS:
         Image.fromarray(np.zeros((6, 6, 3), np.uint8)).save(tmp_path / f"{name}.png")
     code, out, err = call(command, {"FOLDER": str(tmp_path)})

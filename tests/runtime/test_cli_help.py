@@ -135,7 +135,7 @@ def test_every_help_line_is_that_of_its_module():
 
 @pytest.mark.parametrize("example", [cli.EXAMPLE, *(registry.find(name).EXAMPLE for name in registry.names())])
 def test_examples_can_be_typed(call, tmp_path, example):
-    """Names of shipped bundles are no files; what else an example names, its user has."""
+    """Names of shipped bundles are no files; other files in examples belong to the user."""
     for folder in FOLDERS:
         (tmp_path / folder).mkdir(parents=True)
     for file in (*FILES, *KEYS):

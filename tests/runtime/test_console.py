@@ -43,7 +43,7 @@ def test_help_of_every_command(monkeypatch, encoding):
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_commands_that_measure(monkeypatch, encoding, tmp_path):
-    """The shipped network once; a small one prints the same texts."""
+    """The shipped network is run once; a small network prints the same texts."""
     monkeypatch.chdir(tmp_path)
     if encoding == ENCODINGS[0]:
         bundle = next(path for path in shipped.files() if path.name == "vgg5-fashion-mnist.snnb")

@@ -39,7 +39,7 @@ def pixels(graph, samples=2, seed=0):
 
 
 def assert_expanded_agrees(graph, inputs, steps):
-    """Logits, spikes, counts and potentials of every layer and time-step."""
+    """Compare logits, spikes, counts and potentials of every layer and time-step with the expanded network."""
     plain = expand(graph)
     assert not plain.copied
     engines = [create(network, "numpy", graph.spiking) for network in (graph, plain)]
@@ -106,7 +106,7 @@ def test_a_network_without_copies_is_its_own_expansion():
 
 
 def test_copies_of_a_flattened_image_lie_an_image_apart():
-    """Weights that differ for every pixel meet the copies of that pixel."""
+    """A weight of a pixel applies to the copies of that pixel."""
     net = Builder((2, 3, 3), np.random.default_rng(3))
     net.conv("conv", 3)
     net.neuron("if1", copies=2, scale=400)

@@ -18,7 +18,7 @@ i8, i16, i32, f32 = np.int8, np.int16, np.int32, np.float32
 
 
 def chain(*nodes, shape=(2, 5, 6)):
-    """A graph input -> nodes -> logits, without checks of what lies between."""
+    """Return a graph input -> nodes -> logits; the nodes are not checked."""
     named = {"input": Input(shape, np.zeros(shape[0], i16))}
     named |= {f"n{i}": node for i, node in enumerate(nodes)}
     names = list(named)
@@ -157,7 +157,7 @@ class TestExactSteps:
     @settings(max_examples=60, deadline=None)
     @given(graph=graphs(copies=(1, 1, 3)), seed=st.integers(0, 9))
     def test_no_potential_leaves_its_bound(self, graph, seed):
-        """The worst pixels a search of corners finds stay within what was proven."""
+        """Potentials of the worst pixels, found by a search of corners, stay within the proven bounds."""
         rng = np.random.default_rng(seed)
         engine = create(graph, "numpy", graph.spiking)
         pixels = rng.choice([0.0, 255.0], (4, *graph.input.shape)).astype(f32)

@@ -1,4 +1,4 @@
-"""Limits on memory and operations: what a network needs is computed before anything is allocated."""
+"""Limits on memory and operations: the requirements of a network are computed before anything is allocated."""
 
 import itertools
 import json
@@ -29,7 +29,7 @@ FREE = Limits(max_memory=2**60, max_operations=2**60)
 
 
 def bomb(side=16383):
-    """A few weights of one byte, and an image of side x side between them."""
+    """Return a network of a few one-byte weights with an image of side x side between them."""
     pad = (side - 1) // 2
     nodes = {
         "input": Input((1, 1, 1), np.zeros(1, np.int16)),
@@ -44,7 +44,7 @@ def bomb(side=16383):
 
 
 def bundle_of(graph, golden=None):
-    if golden is None:  # what somebody wrote who did not run the network
+    if golden is None:  # golden data that does not come from a run of the network
         spikes = {name: np.zeros((1, 1, graph.neurons(name)), bool) for name in graph.spiking}
         golden = Golden(np.zeros((1, *graph.input.shape), np.int16), np.zeros((1, 1, graph.classes), np.int32), spikes)
     return Bundle(graph, Manifest("net", bits=8, exact_steps=exact_steps(graph)), golden, "# net\n")
@@ -120,7 +120,7 @@ class TestABomb:
         monkeypatch.setenv("SPIKELET_MAX_OPERATIONS", "1k")
         with pytest.raises(CostError):
             load(tmp_path / "bomb.snnb")
-        # an option goes before the environment
+        # an option has priority over the environment
         call = ["verify", str(tmp_path / "bomb.snnb"), "--engine", "numpy", "--max-operations", "1G"]
         assert cli.main(call) in (0, 1)
         assert "limit" not in capsys.readouterr().err
@@ -171,7 +171,7 @@ class TestDefaults:
 class TestGoldenInputs:
     @pytest.fixture
     def lying(self):
-        """The golden spikes of 8,000 neurons in 40 time-steps: all of them are stated to be different."""
+        """Golden data with wrong spikes of 8,000 neurons in 40 time-steps."""
         net = Builder((4, 10, 200), np.random.default_rng(0))
         net.neuron("if1")
         graph = net.graph(2)

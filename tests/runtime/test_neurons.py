@@ -12,7 +12,7 @@ one = np.ones(1, np.int32)
 
 
 def simulate(node, currents):
-    """Spikes and potentials of a single neuron for a list of currents."""
+    """Return the spikes and potentials of a single neuron for a list of currents."""
     v = neurons.initial_potential(node, 1, (1,))
     spikes, potentials = [], []
     for current in currents:
@@ -32,7 +32,7 @@ def test_constant_input_gives_the_quantised_count(theta, x, steps):
 
 @given(theta=st.integers(1, 50), start=st.integers(-50, 50), currents=st.lists(st.integers(-80, 80), min_size=1))
 def test_reset_by_subtraction_keeps_the_charge(theta, start, currents):
-    """What came in, less theta for each spike, is what is there."""
+    """The potential is the sum of the currents minus theta for each spike."""
     spikes, potentials = simulate(IF(theta * one, start * one), currents)
     assert potentials[-1] == start + sum(currents) - theta * sum(spikes)
 

@@ -85,7 +85,7 @@ def test_greyscale_images_need_no_axis_of_channels(grey):
 @pytest.mark.parametrize("batch", [False, True])
 @pytest.mark.parametrize("mode", ["L", "RGB", "1", "P", "RGBA"])
 def test_images_of_pillow_are_read_in_the_colours_of_the_network(grey, model, mode, batch):
-    """As the files are: palettes are no grey values, and a grey image has three equal colours."""
+    """As for files, palettes are not grey values, and a grey image has three equal colours."""
     picture = Image.fromarray(GREY[0]).convert(mode)
     images = [picture, picture] if batch else picture
     values = np.asarray(picture.convert("L"))

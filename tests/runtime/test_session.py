@@ -61,7 +61,7 @@ def test_run_gives_sums_over_time(model):
 
 
 def test_answers_are_taken_before_scaling():
-    """Two sums that the scale makes equal: the second is larger, the first is the first of equals."""
+    """Two sums that are equal after scaling: the prediction is the larger sum before scaling."""
     scale = 1.4
     first = next(x for x in np.linspace(1.5, 1.6, 100) if x * scale == np.nextafter(x, 2) * scale)
     sums = np.array([first, np.nextafter(first, 2)])
@@ -242,7 +242,7 @@ def test_progress_reaches_the_end(model):
 
 
 class TestLongStreams:
-    """Beyond exact_steps a stream refuses or begins anew, as asked; it never goes on in silence."""
+    """Beyond exact_steps a stream raises an error or restarts, as configured; it never continues silently."""
 
     @pytest.fixture
     def short(self, model):
@@ -268,7 +268,7 @@ class TestLongStreams:
             assert np.array_equal(steps[t].potentials["if1"], steps[t - 4].potentials["if1"])
 
     def test_an_iterator_of_frames(self, model):
-        """A camera: a frame a time-step, as long as it runs; the same as the sequence."""
+        """An iterator like a camera, with a frame for each time-step, gives the results of the sequence."""
         sequence = IMAGES[:6].reshape(6, 1, 3, 6, 6)
         expected = model.run(sequence)
         actual = list(model.stream(iter(IMAGES[:6])))
@@ -285,7 +285,7 @@ class TestLongStreams:
 
 
 def test_a_short_soak():
-    """What `make soak` does for a million time-steps, but for resident memory (see tests/stress)."""
+    """The checks of `make soak`, which takes a million time-steps, except for resident memory (see tests/stress)."""
     import json
     import os
     import subprocess

@@ -1,10 +1,9 @@
 """Kill commands and check the remaining files: `python tests/stress/faults.py --kills 200 --operations 100`.
 
-Each command runs in a process of its own (forked, so that torch is loaded once) and is ended after a random part of the
-time that it takes (--kills), or at a drawn operation on files (--operations; see `endings`). What it writes must then
-be the old file or the new one, whole; a training run must go on from where it was to the very weights of an undisturbed
-one; the native engine must answer rightly out of the cache that was left. Prints one JSON object; exits with 1 if
-anything does not hold.
+Each command runs in a separate process (forked, so that torch is loaded once) and is killed after a random part of its
+running time (--kills), or at a random operation on files (--operations; see `endings`). Its output must then be the complete
+old or new file; a resumed training run must end with the weights of an undisturbed one; the native engine must give correct
+results with the remaining cache. The script prints one JSON object, and exits with 1 if a check fails.
 """
 
 import argparse
@@ -46,7 +45,7 @@ SHARE = {"convert": 0.3, "train": 0.25, "report": 0.15, "export": 0.1, "compile"
 
 
 class Campaign:
-    """Commands in one folder. found: by command, what was seen how often. wrong: what does not hold."""
+    """Commands in one folder. found: numbers of outcomes by command. wrong: failures."""
 
     def __init__(self, folder, seed):
         self.folder, self.random = Path(folder), random.Random(seed)
@@ -96,7 +95,7 @@ class Campaign:
         assert code == 0, (line, code, Path("log").read_text())
 
     def killed(self, line):
-        """Run a command and end it; return whether it was ended before it had finished."""
+        """Run a command and kill it; return whether it was killed before it had finished."""
         return self.ending.run(self, line) in ENDED
 
     def note(self, command, outcome):
@@ -119,7 +118,7 @@ class Campaign:
             if not whole and (now != old or not killed):
                 self.wrong.append(f"{command}: {target} is neither the old file nor the new one")
             self.note(command, "new file" if whole else "old file")
-        # files of commands that were ended do not affect the next one
+        # files of killed commands do not affect the next one
         if self.run(line) != 0:
             self.wrong.append(f"{command}: fails after it was killed: {Path('log').read_text()}")
         left = list(target.parent.glob(f".{target.name}.*.part"))
@@ -207,7 +206,7 @@ def _log(out):
 
 
 def campaign(work, ending, kills):
-    """Run every command repeatedly and end it in one of the two ways."""
+    """Run every command repeatedly and kill it in one of the two ways."""
     work.ending = ending
     runs = {command: max(1, round(share * kills)) for command, share in SHARE.items()}
     commands = cli.build_parser()._subparsers._group_actions[0].choices
@@ -223,7 +222,7 @@ def campaign(work, ending, kills):
     if "compile" in commands:
         try:
             work.compile(runs["compile"])
-        except (SpikeletError, AssertionError) as error:  # no compiler here
+        except (SpikeletError, AssertionError) as error:  # without a compiler
             work.outcomes["compile"] = {"left out": str(error)[:200]}
     work.train(runs["train"])
 

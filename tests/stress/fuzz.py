@@ -1,7 +1,7 @@
 """Read many mutated bundles: `python tests/stress/fuzz.py --count 1000000`.
 
-Each process works in an empty folder under limits of the operating system: 64 MB of address space above what it had
-before the first file, no byte written to any file, no socket, no program started. A file that raises anything but a
+Each process works in an empty folder under limits of the operating system: 64 MB of address space more than
+before the first file, no writes to files, no sockets, no other programs. A file that raises anything but a
 BundleError, takes more than 1 s of processor time, or breaks a limit, is kept in build/fuzz/ and fails the run.
 """
 
@@ -64,7 +64,7 @@ def _work(seed, count, pipe, most_seconds=None):
     sys.addaudithook(_watch)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     now = _address_space("VmSize")
-    # a file is in memory twice here, as what it was made from and as what is read
+    # a file is in memory twice here, as its source and as the bytes that are read
     limit = now + MEMORY + 2**20
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     verdicts, slowest = collections.Counter(), 0.0

@@ -1,8 +1,8 @@
 """Let coverage guide the mutations (atheris, libFuzzer): `python tests/stress/fuzz_coverage.py --seconds 600`.
 
-The target reads bytes as a bundle; where they are no archive, as each member by itself. The mutator knows the format
-(`hostile.mutations.Mutator`) half of the time and leaves the other half to libFuzzer. Seeds are tests/corpus; what is found
-grows in build/fuzz/corpus, and a file that raises anything but a BundleError is kept in build/fuzz.
+The target reads bytes as a bundle or, if they are no archive, as each of the members. The mutator knows the format
+(`hostile.mutations.Mutator`) half of the time and leaves the other half to libFuzzer. Seeds are tests/corpus; new inputs
+are stored in build/fuzz/corpus, and a file that raises anything but a BundleError is kept in build/fuzz.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def _model(content):
 
 
 def mutate(content, size, seed):
-    """The mutator that libFuzzer calls."""
+    """Mutate an input; called by libFuzzer."""
     source = random.Random(seed)
     if source.random() < 0.5:
         return atheris.Mutate(content, size)
@@ -64,7 +64,7 @@ def mutate(content, size, seed):
                 return put_together(members | {name: atheris.Mutate(members[name], len(members[name]) + 64)})[:size]
         return Mutator(source.randbytes(8), [members]).one()[1][:size]
     except Exception:
-        return Mutator(source.randbytes(8), BASES).one()[1][:size]  # damaged already: from a good one
+        return Mutator(source.randbytes(8), BASES).one()[1][:size]  # it is already damaged: start from a valid one
 
 
 def main():

@@ -1,4 +1,4 @@
-"""Plant faults in the code of the readers, and count those that the comparison with the source does not find.
+"""Change the code of the readers, and count the changes that the comparison with the source does not detect.
 
     python tests/stress/reader_mutations.py --count 600 --seed 1 [--results build/mutants.jsonl]
 
@@ -6,7 +6,7 @@ A mutant is one change to one module of `spikelet_converters.frontends`: a const
 arguments in the other order. It reads those networks of the tests' forms whose import executes the changed statement.
 For each network one of these holds:
 
-* same: the graph computes what the graph of the unchanged reader does;
+* same: the graph computes the same as that of the unchanged reader;
 * refused: reading raises an error, or the comparison (`check_graph`) does;
 * silent: the comparison accepts a graph that computes something else. There must be none.
 
@@ -42,7 +42,7 @@ WAITING = 300  # seconds after which a mutant that waits for something is ended
 
 
 def computed(source):
-    """What the imported graph computes on fixed inputs."""
+    """Return the outputs of the imported graph on fixed inputs."""
     import torch
 
     from spikelet_converters.calibration.analog import Analog
@@ -58,7 +58,7 @@ def computed(source):
 
 
 def stated(source):
-    """What a source states beside its graph, for those that compute the same."""
+    """Return the other properties of a source, which are compared if the outputs are equal."""
     node = source.graph.input
     return (
         sorted(map(str, source.relus.values())), sorted(source.levels.values()), source.ending, len(source.maxima),
@@ -68,7 +68,7 @@ def stated(source):
 
 
 def executed(read):
-    """Result of a function, and the lines of the readers that it executes, by file."""
+    """Return the result of a function, and the lines of the readers that it executes, by file."""
     lines = defaultdict(set)
 
     def local(frame, event, _):
@@ -105,7 +105,7 @@ class Reference:
                 self.problems[name] = f"{type(error).__name__}: {str(error)[:200]}"
 
     def reaching(self, mutant):
-        """Names of the networks whose import executes a mutant's statement."""
+        """Return the names of the networks whose import executes a mutant's statement."""
         first, last = mutant.lines
         path = str(mutant.path)
         if not mutant.function:
@@ -115,7 +115,7 @@ class Reference:
         ]
 
     def verdict(self, name):
-        """What a changed reader does with a network."""
+        """Return the verdict on a mutant for a network."""
         from spikelet_converters.conversion.check import check_graph
 
         try:
@@ -146,7 +146,7 @@ def child(mutant, reference, names, pipe):
 
 
 def run(mutant, reference, names):
-    """Verdicts of a mutant, by network."""
+    """Return the verdicts on a mutant, by network."""
     read_end, write_end = os.pipe()
     process = os.fork()
     if process == 0:

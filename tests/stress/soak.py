@@ -1,9 +1,9 @@
 """Run streams for a long time and check that nothing changes: `python tests/stress/soak.py --steps 1000000`.
 
 One stream per engine, its input changing all the time, resetting where the proof of exactness ends: resident memory of
-the first and the last tenth, latency, and every potential of every time-step held against the proven bound. Then 8
-threads and 4 processes at once, whose answers must be those of one alone. Prints one JSON object; exits with 1 if
-anything does not hold.
+the first and the last tenth, latency, and all potentials of all time-steps, compared with the proven bounds. Then 8
+threads and 4 processes run concurrently, and their results must be those of a single one. The script prints one JSON object,
+and exits with 1 if a check fails.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def stream(path, engine, steps, growth=GROWTH):
         shape = (-1, *(1,) * (len(graph.shapes[accumulator.node]) - 1))
         bounds[accumulator.node] = accumulator.start.reshape(shape), accumulator.per_step.reshape(shape)
     frames = np.random.default_rng(1).integers(0, 256, (FRAMES, *graph.input.shape)).astype(np.uint8)
-    # filled, not zeros: pages that are first touched during the stream would look like a leak
+    # filled with values: pages that are first used during the stream would look like a leak
     latency, memory = np.full(steps, np.nan, np.float32), np.zeros(10, np.int64)
     outside = resets = 0
     source = (frames[t % FRAMES] for t in range(steps))

@@ -1,4 +1,4 @@
-"""Page faults, resident memory and the end of the heap while freed memory is kept, and after it.
+"""Page faults, resident memory and the end of the heap while freed memory is kept, and afterwards.
 
 Bounds, for glibc on x86-64 with pages of 4 kB and no transparent huge pages. Within, four blocks of 32 MB that were
 freed before cost less than a tenth of the page faults of new ones; up to ROUNDS allocations come first, since

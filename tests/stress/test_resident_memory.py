@@ -1,7 +1,7 @@
 """Resident memory above a bare `import numpy`, on Linux with glibc.
 
 Bounds: 60 MB for the demo on the numpy engine, at its peak. On the native engine, a network with 16.8 MB of weights
-takes less than twice its weights more than a network with few: weights that are held twice take at least that. The
+takes less than twice its weights more than a network with few: weights that are in memory twice take at least that. The
 libraries of the machine count in both networks, and their sizes cancel.
 """
 

@@ -1,7 +1,7 @@
 """Threads of ONNX Runtime in a process that is limited to one core, as listed by the system.
 
-Bound: no thread more than before, on Linux with two cores or more. That the number is asked for is tested in
-`tests/runtime/engines/test_onnx_threads.py`; here it is what ONNX Runtime makes of it.
+Bound: no thread more than before, on Linux with two cores or more. The number passed to ONNX Runtime is tested in
+`tests/runtime/engines/test_onnx_threads.py`, the number of threads that it starts here.
 """
 
 import os

@@ -53,7 +53,7 @@ class Limited:
 
 
 def judged(content, limited):
-    """Read with both readers; measure again what took too much, since other programs run and engines allocate."""
+    """Read a file with both readers, and repeat measurements beyond the limits, which other programs can affect."""
     try:
         verdicts = judge(content, limited(len(content)))
     except MemoryError:
@@ -71,7 +71,7 @@ def judged(content, limited):
 
 
 def look_at(content, index, native, limited):
-    """(verdict, complaint or None, seconds of both readers by the clock)."""
+    """Return (verdict, complaint or None, elapsed seconds of both readers) for a file."""
     try:
         verdicts, slow = judged(content, limited)
         complaint = verdicts.complaint or slow

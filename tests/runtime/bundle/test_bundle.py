@@ -52,7 +52,7 @@ class TestRoundTrip:
         assert path.read_bytes() == (tmp_path / "again.snnb").read_bytes()
 
     def test_the_format_has_not_moved(self, path):
-        """The golden file of this version: the same bundle gives the same members."""
+        """The same bundle gives the members of the golden file of this version."""
         old, new = archive.unpack(GOLDEN[3].read_bytes()), archive.unpack(path.read_bytes())
         for member in MEMBERS[1:]:
             assert old[member] == new[member], "the bytes changed: raise the version, keep reading the old file"
@@ -96,7 +96,7 @@ class TestRoundTrip:
         assert all(np.array_equal(again[k], ours[k]) for k in ours)
 
     def test_step_onnx_runs_by_itself(self, path, tmp_path):
-        """Unpacked, the step graph and the weights beside it are a plain ONNX model."""
+        """The unpacked step graph is an ONNX model whose weights are in the file beside it."""
         onnx = pytest.importorskip("onnx")
         onnxruntime = pytest.importorskip("onnxruntime")
         with zipfile.ZipFile(path) as file:
@@ -159,7 +159,7 @@ class TestWriting:
         assert list(path.parent.iterdir()) == [path]
 
     def test_of_several_files_none_is_written_where_one_cannot_be(self, tmp_path):
-        """The name of the second is longer than any file system takes."""
+        """The name of the second is longer than file systems permit."""
         (tmp_path / "a.txt").write_text("old")
         for folder in (tmp_path, tmp_path / "new" / "deep"):
             with pytest.raises(SpikeletError, match="could not be written"):
@@ -172,7 +172,7 @@ class TestWriting:
 
 class TestVerify:
     def test_a_planted_fault_is_found_and_named(self, path):
-        """One weight of the engine's network differs from the one that was recorded."""
+        """One weight of the engine's network differs from that of the recorded network."""
         good = read(path)
         assert verify(good, "numpy").ok
         conv = good.graph.nodes["conv2"]
@@ -220,7 +220,7 @@ def test_the_digest_is_of_the_file(path):
 
 
 def test_a_small_file_may_change_in_place_while_it_is_in_use(path, tmp_path):
-    """`cp` overwrites in place: a mapped file that is cut off ends the process with SIGBUS."""
+    """`cp` overwrites in place: a process that has mapped a file which becomes shorter is killed by SIGBUS."""
     copied = tmp_path / "copied.snnb"
     copied.write_bytes(path.read_bytes())
     model = spikelet.load(copied, engine="numpy")

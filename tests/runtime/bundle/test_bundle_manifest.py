@@ -77,7 +77,7 @@ class TestManifest:
         assert loaded.graph == small_graph()
 
     def test_another_lowering_is_not_compared(self, path):
-        """A later writer may lower the same network to other ONNX bytes; the engine lowers by itself."""
+        """A later version may lower the same network to other ONNX bytes; engines do not run them."""
         loaded = decode(with_manifest(path, lambda m: m.update(lowering_version=99)))
         assert verify(loaded, "onnx").ok
         step = verify_step(loaded)

@@ -83,7 +83,7 @@ ODD = [
 
 
 def paths(value, path=()):
-    """The path of every value below, keys and indices."""
+    """Yield the paths, keys and indices, of all nested values."""
     entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in entries:
         yield (*path, key)
@@ -91,7 +91,7 @@ def paths(value, path=()):
 
 
 def changed(path, value=None, delete=False):
-    """The description with another value at a path."""
+    """Return the description with the value at a path replaced."""
     document = copy.deepcopy(DESCRIPTION)
     node = document
     for key in path[:-1]:
@@ -104,7 +104,7 @@ def changed(path, value=None, delete=False):
 
 
 def show(bundle, capsys):
-    """Everything that displays a description, without an engine."""
+    """Call everything that displays a description and needs no engine."""
     card(bundle.graph, bundle.manifest)
     nodes = [inspect._describe(bundle.graph, name) for name in bundle.graph.order]
     assert inspect._text(bundle, nodes)
@@ -149,7 +149,7 @@ def test_missing_values(path, capsys):
     required |= {("results", 0, "data"), ("results", 0, "images"), ("producer", "name"), ("producer", "version")}
     document = changed(path, delete=True)
     if path in required:
-        # put_together updates the base's manifest: a missing key there needs a base without it
+        # put_together updates the manifest of the base: to remove a key, the base must not have it
         members = dict(bases()[0])
         manifest = json.loads(members["manifest.json"]) | document
         if len(path) == 1:
@@ -181,7 +181,7 @@ def test_odd_values_of_what_a_reader_needs(key):
         if key == "ir_version" and type(value) is int and 1 <= value <= 2:
             continue
         if key == "lowering_version" and type(value) is int and 0 <= value < 2**31:
-            continue  # the step model of another version is looked at elsewhere
+            continue  # step models of other versions have their own tests
         text = json.dumps(manifest | {key: value}).encode()
         with pytest.raises(BundleError, match=rf"manifest\.json.*{key}|{key} is missing|nested|characters"):
             decode(b"".join(archive.pack(bases()[0] | {"manifest.json": text})))

@@ -21,7 +21,7 @@ BIG = float(2.0**EXPONENT)
 
 
 def network(exact=True, scale=1.0, mean=0, low=0, high=255, weight=3, bias=0, theta=2, v_init=1, last=None):
-    """input -> fc -> neurons -> output, one of each."""
+    """Return a network input -> fc -> neurons -> output with one neuron."""
     kind = np.int32 if exact else F
     nodes = {
         "input": Input((1,), np.array([mean], kind), low, high),
@@ -41,7 +41,7 @@ def bundled(graph, bits=8, steps=2, **changed):
 
 
 def chain(*nodes, shape=(1,)):
-    """A float32 network of these nodes, one after another, between the input and a neuron."""
+    """Return a float32 network of a chain of nodes between the input and a neuron."""
     named = {"input": Input(shape, np.zeros(shape[0], F))} | {f"n{i}": node for i, node in enumerate(nodes)}
     if len(shape) == 3:
         named["flat"] = Flatten()
@@ -55,14 +55,14 @@ def chain(*nodes, shape=(1,)):
 
 
 def holds(bundle, **changed):
-    """The bundle is written, read, and replays."""
+    """Assert that the bundle is written, read and replayed."""
     pack(bundle)
     loaded = decode(unchecked(bundle, **changed))
     assert verify(loaded, "numpy").ok
 
 
 def refused(bundle, message, **changed):
-    """Reader and writer refuse with the same text."""
+    """Assert that reader and writer refuse the bundle with the same text."""
     with pytest.raises(BundleError, match=message) as reading:
         decode(unchecked(bundle, **changed))
     if not changed:
@@ -157,7 +157,7 @@ class TestNumbers:
             decode(put_together(bases()[1], **{key: 8}))
 
     def test_a_mean_that_float32_cannot_subtract(self):
-        """2^24 + 1 would be rounded, while pixel - mean stays within 2^24: the proof of exactness would not notice."""
+        """2^24 + 1 would be rounded, although pixel - mean stays within 2^24, which the proof of exactness checks."""
         for mean in (-(2**15), 2**15):
             holds(bundled(network(mean=mean)))
         for mean in (-(2**15) - 1, 2**15 + 1, 2**24 + 1):
@@ -315,7 +315,7 @@ class TestFloat32:
         holds(bundled(network(exact=False, last=LIF(ones, ones, "subtract", ">=", ones * F(1e-45)))))
 
     def test_the_largest_network_does_not_overflow(self):
-        """All numbers at their bounds: no engine warns, and every value is finite."""
+        """With all numbers at their bounds no engine warns, and every value is finite."""
         big = np.full(1, BIG, F)
         neuron = LIF(big, big, "subtract", ">", np.ones(1, F))
         graph = network(exact=False, weight=2.0**78, bias=2.0**95, last=neuron, low=-(2**15), high=2**15 - 1)
@@ -336,7 +336,7 @@ class TestTensors:
                     replace(node, **{field: values})
 
     def test_subnormal_weights_are_read(self):
-        """Weight decay leaves them behind in channels that died."""
+        """Weight decay produces them in silent channels."""
         holds(bundled(network(exact=False, weight=1e-45, bias=-1e-40)))
 
     @pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32])

@@ -43,7 +43,7 @@ def test_a_part_that_is_missing_is_noticed(generator):
 
 
 def test_the_container_is_that_of_the_tables():
-    """Member by member, with the numbers of the page and no code of the reader."""
+    """Members are read with the numbers of the page, without code of the reader."""
     content, offset, central, members = EXAMPLE.read_bytes(), 0, b"", {}
     for name in ("manifest.json", "weights.safetensors", "step.onnx", "golden.safetensors", "card.md"):
         crc, size, again, length, extra = struct.unpack_from("<3I2H", content, offset + 14)
@@ -66,7 +66,7 @@ def test_the_container_is_that_of_the_tables():
 
 
 def test_exact_steps_by_hand():
-    """The formula of the page, in whole numbers of Python."""
+    """The formula of the page, in Python's whole numbers."""
     weight, bias, theta, v_init = [[3, -2], [1, 4], [0, -5]], [10, -20, 0], [300, 200, 50], [150, 100, 25]
     pixels = [(min(0 - mean, 0, 0), max(255 - mean, 255, 0)) for mean in (128, 0)]
     assert pixels == [(-128, 255), (0, 255)]

@@ -59,7 +59,7 @@ def test_a_folder_runs_by_itself(here):
     assert "native ok: 0 differing spikes" in done.stdout
     done = start(folder, "inspect", "--json")
     assert json.loads(done.stdout)["labels"] == ["ant", "bee", "cat"]
-    # nothing comes from where it was made
+    # nothing is read from the folder in which it was built
     code = "import sys, spikelet; print(spikelet.__file__)"
     app = {"PYTHONPATH": str(folder / "app"), "PATH": os.environ["PATH"]}
     done = subprocess.run([sys.executable, "-c", code], env=app, capture_output=True, text=True, check=True, cwd="/")
@@ -162,7 +162,7 @@ def test_watch_leaves_a_file_that_still_grows(tmp_path):
 
 @pytest.mark.parametrize("wait", [False, True])
 def test_watch_answers_a_name_anew_when_its_content_changes(tmp_path, wait):
-    """Cameras write rings of names: a new file by renaming, or other bytes of the same length in place."""
+    """Cameras reuse names: they rename a new file, or overwrite a file with bytes of the same length."""
     path = tmp_path / "a.png"
     seen = {}
 
@@ -174,7 +174,7 @@ def test_watch_answers_a_name_anew_when_its_content_changes(tmp_path, wait):
     assert ready() == [path]
     assert ready() == []
     path.write_bytes(b"two")
-    os.utime(path, ns=(1, 1))  # whatever the resolution of the clock
+    os.utime(path, ns=(1, 1))  # for clocks of any resolution
     assert ready() == [path]
     assert ready() == []
     (tmp_path / "b.tmp").write_bytes(b"six")
@@ -198,7 +198,7 @@ def test_watch_keeps_no_answers():
 
 
 def test_watch_prints_every_answer_at_once_and_ends_cleanly(here):
-    """At SIGTERM; SIGINT may be ignored where the tests run in the background."""
+    """It ends at SIGTERM; SIGINT may be ignored if the tests run in the background."""
     (here / "camera").mkdir()
     command = [sys.executable, "-m", "spikelet", "watch", "small.snnb", "camera", "--json", "--every", "0.01"]
     with subprocess.Popen([*command, "--engine", "numpy"], cwd=here, stdout=subprocess.PIPE, text=True) as process:
@@ -236,7 +236,7 @@ def watched(monkeypatch, capsys, content, *options):
     ],
 )
 def test_frames_of_standard_input_are_answered_as_the_same_images(here, monkeypatch, capsys, options, content):
-    """Channels in another order are sorted, and a frame of other proportions is cropped around its centre."""
+    """Other channel orders are converted, and frames of other proportions are cropped around their centre."""
     expected = load(here / "small.snnb", "numpy").run(np.moveaxis(FRAMES, -1, 1), 4).predictions[-1]
     code, (*answers, summary), err = watched(monkeypatch, capsys, content, *options)
     assert (code, err) == (0, "")
@@ -263,7 +263,7 @@ def test_frames_that_need_too_much_memory_are_refused_before_they_are_read(here,
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Video4Linux is a part of Linux")
 def test_a_camera_is_watched_until_it_is_unplugged(here, monkeypatch, capsys):
-    """Its device, its size and its format are passed on; the error follows the summary."""
+    """Device, size and format reach the camera, and the error follows the summary."""
     opened = []
 
     @contextlib.contextmanager

@@ -22,7 +22,7 @@ from spikelet.lowering.c.text import names
 from spikelet.verify import record_golden
 
 EXAMPLES = int(os.environ.get("SPIKELET_CONFORMANCE", "125")) // 25
-# Sanitizers find the same in code that is not optimised, which compiles in half the time. The long form optimises too.
+# Sanitizers find the same errors in unoptimised code, which compiles in half the time. The long form also optimises.
 OPTIMISED = "-O1" if "SPIKELET_CONFORMANCE" in os.environ else "-O0"
 STRICT = ["-Wall", "-Wextra", "-Werror", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 FORMS = {"host": ["-std=gnu11", "-march=native"], "mcu": ["-std=c99", "-pedantic"]}
@@ -110,7 +110,7 @@ def test_random_networks_under_sanitizers(form, graph, seed, tmp_path_factory):
 @settings(max_examples=max(2, EXAMPLES // 4), deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(graph=wide_graphs())
 def test_wide_layers_of_small_images_under_sanitizers(graph, tmp_path_factory):
-    """The microcontroller form, and the native engine's library, several samples and a window at once."""
+    """The microcontroller form, and the library of the native engine with several samples and a window."""
     files, _ = c_project(bundle(graph), mcu=True)
     done = selftest(tmp_path_factory.mktemp("c"), files, "mcu", OPTIMISED)
     assert done.returncode == 0, done.stdout + done.stderr

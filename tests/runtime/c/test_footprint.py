@@ -1,4 +1,4 @@
-"""Code size and stack of exported C: the call graph is read as GCC writes it, and the stack is that of a run."""
+"""Code size and stack of exported C: the call graph is read from GCC's output, and the stack is compared with a run."""
 
 import json
 import shutil

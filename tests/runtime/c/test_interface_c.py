@@ -69,7 +69,7 @@ def compiled(folder, program, *sources, form="mcu", compiler="cc", flags=()):
 
 
 def image(graph, layout="chw"):
-    """An image, and the C array of its pixels."""
+    """Return an image and the C array of its pixels."""
     pixels = np.random.default_rng(3).integers(0, 256, graph.input.shape)
     values = np.moveaxis(pixels, 0, -1) if layout == "hwc" else pixels
     return pixels, "{" + ", ".join(map(str, values.reshape(-1))) + "}"
@@ -94,7 +94,7 @@ def test_the_mcu_form_converts_no_sign_and_no_width(compiler, standard, graph, l
 @settings(max_examples=max(2, EXAMPLES), deadline=None, phases=[Phase.generate])
 @given(graph=graphs(), layout=st.sampled_from(["chw", "hwc"]))
 def test_the_host_form_compiles_without_a_warning(compiler, graph, layout, tmp_path_factory):
-    """GNU C: the sizes, which are int, become addresses without a cast; the file states that and is silent about it."""
+    """The GNU C code converts sizes, which are int, to addresses without a cast, and disables the warning for this."""
     if shutil.which(compiler) is None:
         pytest.skip(f"{compiler} is not installed")
     folder = tmp_path_factory.mktemp("c")
@@ -172,7 +172,7 @@ int main()
 
 
 def test_two_networks_and_several_instances_in_one_program(tmp_path):
-    """Of both forms, in C++, in threads: every instance has the logits of engine numpy."""
+    """Both forms, in C++ and in threads: every instance has the logits of the numpy engine."""
     left, right = small_graph(0), small_graph(1, size=8)
     export(tmp_path, left, "mcu", prefix="left", layout="hwc")
     export(tmp_path, right, "host", prefix="right_one")
@@ -191,7 +191,7 @@ def test_two_networks_and_several_instances_in_one_program(tmp_path):
 
 
 def test_no_public_name_is_without_the_prefix(tmp_path):
-    """Objects of two networks share no symbol, and all names are listed, so that a prefix that clashes is refused."""
+    """Objects of two networks share no symbol, and all names are listed, so that a conflicting prefix is refused."""
     export(tmp_path, small_graph(), "host", prefix="left")
     command = ["cc", *FORMS["host"], "-c", "left.c", "left_weights.c"]
     subprocess.run(command, cwd=tmp_path, check=True)
@@ -318,7 +318,7 @@ int main(void)
 @settings(max_examples=max(2, EXAMPLES), deadline=None, phases=[Phase.generate])
 @given(graph=graphs(), form=st.sampled_from(sorted(FORMS)), threshold=st.sampled_from([0.25, 1.25, 10.75]))
 def test_early_exit_by_integers_is_that_of_margin(graph, form, threshold, tmp_path_factory):
-    """Logits are halves, thresholds lie between them: no rounding decides. For one class the margin is infinite."""
+    """Logits are multiples of 1/2 and thresholds lie between them, so that rounding has no effect. With one class the margin is infinite."""
     folder, steps = tmp_path_factory.mktemp("c"), min(4, exact_steps(graph))
     export(folder, graph, form)
     pixels, values = image(graph)

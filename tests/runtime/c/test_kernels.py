@@ -1,4 +1,4 @@
-"""The C files of the folder `kernels` compile as they are, and all of them are used."""
+"""The C files of the folder `kernels` compile on their own, and all of them are used."""
 
 import os
 import re
@@ -36,7 +36,7 @@ MCU = [
 
 CASES = [("-std=gnu11", ("host", "shared"), macros) for macros in HOST]
 CASES += [("-std=c99", ("mcu", "shared"), macros) for macros in MCU]
-# clang takes twice as long: in the short form cases in which each type of each macro stands
+# clang takes twice as long: the short form has only cases that cover each type of each macro
 OF_CLANG = CASES if "SPIKELET_CONFORMANCE" in os.environ else [CASES[index] for index in (0, 1, 3, 4, 7, 8)]
 
 
@@ -89,7 +89,7 @@ def test_nothing_of_the_stand_ins_is_generated(program):
 
 @pytest.mark.parametrize(("width", "entry", "scale"), [(70_000, "uint32_t", 1), (4_100, "uint16_t", 1)])
 def test_rows_of_many_pixels(width, entry, scale, tmp_path):
-    """Entries of 32 bits, or of 16 bits that cannot be scaled: no warning, and the spikes of engine numpy."""
+    """Entries of 32 bits, or of 16 bits that cannot be scaled, compile without a warning and give the spikes of numpy."""
     net = Builder((1, 2, width), np.random.default_rng(0))
     net.neuron("if1", scale=200)
     net.conv("conv", 2, (1, 1), (1, 1), (0, 0))

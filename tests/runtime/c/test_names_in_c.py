@@ -26,9 +26,9 @@ TEXTS, NETWORKS = (4000, 1000) if "SPIKELET_CONFORMANCE" in os.environ else (200
 ANY = st.text(st.characters(), max_size=60) | st.text(st.sampled_from('*/\\?"\n\r\u2028%{}#=<'), max_size=30)
 VALID = st.from_regex(NAME, fullmatch=True)
 HOSTILE = [
-    # what differs by a separator, by case or by a number that the generator may add
+    # names that differ by a separator, by case or by a number that the generator may add
     *["a.b", "a_b", "a..b", "A.B", "a.b.", "a_b2", "a_b3", "a.b2", "x", "X", "x2", "x_2", "x22", "_", "_2", "_._._."],
-    # fields and functions of the generator, and names that look as if it had built them
+    # fields and functions of the generator, and names in its style
     *["logits", "fired", "current", "state", "work", "parameters", "weight", "bias", "x_weight", "x_bias", "x_weight_weight"],
     *["run_x", "x_x", "x_v", "x_start", "start", "list", "x_list", "model", "model_parameters", "model_step", "total"],
     # variables, kernels, types and macros of the generated code
@@ -54,7 +54,7 @@ def test_a_comment_cannot_be_ended_by_its_text(text):
 
 
 @settings(max_examples=TEXTS, deadline=None)
-@given(text=ANY.filter(lambda text: not re.search("[\ud800-\udfff]", text)))  # a bundle cannot hold half a character
+@given(text=ANY.filter(lambda text: not re.search("[\ud800-\udfff]", text)))  # a bundle cannot contain half a character
 def test_a_string_has_the_bytes_of_its_text(text):
     literal = names.string(text)
     assert re.fullmatch(r'"([^"\\\n%?]|\\[0-7]{3})*"', literal)
@@ -80,7 +80,7 @@ def test_many_names_with_one_beginning_take_little_time():
 
 
 def named(nodes):
-    """A network of as many nodes with these names, nine or more: chains of Linear, IF, Scale, LIF from the Input, summed."""
+    """Return a network with nodes of these names, nine or more: a sum of chains of Linear, IF, Scale and LIF."""
     rng = np.random.default_rng(0)
     net = Builder((4,), rng)
     source, *hidden, add, linear, output = nodes
@@ -168,12 +168,12 @@ def renamed(graph, prefix):
 
 
 def stripped(source):
-    """C without comments; where a line is broken depends on the length of names."""
+    """Return C code without comments and line breaks, whose positions depend on the lengths of names."""
     return re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/", "", source, flags=re.DOTALL))
 
 
 def test_a_name_changes_identifiers_and_comments_alone():
-    """The same network under other names: without comments, the same C but for the identifiers."""
+    """Other names of nodes change only identifiers and comments of the C code."""
     net = Builder((2, 5, 5), np.random.default_rng(0))
     net.conv("conv", 4)
     net.neuron("if1")

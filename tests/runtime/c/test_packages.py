@@ -1,4 +1,4 @@
-"""Packages of exported C: each is built here, by its own tool where that is installed, and its self-test runs."""
+"""Packages of exported C: each is built, with its own tool if that is installed, and its self-test runs."""
 
 import json
 import shutil
@@ -82,7 +82,7 @@ def called(*command, cwd):
 
 @pytest.mark.skipif(shutil.which("cmake") is None, reason="cmake is not installed")
 def test_cmake_builds_tests_installs_and_serves_two_networks(tmp_path):
-    """The host form is installed and found by a program in C++; the form for microcontrollers is a subfolder of it."""
+    """A program in C++ uses the installed host form, and includes the microcontroller form as a subfolder."""
     package = packed(tmp_path / "package", "cmake")
     build, prefix = tmp_path / "build", tmp_path / "prefix"
     strict = "-DCMAKE_C_FLAGS=-Wall -Wextra -Werror -O0"

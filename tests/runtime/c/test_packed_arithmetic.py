@@ -114,7 +114,7 @@ def test_dsp_instructions_and_portable_forms_are_equal(name, tmp_path):
     portable = answers(name, tmp_path / "portable", "-DPORTABLE")
     assert np.array_equal(dsp, portable)
     assert len(np.unique(dsp)) > len(INPUTS), "the checksums depend on the inputs"
-    # and those of this machine's own compiler, under the sanitizers
+    # and those of the native compiler, with sanitizers
     if shutil.which("cc") is None:
         pytest.skip("needs cc")
     folder = tmp_path / "here"

@@ -1,4 +1,4 @@
-"""Layers that multiply the image or counts of spikes: sums of products fit, whatever weights and inputs are."""
+"""Layers that multiply the image or counts of spikes: sums of products do not overflow for any weights and inputs."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ LIMIT = 2**15 - 1
 
 
 def largest(taps, count, most):
-    """The largest and smallest sum of products of pairs within `most` quads of a row of the kernel."""
+    """Return the largest and smallest sums of products of pairs within `most` quads of a row of the kernel."""
     sums = []
     for row in taps.astype(np.int64):
         inputs = row.reshape(-1, 4, taps.shape[3])
@@ -57,7 +57,7 @@ def test_weights_of_four_inputs_are_neighbours():
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_extreme_weights_and_counts(sign):
-    """Every input sends as many spikes as it can, and every weight is the largest, or the smallest, of 8 bits."""
+    """Every input has the largest number of spikes, and every weight is the largest or the smallest of 8 bits."""
     net = Builder((1, 6, 6), np.random.default_rng(0))
     net.add("conv1", Conv2d(np.zeros((8, 1, 1, 1), np.int8), np.full(8, 1000, np.int32)))
     net.neuron("if1", scale=5, copies=7, start="even")

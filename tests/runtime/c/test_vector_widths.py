@@ -63,7 +63,7 @@ def commands(target, compiler="gcc"):
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """The C of a network with neurons of each kind, layers of 16 to 200 channels, and a constant image.
+    """Write the C project of a network with neurons of all kinds, layers of 16 to 200 channels, and a constant image.
 
     Two layers multiply counts of spikes, of neurons with copies and of sums of them, where a processor can.
     """
@@ -135,6 +135,6 @@ def test_the_bits_of_16_comparisons(target, tmp_path):
 
 
 def test_without_an_operation_of_the_processor_nothing_is_chosen():
-    """-DPORTABLE leaves every choice out, so that the test above compares two forms."""
+    """-DPORTABLE disables all of them, so that the test above compares two forms."""
     text = assemble("host", [Kernel("fire_all")])
     assert "#if defined PORTABLE || !defined __has_builtin\n#elif VECTOR_BYTES" in text

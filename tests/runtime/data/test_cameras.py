@@ -1,4 +1,4 @@
-"""Files of event cameras: RAW of Prophesee, written here word by word, and HDF5, with the events known beforehand."""
+"""Files of event cameras with known events: RAW files of Prophesee, written word by word, and HDF5."""
 
 import importlib
 import struct
@@ -15,7 +15,7 @@ FIELDS = ("t", "x", "y", "p")
 
 
 def evt2(recording):
-    """Words of EVT 2.0: the higher bits of the time before each event."""
+    """Encode events in EVT 2.0, with the higher bits of the time before each event."""
     words = []
     for t, x, y, p in recording:
         words += [8 << 28 | t >> 6 & 0xFFFFFFF, p << 28 | (t & 63) << 22 | x << 11 | y]
@@ -24,7 +24,7 @@ def evt2(recording):
 
 
 def evt3(recording):
-    """Words of EVT 3.0: higher and lower bits of the time, the row, the column and the polarity."""
+    """Encode events in EVT 3.0: higher and lower bits of the time, the row, the column and the polarity."""
     words = []
     for t, x, y, p in recording:
         words += [8 << 12 | t >> 12 & 0xFFF, 6 << 12 | t & 0xFFF, y, 2 << 12 | p << 11 | x]

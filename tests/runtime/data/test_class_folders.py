@@ -1,4 +1,4 @@
-"""Folders of classes and splits: labels are the network's, whatever is absent, empty, hidden, nested or renamed."""
+"""Folders of classes and splits: labels follow the classes of the network if folders are absent, empty, hidden, nested or renamed."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def put(root, folders):
 
 
 def right(data):
-    """Whether every label is the one that the image was made for."""
+    """Return whether every label is that of the class of its image."""
     return (data.images[:, 0, 0, 0] == data.labels * 10).all()
 
 

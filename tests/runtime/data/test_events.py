@@ -1,4 +1,4 @@
-"""Recordings of event cameras: columns to frames, files, and the answer of a network."""
+"""Recordings of event cameras: columns to frames, files, and the prediction of a network."""
 
 import json
 
@@ -103,13 +103,13 @@ def test_the_command(recording, tmp_path, capsys):
 
 
 def n_mnist(events):
-    """The 40-bit events of N-MNIST, bit by bit."""
+    """Encode events as the 40-bit events of N-MNIST."""
     words = [x << 32 | y << 24 | p << 23 | t for t, x, y, p in events]
     return b"".join(word.to_bytes(5, "big") for word in words)
 
 
 def prophesee(events):
-    """Prophesee's header and 64-bit events."""
+    """Encode events with Prophesee's header as 64-bit events."""
     words = b"".join(t.to_bytes(4, "little") + (p << 28 | y << 14 | x).to_bytes(4, "little") for t, x, y, p in events)
     return b"% Data file\n% Height 6\n% Width 6\n" + bytes([0, 8]) + words
 

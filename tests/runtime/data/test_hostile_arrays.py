@@ -1,4 +1,4 @@
-"""NumPy files that nobody should trust: damaged, lying about sizes, or with values of every type."""
+"""Damaged NumPy files, files with false sizes, and arrays of every type."""
 
 import io
 import random
@@ -21,7 +21,7 @@ BYTES = GOOD.tobytes()
 
 
 def npy(descr="|u1", shape=(3, 4), content=BYTES, version=(1, 0), header=None):
-    """The bytes of a .npy file. header: its text, if it is no dictionary of these values."""
+    """Return the bytes of a .npy file. header: its text, instead of a dictionary of the values."""
     text = repr({"descr": descr, "fortran_order": False, "shape": shape}) if header is None else header
     encoded = text.encode() + b" " * (-(len(text) + 11) % 64) + b"\n"
     return (
@@ -145,7 +145,7 @@ OPTIONS = [{}, {"white": 1}, {"white": 2.0**-64}, {"span": (-1, 1)}, {"span": (0
 
 
 def odd(source, shape):
-    """An array of any type, with extreme values in half of them."""
+    """Return a random array of any type, which has extreme values in half of the cases."""
     kind, numbers = np.dtype(source.choice(TYPES)), source.choice([NUMBERS, [0, 1, 2]])
     values = [source.choice(numbers) for _ in range(int(np.prod(shape)))]
     if kind.kind in "US":
@@ -164,7 +164,7 @@ def odd(source, shape):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_arrays_of_every_type_are_images_and_labels_or_refused(seed, tmp_path):
-    """Warnings are errors: no value overflows on its way to a pixel or to a label."""
+    """Warnings are errors: no conversion to pixels or labels may overflow."""
     source, verdicts = random.Random(seed), set()
     for _ in range(60):
         shape = source.choice([(3, 2), (2, 1, 6, 6), (2, 6, 6, 3), (3, 36), (1, 1, 1, 1), (0, 2), (2,), ()])

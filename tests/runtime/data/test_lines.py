@@ -66,7 +66,7 @@ def test_refused(form, tmp_path):
 
 
 def test_lines_as_arrays_of_python():
-    """A network of lines takes (C, L) and (N, C, L) as they are."""
+    """A network of lines accepts arrays (C, L) and (N, C, L)."""
     nodes = {
         "x": Input((C, 1, L), np.zeros(C, np.int16)),
         "conv": Conv2d(np.ones((2, C, 1, 3), np.int8), np.zeros(2, np.int32)),

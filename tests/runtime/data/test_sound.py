@@ -1,4 +1,4 @@
-"""Recordings of sound: samples and log-mel features have right answers known beforehand, or are refused by name."""
+"""Recordings of sound: samples and log-mel features are compared with known values, or refused by name."""
 
 import json
 import math
@@ -162,7 +162,7 @@ def test_recordings_in_folders(tmp_path):
 
 
 def test_features_stay_the_same_in_a_file_of_arrays(tmp_path):
-    """Values that are 0…255 already are not converted once more where the network states a range."""
+    """Values that are already 0…255 are not converted again if the network states a range."""
     write(tmp_path / "a.wav", 1000 * tone(500))
     data = read(tmp_path / "a.wav", options=OPTIONS)
     arrays.write(tmp_path / "a.npz", data)
@@ -294,7 +294,7 @@ def test_samples_and_rates_that_are_none_are_refused(samples, rate):
      (LogMel(hop=0.001, window=0.5), 20 * 96_000, 96_000)],
 )  # fmt: skip
 def test_settings_and_rates_that_need_too_much_memory_are_refused_before_anything_is_allocated(settings, length, rate):
-    """Both come from files, of which the smallest has some bytes; frames of all these settings need more than 1 GB."""
+    """Both come from files, which can be small; frames with these settings need more than 1 GB."""
     with pytest.raises(DataError, match=r"log-mel: .* values, expected at most 33,554,432; take a lower sampling rate"):
         settings.features(np.ones(length), rate)
 

@@ -1,6 +1,6 @@
-"""Cameras of Linux: numbers and layouts are those of the system's header, and the calls those of a driver's protocol.
+"""Cameras of Linux: numbers and layouts are those of the system's header, and the calls follow the protocol of drivers.
 
-No camera is part of the tests. A stand-in answers the calls as a driver does, with a file as its memory.
+No camera is part of the tests. A replacement handles the calls as a driver does, with a file as its memory.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""Instruction counts of generated C: they must not grow, and they are read from callgrind's file as they are."""
+"""Instruction counts of generated C: they must not grow, and callgrind's file is read correctly."""
 
 import json
 from pathlib import Path

@@ -20,7 +20,7 @@ def f32(*values):
 
 
 def network(reset="subtract-late", theta=1.0):
-    """One neuron behind a fading synapse, and a leaky readout."""
+    """Return a network of one neuron after a leaky synapse, and a leaky readout."""
     nodes = {
         "input": Input((1,), f32(0), 0, 8),
         "fc": Linear(f32(1).reshape(1, 1), f32(0)),
@@ -35,7 +35,7 @@ def network(reset="subtract-late", theta=1.0):
 
 
 def by_hand(inputs, reset, theta=1.0):
-    """syn = alpha syn + x; mem = beta mem + syn - theta s[t-1] (late), or the reset right after the spike."""
+    """Compute syn = alpha syn + x and mem = beta mem + syn - theta s[t-1] (late), or with the reset after the spike."""
     syn = mem = spike = 0.0
     read = np.zeros(2)
     spikes, logits = [], []

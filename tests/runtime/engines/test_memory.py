@@ -1,4 +1,4 @@
-"""The memory that an engine states is compared with the memory that it allocates."""
+"""The stated memory of an engine is compared with the memory that it allocates."""
 
 import concurrent.futures  # noqa: F401  # loaded here, so that it is not measured
 import itertools
@@ -21,7 +21,7 @@ FREE = Limits(max_memory=2**60, max_operations=2**60)
 
 
 def allocated(graph, batch, *, threads=None, record=(), counting=False, steps=3):
-    """The most bytes that the numpy engine holds, from its creation to the end of the last time-step."""
+    """Return the peak memory of the numpy engine in bytes, from its creation to the end of the last time-step."""
     inputs = np.random.default_rng(0).integers(0, 256, (1, batch, *graph.input.shape)).astype(np.uint8)
 
     def simulate():
@@ -36,7 +36,7 @@ def allocated(graph, batch, *, threads=None, record=(), counting=False, steps=3)
 
 @pytest.fixture(scope="module", autouse=True)
 def _loaded():
-    """Load what an engine loads on first use, so that it is not measured."""
+    """Load the modules that an engine loads on first use, so that they are not measured."""
     for threads, counting in ((None, False), (2, True)):
         allocated(small_graph(), 32, threads=threads, record=("if1",), counting=counting)
 
@@ -56,7 +56,7 @@ def test_numpy_never_allocates_more_than_it_says(graph, batch, threads, counting
 
 
 def large(kind):
-    """One node of a kind dominates."""
+    """Return a network in which one node of the given kind needs most of the memory."""
     net = Builder((4, 64, 64), np.random.default_rng(0))
     if kind == "unfolded":
         net.conv("conv", 4, (7, 7), padding=(3, 3))

@@ -77,7 +77,7 @@ def test_pairs_that_collided_in_version_1(pair):
 
 
 def colliding():
-    """Layer `x` has a cast weight that version 1 calls as the value of the layer `weight.f32`."""
+    """Return a network in which version 1 gives the weight of `x` and the value of the layer `weight.f32` one name."""
     eye = np.eye(4, dtype=np.int8)
     zero, one = np.zeros(4, np.int32), np.ones(4, np.int32)
     nodes = {

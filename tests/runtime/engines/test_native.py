@@ -31,9 +31,9 @@ RNG = np.random.default_rng(0)
 
 @pytest.fixture
 def fresh(tmp_path, monkeypatch):
-    """An empty cache, and a process that has loaded nothing."""
+    """An empty cache, and no loaded libraries."""
     monkeypatch.setenv("SPIKELET_CACHE", str(tmp_path))
-    monkeypatch.setenv("SPIKELET_CFLAGS", "-O0")  # it is not the code that is tested
+    monkeypatch.setenv("SPIKELET_CFLAGS", "-O0")  # the generated code is not tested here
     monkeypatch.setattr(library, "_loaded", {})
     return tmp_path / "native"
 
@@ -66,7 +66,7 @@ class TestCache:
         expected = answers(graph, "numpy", images := pixels(graph))
         path = native.prepare_graph(graph).path
         good = path.read_bytes()
-        path.unlink()  # this process runs the old file: damage a new one
+        path.unlink()  # this process has loaded the old file: damage a new one
         path.write_bytes(damage(good))
         path.chmod(0o700)
         monkeypatch.setattr(library, "_loaded", {})
@@ -110,7 +110,7 @@ class TestCache:
         assert np.array_equal(answers(graph, "native", images), answers(graph, "numpy", images))
 
     def test_a_stored_library_that_the_system_does_not_load(self, fresh, monkeypatch):
-        """The stored file has a digest behind the library."""
+        """The stored file consists of the library and a digest."""
         load, refused = library._load, []
 
         def load_outside_of_the_cache(path):
@@ -126,7 +126,7 @@ class TestCache:
 
 @pytest.fixture
 def windows(monkeypatch):
-    """What the engine asks of the system, as Windows answers."""
+    """Functions of the system with the results of Windows."""
     for module in (compiler, native_engine):
         monkeypatch.setattr(module, "os", SimpleNamespace(name="nt", environ=os.environ))
     for name in ("MAP_PRIVATE", "MAP_ANONYMOUS", "MADV_HUGEPAGE"):
@@ -217,7 +217,7 @@ def test_engines_of_one_graph_share_its_weights():
 @pytest.mark.parametrize("sign", [-1, 1])
 @pytest.mark.parametrize(("channels", "outputs"), [(64, 64), (70, 130), (300, 20), (1100, 10)])
 def test_extreme_weights_do_not_overflow(channels, outputs, sign):
-    """Every input spikes, every weight is as large as 8 bits allow: the sums reach what the proof allows for."""
+    """Every input spikes and every weight is the largest of 8 bits: sums reach their proven bounds."""
     net = Builder((channels, 3, 3), RNG)
     ones = np.ones(channels, np.int32)
     net.nodes["input"] = Input((channels, 3, 3), (0 * ones).astype(np.int16))
@@ -285,7 +285,7 @@ def test_flattened_spikes_meet_other_nodes_than_linear():
 
 
 def test_weights_are_held_once(tmp_path, monkeypatch):
-    """16.5 MB of weights, and less than 16 MB beside them: potentials, lists of spikes. Pages of the file are released."""
+    """A network with 16.5 MB of weights needs less than 16 MB more, since the pages of the file are released."""
     graph = large_graph()
     weights = sum(node.weight.nbytes for node in graph.nodes.values() if isinstance(node, Conv2d | Linear))
     path = tmp_path / "large.snnb"

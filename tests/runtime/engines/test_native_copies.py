@@ -1,4 +1,4 @@
-"""Copies in generated C: one potential stands for those of all copies, and gives each of them back."""
+"""Copies in generated C: one potential represents those of all copies, which are computed from it."""
 
 from dataclasses import replace
 
@@ -120,7 +120,7 @@ def test_a_factor_takes_range_from_the_accumulators(graph):
 
 
 def neurons(copies, factor=1, kind=IF, **changes):
-    """Copies with potentials theta / copies apart, rounded down."""
+    """Return neurons with copies whose potentials are theta / copies apart, rounded down."""
     theta = np.array([7, 12], i32) * factor
     start = np.array([[3], [-5]])
     v_init = (start * copies + np.arange(copies) * theta[:, None]) // copies

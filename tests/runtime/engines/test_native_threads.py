@@ -23,12 +23,12 @@ posix = pytest.mark.skipif(os.name != "posix", reason="threads of the library ar
 
 @pytest.fixture(autouse=True)
 def cores(monkeypatch):
-    """As many threads as a test asks for, on machines with fewer cores too."""
+    """Use the requested number of threads, also on machines with fewer cores."""
     monkeypatch.setattr("spikelet.engines.native.crew._cores", lambda: 64)
 
 
 def branched():
-    """Layers that are split by rows or by blocks of outputs, dense sums, and lists and numbers of spikes of copies."""
+    """Return a network whose layers are split by rows or blocks of outputs, with dense and sparse sums, and copies."""
     net = Builder((3, 7, 6), np.random.default_rng(3))
     net.conv("conv1", 16)
     root = net.neuron("if1", scale=9000, copies=3, start="rounded")
@@ -61,7 +61,7 @@ def graph():
 
 
 def trace(graph, threads, window=None, record=(), seed=0):
-    """Logits and spikes of each layer; then recorded values, or synaptic operations and counts without a record."""
+    """Return logits and spikes of all layers, and recorded values, or operations and counts if nothing is recorded."""
     engine = create(graph, "native", record, threads)
     if not record:
         engine.count_spikes(costs(graph, sites(graph)))
@@ -194,9 +194,9 @@ int main(int argc, char **argv)
 
 @posix
 def test_every_part_is_taken_once_and_no_thread_passes_a_phase_early(tmp_path):
-    """Under the sanitizer of threads, which reports a value that is read without synchronisation.
+    """The thread sanitizer reports values that are read without synchronisation.
 
-    Threads of the team that never come, as if they had no core, are not waited for.
+    The program does not wait for threads of the team that do not start.
     """
     kernels = str(resources.files("spikelet.lowering.c").joinpath("kernels"))
     (tmp_path / "team.c").write_text(TEAM)

@@ -11,7 +11,7 @@ onnxruntime = pytest.importorskip("onnxruntime")
 
 @pytest.fixture
 def cores(monkeypatch):
-    """Pretend a machine: cores(allowed, there)."""
+    """A function that simulates a machine: cores(allowed, there)."""
 
     def pretend(allowed, there):
         monkeypatch.setattr(onnx.os, "sched_getaffinity", lambda process: set(range(allowed)), raising=False)
@@ -22,7 +22,7 @@ def cores(monkeypatch):
 
 @pytest.fixture
 def asked(monkeypatch):
-    """The number of threads of every session that is opened."""
+    """The numbers of threads of all sessions that are opened."""
     numbers = []
     session = onnxruntime.InferenceSession
 
@@ -46,7 +46,7 @@ def run(window, threads=None):
     [(1, 2, 1), (1, 64, 1), (3, 8, 3), (1, 1, 0), (2, 2, 0), (64, 64, 0), (1, None, 0)],
 )
 def test_a_process_held_to_some_cores_asks_for_as_many_threads(cores, asked, window, allowed, there, threads):
-    """0 is ONNX Runtime's own choice: a thread for every core of the machine."""
+    """0 is the default of ONNX Runtime: a thread for every core of the machine."""
     cores(allowed, there)
     run(window)
     assert set(asked) == {threads}

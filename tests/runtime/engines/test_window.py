@@ -20,7 +20,7 @@ WINDOWED = [name for name in RUNNERS if name.endswith("window")]
 
 
 def residual_graph(size=8):
-    """Whole blocks of channels: what ONNX Runtime lays out in its own way, and what the C sums in vectors."""
+    """Return a network with full blocks of channels, for which ONNX Runtime and the C code use vector layouts."""
     net = Builder((3, size, size), np.random.default_rng(3))
     net.conv("conv1", 32)
     root = net.neuron("if1", scale=3000)
@@ -129,7 +129,7 @@ def test_what_a_window_refuses(name):
 
 
 def byte_graph(height=12, width=17):
-    """What fits products of bytes: full weights, sums of spikes, residual blocks, strides, linear layers."""
+    """Return a network for products of bytes: 8-bit weights, sums of spikes, residual blocks, strides, linear layers."""
     net = Builder((3, height, width), np.random.default_rng(5))
     full = lambda *shape: net.rng.choice([-128, -127, 127], shape).astype(np.int8)  # noqa: E731
     net.conv("conv1", 16)

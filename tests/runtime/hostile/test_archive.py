@@ -1,4 +1,4 @@
-"""Malicious archives: names, doubles, overlaps, links, bombs, headers that differ; and the corpus."""
+"""Malicious archives: names, duplicates, overlaps, links, bombs, differing headers; and the corpus."""
 
 import io
 import os
@@ -60,7 +60,7 @@ class TestZip:
         assert operations < OPERATIONS
 
     def test_members_that_overlap(self, members):
-        """Two entries over the same bytes: the layout leaves no room for it."""
+        """Two entries with the same bytes, which the layout does not permit."""
         content = bytearray(b"".join(archive.pack(members)))
         end = content.index(b"PK\x01\x02")
         first = archive._Entry(b"card.md", 0, end, 0)
@@ -83,7 +83,7 @@ class TestZip:
             read(tmp_path / "images.npz")
 
     def test_zip64_is_told_by_its_extra_field_too(self, tmp_path):
-        """Some versions of Python write the size itself and version 2.0 beside the ZIP64 field."""
+        """Some versions of Python write a ZIP64 field together with the size and version 2.0."""
         np.savez(tmp_path / "images.npz", images=np.zeros(3))
         content = bytearray((tmp_path / "images.npz").read_bytes())
         struct.pack_into("<H", content, 4, 20)
@@ -108,7 +108,7 @@ class TestZip:
 
 
 def test_the_corpus_is_refused_or_read():
-    """Files that once were answered wrongly, or stand for a kind of attack."""
+    """Files that a previous version handled wrongly, or examples of a kind of attack."""
     assert len(CORPUS) >= 20
     for path in CORPUS:
         expected = "read" if path.name.startswith("good-") else "refused"

@@ -1,4 +1,4 @@
-"""Texts of every kind as every argument of every command, and files of JSON that another program wrote."""
+"""Texts of every kind as every argument of every command, and JSON files of other programs."""
 
 import argparse
 import json
@@ -64,7 +64,7 @@ def arguments(parser):
 
 @pytest.mark.parametrize("name", registry.names())
 def test_every_text_as_every_argument_is_converted_or_refused(name, tmp_path, monkeypatch):
-    """Names that are too long for the system are among them: whether a path exists cannot be said."""
+    """They include names that are too long for the system, for which the existence of a file is unknown."""
     monkeypatch.chdir(tmp_path)
     parser = Parser(prog=name)
     configure_command(parser, registry.find(name))

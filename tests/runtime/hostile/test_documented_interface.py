@@ -163,7 +163,7 @@ def _signing(folder: Path, file: Path) -> dict[str, Call]:
 
 
 def documented() -> set[str]:
-    """Names on the pages about the runtime."""
+    """Return the documented names on the pages about the runtime."""
     pages = [(FOLDER.parents[2] / "docs" / "api" / f"{page}.md").read_text("utf-8") for page in PAGES]
     return {name.rpartition(".")[2] for page in pages for name in re.findall(r"^::: (\S+)$", page, re.MULTILINE)}
 
@@ -193,7 +193,7 @@ def test_arguments_of_every_wrong_type(calls, tmp_path, monkeypatch):
 
 
 def problem_with(function: Callable[..., object], arguments: dict[str, object]) -> str:
-    """A description of an exception that is no SpikeletError, or of a text that is too short or too long; or ""."""
+    """Return a description of a foreign exception or of an error text that is too short or too long, or ""."""
     try:
         function(**arguments)
     except SpikeletError as error:

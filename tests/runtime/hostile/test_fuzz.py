@@ -54,7 +54,7 @@ for plant in json.loads(sys.argv[1]):
 
 @pytest.fixture(scope="module")
 def complaints():
-    """What the campaign says of each planted fault."""
+    """The complaints of the campaign about each planted fault."""
     if not sys.platform.startswith("linux"):
         pytest.skip("needs Linux")
     command = [sys.executable, "-c", FORKS, json.dumps(list(PLANTED))]
@@ -66,7 +66,7 @@ def complaints():
 @settings(max_examples=300, deadline=None)
 @given(source=st.randoms(use_true_random=False))
 def test_mutations_that_shrink(source):
-    """hypothesis draws every choice of the mutator, so that what it finds becomes the smallest file that does it."""
+    """hypothesis makes all choices of the mutator, so that it can reduce a failure to the smallest file."""
     mutator = Mutator(0)
     mutator.random = source
     with suppress(BundleError):

@@ -60,7 +60,7 @@ def file(bundle, tmp_path_factory):
 
 
 def expect_no_foreign(call):
-    """Run something; nothing but a SpikeletError with a text may leave it. Returns the error, or None."""
+    """Call a function, which may raise only a SpikeletError with a text; return the error, or None."""
     error = None
     try:
         call()

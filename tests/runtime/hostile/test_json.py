@@ -1,4 +1,4 @@
-"""Malicious JSON: depth, huge numbers, doubled keys, text that drives a terminal, memory."""
+"""Malicious JSON: depth, huge numbers, duplicate keys, text that controls a terminal, memory."""
 
 import json
 from contextlib import suppress
@@ -30,13 +30,13 @@ class TestJson:
     )
     @pytest.mark.parametrize("values", [strict_json.MAX_VALUES, 10**9])
     def test_no_text_needs_much_memory(self, piece, values):
-        """The largest text of each kind that the limits let pass, and one as large as bytes allow."""
+        """The largest texts of each kind within the limits, and one of the largest permitted number of bytes."""
         item = piece.count(b",") + piece.count(b"[") + piece.count(b"{")
         count = min((strict_json.MAX_BYTES - 20) // len(piece), (values - 2) // item)
         content = b'{"x":[' + piece * (count - 1) + piece[:-1] + b"]}"
 
         def read():
-            with suppress(BundleError):  # refused or not: it is the memory that counts
+            with suppress(BundleError):  # it may be refused or not: only the memory is tested
                 strict_json.decode("x", content)
 
         assert peak_bytes(read) < MEMORY / 2, "half is left for what the graph needs"

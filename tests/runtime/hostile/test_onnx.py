@@ -1,4 +1,4 @@
-"""Malicious ONNX files: operators, domains, graphs inside, data elsewhere, damage."""
+"""Malicious ONNX files: operators, domains, nested graphs, external data, damage."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def model(members):
 
 
 class TestOnnx:
-    """A step model of another version of spikelet cannot be compared: what it holds is looked at."""
+    """A step model of another version of spikelet cannot be compared; its contents are checked."""
 
     def refused(self, members, model, message):
         with pytest.raises(BundleError, match=message):
@@ -90,7 +90,7 @@ class TestOnnx:
         self.refused(members, bytes(step.MAX_STEP + 1), "bytes, expected at most")
 
     def test_the_list_is_what_the_lowering_writes(self, monkeypatch):
-        """No operator or attribute is allowed that no network needs, and none is forgotten."""
+        """The permitted operators and attributes are exactly those that networks need."""
         operators, attributes = set(), set()
         original = OnnxGraph.node
 

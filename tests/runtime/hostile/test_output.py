@@ -28,7 +28,7 @@ LIES = [
 
 
 class TestOutput:
-    """A manifest that is valid and lies: no verb may end in a stack trace, and no terminal is driven."""
+    """Valid manifests with false statements: no command ends in a stack trace or writes control characters."""
 
     @pytest.mark.parametrize("key", ["provenance", "results", "conversion", "producer"])
     def test_free_entries(self, members, key, tmp_path, monkeypatch, capsys):

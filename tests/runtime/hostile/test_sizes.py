@@ -46,7 +46,7 @@ class TestSizes:
         assert lowering.embedded(small_graph()) == 0, "a power of two is an average times k²"
 
     def test_a_golden_of_many_spikes_is_not_unpacked(self):
-        """16 million spikes, 2 MB in the file: as bool they would be 16 MB, and are made when asked for."""
+        """16 million spikes are 2 MB in the file and 16 MB as bool, and are unpacked on request."""
         content = CASES["golden of many spikes"]()
         error, peak, count = cost(content)
         assert error is None
@@ -58,13 +58,13 @@ class TestSizes:
         "case", ["large kernel of one channel", "kernel of many input channels", "kernel of one pixel"]
     )
     def test_one_kernel_of_millions_of_weights(self, case):
-        """What the proof of exactness needs beside the weights stays small, however they are shaped."""
+        """The memory of the proof of exactness beyond the weights is small for all shapes."""
         _, peak, count = cost(CASES[case]())
         assert peak < MEMORY
         assert count < OPERATIONS
 
     def test_as_many_channels_as_there_may_be(self):
-        """Neurons of their own everywhere: the most that the proof keeps for a byte of the file."""
+        """Separate neurons everywhere need the most memory of the proof per byte of the file."""
         error, peak, count = cost(CASES["many channels"]())
         assert "step.onnx" in str(error)
         assert peak < MEMORY
@@ -84,7 +84,7 @@ class TestSizes:
         assert count < EDGE * EDGES_OF_A_NODE * (EDGES_OF_A_NODE + 2)
 
     def test_work_that_grows_with_the_square_of_the_nodes_is_noticed(self, monkeypatch):
-        """Each node looks at a quarter of those before it: the fault that the bounds above are there to catch."""
+        """Each node visits a quarter of the nodes before it, which the bounds of the other tests must detect."""
         order = Graph.order.func
 
         def quadratic(graph):

@@ -31,7 +31,7 @@ VECTOR = protobuf.message(
 
 
 def _tensor(*fields):
-    """A graph with one initializer."""
+    """Return the message of a graph with one initializer."""
     return protobuf.message(7, protobuf.message(5, b"".join(fields)))
 
 
@@ -66,7 +66,7 @@ def outputs(onnx):
 
 
 def zeros(onnx):
-    """The outputs as constants of the right shapes: whatever the input is, no spike."""
+    """Outputs as constants of the right shapes, without spikes for any input."""
     for name, width, source in (("logits", 3, "input"), ("s:if1", 4, "v:if1"), ("v_next:if1", 4, "v:if1")):
         inner = 5 if source == "input" else 4
         weight = onnx.constant(f"zero:{name}", np.zeros((inner, width), np.float32))
@@ -103,7 +103,7 @@ def test_a_mapped_file_that_the_system_does_not_remove(features, tmp_path, monke
 
 
 def test_another_program_may_write_other_operators(features, runtime):
-    """The same network with its casts before, its bias added apart and names of its own."""
+    """The same network with earlier casts, a separate addition of the bias and other names."""
     graph = decode(put_together(features)).graph
     onnx = OnnxGraph("foreign")
     inputs(onnx)
@@ -120,7 +120,7 @@ def test_another_program_may_write_other_operators(features, runtime):
 
 
 def test_a_lie_is_told_apart_from_another_version(features, runtime):
-    """Zeros in place of the network: valid ONNX that computes something else."""
+    """A valid ONNX model that computes zeros instead of the network."""
     onnx = OnnxGraph("zeros")
     inputs(onnx)
     zeros(onnx)
@@ -134,7 +134,7 @@ def test_a_lie_is_told_apart_from_another_version(features, runtime):
 
 
 def test_another_writer_may_leave_it_out(features):
-    """The network can be run; the replay says that there is nothing that computes it."""
+    """The network can be run, and the replay reports the missing model."""
     result = replayed(features, b"")
     assert not result.ok
     assert str(result).endswith("write): it is empty")
@@ -151,7 +151,7 @@ def test_another_writer_may_name_states_as_any_version_of_spikelet_did(own, feat
 
 
 def test_the_command_says_which_is_wrong(features, tmp_path, capsys):
-    """0 if step.onnx computes the graph, whoever wrote it; 1 if not, though every engine agrees with the golden inputs."""
+    """The exit code is 0 if step.onnx computes the graph, else 1, even if every engine agrees with the golden inputs."""
     onnx = OnnxGraph("zeros")
     inputs(onnx)
     zeros(onnx)
@@ -343,7 +343,7 @@ def test_spikes_are_0_or_1(features, runtime):
 
 
 def test_any_damage_is_reported(runtime):
-    """Mutations of step models: refused by the reader, or replayed without another package's exception."""
+    """Mutated step models are refused by the reader, or replayed without exceptions of other packages."""
     mutator, states = Mutator(5), set()
     for seed in range(150):
         mutator.random = Random(seed)

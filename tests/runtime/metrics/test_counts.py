@@ -19,7 +19,7 @@ from spikelet.nodes import IF, Add, Conv2d, Flatten, Linear, Output, Scale, SumP
 
 
 def events(graph, name, spikes):
-    """How many spikes meet at each element of a node, or None where something else than spikes reaches it."""
+    """Return the number of spikes that reach each element of a node, or None if other values reach it."""
     node = graph.nodes[name]
     if isinstance(node, IF):
         return spikes[name].astype(int)
@@ -41,7 +41,7 @@ def events(graph, name, spikes):
 
 
 def by_hand(graph, spikes):
-    """{node: accumulates} of one image at one time-step."""
+    """Compute {node: accumulates} of one image at one time-step."""
     counts = {}
     for name, node in graph.nodes.items():
         sources = [events(graph, source, spikes) for source in graph.predecessors[name]]
@@ -108,7 +108,7 @@ class TestAccumulates:
 
 
 def merged(kind):
-    """if1 meets itself by another way: pooled by 1x1 and added, before an IF of its own or a convolution."""
+    """Return a network in which the spikes of if1 are added to themselves via a 1x1 pool, before an IF or a convolution."""
     net = Builder((2, 4, 4), np.random.default_rng(3))
     net.neuron("if1", scale=200)
     net.add("same", SumPool2d((1, 1), (1, 1)))
@@ -158,7 +158,7 @@ class TestUnusualGraphs:
         net = Builder((1,), np.random.default_rng(0))
         net.neuron("if1")
         here = "if1"
-        # 2^40 paths; a walk of each would not end
+        # 2^40 paths, which cannot be followed one by one
         net.nodes |= {f"add{i}": Add() for i in range(40)}
         for i in range(40):
             net.edges += [(here, f"add{i}"), ("if1", f"add{i}")] if i else [("if1", "add0"), ("if1b", "add0")]

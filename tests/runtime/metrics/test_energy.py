@@ -1,4 +1,4 @@
-"""Profiles, memory traffic and energy: by hand on small numbers, and every number with its source."""
+"""Profiles, memory traffic and energy: small cases computed by hand, and a source for every number."""
 
 import math
 from dataclasses import replace
@@ -127,7 +127,7 @@ class TestCrossover:
 
 
 def tiny():
-    """2 inputs, 3 neurons, 2 logits; the input is 1 and 0, so that neuron 0 fires at every step, alone."""
+    """Return a network of 2 inputs, 3 neurons and 2 logits; for the input (1, 0) only neuron 0 fires, at every step."""
     net = Builder((2,), np.random.default_rng(0))
     net.add("fc", Linear(np.array([[5, 0], [0, 5], [0, 0]], np.int8), np.zeros(3, np.int32)))
     net.add("if1", IF(np.full(3, 5, np.int32), np.zeros(3, np.int32)))

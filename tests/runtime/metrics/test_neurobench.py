@@ -31,11 +31,11 @@ STEPS = 3
 
 
 class Neuron(snntorch.SpikingNeuron):
-    """Our neuron where NeuroBench looks for one of snnTorch."""
+    """A neuron of spikelet as a neuron of snnTorch, which NeuroBench recognises."""
 
     def __init__(self, node, batch, shape):
         super().__init__(init_hidden=True)
-        for name in list(self._buffers):  # snnTorch's own threshold and the like are none of this network's
+        for name in list(self._buffers):  # parameters of snnTorch, such as its threshold, do not belong to this network
             self._buffers.pop(name)
         self.node = node
         self.mem = torch.from_numpy(neurons.initial_potential(node, batch, shape))
@@ -68,7 +68,7 @@ def weighted(node, shape):
 
 
 class Network(nn.Module):
-    """The graph in torch; a call is a time-step."""
+    """The graph as a torch module; a call is a time-step."""
 
     def __init__(self, graph, batch):
         super().__init__()
@@ -105,7 +105,7 @@ class Network(nn.Module):
 
 
 def judged(graph, images):
-    """NeuroBench's verdict: dictionary of its metrics."""
+    """Return the metrics of NeuroBench by name."""
     net = Network(graph, len(images))
     model = TorchModel(net)
     model.add_activation_module(snntorch.SpikingNeuron)
@@ -155,7 +155,7 @@ def test_footprint_differs_by_what_torch_cannot_hold():
         for node in graph.nodes.values()
         for field in node.tensors
     )
-    mean = graph.input.mean.nbytes  # our Input node holds it, the torch network subtracts a constant
+    mean = graph.input.mean.nbytes  # the Input node of spikelet contains it, the torch network subtracts a constant
     assert (
         judged(graph, images_for(graph))["footprint"]
         == neurobench(graph, images_for(graph), STEPS, "numpy").footprint - mean + extra
@@ -163,7 +163,7 @@ def test_footprint_differs_by_what_torch_cannot_hold():
 
 
 def test_where_spikes_are_summed_our_accumulates_are_neurobenchs_macs():
-    """The one difference: after a pool, NeuroBench counts values as MACs; we count each spike as an accumulate."""
+    """The only difference: after a pool NeuroBench counts values as MACs, spikelet counts each spike as an accumulate."""
     graph, images = small_graph(), images_for(small_graph())
     all_sites = sites(graph)
     ops = operations(graph, all_sites, tally(graph, all_sites, images, STEPS, "numpy"))

@@ -1,4 +1,4 @@
-"""NeuroBench's metrics against its definitions in plain loops, on random networks and on small ones worked out by hand."""
+"""NeuroBench's metrics against its definitions in plain loops, on random networks and on small cases computed by hand."""
 
 import numpy as np
 from hypothesis import given
@@ -11,7 +11,7 @@ from spikelet.nodes import IF, Add, Conv2d, Flatten, Linear, Output, Scale, SumP
 
 
 def plain_neurobench(graph, images, steps):
-    """NeuroBench's definitions in plain loops; values of every node by a second engine that records all layers."""
+    """Compute NeuroBench's definitions in plain loops, with the values of all nodes from a second engine."""
     spikes = recorded(graph, images, steps)
     x0 = images.astype(np.float64) - graph.input.mean.reshape(-1, *(1,) * (images.ndim - 2))
     totals = {"mac": 0, "ac": 0}

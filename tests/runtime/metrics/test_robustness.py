@@ -38,7 +38,7 @@ def bundle():
 
 
 def spikes(engine, steps=4, pixels=PIXELS):
-    """By layer, (T, N, *shape)."""
+    """Return random spikes by layer, (T, N, *shape)."""
     engine.reset(len(pixels))
     recorded_spikes = {name: [] for name in engine.graph.spiking}
     for t in range(steps):
@@ -84,7 +84,7 @@ class TestFaults:
 
     def test_lost_and_spurious_spikes_are_as_many_as_asked_for(self):
         graph = small_graph()
-        first = graph.spiking[0]  # later layers see what the first sends
+        first = graph.spiking[0]  # faults of the first layer reach the later ones
         sound = recorded(graph)[first]
         lost = spikes(FaultyEngine(graph, Fault("dropped", 0.25), 0))[first]
         more = spikes(FaultyEngine(graph, Fault("spurious", 0.25), 0))[first]
@@ -94,7 +94,7 @@ class TestFaults:
         assert (more & ~sound).sum() / (~sound).sum() == pytest.approx(0.25, abs=0.03)
 
     def test_a_lost_spike_still_resets(self):
-        """What happens on the way changes no potential of the layer that fired."""
+        """A fault in transmission changes no potential of the layer that fired."""
         graph = small_graph()
         first = graph.spiking[0]
         engine, sound = FaultyEngine(graph, Fault("dropped", 0.9), 0), create(graph, "numpy", [first])
@@ -154,7 +154,7 @@ class TestRobustness:
         report = robustness(bundle, images, 4, [Fault("stuck-off", 1.0)], [0])
         assert report.sound.accuracy == pytest.approx(Model(bundle, "numpy").run(PIXELS, 4).accuracy(images.labels))
         assert report.measure == "accuracy"
-        # no spike at all: every image is answered alike
+        # no spikes: all images have the same prediction
         assert report.points[0].accuracy[-1] in [pytest.approx((images.labels == k).mean()) for k in range(3)]
 
     def test_seeds_and_progress(self, bundle, images):
@@ -187,7 +187,7 @@ class TestRobustness:
         assert all(0 <= share <= 1 for point in report.points for share in point.accuracy)
 
     def test_the_interval_covers(self):
-        """Of 200 experiments with a known mean, the interval holds it in about 95 %."""
+        """The interval contains a known mean in about 95 % of 200 experiments."""
         source, hits = np.random.default_rng(0), 0
         for _ in range(200):
             right = source.random((5, 1, 60)) < 0.7

@@ -81,7 +81,7 @@ def test_the_sum_of_a_table_is_no_node(measurement):
 
 @pytest.mark.parametrize("name", ["1", "22"])
 def test_a_profile_is_not_named_like_the_index_of_a_bundle(tmp_path, name):
-    """The figure of the profile would replace that of the bundle: energy-1."""
+    """A profile called energy-1 would replace the figure of the bundle."""
     file = tmp_path / "my.toml"
     file.write_text(f'name = "{name}"\ntitle = "Mine"\n[figures.ac]\nvalue = 1\nunit = "pJ"\nsource = "a test, 2026"\n')
     with pytest.raises(UsageError, match="name: expected letters, digits, .*, not digits alone, found"):

@@ -56,7 +56,7 @@ class TestStatus:
         replayed = signing.signature_file(other).read_bytes()
         signing.signature_file(path).write_bytes(replayed)
         assert signing.status(path, [signing.public_key(key)]).state == "invalid"
-        # with the digest put right, the signature itself is what is wrong
+        # the digest is corrected, so that only the signature is wrong
         digest = read(path).digest, read(other).digest
         signing.signature_file(path).write_bytes(replayed.replace(digest[1].encode(), digest[0].encode()))
         result = signing.status(path, [signing.public_key(key)])
@@ -73,7 +73,7 @@ class TestStatus:
         assert signing.status(path, [signing.public_key(key)]).state == "invalid"
 
     def test_a_signature_made_for_something_else(self, path, key):
-        """The prefix keeps a signature of the bare digest, made by another tool with the same key, from fitting."""
+        """A signature of the digest without the prefix, made by another tool with the same key, is invalid."""
         digest = bytes.fromhex(read(path).digest)
         sign(path, key)
         file = signing.signature_file(path)

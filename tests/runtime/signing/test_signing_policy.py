@@ -43,7 +43,7 @@ class TestPolicy:
             read(path)
 
     def test_what_was_checked_is_what_runs(self, path, key, tmp_path, monkeypatch):
-        """The file is written over in place after it was read: the network in memory stays what was signed."""
+        """The file is overwritten in place after it was read: the network in memory is still the signed one."""
         trust(monkeypatch, tmp_path / "keys", release=key)
         sign(path, key)
         loaded = read(path)
@@ -51,7 +51,7 @@ class TestPolicy:
         assert loaded.graph == small_graph()
 
     def test_rotation(self, path, key, tmp_path, monkeypatch):
-        """Old key, both, new key: at no time is a device without a bundle that it accepts."""
+        """With the old key, both keys and the new key, a device always has a bundle that it accepts."""
         new = signing.new_key()
         trust(monkeypatch, tmp_path / "old", old=key)
         sign(path, key)
@@ -120,7 +120,7 @@ class TestPolicy:
 
 
 def test_a_policy_is_part_of_reading_from_every_side(path, monkeypatch):
-    """The command line, the session and a process of its own all ask the same policy."""
+    """The command line, the session and a separate process apply the same policy."""
     monkeypatch.setenv(signing.REQUIRE, "1")
     done = subprocess.run(
         [sys.executable, "-m", "spikelet.benchmark", str(path), "numpy", "0"], capture_output=True, text=True

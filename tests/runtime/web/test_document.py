@@ -1,4 +1,4 @@
-"""The file itself: nothing in it is loaded from elsewhere, text of a bundle stays text, every control has a name."""
+"""The file itself: it loads no other files, texts of a bundle stay texts, and every control has a name."""
 
 import re
 from dataclasses import replace
@@ -30,7 +30,7 @@ def small():
 
 @pytest.mark.parametrize("path", sorted(FILES.glob("*.js")), ids=lambda path: path.name)
 def test_the_scripts_hold_every_module_once(path):
-    """That of the page, of the worker, or both."""
+    """A module is in the script of the page, of the worker, or in both."""
     text, scripts = path.read_text("utf-8"), (script(MAIN), script(WORKER))
     assert text.count("\n") <= LONGEST_MODULE
     assert text.startswith("/* ")

@@ -1,4 +1,4 @@
-"""A page replays the golden inputs of its bundle, and runs what the user gives as the engines do."""
+"""A page replays the golden inputs of its bundle, and runs inputs of the user as the engines do."""
 
 import base64
 from dataclasses import replace
@@ -94,7 +94,7 @@ def test_a_difference_from_the_golden_record_is_shown(browser, write, coloured, 
      "pixels-16-bits", "residual-downsampling"],
 )  # fmt: skip
 def test_networks_of_every_kind(browser, write, name):
-    """Vectors, and pixels and channels that no picture has: the page says so and runs the golden inputs."""
+    """For vectors, and pixels or channels that pictures cannot have, the page shows a message and runs the golden inputs."""
     vector = bundle.read(VECTORS / f"{name}.snnb")
     browser.open(write(vector, name))
     assert browser.evaluate(DATA)["golden"] == "pass"
@@ -107,7 +107,7 @@ def test_networks_of_every_kind(browser, write, name):
 
 
 def rows_first(path, shape):
-    """Pillow's picture in the shape of a network, with the rows resampled before the columns. Its order varies."""
+    """Return Pillow's image in the shape of a network, resampled by rows first; Pillow's own order varies."""
     channels, height, width = shape
     image = Image.open(path).convert("L" if channels == 1 else "RGB")
     ratio, kept = width / height, image.size
@@ -208,7 +208,7 @@ def test_early_exit_stops_where_a_model_stops(browser, write, grey):
 
 @pytest.mark.parametrize(("made_for", "exact", "offered"), [(3, 20, (3, 20)), (6, 4, (6, 6)), (None, 5, (5, 5))])
 def test_time_steps_are_those_that_the_bundle_was_made_for(browser, write, coloured, made_for, exact, offered):
-    """And as many as are proven: in float32 (`exact_steps`), or, if it was made for more, with 32-bit integers."""
+    """The limit is the proven number: in float32 (`exact_steps`) or, for bundles made for more, with 32-bit integers."""
     conversion = {} if made_for is None else {"steps": made_for}
     manifest = replace(coloured.manifest, exact_steps=exact, conversion=conversion)
     changed = replace(coloured, manifest=manifest)
@@ -219,7 +219,7 @@ def test_time_steps_are_those_that_the_bundle_was_made_for(browser, write, colou
     assert check_run(browser, changed.graph)["steps"] == offered[0] == changed.default_steps
 
 
-# A clock on which every look takes 5 ms, so that a slice of time ends after two of them, whatever the machine.
+# A clock that advances by 5 ms at every reading, so that a slice of time ends after two readings on every machine.
 SLOW = """(async ({page, network}) => {
     let now = 0, turns = 0, running = true;
     const real = performance.now.bind(performance);
@@ -241,7 +241,7 @@ SLOW = """(async ({page, network}) => {
 
 @pytest.fixture
 def without_workers(browser):
-    """A browser that starts no worker for a file on a disk."""
+    """A browser that starts no workers for local files."""
     refuse = "globalThis.Worker = class { constructor() { throw new Error('no worker'); } }"
     script = browser.call("Page.addScriptToEvaluateOnNewDocument", source=refuse)["identifier"]
     yield browser
@@ -249,7 +249,7 @@ def without_workers(browser):
 
 
 def test_without_workers_other_work_of_the_page_goes_on_during_a_run(without_workers, write, coloured):
-    """Between time-steps and between the runs of the measurement; runs that are begun together do not mix."""
+    """Other work runs between time-steps and between the runs of a measurement, and concurrent runs do not interfere."""
     browser = without_workers
     browser.open(write(coloured, "small"))
     shown = browser.evaluate(SLOW)
@@ -262,7 +262,7 @@ def test_without_workers_other_work_of_the_page_goes_on_during_a_run(without_wor
 
 
 def test_a_module_that_does_not_compile_is_reported(browser, write, coloured):
-    """It fails in the worker, and once more in the thread of the page."""
+    """It fails in the worker, and again in the thread of the page."""
     path = write(coloured, "small")
     broken = path.with_name("broken.html")
     page = path.read_text("utf-8")
@@ -275,7 +275,7 @@ def test_a_module_that_does_not_compile_is_reported(browser, write, coloured):
 
 
 def test_the_page_is_free_during_a_run(browser, write, coloured):
-    """A run in the worker does not end before the page has had turns; runs that are begun together do not mix."""
+    """The page handles events during a run in the worker, and concurrent runs do not interfere."""
     browser.open(write(coloured, "small"))
     shown = browser.evaluate("""(async ({page, network}) => {
         let turns = 0, running = true;
