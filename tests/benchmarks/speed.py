@@ -128,7 +128,7 @@ def quartiles(built, steps, seconds=SECONDS):
 
 
 def rates(graph, pixels, steps):
-    """Spike rate of each layer over the time-steps."""
+    """Return the spike rate of each layer over the time-steps."""
     engine = create(graph, "native")
     engine.reset(len(pixels))
     counts = dict.fromkeys(graph.spiking, 0)
@@ -146,7 +146,7 @@ def mean_rate(graph, pixels, steps):
 
 
 def is_framework(name):
-    """Whether a contender is another framework for spiking networks."""
+    """Return whether a contender is another framework for spiking networks."""
     return name != FLOAT and not name.startswith(("spikelet", "float, ", "int8, "))
 
 

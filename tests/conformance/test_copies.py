@@ -30,7 +30,7 @@ STEPS = 16
 
 
 def network(copies, seed):
-    """A network with a residual block, a pool and a linear layer; in every second one v_init is random."""
+    """Return a network with a residual block, a pool and a linear layer; in every second one v_init is random."""
     rng = np.random.default_rng([copies, seed])
     net = Builder((int(rng.integers(1, 4)), 5, 5), rng)
     net.conv("conv1", int(rng.integers(1, 5)))

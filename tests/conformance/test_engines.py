@@ -34,7 +34,7 @@ RANDOM = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[H
 
 @st.composite
 def cases(draw, exact=True):
-    """(network, input (T or 1, N, *shape), time-steps)."""
+    """Return (network, input (T or 1, N, *shape), time-steps)."""
     graph = draw(graphs(exact, copies=COPIES))
     steps = min(5, exact_steps(graph)) if exact else 5
     length = steps if draw(st.booleans()) else 1

@@ -104,7 +104,7 @@ def test_tensors_without_elements_are_refused(name):
 
 
 def step_models(content, weights):
-    """The model of step.onnx as the first and as the second reader reads it; None if it is refused."""
+    """Return the model of step.onnx as the first and as the second reader reads it; None if it is refused."""
     first = second = None
     with suppress(BundleError):
         first = StepModel(content, bytes(weights)).decode()

@@ -59,7 +59,7 @@ INTEGRATORS = [name for name in GOOD if any(node["kind"] == "LI" for node in man
 
 @cache
 def expected(name, sequence):
-    """(inputs (T or 1, N, …), logits (T, N, K), spikes by layer) as stored in the vector."""
+    """Return (inputs (T or 1, N, …), logits (T, N, K), spikes by layer) as stored in the vector."""
     contents = second_reader.read(content(name))
     if not sequence:
         return contents.golden.inputs[None], contents.golden.logits, contents.golden.spikes

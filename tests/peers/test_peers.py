@@ -229,7 +229,7 @@ class TestSpikingJelly:
 
 
 def charged(node, v, x):
-    """The potential of a SpikingJelly neuron before it fires, by its documented equations."""
+    """Return the potential of a SpikingJelly neuron before it fires, by its documented equations."""
     if "LIF" not in type(node).__name__:
         return v + x
     tau = node.tau if hasattr(node, "tau") else 1 / node.w.sigmoid()

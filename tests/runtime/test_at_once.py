@@ -21,7 +21,7 @@ RANDOM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, He
 
 
 def layer(theta, offset, copies, tie=">="):
-    """Neurons whose copies start at floor((i theta + offset) / k), or one higher where a tie does not fire."""
+    """Return neurons whose copies start at floor((i theta + offset) / k), or one higher if a tie does not fire."""
     potentials = (np.arange(copies) * theta[:, None] + offset[:, None]) // copies + (tie == ">")
     return IF(theta.astype(i32), potentials.reshape(-1).astype(i32), tie=tie, copies=copies)
 

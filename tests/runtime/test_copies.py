@@ -23,7 +23,7 @@ RANDOM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def with_copies(graph, copies, seed=0):
-    """The network with copies of every neuron, whose initial potentials are random."""
+    """Return the network with copies of every neuron, whose initial potentials are random."""
     rng = np.random.default_rng(seed)
     nodes = dict(graph.nodes)
     for name in graph.spiking:

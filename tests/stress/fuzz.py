@@ -30,7 +30,7 @@ FORBIDDEN += ("os.mkdir", "os.chmod", "os.link", "os.symlink", "os.truncate", "s
 
 
 def _watch(event, arguments):
-    """An audit hook that raises an error for any access outside the process."""
+    """Audit hook that raises an error for any access outside the process."""
     if event.startswith(FORBIDDEN) or (event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITING):
         raise RuntimeError(f"reached outside: {event} {arguments!r}")
 

@@ -91,7 +91,7 @@ def look_at(content, index, native, limited):
 
 
 def work(seed, count, pipe, native):
-    """Judge `count` files."""
+    """Read `count` mutated files with both readers, and send complaints and verdicts through the pipe."""
     limited = Limited()
     sources = [NetworkMutator(f"{seed} networks"), Mutator(f"{seed} bytes", [base(name) for name in BASES])]
     verdicts, slowest = collections.Counter(), [0.0, 0.0]

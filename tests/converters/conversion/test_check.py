@@ -22,7 +22,7 @@ from spikelet_converters.frontends.onnx import read
 
 
 def without_attributes(nodes):
-    """(attribute, nodes without it) for every attribute."""
+    """Yield (attribute, nodes without it) for every attribute."""
     for index, node in enumerate(nodes):
         for attribute in node.attribute:
             changed = [copy.deepcopy(other) for other in nodes]

@@ -64,7 +64,7 @@ def images():
 
 
 def network_for(images):
-    """The network with the labels of the images, and its imported graph."""
+    """Return the network with the labels of the images, and its imported graph."""
     built, _ = source_of(POOLS["padded"])
     with torch.no_grad():
         built[-1].bias -= built(torch.from_numpy(images.images).float() / 255).mean(0)

@@ -76,7 +76,7 @@ def test_currents_that_meet_share_their_scale_and_logits_share_one():
 
 
 def as_float(graph):
-    """The float32 graph of an exact one, each channel with a full-scale weight and v_init = theta // 2 in it."""
+    """Return the float32 graph of an exact one, each channel with a full-scale weight and v_init = theta // 2 in it."""
 
     def convert_node(node):
         match node:

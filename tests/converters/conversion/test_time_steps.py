@@ -30,7 +30,7 @@ SHAPE = (1, 28, 28)
 
 
 def pictures(count=40):
-    """Bright images with a pattern for each of four classes."""
+    """Return bright images with a pattern for each of four classes."""
     rng = np.random.default_rng(0)
     labels = np.arange(count) % 4
     images = rng.integers(0, 60, (count, *SHAPE))
@@ -199,7 +199,7 @@ def test_a_chain_of_convolutions_without_neurons_that_leaves_the_range_names_the
 
 
 def quantise_calibrated(network, steps):
-    """The graph of a conversion whose scales are not adapted."""
+    """Return the graph of a conversion whose scales are not adapted."""
     from spikelet_converters.conversion.source import _calibrated
 
     source = from_module(network, SHAPE)

@@ -39,7 +39,7 @@ def test_every_node_comes_back_from_nir_as_it_was(graph, tmp_path_factory):
 
 
 def round_trip(bundle, folder):
-    """The bundle that is converted from the NIR file of a bundle."""
+    """Return the bundle that is converted from the NIR file of a bundle."""
     export(bundle, folder / "a.nir")
     write(convert_source(read(folder / "a.nir"), "again", bits=None), folder / "a.snnb")
     return load(folder / "a.snnb")

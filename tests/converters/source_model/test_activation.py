@@ -43,7 +43,7 @@ def trained_like(model="vgg9", residual="none", size=8, seed=0, levels=4):
 
 
 def reference(z, lam, levels):
-    """q(z) with the floor's gradient set to one, left to autograd."""
+    """Return q(z); autograd computes its gradient, with that of the floor set to one."""
     scaled = levels * torch.clamp(z / lam, 0, 1) + 0.5
     return lam / levels * (scaled + (torch.floor(scaled) - scaled).detach())
 

@@ -30,7 +30,7 @@ def network_with(residual, levels=4):
 
 
 def train_mode(network):
-    """Training, with the statistics of batch norm as they are."""
+    """Set a network to training mode with frozen statistics of batch norm."""
     network.train()
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):

@@ -44,7 +44,7 @@ def test_the_first_layers_sigma_is_exactly_zero_at_t_equal_l(model, levels):
 
 
 def straight_through(z, lam, levels, slope, shift):
-    """a(z) with the floor's gradient set to one, left to autograd."""
+    """Return a(z); autograd computes its gradient, with that of the floor set to one."""
     scaled = levels * torch.clamp(z / lam, 0, 1) + shift
     floored = scaled + (torch.floor(scaled) - scaled).detach()
     q = lam / levels * floored.clamp(0, levels)

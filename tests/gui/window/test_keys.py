@@ -45,7 +45,7 @@ def focus(window):
 
 
 def key(qtbot, window, name):
-    """A key goes to the widget that has the focus."""
+    """Press a key in the widget that has the focus."""
     qtbot.keyClick(focus(window) or window, name)
     QCoreApplication.processEvents()
 

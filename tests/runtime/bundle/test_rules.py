@@ -33,7 +33,7 @@ def network(exact=True, scale=1.0, mean=0, low=0, high=255, weight=3, bias=0, th
 
 
 def bundled(graph, bits=8, steps=2, **changed):
-    """A bundle of the graph. changed: fields of the manifest."""
+    """Return a bundle of the graph. changed: fields of the manifest."""
     proven = exact_steps(graph) if graph.exact else None
     described = manifest.Manifest("x", bits=bits if graph.exact else None, exact_steps=proven)
     pixels = np.full((1, *graph.input.shape), graph.input.low, F)

@@ -103,7 +103,7 @@ def named(nodes):
 
 
 def declared(source):
-    """The identifiers that C code defines at file scope or as fields, with the struct that has them."""
+    """Return the identifiers that C code defines at file scope or as fields, with the struct that has them."""
     source = re.sub(r"/\*.*?\*/", "", source, flags=re.DOTALL)
     fields = []
     for struct, body in re.findall(r"^struct (\w+) \{\n(.*?)^\};", source, re.DOTALL | re.MULTILINE):

@@ -53,7 +53,7 @@ TEXTS += [
 
 
 def arguments(parser):
-    """The actions of a parser and of its subcommands that convert a text."""
+    """Yield the actions of a parser and of its subcommands that convert a text."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for sub in action.choices.values():

@@ -53,7 +53,7 @@ def replayed(members, model, version=LATER):
 
 
 def inputs(onnx):
-    """Inputs of the step model of `features`, in a graph that a test completes."""
+    """Add the inputs of the step model of `features` to a graph that a test completes."""
     onnx.input("input", ("N", 5))
     onnx.input("v:if1", ("N", 4))
 
@@ -66,7 +66,7 @@ def outputs(onnx):
 
 
 def zeros(onnx):
-    """Outputs as constants of the right shapes, without spikes for any input."""
+    """Add constant outputs of the right shapes, without spikes for any input."""
     for name, width, source in (("logits", 3, "input"), ("s:if1", 4, "v:if1"), ("v_next:if1", 4, "v:if1")):
         inner = 5 if source == "input" else 4
         weight = onnx.constant(f"zero:{name}", np.zeros((inner, width), np.float32))
@@ -206,7 +206,7 @@ def test_an_empty_model_and_one_of_another_network(features, runtime):
 
 
 def harmful():
-    """(problem, function that completes a graph) of models that are audited but not valid, or cost too much."""
+    """Return (problem, function that completes a graph) of models that are audited but not valid, or cost too much."""
 
     def chain(onnx, length):
         value = "v:if1"

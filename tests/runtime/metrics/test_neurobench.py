@@ -49,7 +49,7 @@ class Neuron(snntorch.SpikingNeuron):
 
 
 def weighted(node, shape):
-    """A Conv2d, Linear or Scale as torch's layer: weights and biases, in float32."""
+    """Return a Conv2d, Linear or Scale as torch's layer: weights and biases, in float32."""
     if isinstance(node, Linear):
         layer = nn.Linear(node.weight.shape[1], node.weight.shape[0])
         weight = node.weight

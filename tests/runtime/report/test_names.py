@@ -23,7 +23,7 @@ LAYERS = ("accuracy", "spiking", "float32", "a.b", "a_b", "x")
 
 
 def measured(name):
-    """A measurement of a network whose layers have the names of LAYERS."""
+    """Return a measurement of a network whose layers have the names of LAYERS."""
     net = Builder((3, 8, 8), np.random.default_rng(0))
     for index, layer in enumerate(LAYERS):
         net.conv(f"conv{index}" if index else "total", 4)

@@ -23,7 +23,7 @@ WEIGHTS = {
 
 
 def model(path, *, conv=(), pool=(), flatten=(), gemm=(), ending=(), pooling="AveragePool", size=8):
-    """A convolution, ReLU, pool and linear layer; the arguments are attributes of the operators."""
+    """Return a convolution, ReLU, pool and linear layer; the arguments are attributes of the operators."""
     nodes = [
         helper.make_node(
             "Conv", ["x", "w", "b"], ["c"], **{"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], **dict(conv)}

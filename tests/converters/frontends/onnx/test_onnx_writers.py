@@ -56,7 +56,7 @@ def through_identities(graph):
 
 
 def as_halves(graph):
-    """Weights in half precision, cast when the network runs."""
+    """Store weights in half precision, with a cast to float32."""
     nodes = []
     for tensor in graph.initializer:
         if tensor.data_type == TensorProto.FLOAT:
