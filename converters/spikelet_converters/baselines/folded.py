@@ -15,17 +15,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from spikelet.graph import Graph
-from spikelet.nodes import IF, Array, Conv2d, Node
-from spikelet_converters.calibration.analog import Analog, integrate
-from spikelet_converters.source_model import activation
+from spikelet.nodes import IF, Conv2d, Node
+from spikelet_converters.calibration.analog import Analog, along_channels, integrate
 
 Neuron = Callable[[str, IF, Tensor], Tensor]
 """(layer, node, current of shape (T, N, …)) -> spikes, 0 or 1, of the same shape."""
-
-
-def along_channels(values: Array | Tensor, ndim: int) -> Tensor:
-    """Reshape values per channel, (C,), to a float32 tensor (1, C, 1, …) with `ndim` axes."""
-    return activation.along_channels(torch.as_tensor(np.asarray(values), dtype=torch.float32), ndim)
 
 
 def plain(name: str, node: IF, current: Tensor) -> Tensor:

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from spikelet.nodes import IF
 from spikelet_converters.baselines.base import Images, NeuronRule
-from spikelet_converters.baselines.folded import Folded, Neuron, along_channels
+from spikelet_converters.baselines.folded import Folded, Neuron
 from spikelet_converters.baselines.snnc import activations
-from spikelet_converters.calibration.analog import integrate
+from spikelet_converters.calibration.analog import along_channels, integrate
 from spikelet_converters.calibration.layers import channel_means
 
 

@@ -22,7 +22,8 @@ from spikelet.errors import UsageError
 from spikelet.graph import Graph
 from spikelet.nodes import Conv2d
 from spikelet_converters.baselines.base import Images, Recalibration
-from spikelet_converters.baselines.folded import Folded, along_channels, apply_synapse
+from spikelet_converters.baselines.folded import Folded, apply_synapse
+from spikelet_converters.calibration.analog import along_channels
 from spikelet_converters.calibration.layers import channel_means, synapse_of, with_bias, with_potential
 from spikelet_converters.frontends.torch.fx import node_name
 from spikelet_converters.source_model.activation import Mode, spiking_layers

@@ -156,8 +156,8 @@ def integrate(current: Tensor, v: Tensor, theta: Tensor, tie: Tie = ">=") -> tup
 
 
 def along_channels(values: npt.ArrayLike, ndim: int) -> Tensor:
-    """Reshape values per channel, (C,), to float32 that broadcasts with (N, C, …) of `ndim` axes."""
-    return torch.from_numpy(np.asarray(values, np.float32)).reshape(-1, *(1,) * (ndim - 2))
+    """Reshape values per channel, (C,), to a float32 tensor (1, C, 1, …) with `ndim` axes."""
+    return torch.from_numpy(np.asarray(values, np.float32)).reshape(1, -1, *(1,) * (ndim - 2))
 
 
 def _maximum(node: SumPool2d | Conv2d, x: Tensor) -> Tensor:
