@@ -54,12 +54,12 @@ def figures_of(
     """Return the numbers of correct predictions of a network, of its copies and of its source.
 
     Args:
-        graph: exact graph of the bundle.
-        source: checkpoint that the bundle was converted from.
-        images: test images.
-        data_name: name of the data in the tables.
-        before: figures that are kept; missing ones are measured.
-        settings: time-steps T by copies k; None for `STEPS`.
+        graph: Exact graph of the bundle.
+        source: Checkpoint that the bundle was converted from.
+        images: Test images.
+        data_name: Name of the data in the tables.
+        before: Figures that are kept; missing ones are measured.
+        settings: Time-steps T by copies k; None for `STEPS`.
     """
     entry = before or {"data": data_name, "images": len(images), "digest": images.digest, "copies": {}}
     if "source" not in entry:

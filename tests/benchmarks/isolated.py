@@ -26,10 +26,10 @@ class Contender:
     """A process that builds a contender and measures it on request.
 
     Args:
-        build: returns the function to be measured; called in the process.
+        build: Returns the function to be measured; called in the process.
 
     Attributes:
-        failure: reason why it cannot be built, or "".
+        failure: Reason why it cannot be built, or "".
     """
 
     def __init__(self, build: Callable[[], Run]) -> None:

@@ -25,9 +25,9 @@ class Outcome:
     """The outcome of a campaign so far.
 
     Attributes:
-        verdicts: number of files by verdict.
-        complaints: a message for each file or process that failed.
-        largest: the largest value of each measurement.
+        verdicts: Number of files by verdict.
+        complaints: A message for each file or process that failed.
+        largest: The largest value of each measurement.
     """
 
     verdicts: collections.Counter[str] = field(default_factory=collections.Counter)
@@ -50,12 +50,12 @@ def run(work: Callable[..., None], count: int, processes: int, keep: Path, seed:
     """Run work(seed of the process, number of files, pipe, *options) in each process.
 
     Args:
-        work: function at the top level of a module, which checks files and closes the pipe at the end.
-        count: number of files.
-        processes: number of processes.
-        keep: folder for the files that fail.
-        seed: seed of the campaign.
-        options: further arguments of `work`.
+        work: Function at the top level of a module, which checks files and closes the pipe at the end.
+        count: Number of files.
+        processes: Number of processes.
+        keep: Folder for the files that fail.
+        seed: Seed of the campaign.
+        options: Further arguments of `work`.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices are tiny, and threads cost address space
     context = multiprocessing.get_context("spawn")

@@ -33,9 +33,9 @@ class Compared:
     """Result of a comparison.
 
     Attributes:
-        comparisons: number of compared values, one for each neuron, time-step and input.
-        spikes: number of spikes of the framework among them.
-        ties: one line for each tie.
+        comparisons: Number of compared values, one for each neuron, time-step and input.
+        spikes: Number of spikes of the framework among them.
+        ties: One line for each tie.
     """
 
     comparisons: int = 0
@@ -55,10 +55,10 @@ def compare(network, x, run, layer_count, low=0, high=9):
     Args:
         network: torch module of the framework.
         x: (T, N, …) inputs.
-        run: returns, for every time-step, a list by layer of (spikes, potential before the reset or None, threshold).
-        layer_count: number of spiking layers.
-        low: smallest input.
-        high: largest input.
+        run: Returns, for every time-step, a list by layer of (spikes, potential before the reset or None, threshold).
+        layer_count: Number of spiking layers.
+        low: Smallest input.
+        high: Largest input.
     """
     source = from_module(network, tuple(x.shape[2:]), RAW, low=low, high=high)
     assert not source.relus

@@ -30,7 +30,7 @@ class Run:
 
     Attributes:
         logits: (T, N, K), summed up to each time-step.
-        spikes, potentials: by layer, (T, N, neurons).
+        spikes, potentials: By layer, (T, N, neurons).
     """
 
     logits: np.ndarray
@@ -42,11 +42,11 @@ def on_engine(make, graph, inputs, steps, window=False):
     """Run an engine.
 
     Args:
-        make: name of the engine, or a function of a graph and recorded layers that creates it.
-        graph: network.
+        make: Name of the engine, or a function of a graph and recorded layers that creates it.
+        graph: Network.
         inputs: (T or 1, N, *shape).
         steps: T.
-        window: whether the engine gets T in advance if the input is constant.
+        window: Whether the engine gets T in advance if the input is constant.
     """
     engine = create(graph, make, graph.spiking) if isinstance(make, str) else make(graph, graph.spiking)
     batch = inputs.shape[1]

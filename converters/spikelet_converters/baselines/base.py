@@ -20,9 +20,9 @@ class Baseline:
     """Base class of all baselines. Options are fields.
 
     Attributes:
-        name: name in study files.
-        about: description with its publication.
-        calibrates: whether it uses training images.
+        name: Name in study files.
+        about: Description with its publication.
+        calibrates: Whether it uses training images.
     """
 
     name: ClassVar[str]
@@ -33,7 +33,7 @@ class Baseline:
         """Describe, for the results page, the settings below those of the publication; empty if there are none.
 
         Args:
-            images: number of calibration images.
+            images: Number of calibration images.
         """
         return ""
 
@@ -51,10 +51,10 @@ class Recalibration(Baseline):
         """Return the changed float32 graph.
 
         Args:
-            source: traced graph.
-            network: network from which it was traced.
-            images: images of the training split, (N, C, H, W).
-            steps: number of time-steps T.
+            source: Traced graph.
+            network: Network from which it was traced.
+            images: Images of the training split, (N, C, H, W).
+            steps: Number of time-steps T.
         """
         raise NotImplementedError
 
@@ -67,10 +67,10 @@ class NeuronRule(Baseline):
         """Return the changed neuron.
 
         Args:
-            folded: exact graph.
-            network: source network.
-            images: images of the training split, for rules with a calibration.
-            steps: number of time-steps with logits, after `pre_steps`.
+            folded: Exact graph.
+            network: Source network.
+            images: Images of the training split, for rules with a calibration.
+            steps: Number of time-steps with logits, after `pre_steps`.
         """
         raise NotImplementedError
 

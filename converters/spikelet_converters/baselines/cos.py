@@ -44,7 +44,7 @@ class COS(NeuronRule):
     """Calibration of offset spikes.
 
     Attributes:
-        rho: number of pre-steps.
+        rho: Number of pre-steps.
     """
 
     name = "cos"

@@ -52,10 +52,10 @@ class Folded:
 
         Args:
             images: (N, C, H, W).
-            steps: number of time-steps T.
-            neuron: model of the neurons.
-            keep: nodes whose outputs are returned, in addition to the output of the graph.
-            until: last node to evaluate; by default the output.
+            steps: Number of time-steps T.
+            neuron: Model of the neurons.
+            keep: Nodes whose outputs are returned, in addition to the output of the graph.
+            until: Last node to evaluate; by default the output.
 
         Returns:
             Outputs by node, (T, N, …), or (1, N, …) if constant over time.

@@ -27,8 +27,8 @@ class FTBC(NeuronRule):
     """Forward temporal bias correction.
 
     Attributes:
-        alpha: share of the error that is corrected per batch.
-        batches: number of batches of images.
+        alpha: Share of the error that is corrected per batch.
+        batches: Number of batches of images.
     """
 
     name = "ftbc"

@@ -48,9 +48,9 @@ class SNNC(Recalibration):
 
     Attributes:
         kind: "light", "potential" or "advanced".
-        iterations: iterations of Adam for the calibration of weights; 5,000 in the publication.
-        rate: learning rate of Adam, in units of theta.
-        relative: multiply the rate by the root mean square of the weights of the layer, times `TYPICAL`. The weights of
+        iterations: Iterations of Adam for the calibration of weights; 5,000 in the publication.
+        rate: Learning rate of Adam, in units of theta.
+        relative: Multiply the rate by the root mean square of the weights of the layer, times `TYPICAL`. The weights of
             layers differ by a factor of 20, so that one rate moves some of them too far or not at all.
     """
 

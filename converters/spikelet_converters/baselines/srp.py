@@ -22,7 +22,7 @@ class SRP(NeuronRule):
     """Reset by the residual membrane potential.
 
     Attributes:
-        tau: number of pre-steps.
+        tau: Number of pre-steps.
     """
 
     name = "srp"

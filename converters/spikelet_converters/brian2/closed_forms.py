@@ -31,8 +31,8 @@ def spike_train(node: IF, current: Current) -> Train | None:
     """Return whether the neuron fires at each time-step, (T,), or None if there is no closed form.
 
     Args:
-        node: neuron, with one channel.
-        current: current at each time-step, (T,).
+        node: Neuron, with one channel.
+        current: Current at each time-step, (T,).
     """
     theta, v_init = float(node.theta[0]), float(node.v_init[0])
     constant = bool((current == current[0]).all())
@@ -51,10 +51,10 @@ def if_counts(current: Current, theta: float, v_init: float, tie: Tie) -> npt.ND
     """Return the spike count after each time-step, (T,), of an IF neuron reset by subtraction.
 
     Args:
-        current: current at each time-step, (T,), 0 or more.
-        theta: threshold.
-        v_init: initial potential.
-        tie: whether a potential equal to the threshold fires.
+        current: Current at each time-step, (T,), 0 or more.
+        theta: Threshold.
+        v_init: Initial potential.
+        tie: Whether a potential equal to the threshold fires.
     """
     thresholds = (v_init + np.cumsum(current)) / theta
     unlimited = np.floor(thresholds) if tie == ">=" else np.ceil(thresholds) - 1

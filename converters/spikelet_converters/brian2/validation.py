@@ -248,7 +248,7 @@ def _batches(selection: Selection, sequence: Array, steps: int, runner: Engine) 
     """Return batches whose recordings fit in memory: (index of the first image, inputs (T or 1, N, …)).
 
     Raises:
-        CostError: the recording of one image needs more memory than the limit permits.
+        CostError: The recording of one image needs more memory than the limit permits.
     """
     bytes_per_image = steps * sum(
         4 * len(index) + selection.graph.neurons(name) for name, index in selection.chosen.items()

@@ -42,8 +42,8 @@ class Analog:
 
         Args:
             pixels: (N, *shape).
-            neuron: function evaluated in place of the neurons.
-            rates: fixed outputs of some layers, (N, C, …), instead of `neuron`.
+            neuron: Function evaluated in place of the neurons.
+            rates: Fixed outputs of some layers, (N, C, …), instead of `neuron`.
         """
         return self.values(pixels, neuron, rates)[self.graph.output_name] * self.graph.output.scale
 
@@ -139,9 +139,9 @@ def integrate(current: Tensor, v: Tensor, theta: Tensor, tie: Tie = ">=") -> tup
 
     Args:
         current: (T, N, C, …).
-        v: initial potential, (N, C, …).
-        theta: threshold, (1, C, …).
-        tie: whether a potential equal to the threshold fires.
+        v: Initial potential, (N, C, …).
+        theta: Threshold, (1, C, …).
+        tie: Whether a potential equal to the threshold fires.
 
     Returns:
         (spikes, potential): spikes 0 or 1, (T, N, C, …), and the potential after the last time-step, (N, C, …).

@@ -39,11 +39,11 @@ def corrected(
 
     Args:
         graph: float32 graph with thresholds.
-        caps: by layer, upper limit of its activation in units of a spike, (C,), or None.
-        pixels: calibration images, (N, *shape).
-        steps: number of time-steps T. The spikes of a few layers at all time-steps are kept in memory.
-        on_progress: called with the number of nodes done and the total.
-        copies: correct for copies of neurons instead of time-steps, with which max pools are exact.
+        caps: By layer, upper limit of its activation in units of a spike, (C,), or None.
+        pixels: Calibration images, (N, *shape).
+        steps: Number of time-steps T. The spikes of a few layers at all time-steps are kept in memory.
+        on_progress: Called with the number of nodes done and the total.
+        copies: Correct for copies of neurons instead of time-steps, with which max pools are exact.
     """
     analog = Analog(graph)
     activations: dict[str, Tensor] = {}

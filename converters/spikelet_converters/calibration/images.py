@@ -19,7 +19,7 @@ def check_images(images: ImageSet) -> None:
     """Check the pixels of calibration images.
 
     Raises:
-        ConversionError: all images are equal, or each of them has a single value.
+        ConversionError: All images are equal, or each of them has a single value.
     """
     name = images.name
     if not images.images.size:
@@ -42,11 +42,11 @@ def check_logits(graph: Graph, caps: Caps, images: ImageSet) -> None:
 
     Args:
         graph: float32 graph.
-        caps: by layer, upper limit of its activation, or None.
-        images: calibration images.
+        caps: By layer, upper limit of its activation, or None.
+        images: Calibration images.
 
     Raises:
-        ConversionError: the logits of all images are equal.
+        ConversionError: The logits of all images are equal.
     """
     analog = Analog(graph)
     logits = analog(torch.from_numpy(images.images[:CHECKED]).float(), analog.rectifier(caps)).numpy()

@@ -36,8 +36,8 @@ def with_bias(graph: Graph, layer: str, change: npt.ArrayLike) -> Graph:
 
     Args:
         graph: float32 graph.
-        layer: layer of neurons, or the output.
-        change: added to the current at each time-step, (C,).
+        layer: Layer of neurons, or the output.
+        change: Added to the current at each time-step, (C,).
     """
     name = synapse_of(graph, layer)
     if name is None:

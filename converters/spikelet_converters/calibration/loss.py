@@ -20,10 +20,10 @@ class Loss:
     """Loss of one layer.
 
     Attributes:
-        layer: name of the layer.
-        through: agreement with the source if layers up to this one spike and later ones stay analog.
-        clipped: share of the activations of the layer above its threshold.
-        rate: mean activation in units of a spike.
+        layer: Name of the layer.
+        through: Agreement with the source if layers up to this one spike and later ones stay analog.
+        clipped: Share of the activations of the layer above its threshold.
+        rate: Mean activation in units of a spike.
     """
 
     layer: str
@@ -38,10 +38,10 @@ def losses(graph: Graph, caps: Caps, pixels: Tensor, steps: int, source: Graph |
 
     Args:
         graph: float32 graph with thresholds.
-        caps: by layer, upper limit of its activation in units of a spike, (C,), or None.
+        caps: By layer, upper limit of its activation in units of a spike, (C,), or None.
         pixels: (N, *shape).
-        steps: number of time-steps T.
-        source: the graph before its biases were corrected, whose predictions are those of the source; by default the
+        steps: Number of time-steps T.
+        source: The graph before its biases were corrected, whose predictions are those of the source; by default the
             graph itself.
     """
     analog = Analog(graph)
@@ -86,8 +86,8 @@ class Trial:
     """A setting with which the loss may be smaller.
 
     Attributes:
-        option: the options of the command line.
-        changes: fields of the calibration.
+        option: The options of the command line.
+        changes: Fields of the calibration.
     """
 
     option: str
@@ -98,8 +98,8 @@ def trials(by_layer: list[Loss], steps: int) -> list[Trial]:
     """Return the settings to try, the most likely one first.
 
     Args:
-        by_layer: loss of each layer.
-        steps: number of time-steps T.
+        by_layer: Loss of each layer.
+        steps: Number of time-steps T.
     """
     more_steps = Trial(f"--steps {2 * steps}", {"steps": 2 * steps})
     if _worst(by_layer)[0].clipped <= POINT:
@@ -112,9 +112,9 @@ def advice(by_layer: list[Loss], before: float, tried: Sequence[tuple[str, float
     """Return sentences on where accuracy is lost, and on the options that lost less when they were tried.
 
     Args:
-        by_layer: loss of each layer.
-        before: share of the calibration images with the prediction of the source.
-        tried: options of the command line, and the same share with them.
+        by_layer: Loss of each layer.
+        before: Share of the calibration images with the prediction of the source.
+        tried: Options of the command line, and the same share with them.
     """
     worst, drop = _worst(by_layer)
     sentences = [

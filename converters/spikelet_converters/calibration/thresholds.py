@@ -40,8 +40,8 @@ class Activations:
     """Activations of a layer on the calibration images.
 
     Attributes:
-        values: a sample per channel, (C, M).
-        largest: the largest activation per channel, (C,).
+        values: A sample per channel, (C, M).
+        largest: The largest activation per channel, (C,).
     """
 
     values: Tensor
@@ -56,10 +56,10 @@ def activations(
 
     Args:
         graph: float32 graph.
-        caps: by layer, upper limit of its activation, or None.
-        pixels: calibration images, (N, *shape).
-        batch: images per batch.
-        seed: seed of the sample.
+        caps: By layer, upper limit of its activation, or None.
+        pixels: Calibration images, (N, *shape).
+        batch: Images per batch.
+        seed: Seed of the sample.
     """
     analog = Analog(graph)
     generator = torch.Generator().manual_seed(seed)
@@ -92,17 +92,17 @@ def thresholds(
     """Choose the thresholds of each layer.
 
     Args:
-        layers: activations by layer.
+        layers: Activations by layer.
         method: "max", "percentile" or "mse".
-        steps: number of time-steps T for "mse".
-        percentile: percentile for "percentile", above 0 and up to 100.
-        per: one threshold per "channel" or per "layer".
+        steps: Number of time-steps T for "mse".
+        percentile: Percentile for "percentile", above 0 and up to 100.
+        per: One threshold per "channel" or per "layer".
 
     Returns:
         Thresholds above 0 by layer, (C,).
 
     Raises:
-        UsageError: unknown method, or percentile out of range.
+        UsageError: Unknown method, or percentile out of range.
     """
     if method not in METHODS:
         raise UsageError(f"method: expected {', '.join(METHODS)}, found {method!r}")
@@ -132,7 +132,7 @@ def rescaled(graph: Graph, thetas: Mapping[str, Theta]) -> Graph:
 
     Args:
         graph: float32 graph.
-        thetas: by layer, (C,), in units of the present thresholds. v_init becomes theta / 2.
+        thetas: By layer, (C,), in units of the present thresholds. v_init becomes theta / 2.
     """
     sizes: dict[str, Theta | None] = {}  # size of the output of a node relative to before; None is unchanged
     nodes: dict[str, Node] = {}

@@ -25,10 +25,10 @@ class Description:
     """Entries of the manifest that are known before conversion.
 
     Attributes:
-        name: name of the network.
-        labels: class names, or None.
-        provenance: origin of the network.
-        command: command line of the conversion.
+        name: Name of the network.
+        labels: Class names, or None.
+        provenance: Origin of the network.
+        command: Command line of the conversion.
     """
 
     name: str
@@ -42,10 +42,10 @@ class SourceComparison:
     """Measurement of a conversion against its source network.
 
     Attributes:
-        reference: predictions and activations of the source network.
-        data: image sets; the report by layer uses the first.
-        steps: numbers of time-steps T in the report.
-        on_progress: called with the number of images done and the total.
+        reference: Predictions and activations of the source network.
+        data: Image sets; the report by layer uses the first.
+        steps: Numbers of time-steps T in the report.
+        on_progress: Called with the number of images done and the total.
     """
 
     reference: Reference
@@ -69,18 +69,18 @@ def convert(
     """Convert a trained source network to a bundle.
 
     Args:
-        checkpoint: the source network.
-        name: name of the network in the manifest.
-        bits: bits of the weights, 4…12.
-        float32: keep float32 weights. Engines then agree up to ties.
-        time_steps: number of time-steps T for which the bundle is exact.
-        data: image sets to measure on. Without data the bundle has no accuracies and spike rates.
-        labels: class names.
-        command: command line, for the manifest.
-        on_progress: called with the number of images done and the total.
+        checkpoint: The source network.
+        name: Name of the network in the manifest.
+        bits: Bits of the weights, 4…12.
+        float32: Keep float32 weights. Engines then agree up to ties.
+        time_steps: Number of time-steps T for which the bundle is exact.
+        data: Image sets to measure on. Without data the bundle has no accuracies and spike rates.
+        labels: Class names.
+        command: Command line, for the manifest.
+        on_progress: Called with the number of images done and the total.
 
     Raises:
-        ConversionError: the network cannot be converted, or has no exact form at these bits.
+        ConversionError: The network cannot be converted, or has no exact form at these bits.
     """
     network = checkpoint.network()
     spec = checkpoint.spec
@@ -111,16 +111,16 @@ def assemble(
 
     Args:
         source: float32 graph, or an exact one, which stays as it is.
-        bits: bits of the weights, or None to keep float32.
-        description: entries of the manifest.
-        measurement: source network and data to measure on.
-        golden: image sets, of which the first one gives the golden inputs; without any, they are random. By default
+        bits: Bits of the weights, or None to keep float32.
+        description: Entries of the manifest.
+        measurement: Source network and data to measure on.
+        golden: Image sets, of which the first one gives the golden inputs; without any, they are random. By default
             the data to measure on.
-        time_steps: number of time-steps T for which the network is exact, and the default of commands that run it; None
+        time_steps: Number of time-steps T for which the network is exact, and the default of commands that run it; None
             for any.
 
     Raises:
-        ConversionError: the network has no exact form at these bits, or for T time-steps.
+        ConversionError: The network has no exact form at these bits, or for T time-steps.
     """
     data = () if measurement is None else measurement.data
     golden = data if golden is None else golden

@@ -37,19 +37,19 @@ def convert_copies(
     """Convert a bundle to one with copies of its neurons, which need 1/k of the time-steps.
 
     Args:
-        bundle: the bundle, of IF neurons with reset by subtraction and without copies.
-        copies: number of copies k of every neuron, or by layer; see `copies.with_copies`.
-        start: initial potentials: "half" staggers them around theta / 2, "trained" around those of the bundle. If the
+        bundle: The bundle, of IF neurons with reset by subtraction and without copies.
+        copies: Number of copies k of every neuron, or by layer; see `copies.with_copies`.
+        start: Initial potentials: "half" staggers them around theta / 2, "trained" around those of the bundle. If the
             bundle has others than theta / 2, the accuracy of both is measured.
-        name: name of the network in the manifest; None for that of the bundle.
-        time_steps: default number of time-steps T; None keeps the number of levels k T of the bundle.
-        data: image sets to measure on. Results of the bundle are dropped, except those of the float network.
-        command: command line, for the manifest.
-        on_progress: called with the number of images done and the total.
+        name: Name of the network in the manifest; None for that of the bundle.
+        time_steps: Default number of time-steps T; None keeps the number of levels k T of the bundle.
+        data: Image sets to measure on. Results of the bundle are dropped, except those of the float network.
+        command: Command line, for the manifest.
+        on_progress: Called with the number of images done and the total.
 
     Raises:
-        UsageError: an argument is of a wrong type.
-        ConversionError: the network cannot have copies; the message names the layer and the reason.
+        UsageError: An argument is of a wrong type.
+        ConversionError: The network cannot have copies; the message names the layer and the reason.
 
     Examples:
         >>> import spikelet.bundle

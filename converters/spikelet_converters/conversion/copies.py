@@ -58,14 +58,14 @@ def with_copies(graph: Graph, copies: int | Mapping[str, int], start: Start = "h
     """Return the network with copies of its neurons.
 
     Args:
-        graph: the network, exact or float32, of IF neurons with reset by subtraction.
-        copies: number of copies of every neuron, 1…255; or by layer, where layers that are not named keep one.
+        graph: The network, exact or float32, of IF neurons with reset by subtraction.
+        copies: Number of copies of every neuron, 1…255; or by layer, where layers that are not named keep one.
         start: "half" takes v0 = theta / 2, the rounding of the quantisers that were trained; "trained" takes the
             initial potentials of the network, which compensate errors of small T.
 
     Raises:
         UsageError: `graph` or `start` is of a wrong type.
-        ConversionError: a layer is unknown, leaks, resets to zero or has copies already; a number is out of range; or
+        ConversionError: A layer is unknown, leaks, resets to zero or has copies already; a number is out of range; or
             the result leaves the range in which integers are exact.
 
     Examples:

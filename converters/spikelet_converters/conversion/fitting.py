@@ -29,11 +29,11 @@ def fitted(graph: Graph, bits: int, steps: int) -> Quantised:
 
     Args:
         graph: float32 graph.
-        bits: bits of the weights, 4…12.
-        steps: number of time-steps T for which the result is exact.
+        bits: Bits of the weights, 4…12.
+        steps: Number of time-steps T for which the result is exact.
 
     Raises:
-        ConversionError: it cannot be exact for T time-steps, or `quantise` refuses it. The message names the layer.
+        ConversionError: It cannot be exact for T time-steps, or `quantise` refuses it. The message names the layer.
     """
     for limit in (EXACT_LIMIT, INT32_LIMIT):
         quantised = _fitted(graph, bits, steps, limit)

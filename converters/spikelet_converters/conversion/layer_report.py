@@ -97,12 +97,12 @@ def conversion_report(
     """Measure a conversion on a set of images.
 
     Args:
-        reference: the source network.
-        source: its float32 graph.
-        converted: the graph of the bundle.
-        data: images. Without labels the result has no accuracies.
-        on_progress: called with the number of images done and the total.
-        steps: numbers of time-steps T in the report.
+        reference: The source network.
+        source: Its float32 graph.
+        converted: The graph of the bundle.
+        data: Images. Without labels the result has no accuracies.
+        on_progress: Called with the number of images done and the total.
+        steps: Numbers of time-steps T in the report.
 
     Returns:
         (layers, result): one entry per layer, and the accuracies.

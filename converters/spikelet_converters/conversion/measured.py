@@ -22,10 +22,10 @@ def measured(
     """Run images, each a constant input, and return an entry of a manifest's `results`.
 
     Args:
-        graph: the network.
-        images: images; without labels the entry has no accuracy.
-        steps: number of time-steps T.
-        on_progress: called with the number of images done and the total.
+        graph: The network.
+        images: Images; without labels the entry has no accuracy.
+        steps: Number of time-steps T.
+        on_progress: Called with the number of images done and the total.
     """
     engine = create(graph)
     correct = np.zeros(steps)

@@ -41,11 +41,11 @@ class Quantised:
     """A quantised network.
 
     Attributes:
-        graph: the exact graph.
-        scales: per node, the value of one unit of each channel in the float network, (C,).
-        weight_error: per layer, root mean square rounding error relative to the root mean square of the weights.
-        bits: bits of the weights of layers with fewer than the requested bits.
-        limit: magnitude within which the accumulators are proven, see `spikelet_converters.conversion.fitting`.
+        graph: The exact graph.
+        scales: Per node, the value of one unit of each channel in the float network, (C,).
+        weight_error: Per layer, root mean square rounding error relative to the root mean square of the weights.
+        bits: Bits of the weights of layers with fewer than the requested bits.
+        limit: Magnitude within which the accumulators are proven, see `spikelet_converters.conversion.fitting`.
     """
 
     graph: Graph
@@ -60,11 +60,11 @@ def quantise(graph: Graph, bits: int = 8, coarser: Mapping[str, Factor] | None =
 
     Args:
         graph: float32 graph.
-        bits: bits of the weights, 4…12.
-        coarser: factors of 1 or more on the scales of layers, (C,) or (1,). Ranges are not checked then.
+        bits: Bits of the weights, 4…12.
+        coarser: Factors of 1 or more on the scales of layers, (C,) or (1,). Ranges are not checked then.
 
     Raises:
-        ConversionError: bits out of range, a LIF neuron, or a layer whose sums leave the exact range within one
+        ConversionError: Bits out of range, a LIF neuron, or a layer whose sums leave the exact range within one
             time-step. The message names the layer.
     """
     if bits not in BITS:
@@ -101,9 +101,9 @@ class _Scales:
     """Scales of the nodes of a graph, chosen layer by layer.
 
     Attributes:
-        weights: weights of the layers, (C_out, …).
-        scales: per node, the value of one unit of each channel, (C,).
-        coarser: factors on the scales of layers, (C,) or (1,).
+        weights: Weights of the layers, (C_out, …).
+        scales: Per node, the value of one unit of each channel, (C,).
+        coarser: Factors on the scales of layers, (C,) or (1,).
     """
 
     def __init__(self, graph: Graph, bits: int, coarser: Mapping[str, Factor]) -> None:
@@ -117,11 +117,11 @@ class _Scales:
         """Return the value of one unit of each output channel of a node, (C,); 1 for spikes and pixels.
 
         Args:
-            name: the node.
-            pending: layers whose scales depend on this one.
+            name: The node.
+            pending: Layers whose scales depend on this one.
 
         Raises:
-            ConversionError: the scale of a layer depends on itself.
+            ConversionError: The scale of a layer depends on itself.
         """
         if name in self.scales:
             return self.scales[name]
@@ -178,10 +178,10 @@ def _largest(weights: list[Factor], uniform: bool, theta: Factor | None, most: f
     """Return the value that is represented by the largest integer of each channel, (C,).
 
     Args:
-        weights: absolute weights of layers whose currents meet, (C, …).
-        uniform: whether all channels share one scale.
-        theta: threshold of the neurons that the currents feed.
-        most: largest ratio of the threshold to the weights.
+        weights: Absolute weights of layers whose currents meet, (C, …).
+        uniform: Whether all channels share one scale.
+        theta: Threshold of the neurons that the currents feed.
+        most: Largest ratio of the threshold to the weights.
     """
     largest = np.max([weight.max(1) for weight in weights], axis=0)
     if uniform:

@@ -42,16 +42,16 @@ class Calibration:
     """Settings of the calibration.
 
     Attributes:
-        images: calibration images.
-        method: rule for the thresholds.
-        percentile: percentile for the method "percentile".
-        per: one threshold per channel or per layer.
-        steps: number of time-steps T for which the network is calibrated.
-        correct: correct biases and initial potentials.
-        copies: correct for a network that gets copies of its neurons, see `correction.corrected`.
+        images: Calibration images.
+        method: Rule for the thresholds.
+        percentile: Percentile for the method "percentile".
+        per: One threshold per channel or per layer.
+        steps: Number of time-steps T for which the network is calibrated.
+        correct: Correct biases and initial potentials.
+        copies: Correct for a network that gets copies of its neurons, see `correction.corrected`.
 
     Raises:
-        UsageError: a setting is of a wrong type or out of range.
+        UsageError: A setting is of a wrong type or out of range.
     """
 
     images: ImageSet
@@ -87,19 +87,19 @@ def convert_source(
     """Convert a source network to a bundle.
 
     Args:
-        source: the imported network.
-        name: name of the network in the manifest.
-        calibration: settings of the calibration, required for plain rectifiers.
-        bits: bits of the weights, or None to keep float32. An exact network is kept as it is.
-        time_steps: number of time-steps T for which the bundle is exact; by default that of the calibration.
-        data: image sets to measure on, with or without labels. Without data the calibration images are used.
-        labels: class names.
-        command: command line, for the manifest.
-        on_progress: called with the number of images done and the total.
+        source: The imported network.
+        name: Name of the network in the manifest.
+        calibration: Settings of the calibration, required for plain rectifiers.
+        bits: Bits of the weights, or None to keep float32. An exact network is kept as it is.
+        time_steps: Number of time-steps T for which the bundle is exact; by default that of the calibration.
+        data: Image sets to measure on, with or without labels. Without data the calibration images are used.
+        labels: Class names.
+        command: Command line, for the manifest.
+        on_progress: Called with the number of images done and the total.
 
     Raises:
-        UsageError: an argument is of a wrong type or out of range.
-        ConversionError: rectifiers without calibration, images of another shape or that cannot calibrate, an
+        UsageError: An argument is of a wrong type or out of range.
+        ConversionError: Rectifiers without calibration, images of another shape or that cannot calibrate, an
             imported graph with other logits than its source, or a network without exact form at these bits.
 
     Examples:
@@ -289,10 +289,10 @@ def _with_average_pools(
     """Convert with average pools in place of max pools, whose spikes are too many where windows overlap.
 
     Args:
-        averaged: function that imports the source with average pools.
-        max_pooled: the graph with max pools, before corrections.
-        caps: the caps of its rectifiers.
-        calibration: settings of the calibration.
+        averaged: Function that imports the source with average pools.
+        max_pooled: The graph with max pools, before corrections.
+        caps: The caps of its rectifiers.
+        calibration: Settings of the calibration.
         pixels: (N, *shape).
 
     Returns:

@@ -15,11 +15,11 @@ def command_lines(setting: Setting, bundle: str, converted: bool, start: Start, 
     """Return the command lines of a setting.
 
     Args:
-        setting: the setting.
-        bundle: path of the bundle, or the name of a shipped one.
-        converted: whether the bundle must be converted first; False for a setting with the copies of the bundle.
-        start: initial potentials of the copies.
-        data: path of the images to run and the options that select them; () for the shipped images.
+        setting: The setting.
+        bundle: Path of the bundle, or the name of a shipped one.
+        converted: Whether the bundle must be converted first; False for a setting with the copies of the bundle.
+        start: Initial potentials of the copies.
+        data: Path of the images to run and the options that select them; () for the shipped images.
 
     Examples:
         >>> command_lines(Setting(4, 1), "vgg9-cifar10", True, "half")[1]

@@ -24,8 +24,8 @@ def pareto(points: Sequence[Point], costs: Sequence[Cost]) -> tuple[Point, ...]:
     """Return the front, in the order of the costs.
 
     Args:
-        points: the points.
-        costs: costs that are compared with each other and with the accuracy.
+        points: The points.
+        costs: Costs that are compared with each other and with the accuracy.
 
     Examples:
         >>> from spikelet_converters.planning.settings import Setting
@@ -46,9 +46,9 @@ def choose(points: Sequence[Point], budget: Budget, tolerance: float = 0.0) -> P
     """Return the recommended setting: the most accurate one within the budget, and of equal ones the cheapest.
 
     Args:
-        points: the points.
-        budget: the limits.
-        tolerance: accuracy that may be given up for a cheaper setting, 0…1. Costs are compared one after another, those
+        points: The points.
+        budget: The limits.
+        tolerance: Accuracy that may be given up for a cheaper setting, 0…1. Costs are compared one after another, those
             with a limit first.
 
     Returns:

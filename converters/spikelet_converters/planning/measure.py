@@ -33,13 +33,13 @@ class Counted:
     """The measurements of one network.
 
     Attributes:
-        graph: the network.
-        copies: number of copies k of its neurons.
-        tally: counts of the run over the largest T.
-        labels: true classes, (N,).
-        profile: hardware profile of the energy, or None.
-        elapsed: milliseconds to the end of each time-step, (T,), or None.
-        runs: milliseconds of a run of 1, 2, … T time-steps without early exit, (T,), or None.
+        graph: The network.
+        copies: Number of copies k of its neurons.
+        tally: Counts of the run over the largest T.
+        labels: True classes, (N,).
+        profile: Hardware profile of the energy, or None.
+        elapsed: Milliseconds to the end of each time-step, (T,), or None.
+        runs: Milliseconds of a run of 1, 2, … T time-steps without early exit, (T,), or None.
     """
 
     graph: Graph
@@ -105,15 +105,15 @@ def count(
     """Run a network over all images for T time-steps.
 
     Args:
-        graph: the network.
-        copies: number of copies k of its neurons.
-        data: images with labels.
+        graph: The network.
+        copies: Number of copies k of its neurons.
+        data: Images with labels.
         steps: T.
-        engine: name of the engine, or "auto".
-        threads: number of threads; None for the default of the engine.
-        profile: hardware profile of the energy, or None.
-        timed: whether to measure the time of an image.
-        on_progress: called with (images done, number of images).
+        engine: Name of the engine, or "auto".
+        threads: Number of threads; None for the default of the engine.
+        profile: Hardware profile of the energy, or None.
+        timed: Whether to measure the time of an image.
+        on_progress: Called with (images done, number of images).
     """
     assert data.labels is not None
     counted = tally(graph, sites(graph), data.images, steps, engine, threads, on_progress)

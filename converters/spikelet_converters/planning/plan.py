@@ -31,21 +31,21 @@ class Plan:
     """The settings of a bundle, measured on a set of images.
 
     Attributes:
-        bundle: name of the bundle.
+        bundle: Name of the bundle.
         digest: SHA-256 of the bundle.
-        data: name of the images on which the setting was chosen.
+        data: Name of the images on which the setting was chosen.
         data_digest: SHA-256 of the images.
-        images: number of images.
-        engine: name of the engine, or "auto" if it depends on the number of copies.
-        start: initial potentials of the copies, see `with_copies`.
-        budget: the limits.
-        tolerance: accuracy that may be given up for a cheaper setting.
-        profile: name of the hardware profile of the energies, or None.
-        costs: costs that the front compares with the accuracy.
-        points: all settings.
-        front: the Pareto front, in the order of its costs.
-        chosen: the recommended setting; None if none is within the budget.
-        refusals: reasons why the bundle cannot have a number of copies, by this number.
+        images: Number of images.
+        engine: Name of the engine, or "auto" if it depends on the number of copies.
+        start: Initial potentials of the copies, see `with_copies`.
+        budget: The limits.
+        tolerance: Accuracy that may be given up for a cheaper setting.
+        profile: Name of the hardware profile of the energies, or None.
+        costs: Costs that the front compares with the accuracy.
+        points: All settings.
+        front: The Pareto front, in the order of its costs.
+        chosen: The recommended setting; None if none is within the budget.
+        refusals: Reasons why the bundle cannot have a number of copies, by this number.
     """
 
     bundle: str
@@ -106,29 +106,29 @@ def plan(
     and all margins of early exit.
 
     Args:
-        bundle: the bundle.
-        data: images with labels on which the setting is chosen. Its accuracy on these images is optimistic; measure it
+        bundle: The bundle.
+        data: Images with labels on which the setting is chosen. Its accuracy on these images is optimistic; measure it
             on other images before publication, see `confirm`.
-        copies: numbers of copies k; 1 is the bundle as it is. None takes 1, 2, 4 and 8, without those that
+        copies: Numbers of copies k; 1 is the bundle as it is. None takes 1, 2, 4 and 8, without those that
             this network cannot have; `Plan.refusals` has the reasons.
-        steps: largest T, or largest T by k. By default it is that of the bundle, and less with more copies: k T is at
+        steps: Largest T, or largest T by k. By default it is that of the bundle, and less with more copies: k T is at
             most twice the number of levels of the bundle.
-        budget: limits; None for none. The front compares the accuracy with time-steps, neurons and the costs that are
+        budget: Limits; None for none. The front compares the accuracy with time-steps, neurons and the costs that are
             limited.
-        tolerance: accuracy that may be given up for a cheaper setting, 0…1.
-        start: initial potentials of the copies, "half" or "trained", see `with_copies`.
-        early_exit: whether to measure early exit as well.
-        profile: hardware profile of the energy; required by `Budget.energy`.
-        engine: name of the engine, or "auto".
-        threads: number of threads; None for the default of the engine.
-        timed: whether to measure the time of an image; `Budget.time` implies it.
-        on_progress: called with (images done, number of images over all k).
+        tolerance: Accuracy that may be given up for a cheaper setting, 0…1.
+        start: Initial potentials of the copies, "half" or "trained", see `with_copies`.
+        early_exit: Whether to measure early exit as well.
+        profile: Hardware profile of the energy; required by `Budget.energy`.
+        engine: Name of the engine, or "auto".
+        threads: Number of threads; None for the default of the engine.
+        timed: Whether to measure the time of an image; `Budget.time` implies it.
+        on_progress: Called with (images done, number of images over all k).
 
     Raises:
-        DataError: the images have no labels, or do not fit the network.
-        UsageError: an option is wrong, or the budget needs a profile.
-        ConversionError: the network cannot have a stated number of copies.
-        CostError: a network needs more memory or operations than the limits permit.
+        DataError: The images have no labels, or do not fit the network.
+        UsageError: An option is wrong, or the budget needs a profile.
+        ConversionError: The network cannot have a stated number of copies.
+        CostError: A network needs more memory or operations than the limits permit.
 
     Examples:
         >>> from spikelet import bundle, shipped
@@ -245,17 +245,17 @@ def confirm(
     """Measure the setting that a plan chose on other images.
 
     Args:
-        bundle: the bundle of the plan.
-        result: the plan.
-        data: images with labels on which the setting was not chosen, see `without`.
-        profile: hardware profile of the energy, or None.
-        engine: name of the engine, or "auto".
-        threads: number of threads; None for the default of the engine.
-        on_progress: called with (images done, number of images).
+        bundle: The bundle of the plan.
+        result: The plan.
+        data: Images with labels on which the setting was not chosen, see `without`.
+        profile: Hardware profile of the energy, or None.
+        engine: Name of the engine, or "auto".
+        threads: Number of threads; None for the default of the engine.
+        on_progress: Called with (images done, number of images).
 
     Raises:
-        UsageError: the plan has no chosen setting, or chose it on these images.
-        DataError: the images have no labels, or do not fit the network.
+        UsageError: The plan has no chosen setting, or chose it on these images.
+        DataError: The images have no labels, or do not fit the network.
     """
     options.instance("result", result, Plan)
     options.instance("data", data, ImageSet)
@@ -276,7 +276,7 @@ def without(data: ImageSet, others: ImageSet) -> ImageSet:
     """Return the images that are not among others, pixel for pixel.
 
     Raises:
-        DataError: none is left.
+        DataError: None is left.
     """
     seen = {image.tobytes() for image in others.images}
     kept = np.array([i for i, image in enumerate(data.images) if image.tobytes() not in seen], np.intp)

@@ -24,9 +24,9 @@ class Setting:
     """A setting of a run.
 
     Attributes:
-        copies: number of copies k of each neuron.
-        steps: largest number of time-steps T.
-        margin: margin of early exit, in logits of the source network; None: every image takes T time-steps.
+        copies: Number of copies k of each neuron.
+        steps: Largest number of time-steps T.
+        margin: Margin of early exit, in logits of the source network; None: every image takes T time-steps.
     """
 
     copies: int
@@ -43,14 +43,14 @@ class Point:
     """A setting with its accuracy and its costs, which are means over the images.
 
     Attributes:
-        setting: the setting.
-        accuracy: share of correct predictions.
+        setting: The setting.
+        accuracy: Share of correct predictions.
         low, high: Wilson's 95 % interval of the accuracy.
-        steps: time-steps of an image; T without early exit.
-        neurons: neurons of the network, all copies counted.
-        operations: synaptic operations of an image: accumulates of spikes, and the operations on pixels, counted once.
-        energy: estimated energy of an image in µJ, the upper bound; None without a hardware profile.
-        time: milliseconds for an image on this machine, one image at a time; None if it was not measured.
+        steps: Time-steps of an image; T without early exit.
+        neurons: Neurons of the network, all copies counted.
+        operations: Synaptic operations of an image: accumulates of spikes, and the operations on pixels, counted once.
+        energy: Estimated energy of an image in µJ, the upper bound; None without a hardware profile.
+        time: Milliseconds for an image on this machine, one image at a time; None if it was not measured.
     """
 
     setting: Setting
@@ -78,14 +78,14 @@ class Budget:
     """Upper limits of the mean costs of an image; None: no limit.
 
     Attributes:
-        steps: time-steps.
-        neurons: neurons of the network, all copies counted.
-        operations: synaptic operations.
+        steps: Time-steps.
+        neurons: Neurons of the network, all copies counted.
+        operations: Synaptic operations.
         energy: µJ, with the hardware profile of the plan.
-        time: milliseconds on this machine.
+        time: Milliseconds on this machine.
 
     Raises:
-        UsageError: a limit is not a number above 0.
+        UsageError: A limit is not a number above 0.
 
     Examples:
         >>> Budget(steps=2, operations=3e7).limited

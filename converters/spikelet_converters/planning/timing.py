@@ -28,10 +28,10 @@ def elapsed(
     """Return the milliseconds from the start of an image to the end of each time-step, (T,): medians over images.
 
     Args:
-        engine: the engine.
-        images: pixels, (N, *shape). Each is one run, after a warm-up run of the first image.
+        engine: The engine.
+        images: Pixels, (N, *shape). Each is one run, after a warm-up run of the first image.
         steps: T.
-        clock: returns seconds.
+        clock: Returns seconds.
     """
     times = _timed(engine, images, steps, None, IMAGES, SECONDS, clock)
     return np.median(times, axis=0)
@@ -46,10 +46,10 @@ def run_times(
     """Return the milliseconds of a run of 1, 2, … T time-steps without early exit, (T,): medians over images.
 
     Args:
-        engine: the engine.
-        images: pixels, (N, *shape).
+        engine: The engine.
+        images: Pixels, (N, *shape).
         steps: T.
-        clock: returns seconds.
+        clock: Returns seconds.
     """
     medians = []
     for length in range(1, steps + 1):

@@ -36,13 +36,13 @@ class Simulation:
     """Settings for evaluating the activations of a network outside of training.
 
     Attributes:
-        mode: quantiser or spikes.
-        steps: number of time-steps T in spike mode.
-        rows: number of images per time-step. A layer that receives exactly this many rows has a constant input.
-        record: keep the activation, or the spike rate after T time-steps, of every layer.
-        noisy: apply the residual.
-        copies: number k of neurons per channel, which start at different potentials (`conversion.copies`).
-        average: weights of the time-steps in the recorded rate of each image, (T, N). None is the mean.
+        mode: Quantiser or spikes.
+        steps: Number of time-steps T in spike mode.
+        rows: Number of images per time-step. A layer that receives exactly this many rows has a constant input.
+        record: Keep the activation, or the spike rate after T time-steps, of every layer.
+        noisy: Apply the residual.
+        copies: Number k of neurons per channel, which start at different potentials (`conversion.copies`).
+        average: Weights of the time-steps in the recorded rate of each image, (T, N). None is the mean.
     """
 
     mode: Mode = Mode.RATE
@@ -62,10 +62,10 @@ class Form:
     """Shape of the activation and of its gradient.
 
     Attributes:
-        levels: number of levels L of the quantiser.
-        slope: share of the clipped identity.
+        levels: Number of levels L of the quantiser.
+        slope: Share of the clipped identity.
         steps: T of the spike rate for the gradient of `shift`, a number or one value per row, (N,); 0 is `levels`.
-        surrogate: name in `SURROGATES` of the replacement of the derivative of the floor.
+        surrogate: Name in `SURROGATES` of the replacement of the derivative of the floor.
     """
 
     levels: int
@@ -177,10 +177,10 @@ def quantise(z: Tensor, lam: Tensor, levels: int, shift: Tensor | None = None) -
     """Return lambda/L clip(floor(L z/lambda + shift), 0, L).
 
     Args:
-        z: pre-activation, (N, C, …).
-        lam: threshold lambda, a scalar or (C,).
+        z: Pre-activation, (N, C, …).
+        lam: Threshold lambda, a scalar or (C,).
         levels: L.
-        shift: offset inside the floor, (C,); 1/2 by default.
+        shift: Offset inside the floor, (C,); 1/2 by default.
     """
     offset = 0.5 if shift is None else along_channels(shift, z.ndim)
     lam = along_channels(lam, z.ndim) if lam.ndim else lam
@@ -203,11 +203,11 @@ def integrate_and_fire(
     """Simulate IF neurons with reset by subtraction, v_init = shift·theta and a spike at a tie.
 
     Args:
-        current: input current, (T·N, C, …), time-step by time-step; (N, C, …) if it is constant over time.
-        theta: threshold, a scalar or (C,).
-        steps: number of time-steps T.
+        current: Input current, (T·N, C, …), time-step by time-step; (N, C, …) if it is constant over time.
+        theta: Threshold, a scalar or (C,).
+        steps: Number of time-steps T.
         shift: v_init/theta per channel, (C,); 1/2 by default.
-        constant: whether the current is the same at every time-step.
+        constant: Whether the current is the same at every time-step.
 
     Returns:
         Spikes scaled by theta, (T·N, C, …), each 0 or theta.
@@ -260,14 +260,14 @@ class SpikingActivation(nn.Module):
     The trained parameter is rho, with lambda = softplus(rho), so that lambda stays positive.
 
     Args:
-        levels: number of levels L of the quantiser.
-        residual: model of the residual error, applied in training.
-        lambda_init: initial lambda, in units of the activation.
-        channels: number of channels if the initial potential is trained, one value per channel. With None it is
+        levels: Number of levels L of the quantiser.
+        residual: Model of the residual error, applied in training.
+        lambda_init: Initial lambda, in units of the activation.
+        channels: Number of channels if the initial potential is trained, one value per channel. With None it is
             fixed at theta/2.
-        slope: share of the clipped identity in the activation (SlipReLU). 0 is QCFS.
-        thresholds: number of channels if there is one threshold per channel. With None there is one for the layer.
-        surrogate: name in `SURROGATES` of the gradient.
+        slope: Share of the clipped identity in the activation (SlipReLU). 0 is QCFS.
+        thresholds: Number of channels if there is one threshold per channel. With None there is one for the layer.
+        surrogate: Name in `SURROGATES` of the gradient.
     """
 
     def __init__(

@@ -19,10 +19,10 @@ def evaluate(network: nn.Module, data: ImageSet, steps: Sequence[Draw], batch: i
     """Return the accuracy of the source network without residual and of the simulated spiking network.
 
     Args:
-        network: source network.
-        data: images with labels.
-        steps: numbers of time-steps T to evaluate, or "kxT" for k neurons per channel.
-        batch: images per batch.
+        network: Source network.
+        data: Images with labels.
+        steps: Numbers of time-steps T to evaluate, or "kxT" for k neurons per channel.
+        batch: Images per batch.
 
     Returns:
         `float_accuracy`, and `spiking_accuracy`, the mean over `steps`. With several T there is also

@@ -25,10 +25,10 @@ class Histogram:
     """Histogram of the residual error of one layer, in spikes over T time-steps.
 
     Attributes:
-        layer: name of the layer.
-        shares: share of activations by error rounded to whole spikes. Positive means too few spikes.
-        mean, sd: mean and standard deviation of the error.
-        skew, kurtosis: standardised moments, None without errors.
+        layer: Name of the layer.
+        shares: Share of activations by error rounded to whole spikes. Positive means too few spikes.
+        mean, sd: Mean and standard deviation of the error.
+        skew, kurtosis: Standardised moments, None without errors.
     """
 
     layer: str
@@ -76,11 +76,11 @@ def residual_histograms(
     """Measure one histogram per layer.
 
     Args:
-        network: source network.
-        images: images to measure on.
-        steps: number of time-steps T.
-        local: give the quantiser and the neurons the same input. Otherwise errors of earlier layers are included.
-        on_progress: called with the number of images done and the total.
+        network: Source network.
+        images: Images to measure on.
+        steps: Number of time-steps T.
+        local: Give the quantiser and the neurons the same input. Otherwise errors of earlier layers are included.
+        on_progress: Called with the number of images done and the total.
     """
     counts: dict[str, dict[int, int]] = {}
     moments: dict[str, npt.NDArray[np.float64]] = {}

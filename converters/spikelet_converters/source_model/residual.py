@@ -13,10 +13,10 @@ class Residual(nn.Module):
     Each spiking layer owns one instance; a `ResidualStrategy` sets its state from the whole network.
 
     Attributes:
-        name: name of the strategy in recipes and checkpoints.
+        name: Name of the strategy in recipes and checkpoints.
         steps: T of the spike rate that `perturb` returns, if it differs from L of the quantiser; 0 otherwise. One
             value per image, (N,), if they differ.
-        lambda_rate: spike rate from which the gradient of lambda is computed, instead of the activation; or None.
+        lambda_rate: Spike rate from which the gradient of lambda is computed, instead of the activation; or None.
     """
 
     name: ClassVar[str]

@@ -66,12 +66,12 @@ def layer_rates(
     """Return q(z), or theta times the spike rate after T time-steps, of each layer.
 
     Args:
-        network: source network.
+        network: Source network.
         images: (N, C, H, W).
-        mode: quantiser or spikes.
-        steps: number of time-steps T.
-        copies: number of neurons per channel.
-        average: weights of the time-steps for each image, (T, N); None is the mean.
+        mode: Quantiser or spikes.
+        steps: Number of time-steps T.
+        copies: Number of neurons per channel.
+        average: Weights of the time-steps for each image, (T, N); None is the mean.
     """
     with simulated(network, Simulation(mode, steps, rows=len(images), record=True, copies=copies, average=average)):
         network(images)

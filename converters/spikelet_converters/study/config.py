@@ -48,14 +48,14 @@ class Run:
     """One network of a study.
 
     Attributes:
-        name: name of the folder.
-        method: name of the method, or "start".
-        point: grid point.
-        options: options of network and recipe. Empty without training.
-        begins: name of the run from whose network it starts.
-        checkpoint: path of a checkpoint that replaces training.
-        baseline, baseline_options: name and options of the baseline that changes the network.
-        copies: number of neurons per channel of the bundle.
+        name: Name of the folder.
+        method: Name of the method, or "start".
+        point: Grid point.
+        options: Options of network and recipe. Empty without training.
+        begins: Name of the run from whose network it starts.
+        checkpoint: Path of a checkpoint that replaces training.
+        baseline, baseline_options: Name and options of the baseline that changes the network.
+        copies: Number of neurons per channel of the bundle.
     """
 
     name: str
@@ -109,18 +109,18 @@ class Study:
     """A grid of runs.
 
     Attributes:
-        path: the study file.
-        title, about: title and description.
-        data, data_name: path and name of the images.
-        images, test_images: maximum number of training and test images.
-        time_steps: values of T that are tested.
-        bits: bits of the weights.
-        engine: engine that runs the bundles.
-        calibration: number of training images for baselines with a calibration.
-        reference: method with which the others are compared.
-        methods: names of the methods.
-        notes: descriptions of methods, by name.
-        runs: all runs; every run comes after the run from which it starts.
+        path: The study file.
+        title, about: Title and description.
+        data, data_name: Path and name of the images.
+        images, test_images: Maximum number of training and test images.
+        time_steps: Values of T that are tested.
+        bits: Bits of the weights.
+        engine: Engine that runs the bundles.
+        calibration: Number of training images for baselines with a calibration.
+        reference: Method with which the others are compared.
+        methods: Names of the methods.
+        notes: Descriptions of methods, by name.
+        runs: All runs; every run comes after the run from which it starts.
     """
 
     path: Path
@@ -147,7 +147,7 @@ class Study:
         """Return the study with the runs whose names match a shell pattern, and the runs from which these start.
 
         Raises:
-            UsageError: no name matches.
+            UsageError: No name matches.
         """
         selected = {run.name for run in self.runs if fnmatchcase(run.name, pattern)}
         if not selected:
@@ -162,12 +162,12 @@ def read_study(path: str | Path, data: str | Path | None = None, start: str | No
     """Read a study file.
 
     Args:
-        path: the study file.
-        data: path of the images, instead of that in the file.
-        start: checkpoints from which the methods start, instead of [start] in the file, as "runs/a-s{seed}/best.pt".
+        path: The study file.
+        data: Path of the images, instead of that in the file.
+        start: Checkpoints from which the methods start, instead of [start] in the file, as "runs/a-s{seed}/best.pt".
 
     Raises:
-        UsageError: the file does not exist or is not TOML, or has an unknown key or an invalid method, which the
+        UsageError: The file does not exist or is not TOML, or has an unknown key or an invalid method, which the
             message names.
 
     Examples:

@@ -44,13 +44,13 @@ class SpikingResult:
     """Result of a spiking network.
 
     Attributes:
-        accuracy: by number of time-steps, pre-steps included.
-        spikes: spikes per image over all layers, by number of time-steps. None without a bundle.
+        accuracy: By number of time-steps, pre-steps included.
+        spikes: Spikes per image over all layers, by number of time-steps. None without a bundle.
         neuron: "plain" or "changed".
-        engine: engine that ran the network.
-        bundles: digests of the bundles.
-        operations: synaptic operations per image over all layers, by number of time-steps. None without a bundle.
-        neurons: number of neurons, copies included.
+        engine: Engine that ran the network.
+        bundles: Digests of the bundles.
+        operations: Synaptic operations per image over all layers, by number of time-steps. None without a bundle.
+        neurons: Number of neurons, copies included.
     """
 
     accuracy: dict[int, float]
@@ -90,17 +90,17 @@ def measure_spiking(
     """Measure the accuracy of the spiking network at each T.
 
     Args:
-        checkpoint: source network.
-        baseline: baseline that changes the network, or None.
-        calibration: training images, for baselines with a calibration.
-        test: test images.
-        time_steps: numbers of time-steps T.
-        folder: folder for the bundles.
-        bits: bits of the weights.
-        engine: engine that runs the bundles.
-        copies: number of neurons per channel, of networks without baseline.
-        command: command line, for the manifest.
-        on_progress: called with the work done and the total.
+        checkpoint: Source network.
+        baseline: Baseline that changes the network, or None.
+        calibration: Training images, for baselines with a calibration.
+        test: Test images.
+        time_steps: Numbers of time-steps T.
+        folder: Folder for the bundles.
+        bits: Bits of the weights.
+        engine: Engine that runs the bundles.
+        copies: Number of neurons per channel, of networks without baseline.
+        command: Command line, for the manifest.
+        on_progress: Called with the work done and the total.
     """
     network = checkpoint.network()
     source = trace(network, checkpoint.spec.shape)

@@ -50,9 +50,9 @@ def publish(study: Study, metrics: Sequence[Metrics], ledger: Sequence[Document]
     Entries of the ledger are never removed, so that a test split that was opened twice stays visible.
 
     Args:
-        study: the study.
-        metrics: metrics of the finished runs.
-        ledger: accesses to the test split, as `read_ledger` returns them.
+        study: The study.
+        metrics: Metrics of the finished runs.
+        ledger: Accesses to the test split, as `read_ledger` returns them.
     """
     path = results_path(study)
     published = _read_results(study)
@@ -80,7 +80,7 @@ def own_results(study: Study) -> list[Metrics]:
     """Read the results of a study file. Empty if it has not been run.
 
     Raises:
-        UsageError: the file does not contain results of a study.
+        UsageError: The file does not contain results of a study.
     """
     results: list[Metrics] = _read_results(study)["results"]
     return results
@@ -102,10 +102,10 @@ def write_page(studies: Sequence[Study], page: Path, command: str, others: Path 
     """Write the results page, and its plots (SVG) and tables (CSV) to a folder with the name of the page.
 
     Args:
-        studies: studies in the order of the page.
-        page: path of the page.
-        command: command line that writes the page.
-        others: file of published figures.
+        studies: Studies in the order of the page.
+        page: Path of the page.
+        command: Command line that writes the page.
+        others: File of published figures.
     """
     folder = page.parent / page.stem
     files: dict[str, str] = {}

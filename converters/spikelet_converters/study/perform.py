@@ -37,18 +37,18 @@ def perform(
     """Perform the remaining parts of a run.
 
     Args:
-        study: the study.
-        name: name of the run.
-        folder: folder of the study.
-        command: command line, for the results.
-        device: device as named by torch, or "auto".
-        tick: called with the part ("training" or "testing"), the work done and the total.
+        study: The study.
+        name: Name of the run.
+        folder: Folder of the study.
+        command: Command line, for the results.
+        device: Device as named by torch, or "auto".
+        tick: Called with the part ("training" or "testing"), the work done and the total.
 
     Returns:
         The metrics of the run. {} for a start, which is not tested.
 
     Raises:
-        SpikeletError: the folder contains a run with other options, or the run failed.
+        SpikeletError: The folder contains a run with other options, or the run failed.
     """
     run = study.run(name)
     run_folder = folder / name
@@ -114,11 +114,11 @@ def train_network(study: Study, name: str, folder: Path, data: ImageSet, executi
     """Train the network of a run, or continue. The test split is not read; `perform` measures the network later.
 
     Args:
-        study: the study.
-        name: name of a run that trains.
-        folder: folder of the study, with the finished run from which this one starts.
-        data: training images of the study.
-        execution: command, device and callbacks.
+        study: The study.
+        name: Name of a run that trains.
+        folder: Folder of the study, with the finished run from which this one starts.
+        data: Training images of the study.
+        execution: Command, device and callbacks.
     """
     run = study.run(name)
     _open_folder(study, run, folder / name)

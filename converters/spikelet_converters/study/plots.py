@@ -23,9 +23,9 @@ class Cost:
     """Cost of a horizontal axis.
 
     Attributes:
-        name: part of the name of the plot; "" for time-steps.
-        label: label of the axis.
-        of: value of a run after T time-steps, above 0; None if the run does not state it.
+        name: Part of the name of the plot; "" for time-steps.
+        label: Label of the axis.
+        of: Value of a run after T time-steps, above 0; None if the run does not state it.
     """
 
     name: str

@@ -65,20 +65,20 @@ def run_on_dask(
     """Perform all runs on a Dask cluster whose machines share the folders.
 
     Args:
-        study: the study.
-        folder: folder of the study.
-        command: command line, for the results.
-        device: device as named by torch, or "auto".
-        observer: display of the progress.
-        address: address of the scheduler, or "local" to start a cluster on this machine.
-        workers: number of workers of a local cluster.
+        study: The study.
+        folder: Folder of the study.
+        command: Command line, for the results.
+        device: Device as named by torch, or "auto".
+        observer: Display of the progress.
+        address: Address of the scheduler, or "local" to start a cluster on this machine.
+        workers: Number of workers of a local cluster.
 
     Returns:
         Error messages of failed runs by name.
 
     Raises:
-        MissingDependency: the package distributed is not installed.
-        SpikeletError: no scheduler answers at the address.
+        MissingDependency: The package distributed is not installed.
+        SpikeletError: No scheduler answers at the address.
     """
     failed: dict[str, str] = {}
     with _client(address, workers) as client:

@@ -25,10 +25,10 @@ class SealedTest:
     """The test split of a data set.
 
     Args:
-        path: the data set.
-        folder: folder of the study.
-        name: name of the data, instead of its own.
-        count: maximum number of images.
+        path: The data set.
+        folder: Folder of the study.
+        name: Name of the data, instead of its own.
+        count: Maximum number of images.
     """
 
     def __init__(self, path: Path, folder: Path, name: str | None = None, count: int | None = None) -> None:
@@ -38,13 +38,13 @@ class SealedTest:
         """Return the test images for the measurement of a run.
 
         Args:
-            run: name of the run.
-            weights: digest of the network that is measured.
-            training_digest: digest of the training images.
+            run: Name of the run.
+            weights: Digest of the network that is measured.
+            training_digest: Digest of the training images.
 
         Raises:
-            SpikeletError: the run was tested already, with a result or with other weights.
-            DataError: the test images are the training images, or have no labels.
+            SpikeletError: The run was tested already, with a result or with other weights.
+            DataError: The test images are the training images, or have no labels.
         """
         for line in read_ledger(self.folder):
             if line["run"] == run and (line["weights"] != weights or (self.folder / run / "metrics.json").exists()):

@@ -22,7 +22,7 @@ def published_section(path: Path) -> str:
     """Return a file of published figures as Markdown.
 
     Raises:
-        UsageError: the file has another structure, or a figure has no source; the message names it.
+        UsageError: The file has another structure, or a figure has no source; the message names it.
     """
     content = read_toml(path)
     figures = content.get("figure", [])

@@ -26,8 +26,8 @@ class PairedDifference:
     """Difference of a method to the reference for the same seeds.
 
     Attributes:
-        mean: mean difference.
-        low, high: confidence interval of the mean. None with fewer than two seeds or without spread.
+        mean: Mean difference.
+        low, high: Confidence interval of the mean. None with fewer than two seeds or without spread.
         p: p value of a paired t test, or None.
     """
 
@@ -59,12 +59,12 @@ class Row:
     """Results of a method at one grid point.
 
     Attributes:
-        method: name of the method.
-        point: grid point without the seed.
-        runs: metrics of the runs.
-        cells: accuracy by T.
-        noise_off, noise_on: accuracy of the source network without and with noise.
-        against: difference to the reference by T.
+        method: Name of the method.
+        point: Grid point without the seed.
+        runs: Metrics of the runs.
+        cells: Accuracy by T.
+        noise_off, noise_on: Accuracy of the source network without and with noise.
+        against: Difference to the reference by T.
     """
 
     method: str

@@ -31,7 +31,7 @@ def resume(
         The best checkpoint so far.
 
     Raises:
-        SpikeletError: the folder contains no run, or one with other options or data.
+        SpikeletError: The folder contains no run, or one with other options or data.
     """
     if not (out / "last.pt").exists():
         raise SpikeletError(f"{out}: nothing to resume; the folder has no last.pt")

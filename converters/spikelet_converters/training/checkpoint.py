@@ -27,10 +27,10 @@ class Checkpoint:
     """A trained source network.
 
     Attributes:
-        spec: specification of the network.
-        weights: its state dictionary.
-        provenance: data, recipe, command and validation results.
-        training: state of the optimiser and the log, only in files from which a run is resumed.
+        spec: Specification of the network.
+        weights: Its state dictionary.
+        provenance: Data, recipe, command and validation results.
+        training: State of the optimiser and the log, only in files from which a run is resumed.
     """
 
     spec: NetworkSpec
@@ -64,7 +64,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        ConversionError: the file does not exist or is not a spikelet checkpoint.
+        ConversionError: The file does not exist or is not a spikelet checkpoint.
 
     Examples:
         >>> checkpoint = load_checkpoint("assets/vgg9-cifar10.pt")

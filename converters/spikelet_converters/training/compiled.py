@@ -16,7 +16,7 @@ class CompiledForward:
     If the compiler fails (no C++ compiler, an unsupported operation), the network is called without it from then on.
 
     Attributes:
-        failure: message of the compiler, or None.
+        failure: Message of the compiler, or None.
     """
 
     def __init__(self, network: nn.Module) -> None:

@@ -12,7 +12,7 @@ def image_facts(data: ImageSet) -> dict[str, object]:
     """Return shape, classes, and whole-number mean and standard deviation per channel, as fields of a NetworkSpec.
 
     Raises:
-        DataError: the images have no channels, or a class has no images.
+        DataError: The images have no channels, or a class has no images.
     """
     if len(data.shape) != 3:
         raise DataError(f"{data.name}: expected images (C, H, W), found {data.shape}")

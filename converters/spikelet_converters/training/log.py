@@ -19,8 +19,8 @@ class RunLog:
     """Writes the log of a run, one row per epoch.
 
     Args:
-        out: folder of the run.
-        done: number of rows written before the run was resumed.
+        out: Folder of the run.
+        done: Number of rows written before the run was resumed.
     """
 
     def __init__(self, out: Path, done: int) -> None:

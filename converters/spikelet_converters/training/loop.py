@@ -42,9 +42,9 @@ class TrainingProgress:
     """Progress of a run after a batch.
 
     Attributes:
-        epoch, batch: current epoch and batch, from 1.
-        epochs, batches: number of epochs, and of batches per epoch.
-        loss: mean loss of the epoch.
+        epoch, batch: Current epoch and batch, from 1.
+        epochs, batches: Number of epochs, and of batches per epoch.
+        loss: Mean loss of the epoch.
     """
 
     epoch: int
@@ -59,12 +59,12 @@ class Execution:
     """Settings of a run that are independent of network, recipe and data.
 
     Attributes:
-        command: command line that started the run, stored in the checkpoints.
-        device: device as named by torch.
-        workers: processes among which each batch is divided.
-        on_batch: called after each batch.
-        on_epoch: called after each epoch with the new row of the log.
-        compiled: compile the training pass, if torch can. The last bits of the weights then differ.
+        command: Command line that started the run, stored in the checkpoints.
+        device: Device as named by torch.
+        workers: Processes among which each batch is divided.
+        on_batch: Called after each batch.
+        on_epoch: Called after each epoch with the new row of the log.
+        compiled: Compile the training pass, if torch can. The last bits of the weights then differ.
     """
 
     command: str = ""
@@ -94,18 +94,18 @@ def train(
     every epoch is seeded with (seed, epoch).
 
     Args:
-        spec: specification of the network.
-        recipe: settings of the run.
-        data: training split, of which a share becomes the validation split.
-        out: folder of the run.
-        start: checkpoint with initial weights, of the same network with any residual strategy.
-        resume: continue the run in `out`.
-        execution: device, workers and callbacks.
+        spec: Specification of the network.
+        recipe: Settings of the run.
+        data: Training split, of which a share becomes the validation split.
+        out: Folder of the run.
+        start: Checkpoint with initial weights, of the same network with any residual strategy.
+        resume: Continue the run in `out`.
+        execution: Device, workers and callbacks.
 
     Raises:
-        DataError: the data has no labels, or too few images for the split.
-        UsageError: distillation without `start`, or `start` was trained on images of the validation split.
-        SpikeletError: the folder contains another run, or there is nothing to resume.
+        DataError: The data has no labels, or too few images for the split.
+        UsageError: Distillation without `start`, or `start` was trained on images of the validation split.
+        SpikeletError: The folder contains another run, or there is nothing to resume.
     """
     device, workers = execution.device, execution.workers
     training, validation = split(data, recipe)

@@ -20,8 +20,8 @@ class Workers:
     """The processes that train one network.
 
     Attributes:
-        rank: index of this process, from 0.
-        size: number of processes.
+        rank: Index of this process, from 0.
+        size: Number of processes.
     """
 
     rank: int = 0

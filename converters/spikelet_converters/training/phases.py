@@ -32,7 +32,7 @@ class Phase:
         """Return the next phase: this one with `options` changed, without warm-up, held thresholds and time-steps.
 
         Raises:
-            UsageError: an option is neither a field of a network nor of a recipe.
+            UsageError: An option is neither a field of a network nor of a recipe.
         """
         unknown = [key for key in options if key not in (*RECIPE_FIELDS, *SPEC_FIELDS)]
         if unknown:
@@ -60,13 +60,13 @@ def run_phases(
     """Train the phases one after another.
 
     Args:
-        phases: one or two phases.
-        data: training split.
-        out: folder of the run, where the last phase is stored.
-        start: checkpoint whose weights the first phase starts from.
-        resume: continue an interrupted run.
-        execution: settings of `train`.
-        on_phase: called before each phase with its number from 1, the number of phases, and the phase.
+        phases: One or two phases.
+        data: Training split.
+        out: Folder of the run, where the last phase is stored.
+        start: Checkpoint whose weights the first phase starts from.
+        resume: Continue an interrupted run.
+        execution: Settings of `train`.
+        on_phase: Called before each phase with its number from 1, the number of phases, and the phase.
 
     Returns:
         The best checkpoint of the last phase.

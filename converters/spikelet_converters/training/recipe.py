@@ -19,35 +19,35 @@ class Recipe:
     """All settings of a training run besides the network and the data.
 
     Attributes:
-        epochs: number of epochs.
-        seed: seed of the run and of the validation split.
-        batch: images per batch.
-        learning_rate, momentum, nesterov, weight_decay: settings of stochastic gradient descent.
+        epochs: Number of epochs.
+        seed: Seed of the run and of the validation split.
+        batch: Images per batch.
+        learning_rate, momentum, nesterov, weight_decay: Settings of stochastic gradient descent.
         steps: T at which sigma is measured, and at which the spiking network is validated if `time_steps` is empty.
-        validation: share of the training images in the validation split.
-        augment: shift and mirror the images.
-        shift: largest shift in each direction, in pixels.
-        flip: mirror half of the images; wrong for digits and text.
-        time_steps: values from which T is drawn for each batch (or image) if the residual strategy simulates: numbers,
+        validation: Share of the training images in the validation split.
+        augment: Shift and mirror the images.
+        shift: Largest shift in each direction, in pixels.
+        flip: Mirror half of the images; wrong for digits and text.
+        time_steps: Values from which T is drawn for each batch (or image) if the residual strategy simulates: numbers,
             "kxT" (k neurons per channel, T time-steps), "limit" (spike rate for T → ∞) or "quantised" (the quantiser).
             A repeated value is drawn more often. () means (steps,).
         validation_steps: T, or "kxT", at which the network is validated. The checkpoint with the highest mean accuracy
             over them is kept. () means those among `time_steps`. A study sets it, to select all methods by the same
             values.
-        freeze_norm: use the running statistics of batch norm, for the last epochs of a trained network.
-        policy: augmentation after crop and flip.
-        cutout: width of the square that is filled in each image, in pixels.
-        measure_augmented: measure the residual error on augmented images.
-        warmup: number of epochs in which the learning rate rises from 0. It then falls to 0 as a cosine.
-        lambda_rate: learning rate of the thresholds relative to that of the weights.
-        lambda_decay: weight decay of the thresholds; None is that of the weights.
-        lambda_hold: share of the run, at its end, in which the thresholds are constant.
-        potential_rate: learning rate of trained initial potentials relative to that of the weights.
-        distil: share of the loss on soft targets of the starting network (`distil.py`).
-        clip: largest norm of the gradient of all parameters; 0 does not limit it.
-        residual_penalty: weight of the residual error in the loss (`penalties/residual.py`).
-        spike_price: weight of the synaptic operations in the loss (`penalties/operations.py`).
-        precision: precision of the forward and backward pass. Thresholds, weights and gradient sums stay float32.
+        freeze_norm: Use the running statistics of batch norm, for the last epochs of a trained network.
+        policy: Augmentation after crop and flip.
+        cutout: Width of the square that is filled in each image, in pixels.
+        measure_augmented: Measure the residual error on augmented images.
+        warmup: Number of epochs in which the learning rate rises from 0. It then falls to 0 as a cosine.
+        lambda_rate: Learning rate of the thresholds relative to that of the weights.
+        lambda_decay: Weight decay of the thresholds; None is that of the weights.
+        lambda_hold: Share of the run, at its end, in which the thresholds are constant.
+        potential_rate: Learning rate of trained initial potentials relative to that of the weights.
+        distil: Share of the loss on soft targets of the starting network (`distil.py`).
+        clip: Largest norm of the gradient of all parameters; 0 does not limit it.
+        residual_penalty: Weight of the residual error in the loss (`penalties/residual.py`).
+        spike_price: Weight of the synaptic operations in the loss (`penalties/operations.py`).
+        precision: Precision of the forward and backward pass. Thresholds, weights and gradient sums stay float32.
     """
 
     epochs: int
@@ -136,10 +136,10 @@ class Preset:
     """A named recipe.
 
     Attributes:
-        about: description.
-        spec: options of the network.
-        recipe: options of the run.
-        finish: options of the last epochs, None without a second phase.
+        about: Description.
+        spec: Options of the network.
+        recipe: Options of the run.
+        finish: Options of the last epochs, None without a second phase.
     """
 
     about: str

@@ -35,11 +35,11 @@ class Processor:
     """An emulated processor.
 
     Attributes:
-        compiler: command that compiles and links.
-        machine: command that runs a program.
-        code, memory: addresses of code and memory; None, if memory follows the code.
-        unit: instructions between two values of the counter.
-        entry: symbol at which the program begins.
+        compiler: Command that compiles and links.
+        machine: Command that runs a program.
+        code, memory: Addresses of code and memory; None, if memory follows the code.
+        unit: Instructions between two values of the counter.
+        entry: Symbol at which the program begins.
     """
 
     compiler: tuple[str, ...]
@@ -91,10 +91,10 @@ def count(
     """Compile an exported model, run images, and return the instructions of an image by T, and the classes.
 
     Args:
-        processor: emulated processor.
-        exported: folder written by `spikelet export c`.
+        processor: Emulated processor.
+        exported: Folder written by `spikelet export c`.
         images: (N, C, H, W) uint8.
-        keeps_image: whether the model keeps the image after the first time-step (host form).
+        keeps_image: Whether the model keeps the image after the first time-step (host form).
 
     Returns:
         Mean instructions of an image by T, within the unit of the counter; and (N, number of T) classes.

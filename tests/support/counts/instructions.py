@@ -36,9 +36,9 @@ class Profile:
     """Instructions of one image, the mean over images.
 
     Attributes:
-        totals: by T, all instructions.
-        functions: by name, instructions in the function itself, for all measured T together.
-        layers: by name, instructions of a layer with the functions that it calls, for all measured T together.
+        totals: By T, all instructions.
+        functions: By name, instructions in the function itself, for all measured T together.
+        layers: By name, instructions of a layer with the functions that it calls, for all measured T together.
         classes: (N, 3) class after 1, 2 and 4 time-steps.
     """
 
@@ -94,11 +94,11 @@ def build(exported: Path, march: str, *, layers: bool = False, compiler: str = "
     """Compile an exported model with the driver and return the program.
 
     Args:
-        exported: folder written by `spikelet export c`.
-        march: value of `-march`.
-        layers: keep a function for each layer, so that its instructions are counted separately; totals grow a little.
-        compiler: name of the compiler.
-        keeps_image: whether the model keeps the image after the first time-step (host form).
+        exported: Folder written by `spikelet export c`.
+        march: Value of `-march`.
+        layers: Keep a function for each layer, so that its instructions are counted separately; totals grow a little.
+        compiler: Name of the compiler.
+        keeps_image: Whether the model keeps the image after the first time-step (host form).
     """
     program = exported / f"instructions-{compiler}-{march}{'-layers' if layers else ''}"
     flags = ["-std=gnu11", "-O3", f"-march={march}", "-I", str(exported)]
@@ -122,9 +122,9 @@ def profile(program: Path, images: npt.NDArray[np.uint8], times: tuple[int, ...]
     """Run images through a program under callgrind.
 
     Args:
-        program: program built by `build`.
+        program: Program built by `build`.
         images: (N, C, H, W) uint8.
-        times: numbers of time-steps that are measured, among `TIMES`.
+        times: Numbers of time-steps that are measured, among `TIMES`.
     """
     pixels, out = program.with_suffix(".pixels"), program.with_suffix(".callgrind")
     pixels.write_bytes(np.ascontiguousarray(images).tobytes())

@@ -29,8 +29,8 @@ class Shared:
     """Instructions of one image, the mean over images.
 
     Attributes:
-        layers: by name, the instructions of each thread.
-        phases: number of synchronisations of all threads.
+        layers: By name, the instructions of each thread.
+        phases: Number of synchronisations of all threads.
         classes: (N,) predicted classes.
     """
 

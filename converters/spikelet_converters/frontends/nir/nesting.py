@@ -51,12 +51,12 @@ def leading_to(
     """Return the nodes and edges that lead to the output that is converted.
 
     Args:
-        nodes: the nodes, by name.
-        edges: the edges.
-        output: name of an Output node; None for the only one.
+        nodes: The nodes, by name.
+        edges: The edges.
+        output: Name of an Output node; None for the only one.
 
     Raises:
-        UsageError: the network has several outputs and none is named, or none of that name.
+        UsageError: The network has several outputs and none is named, or none of that name.
     """
     outputs = [name for name, node in nodes.items() if type(node).__name__ == "Output"]
     if output is None and len(outputs) > 1:

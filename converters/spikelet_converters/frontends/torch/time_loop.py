@@ -63,8 +63,8 @@ class _Loop:
     """Merges the calls of a traced graph.
 
     Attributes:
-        steps: number of calls of every neuron, T.
-        totals: nodes that collect a value over calls.
+        steps: Number of calls of every neuron, T.
+        totals: Nodes that collect a value over calls.
     """
 
     def __init__(self, graph: fx.Graph, is_neuron: Callable[[fx.Node], bool]) -> None:
@@ -235,11 +235,11 @@ def one_step(graph: fx.Graph, is_neuron: Callable[[fx.Node], bool]) -> Reduced:
     """Reduce the loop over time of a traced graph to one time-step, in place.
 
     Args:
-        graph: the traced graph.
-        is_neuron: whether a node calls a neuron, which has a state.
+        graph: The traced graph.
+        is_neuron: Whether a node calls a neuron, which has a state.
 
     Raises:
-        ConversionError: the calls differ, so that the loop is not one over time.
+        ConversionError: The calls differ, so that the loop is not one over time.
     """
     repetition = _Repetition()
     for node in list(graph.nodes):

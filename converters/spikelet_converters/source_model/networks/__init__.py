@@ -23,17 +23,17 @@ class NetworkSpec:
     """Specification of a source network, stored in every checkpoint.
 
     Attributes:
-        model: name in `NETWORKS`.
+        model: Name in `NETWORKS`.
         shape: (C, H, W) of the input.
-        classes: number of classes.
-        mean, std: mean and standard deviation of the input per channel, in pixel units.
-        levels: number of levels L of the quantiser.
-        residual: name in `RESIDUALS`.
-        lambda_init: initial threshold.
-        slope: share of the clipped identity in the activation (SlipReLU).
-        train_potential: train the initial potential, one value per channel.
-        channel_thresholds: one trained threshold per channel instead of one per layer.
-        surrogate: gradient of the activation, a name in `SURROGATES`.
+        classes: Number of classes.
+        mean, std: Mean and standard deviation of the input per channel, in pixel units.
+        levels: Number of levels L of the quantiser.
+        residual: Name in `RESIDUALS`.
+        lambda_init: Initial threshold.
+        slope: Share of the clipped identity in the activation (SlipReLU).
+        train_potential: Train the initial potential, one value per channel.
+        channel_thresholds: One trained threshold per channel instead of one per layer.
+        surrogate: Gradient of the activation, a name in `SURROGATES`.
     """
 
     model: str

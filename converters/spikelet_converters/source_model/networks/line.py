@@ -20,13 +20,13 @@ def line5(normalise: Normalise, size: Size, classes: int, act: ActivationFactory
     At 32x1x48 it has 53 thousand weights and 6 thousand neurons.
 
     Args:
-        normalise: input normalisation.
+        normalise: Input normalisation.
         size: (1, L).
-        classes: number of classes.
-        act: creates the activation for a number of channels.
+        classes: Number of classes.
+        act: Creates the activation for a number of channels.
 
     Raises:
-        UsageError: the inputs are images, or lines too short for the pools.
+        UsageError: The inputs are images, or lines too short for the pools.
     """
     height, length = size
     if height != 1 or length < 2 ** len(CHANNELS):

@@ -35,12 +35,12 @@ class ResNet(nn.Module):
     """Residual network: 3x3 stem, stages of blocks, global average pool, classifier.
 
     Args:
-        widths: number of channels per stage. Every stage but the first halves height and width.
-        blocks: number of blocks per stage.
-        normalise: input normalisation.
+        widths: Number of channels per stage. Every stage but the first halves height and width.
+        blocks: Number of blocks per stage.
+        normalise: Input normalisation.
         size: (height, width) of the input.
-        classes: number of classes.
-        act: creates the activation for a number of channels.
+        classes: Number of classes.
+        act: Creates the activation for a number of channels.
     """
 
     def __init__(

@@ -21,12 +21,12 @@ def vgg(
     """Build a VGG network of 3x3 convolutions with batch norm, average pools and linear layers.
 
     Args:
-        features: channels of each convolution, and "P" for a 2x2 average pool.
-        hidden: widths of the linear layers before the classifier.
-        normalise: input normalisation.
+        features: Channels of each convolution, and "P" for a 2x2 average pool.
+        hidden: Widths of the linear layers before the classifier.
+        normalise: Input normalisation.
         size: (height, width) of the input.
-        classes: number of classes.
-        act: creates the activation for a number of channels.
+        classes: Number of classes.
+        act: Creates the activation for a number of channels.
     """
     layers: OrderedDict[str, nn.Module] = OrderedDict(normalise=normalise)
     channels = normalise.mean.numel()

@@ -21,7 +21,7 @@ def neurons_and_steps(draw: Draw) -> tuple[int, int]:
     """Return the number of neurons per channel and of time-steps that a draw simulates; (1, 0) without simulation.
 
     Raises:
-        ValueError: the draw has none of the forms.
+        ValueError: The draw has none of the forms.
     """
     if isinstance(draw, int) and draw > 0:
         return 1, draw
@@ -53,9 +53,9 @@ class ResidualStrategy:
         """Set the residuals for the training pass on one batch.
 
         Args:
-            network: the source network, in training mode.
-            pixels: the batch, (N, C, H, W) float32, 0…255.
-            steps: number of time-steps T to simulate, "kxT" for k neurons per channel, `LIMIT` for T → ∞, or
+            network: The source network, in training mode.
+            pixels: The batch, (N, C, H, W) float32, 0…255.
+            steps: Number of time-steps T to simulate, "kxT" for k neurons per channel, `LIMIT` for T → ∞, or
                 `QUANTISED` for the quantiser; one of these for each image if `by_image`.
         """
 
@@ -71,8 +71,8 @@ class ResidualStrategy:
         """Measure the residual error on images of the validation split.
 
         Args:
-            network: the source network.
-            batches: images, each (N, C, H, W) float32, 0…255.
+            network: The source network.
+            batches: Images, each (N, C, H, W) float32, 0…255.
             steps: T to simulate.
 
         Returns:

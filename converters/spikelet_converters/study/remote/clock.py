@@ -22,9 +22,9 @@ class Clock:
     """Time left for training in a call.
 
     Attributes:
-        seconds: length of the call.
-        reserve: seconds at the end of the call, reserved for packing.
-        now: function that returns the time in seconds.
+        seconds: Length of the call.
+        reserve: Seconds at the end of the call, reserved for packing.
+        now: Function that returns the time in seconds.
     """
 
     seconds: float

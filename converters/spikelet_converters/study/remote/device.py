@@ -46,12 +46,12 @@ def train_queue(
     """Train networks one after another until the list or the time ends.
 
     Args:
-        queue: the list.
-        clock: time of the call.
-        command: command line, for the checkpoints.
-        device: device as named by torch.
-        compiled: compile the training pass of long runs.
-        report: called with a message for each network.
+        queue: The list.
+        clock: Time of the call.
+        command: Command line, for the checkpoints.
+        device: Device as named by torch.
+        compiled: Compile the training pass of long runs.
+        report: Called with a message for each network.
     """
     for item in queue:
         if not item.finished and not train_item(
@@ -99,10 +99,10 @@ def train_side_by_side(queue: Queue, clock: Clock, count: int, child: Callable[[
     """Train up to `count` networks at a time, each in a separate process.
 
     Args:
-        queue: the list.
-        clock: time of the call.
-        count: largest number of processes.
-        child: returns the command line of the process that trains a network.
+        queue: The list.
+        clock: Time of the call.
+        count: Largest number of processes.
+        child: Returns the command line of the process that trains a network.
     """
     running: dict[str, subprocess.Popen[bytes]] = {}
     tried: set[str] = set()

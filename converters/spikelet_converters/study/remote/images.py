@@ -19,12 +19,12 @@ def pack_images(data: ImageSet, name: str, out: Path) -> list[Path]:
     """Write the images as a parcel and return its parts.
 
     Args:
-        data: training images, (N, C, H, W), with labels.
-        name: name of the images on the other machine.
-        out: folder for the parts.
+        data: Training images, (N, C, H, W), with labels.
+        name: Name of the images on the other machine.
+        out: Folder for the parts.
 
     Raises:
-        DataError: the images have no labels or channels, or are too large for a parcel.
+        DataError: The images have no labels or channels, or are too large for a parcel.
     """
     if data.labels is None or data.images.ndim != 4:
         raise DataError(f"{data.name}: expected images (N, C, H, W) with labels")
@@ -47,7 +47,7 @@ def unpack_images(folder: Path, target: Path) -> list[str]:
         Messages: what was written, and which parcels are incomplete.
 
     Raises:
-        DataError: a parcel is damaged.
+        DataError: A parcel is damaged.
     """
     messages = []
     target.mkdir(parents=True, exist_ok=True)

@@ -49,10 +49,10 @@ def pack(groups: Mapping[str, Group], out: Path, name: str, limits: Limits = NET
     """Write a parcel of the groups that fit, in their order.
 
     Args:
-        groups: files by name of their group.
-        out: folder for the parts.
-        name: name of the parcel.
-        limits: number and size of the parts.
+        groups: Files by name of their group.
+        out: Folder for the parts.
+        name: Name of the parcel.
+        limits: Number and size of the parts.
 
     Returns:
         Names of the packed groups. Without any, nothing is written.
@@ -85,10 +85,10 @@ def read(parts: Sequence[Path]) -> dict[str, bytes]:
     """Return the files of one parcel by path.
 
     Args:
-        parts: all parts of the parcel, in order.
+        parts: All parts of the parcel, in order.
 
     Raises:
-        DataError: a part is missing or damaged.
+        DataError: A part is missing or damaged.
     """
     first_part = parts[0]
     stream = b"".join(part.read_bytes() for part in parts)
@@ -111,11 +111,11 @@ def find(folder: Path, complete: bool = True) -> dict[str, list[Path]]:
     """Return the parts of all parcels in a folder by name of the parcel, in order.
 
     Args:
-        folder: the folder.
-        complete: refuse parcels with missing parts. Otherwise their paths are returned as well.
+        folder: The folder.
+        complete: Refuse parcels with missing parts. Otherwise their paths are returned as well.
 
     Raises:
-        DataError: a part of a parcel is missing.
+        DataError: A part of a parcel is missing.
     """
     parcels: dict[str, list[Path]] = {}
     for path in sorted(folder.glob(f"*-of-*{SUFFIX}")):

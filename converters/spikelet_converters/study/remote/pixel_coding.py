@@ -35,7 +35,7 @@ def decode(content: bytes) -> Images:
     """Return the images of `encode`.
 
     Raises:
-        DataError: the content is cut or was not written by `encode`.
+        DataError: The content is cut or was not written by `encode`.
     """
     try:
         shape = struct.unpack_from("<4I", content)

@@ -23,9 +23,9 @@ class Item:
     """A network of the list.
 
     Attributes:
-        study: the study.
-        run: the run, which trains.
-        folder: folder of the study.
+        study: The study.
+        run: The run, which trains.
+        folder: Folder of the study.
     """
 
     study: Study
@@ -72,9 +72,9 @@ class Queue:
     """Networks of several studies, in the order of the studies and of their runs.
 
     Args:
-        paths: study files.
-        images: folder with the images of all studies: `cifar100` or `cifar100.npz` for data named "CIFAR-100".
-        runs: folder of the runs, with a folder for each study.
+        paths: Study files.
+        images: Folder with the images of all studies: `cifar100` or `cifar100.npz` for data named "CIFAR-100".
+        runs: Folder of the runs, with a folder for each study.
     """
 
     def __init__(self, paths: Sequence[Path], images: Path, runs: Path) -> None:

@@ -16,9 +16,9 @@ def crop_and_flip(images: Tensor, generator: torch.Generator, pad: int = 4, mirr
 
     Args:
         images: (N, C, H, W), any dtype.
-        generator: source of the random draws, on the CPU.
-        pad: width of the padding, in pixels; 0 shifts no image.
-        mirror: mirror half of the images.
+        generator: Source of the random draws, on the CPU.
+        pad: Width of the padding, in pixels; 0 shifts no image.
+        mirror: Mirror half of the images.
 
     Returns:
         Images of the same shape and dtype.
@@ -43,9 +43,9 @@ def cutout(images: Tensor, generator: torch.Generator, size: int, fill: Sequence
 
     Args:
         images: (N, C, H, W).
-        generator: source of the random draws, on the CPU.
-        size: width of the square, in pixels.
-        fill: fill value per channel, (C,).
+        generator: Source of the random draws, on the CPU.
+        size: Width of the square, in pixels.
+        fill: Fill value per channel, (C,).
     """
     n, _, height, width = images.shape
     y = torch.randint(height, (n, 1, 1), generator=generator)

@@ -17,10 +17,10 @@ class Penalty:
         """Return the term of a layer, a scalar, or None.
 
         Args:
-            name: name of the layer.
-            layer: the layer, with the state of its residual for this batch.
-            z: its input, the mean current, (N, C, …).
-            a: its output, the activation or spike rate, (N, C, …).
+            name: Name of the layer.
+            layer: The layer, with the state of its residual for this batch.
+            z: Its input, the mean current, (N, C, …).
+            a: Its output, the activation or spike rate, (N, C, …).
         """
         raise NotImplementedError
 
@@ -29,8 +29,8 @@ class Penalties:
     """Penalties with their weights. Without any, nothing is attached to the network.
 
     Args:
-        network: source network.
-        terms: pairs of weight and penalty.
+        network: Source network.
+        terms: Pairs of weight and penalty.
     """
 
     def __init__(self, network: nn.Module, terms: Sequence[tuple[float, Penalty]]) -> None:

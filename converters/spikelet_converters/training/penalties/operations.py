@@ -22,7 +22,7 @@ class OperationsPrice(Penalty):
     """Synaptic operations per image and time-step, divided by those of a time-step in which every neuron fires.
 
     Args:
-        network: source network.
+        network: Source network.
         shape: (C, H, W) of its input.
     """
 

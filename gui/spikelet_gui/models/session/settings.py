@@ -26,7 +26,7 @@ class Settings:
         recent: Paths of recent bundles, the newest first.
         data: The images that were opened last, as `DataFile.entry`; empty for the shipped ones.
         recent_data: Recent images, the newest first, in the same form.
-        theme: dark, light or system.
+        theme: Dark, light or system.
         panel: Name of the panel.
         layer: Selected spiking layer.
         image: Index of the image.

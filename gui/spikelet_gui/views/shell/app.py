@@ -111,7 +111,7 @@ def screenshot(
         output: File to write.
         panel: Name of the panel.
         size: Width and height of the window in pixels.
-        theme_name: dark or light.
+        theme_name: Dark or light.
         layer: Layer to select, or None.
 
     Raises:

@@ -24,7 +24,7 @@ class Theme:
     """A set of colours.
 
     Attributes:
-        name: dark or light.
+        name: Dark or light.
         window: Background of the window.
         card: Background of cards.
         raised: Background of controls.
