@@ -55,21 +55,21 @@ def builders(graph, inputs, threads, with_frameworks, models):
     inputs: batches of images that a contender takes in turn, since the branch predictor adapts to a single image.
     models: paths of the float and int8 forms of the network, as `int8.files` returns them.
     """
-    made = {FLOAT: partial(float_network, graph, inputs, threads)}
+    contenders = {FLOAT: partial(float_network, graph, inputs, threads)}
     for name in ("native", "onnx"):
-        made[f"spikelet, {name}"] = partial(ours, graph, name, threads, inputs)
-        made[f"spikelet, {name}, step by step"] = partial(ours, graph, name, threads, inputs, stream=True)
+        contenders[f"spikelet, {name}"] = partial(ours, graph, name, threads, inputs)
+        contenders[f"spikelet, {name}, step by step"] = partial(ours, graph, name, threads, inputs, stream=True)
     copied = with_copies(graph, COPIES)
-    made[f"spikelet, native, {COPIES} copies"] = partial(ours, copied, "native", threads, inputs, share=COPIES)
+    contenders[f"spikelet, native, {COPIES} copies"] = partial(ours, copied, "native", threads, inputs, share=COPIES)
     for name in int8.names(models):
         if name != "float, ONNX Runtime":  # the same as FLOAT
-            made[name] = partial(runtime, name, models, threads, inputs)
+            contenders[name] = partial(runtime, name, models, threads, inputs)
     if with_frameworks:
         import frameworks
 
         for name in frameworks.PEERS:
-            made[frameworks.title(name)] = partial(framework, name, graph, threads, inputs)
-    return made
+            contenders[frameworks.title(name)] = partial(framework, name, graph, threads, inputs)
+    return contenders
 
 
 def float_network(graph, inputs, threads):

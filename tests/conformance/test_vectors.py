@@ -75,19 +75,19 @@ def cases(names):
 
 def assert_answers(name, sequence, logits, spikes, potentials_of_float32=False):
     """Compare logits (T, N, K) of each time-step, and predictions, with the stored ones."""
-    _, right, right_spikes = expected(name, sequence)
-    for layer, value in right_spikes.items():
+    _, stored_logits, stored_spikes = expected(name, sequence)
+    for layer, value in stored_spikes.items():
         assert np.array_equal(spikes[layer], value), layer
     if GOOD[name]["exact"] and not potentials_of_float32:
-        assert np.array_equal(logits, right)
+        assert np.array_equal(logits, stored_logits)
     else:
-        assert np.abs(logits - right).max() <= 1e-3 * np.abs(right).max()
+        assert np.abs(logits - stored_logits).max() <= 1e-3 * np.abs(stored_logits).max()
 
 
 def test_generating_again_gives_the_same_bytes():
     files = generated()
-    there = {path.relative_to(DOCS).as_posix() for path in FOLDER.rglob("*") if path.is_file()} | {"vectors.md"}
-    assert set(files) == there, "run: make vectors"
+    existing = {path.relative_to(DOCS).as_posix() for path in FOLDER.rglob("*") if path.is_file()} | {"vectors.md"}
+    assert set(files) == existing, "run: make vectors"
     assert [path for path, data in files.items() if (DOCS / path).read_bytes() != data] == [], "run: make vectors"
 
 
@@ -96,8 +96,8 @@ def test_the_index_names_every_file_with_its_digest():
     for entry in INDEX:
         for part in (entry, entry.get("sequence", entry)):
             files[part["file"]] = part["sha256"]
-    there = {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.is_file()}
-    assert set(files) | {"index.json"} == there
+    existing = {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.is_file()}
+    assert set(files) | {"index.json"} == existing
     for file, digest in files.items():
         assert hashlib.sha256((FOLDER / file).read_bytes()).hexdigest() == digest, file
     assert len({entry["name"] for entry in INDEX}) == len(INDEX)

@@ -85,7 +85,7 @@ def on_arm64(bundle: Path, images: Path, engine: str, count: int, steps: int, py
     cache = BUILD / "cache"
     run([sys.executable, "-m", "spikelet", "compile", bundle, "--target", "aarch64-linux-gnu", "-o", cache])
     answers = [HERE / "answers.py", bundle, images]
-    here = run([sys.executable, *answers, "numpy", count, steps])
+    native_result = run([sys.executable, *answers, "numpy", count, steps])
     path = f"{ROOT / 'runtime'}:{BUILD / 'site'}"
     board = {
         **os.environ,
@@ -95,10 +95,14 @@ def on_arm64(bundle: Path, images: Path, engine: str, count: int, steps: int, py
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     started = time.perf_counter()
-    there = run([*python, *answers, engine, count, steps], env=board)
-    report(f"aarch64, engine {engine}", here == there, f"{there} ({time.perf_counter() - started:.0f} s emulated)")
-    if here != there:
-        sys.exit(f"here: {here}")
+    emulated_result = run([*python, *answers, engine, count, steps], env=board)
+    report(
+        f"aarch64, engine {engine}",
+        native_result == emulated_result,
+        f"{emulated_result} ({time.perf_counter() - started:.0f} s emulated)",
+    )
+    if native_result != emulated_result:
+        sys.exit(f"on this machine: {native_result}")
 
 
 def on_cortex_m(bundle: Path, board: str, processor: str) -> None:

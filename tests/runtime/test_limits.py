@@ -143,9 +143,9 @@ class TestDefaults:
     def test_a_batch_is_made_smaller_before_a_run_is_refused(self):
         graph = small_graph()
         images = np.random.default_rng(0).integers(0, 256, (40, *graph.input.shape))
-        free, held = Model(bundle_of(graph), "numpy"), engine_class("numpy").memory(graph, Workload(batch=3))
+        free, needed = Model(bundle_of(graph), "numpy"), engine_class("numpy").memory(graph, Workload(batch=3))
         results = 2 * 40 * 4 * 8 * (graph.classes + len(graph.spiking))
-        tight = Model(bundle_of(graph), "numpy", limits=Limits(max_memory=max(held, results)))
+        tight = Model(bundle_of(graph), "numpy", limits=Limits(max_memory=max(needed, results)))
         done = []
         result = tight.run(images, 4, on_progress=lambda count, total: done.append(count))
         assert done[0] < 32
@@ -153,9 +153,9 @@ class TestDefaults:
 
     def test_a_window_that_does_not_fit_is_not_used(self):
         graph = small_graph()
-        held = engine_class("onnx").memory(graph, Workload())
-        assert held < engine_class("onnx").memory(graph, Workload(window=16))
-        tight = Model(bundle_of(graph), "onnx", limits=Limits(max_memory=held))
+        needed = engine_class("onnx").memory(graph, Workload())
+        assert needed < engine_class("onnx").memory(graph, Workload(window=16))
+        tight = Model(bundle_of(graph), "onnx", limits=Limits(max_memory=needed))
         image = np.full(graph.input.shape, 100)
         assert np.array_equal(tight.run(image, 16).sums, Model(bundle_of(graph), "numpy").run(image, 16).sums)
 

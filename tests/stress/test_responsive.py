@@ -92,11 +92,11 @@ def test_neither_another_theme_nor_a_new_panel_blocks_the_window(qapp, name):
         fill(window)
         worst = {}
         for _ in range(ATTEMPTS):
-            for what in ("theme", *PANELS):
+            for change in ("theme", *PANELS):
                 with Watchdog() as dog:
-                    window.toggle_theme() if what == "theme" else window.show_panel(what)
+                    window.toggle_theme() if change == "theme" else window.show_panel(change)
                     settle(window)
-                worst[what] = min(worst.get(what, 9.0), dog.worst)
+                worst[change] = min(worst.get(change, 9.0), dog.worst)
             if max(worst.values()) <= BLOCKED:
                 break
     assert all(seconds <= BLOCKED for seconds in worst.values()), worst

@@ -75,7 +75,7 @@ def call(home, machine, seconds, state=None):
 
 
 @pytest.fixture(scope="module")
-def whole(home, tmp_path_factory):
+def uninterrupted(home, tmp_path_factory):
     """Both networks trained in one call."""
     return call(home, tmp_path_factory.mktemp("whole"), 10_000)
 
@@ -84,14 +84,14 @@ def weights(runs, name, file="best.pt"):
     return load_checkpoint(runs / "two" / name / file).weights
 
 
-def test_two_interruptions_on_three_machines_change_no_weight(home, whole, tmp_path):
-    state, said = None, []
+def test_two_interruptions_on_three_machines_change_no_weight(home, uninterrupted, tmp_path):
+    state, all_messages = None, []
     for number, seconds in enumerate((EPOCH * 1.5, EPOCH * 3, 10_000)):
         state, messages = call(home, tmp_path / f"machine{number}", seconds, state)
-        said += messages
-    stops = [text for text in said if "stopped by the clock, continues" in text]
+        all_messages += messages
+    stops = [text for text in all_messages if "stopped by the clock, continues" in text]
     assert [text.partition(":")[0] for text in stops] == [f"two/{name}" for name in RUNS]
-    parcels.unpack(whole[0], tmp_path / "whole")
+    parcels.unpack(uninterrupted[0], tmp_path / "whole")
     parcels.unpack(state, tmp_path / "parts")
     parcels.unpack(tmp_path / "machine1" / "out", tmp_path / "parts1")
     for name, folder in (("exact-vgg5-L4-s1", "parts"), ("start-vgg5-L4-s1", "parts1")):
@@ -99,8 +99,8 @@ def test_two_interruptions_on_three_machines_change_no_weight(home, whole, tmp_p
         assert all(torch.equal(value, resumed[key]) for key, value in expected.items())
 
 
-def test_a_finished_network_is_measured_at_home_without_training(home, whole, tmp_path, monkeypatch):
-    assert device.main(["take", str(whole[0]), "--runs", str(tmp_path)]) == 0
+def test_a_finished_network_is_measured_at_home_without_training(home, uninterrupted, tmp_path, monkeypatch):
+    assert device.main(["take", str(uninterrupted[0]), "--runs", str(tmp_path)]) == 0
     assert not load_checkpoint(tmp_path / "two" / RUNS[1] / "last.pt").weights, "finished: without the optimiser"
     monkeypatch.setattr(loop, "_epoch", None)
     study = read_study(home / "two.toml", home / "bars3")
@@ -109,11 +109,11 @@ def test_a_finished_network_is_measured_at_home_without_training(home, whole, tm
     assert metrics["training"]["epoch"] in (1, 2)
 
 
-def test_a_finished_network_is_packed_once(home, whole, tmp_path):
-    machine = whole[0].parent
+def test_a_finished_network_is_packed_once(home, uninterrupted, tmp_path):
+    machine = uninterrupted[0].parent
     _, messages = call(home, machine, 10_000)
     assert messages == [], "all is done, and was packed"
-    assert sum(path.stat().st_size for path in whole[0].iterdir()) < parcels.NETWORKS.total
+    assert sum(path.stat().st_size for path in uninterrupted[0].iterdir()) < parcels.NETWORKS.total
 
 
 def test_a_network_waits_for_its_images(home, tmp_path):

@@ -74,12 +74,12 @@ class TestRun:
         out, _ = done
         test = read(folder / "data", "test")
         for name in ("exact", "before"):
-            here = out / f"{name}-vgg5-L4-s1"
-            metrics = json.loads((here / "metrics.json").read_text())
-            result = session.load(here / "bundle.snnb").run(test.images, 6)
+            run_folder = out / f"{name}-vgg5-L4-s1"
+            metrics = json.loads((run_folder / "metrics.json").read_text())
+            result = session.load(run_folder / "bundle.snnb").run(test.images, 6)
             accuracy = result.accuracy(test.labels)
             assert metrics["accuracy"] == {"1": accuracy[0], "2": accuracy[1], "6": accuracy[5]}
-            assert metrics["bundles"] == [bundle.read(here / "bundle.snnb").digest]
+            assert metrics["bundles"] == [bundle.read(run_folder / "bundle.snnb").digest]
             fired = sum(count[:2].sum() for count in result.spike_counts.values())
             assert metrics["spikes"]["2"] == pytest.approx(fired / 60)
 
@@ -176,18 +176,18 @@ class TestPage:
     def test_publishing_keeps_the_runs_of_another_machine(self, done, call, folder):
         """Results of runs whose options have changed are dropped."""
         (folder / "two.toml").write_text(STUDY.replace("batch = 16", "batch = 8"))
-        here, there = read_study(folder / "two.toml"), read_study(folder / "bars.toml")
-        metrics = own_results(there)
+        other_study, bars = read_study(folder / "two.toml"), read_study(folder / "bars.toml")
+        metrics = own_results(bars)
         new = [{**result, "options": {**result["options"], "batch": 8}} for result in metrics if result["options"]]
-        results_path(here).write_text(json.dumps({"results": metrics}))  # written for the other file
-        publish(here, [result for result in new if result["point"]["seed"] == 1])
-        kept = own_results(here)
+        results_path(other_study).write_text(json.dumps({"results": metrics}))  # written for the other file
+        publish(other_study, [result for result in new if result["point"]["seed"] == 1])
+        kept = own_results(other_study)
         baselines = {result["name"] for result in metrics if not result["options"]}
         assert {result["name"] for result in kept} == baselines | {
             result["name"] for result in new if result["point"]["seed"] == 1
         }
-        publish(here, [result for result in new if result["point"]["seed"] != 1])
-        assert {result["name"] for result in own_results(here)} == {result["name"] for result in metrics}
+        publish(other_study, [result for result in new if result["point"]["seed"] != 1])
+        assert {result["name"] for result in own_results(other_study)} == {result["name"] for result in metrics}
 
     @pytest.mark.parametrize(("copies", "kept"), [({"copies": 2}, True), ({"copies": 4}, False), ({}, False)])
     def test_publishing_drops_runs_with_another_number_of_copies(self, folder, copies, kept):
@@ -263,9 +263,9 @@ def test_on_a_dask_cluster_of_two_workers_the_results_are_the_same(done, call, f
     }
     out, _ = done
     for result in report["studies"][0]["results"]:
-        here = json.loads((out / result["name"] / "metrics.json").read_text())
+        own_metrics = json.loads((out / result["name"] / "metrics.json").read_text())
         for key in ("accuracy", "weights", "source"):
-            assert result[key] == here[key], (result["name"], key)
+            assert result[key] == own_metrics[key], (result["name"], key)
 
 
 def test_no_scheduler_there(call, monkeypatch):

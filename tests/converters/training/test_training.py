@@ -30,14 +30,14 @@ def same(a, b):
 
 
 @pytest.fixture(scope="module")
-def whole(data, tmp_path_factory):
+def finished_run(data, tmp_path_factory):
     out = tmp_path_factory.mktemp("train") / "run"
     train(SPEC, RECIPE, data, out, execution=Execution(command="spikelet train …"))
     return out
 
 
-def test_it_learns(whole, data):
-    best = load_checkpoint(whole / "best.pt")
+def test_it_learns(finished_run, data):
+    best = load_checkpoint(finished_run / "best.pt")
     assert best.provenance["validation"]["float_accuracy"] > 0.8
     assert evaluate(best.network(), data, (4,))["spiking_accuracy"] > 0.6
     assert best.provenance["classes"] == ["red", "green", "blue"]
@@ -45,16 +45,16 @@ def test_it_learns(whole, data):
     assert best.provenance["recipe"]["seed"] == 5
 
 
-def test_accuracy_at_several_time_steps(whole, data):
-    network = load_checkpoint(whole / "best.pt").network()
+def test_accuracy_at_several_time_steps(finished_run, data):
+    network = load_checkpoint(finished_run / "best.pt").network()
     accuracy = evaluate(network, data, (1, 4), batch=50)
     alone = [evaluate(network, data, (t,))["spiking_accuracy"] for t in (1, 4)]
     assert [accuracy["spiking_accuracy.T1"], accuracy["spiking_accuracy.T4"]] == alone
     assert accuracy["spiking_accuracy"] == sum(alone) / 2
 
 
-def test_the_log_has_a_row_an_epoch_with_sigma_and_lambda(whole):
-    with (whole / "log.csv").open(newline="") as file:
+def test_the_log_has_a_row_an_epoch_with_sigma_and_lambda(finished_run):
+    with (finished_run / "log.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == [str(epoch) for epoch in range(1, 9)]
     assert float(rows[0]["sigma.if1"]) == 0.0, "T = L and constant input"
@@ -62,12 +62,12 @@ def test_the_log_has_a_row_an_epoch_with_sigma_and_lambda(whole):
     assert all(float(row[f"lambda.if{i}"]) > 0 for row in rows for i in range(1, 9))
 
 
-def test_the_same_run_gives_the_same_bits(whole, data, tmp_path):
+def test_the_same_run_gives_the_same_bits(finished_run, data, tmp_path):
     train(SPEC, RECIPE, data, tmp_path / "again")
-    assert same(load_checkpoint(whole / "last.pt"), load_checkpoint(tmp_path / "again" / "last.pt"))
+    assert same(load_checkpoint(finished_run / "last.pt"), load_checkpoint(tmp_path / "again" / "last.pt"))
 
 
-def test_a_run_that_was_stopped_goes_on_to_the_same_bits(whole, data, tmp_path):
+def test_a_run_that_was_stopped_goes_on_to_the_same_bits(finished_run, data, tmp_path):
     out = tmp_path / "stopped"
 
     class StopError(Exception):
@@ -81,13 +81,13 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(whole, data, tmp_path):
         train(SPEC, RECIPE, data, out, execution=Execution(on_epoch=stop))
     assert len(load_checkpoint(out / "last.pt").training["log"]) == 2
     resumed = train(SPEC, RECIPE, data, out, resume=True)
-    assert same(load_checkpoint(whole / "last.pt"), load_checkpoint(out / "last.pt"))
-    assert same(load_checkpoint(whole / "best.pt"), resumed)
+    assert same(load_checkpoint(finished_run / "last.pt"), load_checkpoint(out / "last.pt"))
+    assert same(load_checkpoint(finished_run / "best.pt"), resumed)
 
 
-def test_the_best_is_chosen_by_spiking_accuracy_on_held_out_images(whole):
-    log = load_checkpoint(whole / "last.pt").training["log"]
-    best = load_checkpoint(whole / "best.pt").provenance["validation"]
+def test_the_best_is_chosen_by_spiking_accuracy_on_held_out_images(finished_run):
+    log = load_checkpoint(finished_run / "last.pt").training["log"]
+    best = load_checkpoint(finished_run / "best.pt").provenance["validation"]
     assert best["spiking_accuracy"] == max(row["spiking_accuracy"] for row in log)
 
 
@@ -99,22 +99,22 @@ def test_held_out_images_are_a_part_of_the_training_images(data):
 
 
 class TestRefusals:
-    def test_a_folder_that_holds_a_run(self, whole, data):
+    def test_a_folder_that_holds_a_run(self, finished_run, data):
         with pytest.raises(SpikeletError, match="holds a training run already; continue it with --resume"):
-            train(SPEC, RECIPE, data, whole)
+            train(SPEC, RECIPE, data, finished_run)
 
     def test_nothing_to_resume(self, data, tmp_path):
         with pytest.raises(SpikeletError, match=r"nothing to resume; the folder has no last\.pt"):
             train(SPEC, RECIPE, data, tmp_path, resume=True)
 
-    def test_resuming_with_other_options(self, whole, data):
+    def test_resuming_with_other_options(self, finished_run, data):
         other = Recipe(**(RECIPE.__dict__ | {"batch": 32}))
         with pytest.raises(SpikeletError, match="was started with batch = 16, now 32; resume with the same options"):
-            train(SPEC, other, data, whole, resume=True)
+            train(SPEC, other, data, finished_run, resume=True)
 
-    def test_resuming_on_other_data(self, whole, data):
+    def test_resuming_on_other_data(self, finished_run, data):
         with pytest.raises(SpikeletError, match="was started with other data"):
-            train(SPEC, RECIPE, data.take(slice(0, 110)), whole, resume=True)
+            train(SPEC, RECIPE, data.take(slice(0, 110)), finished_run, resume=True)
 
     def test_no_labels(self, data, tmp_path):
         with pytest.raises(DataError, match="training needs labels, but the data has none"):
@@ -130,9 +130,9 @@ class TestRefusals:
             train(SPEC, wild, data, tmp_path / "a")
 
 
-def test_a_broken_last_checkpoint_leaves_the_best_one(whole, data, tmp_path):
+def test_a_broken_last_checkpoint_leaves_the_best_one(finished_run, data, tmp_path):
     out = tmp_path / "copy"
-    shutil.copytree(whole, out)
+    shutil.copytree(finished_run, out)
     (out / "last.pt").write_bytes((out / "last.pt").read_bytes()[:100])
     with pytest.raises(SpikeletError, match=r"last\.pt: not a file that torch can read safely; it is damaged"):
         train(SPEC, RECIPE, data, out, resume=True)
@@ -215,14 +215,18 @@ def first_loss(residual, data, out, start):
 
 
 @pytest.mark.parametrize("residual", ["gaussian", "local", "channel", "empirical"])
-def test_a_phase_with_a_start_has_the_measured_error_from_its_first_batch(residual, whole, data, tmp_path):
-    start = load_checkpoint(whole / "best.pt")
+def test_a_phase_with_a_start_has_the_measured_error_from_its_first_batch(residual, finished_run, data, tmp_path):
+    start = load_checkpoint(finished_run / "best.pt")
     without = first_loss("none", data, tmp_path / "none", start)
     assert first_loss(residual, data, tmp_path / residual, start) != without
 
 
-def test_a_resumed_phase_is_not_measured_again(whole, data, tmp_path):
-    start, recipe, spec = load_checkpoint(whole / "best.pt"), replace(LAST, epochs=2), replace(SPEC, residual="local")
+def test_a_resumed_phase_is_not_measured_again(finished_run, data, tmp_path):
+    start, recipe, spec = (
+        load_checkpoint(finished_run / "best.pt"),
+        replace(LAST, epochs=2),
+        replace(SPEC, residual="local"),
+    )
     uninterrupted = train(spec, recipe, data, tmp_path / "a", start=start)
 
     def stop(row):

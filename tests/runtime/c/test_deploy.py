@@ -30,7 +30,7 @@ RNG = np.random.default_rng(0)
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
+def workspace(tmp_path, monkeypatch):
     graph = small_graph()
     golden = record_golden(graph, RNG.integers(0, 256, (2, 3, 6, 6)).astype(np.float32), 4)
     manifest = Manifest("small", ("ant", "bee", "cat"), 8, exact_steps(graph))
@@ -46,12 +46,12 @@ def start(folder, *arguments):
     )
 
 
-def test_a_folder_runs_by_itself(here):
+def test_a_folder_runs_by_itself(workspace):
     assert cli.main(["deploy", "small.snnb", "--target", "x86", "-o", "board.tar.gz", "--json"]) == 0
-    with tarfile.open(here / "board.tar.gz") as tar:
+    with tarfile.open(workspace / "board.tar.gz") as tar:
         tar.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.4 and later
-        tar.extractall(here / "there")
-    folder = here / "there" / "board"
+        tar.extractall(workspace / "there")
+    folder = workspace / "there" / "board"
     assert {path.name for path in folder.iterdir()} >= {"app", "model.snnb", "start.sh", "README.md"}
     assert not (folder / "app" / "spikelet" / "converters").exists()
     done = start(folder)
@@ -66,22 +66,22 @@ def test_a_folder_runs_by_itself(here):
     assert done.stdout.strip() == str(folder / "app" / "spikelet" / "__init__.py")
 
 
-def test_without_a_cross_compiler_the_board_compiles(here, monkeypatch, capsys):
+def test_without_a_cross_compiler_the_board_compiles(workspace, monkeypatch, capsys):
     monkeypatch.setenv("PATH", "/nowhere")
     assert cli.main(["deploy", "small.snnb", "--target", "jetson", "-o", "board"]) == 0
     assert "not compiled here; the board compiles the network at the first start" in capsys.readouterr().out
-    assert "requires `gcc` on the board" in (here / "board" / "README.md").read_text()
+    assert "requires `gcc` on the board" in (workspace / "board" / "README.md").read_text()
 
 
 @pytest.mark.parametrize("compiler", [True, False])
-def test_a_float32_network_promises_no_compilation(here, monkeypatch, capsys, compiler):
+def test_a_float32_network_promises_no_compilation(workspace, monkeypatch, capsys, compiler):
     graph = small_graph(exact=False)
     golden = record_golden(graph, RNG.integers(0, 256, (2, 3, 6, 6)).astype(np.float32), 4)
-    write(Bundle(graph, Manifest("soft", None, None, None), golden, "# soft\n"), here / "soft.snnb")
+    write(Bundle(graph, Manifest("soft", None, None, None), golden, "# soft\n"), workspace / "soft.snnb")
     if not compiler:
         monkeypatch.setenv("PATH", "/nowhere")
     assert cli.main(["deploy", "soft.snnb", "--target", "x86", "-o", "board"]) == 0
-    printed, readme = capsys.readouterr().out, (here / "board" / "README.md").read_text()
+    printed, readme = capsys.readouterr().out, (workspace / "board" / "README.md").read_text()
     assert "a float32 network is not compiled: engines onnx and numpy run it" in printed
     assert "| none: a float32 network is not compiled" in readme
     for text in (printed, readme):
@@ -89,29 +89,29 @@ def test_a_float32_network_promises_no_compilation(here, monkeypatch, capsys, co
         assert "at the first start" not in text
         assert "gcc" not in text
     monkeypatch.undo()
-    done = start(here / "board", "verify", "--engine", "numpy")
+    done = start(workspace / "board", "verify", "--engine", "numpy")
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("target", ["jetson", "raspberrypi", "generic-arm64", "x86"])
-def test_the_readme_of_a_board_has_a_way_to_a_newer_python(here, monkeypatch, target):
+def test_the_readme_of_a_board_has_a_way_to_a_newer_python(workspace, monkeypatch, target):
     monkeypatch.setenv("PATH", "/nowhere")
     assert cli.main(["deploy", "small.snnb", "--target", target, "-o", "board"]) == 0
-    readme = (here / "board" / "README.md").read_text()
+    readme = (workspace / "board" / "README.md").read_text()
     assert "uv venv --python 3.12 env" in readme
     assert "NumPy 1.24 or later" in readme
-    old = here / "old"
+    old = workspace / "old"
     old.write_text("#!/bin/sh\nexit 1\n")
     old.chmod(0o755)
     environment = {"PATH": os.defpath, "PYTHON": str(old)}
     done = subprocess.run(
-        ["sh", "board/start.sh"], cwd=here, env=environment, capture_output=True, text=True, check=False
+        ["sh", "board/start.sh"], cwd=workspace, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
     assert f"Python 3.11 or later is required, {old} is older: see README.md" in done.stderr
 
 
-def test_a_microcontroller_gets_c(here):
+def test_a_microcontroller_gets_c(workspace):
     assert cli.main(["deploy", "small.snnb", "--target", "cortex-m", "-o", "board"]) == 0
     done = subprocess.run(["make", "-C", "board", "test"], capture_output=True, text=True, check=True)
     assert "pass: 2 images" in done.stdout
@@ -127,17 +127,17 @@ def test_a_microcontroller_gets_c(here):
         ("watch small.snnb - --frame 6", "expected a size such as 640x480, found '6'"),
     ],
 )
-def test_wrong_calls(here, capsys, line, message):
+def test_wrong_calls(workspace, capsys, line, message):
     assert cli.main(line.split()) == 2
     assert message in capsys.readouterr().err
 
 
-def test_watch_answers_what_is_there(here, capsys):
-    (here / "camera").mkdir()
+def test_watch_answers_what_is_there(workspace, capsys):
+    (workspace / "camera").mkdir()
     for index in range(3):
-        Image.fromarray(RNG.integers(0, 256, (6, 6, 3)).astype(np.uint8)).save(here / "camera" / f"{index}.png")
-    (here / "camera" / "broken.png").write_bytes(b"no image")
-    (here / "camera" / "notes.txt").write_text("no image either")
+        Image.fromarray(RNG.integers(0, 256, (6, 6, 3)).astype(np.uint8)).save(workspace / "camera" / f"{index}.png")
+    (workspace / "camera" / "broken.png").write_bytes(b"no image")
+    (workspace / "camera" / "notes.txt").write_text("no image either")
     assert cli.main(["watch", "small.snnb", "camera", "--once", "--json"]) == 0
     out, err = capsys.readouterr()
     *answers, summary = map(json.loads, out.splitlines())
@@ -197,17 +197,17 @@ def test_watch_keeps_no_answers():
     assert summary.latency()["p50"] == pytest.approx(24_999.5)
 
 
-def test_watch_prints_every_answer_at_once_and_ends_cleanly(here):
+def test_watch_prints_every_answer_at_once_and_ends_cleanly(workspace):
     """It ends at SIGTERM; SIGINT may be ignored if the tests run in the background."""
-    (here / "camera").mkdir()
+    (workspace / "camera").mkdir()
     command = [sys.executable, "-m", "spikelet", "watch", "small.snnb", "camera", "--json", "--every", "0.01"]
-    with subprocess.Popen([*command, "--engine", "numpy"], cwd=here, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([*command, "--engine", "numpy"], cwd=workspace, stdout=subprocess.PIPE, text=True) as process:
         lines = []
         for index in range(2):  # the same name twice; the second is written only after the first was answered
             image = Image.fromarray(RNG.integers(0, 256, (6, 6, 3)).astype(np.uint8))
-            image.save(here / "new.png")
-            os.utime(here / "new.png", ns=(index, index))
-            (here / "new.png").rename(here / "camera" / "frame.png")
+            image.save(workspace / "new.png")
+            os.utime(workspace / "new.png", ns=(index, index))
+            (workspace / "new.png").rename(workspace / "camera" / "frame.png")
             lines.append(json.loads(process.stdout.readline()))
         process.send_signal(signal.SIGTERM)
         summary = json.loads(process.stdout.read())
@@ -235,9 +235,9 @@ def watched(monkeypatch, capsys, content, *options):
         (["--frame", "6x12"], np.concatenate([FRAMES[:, :3], FRAMES, FRAMES[:, 3:]], axis=1).tobytes()),
     ],
 )
-def test_frames_of_standard_input_are_answered_as_the_same_images(here, monkeypatch, capsys, options, content):
+def test_frames_of_standard_input_are_answered_as_the_same_images(workspace, monkeypatch, capsys, options, content):
     """Other channel orders are converted, and frames of other proportions are cropped around their centre."""
-    expected = load(here / "small.snnb", "numpy").run(np.moveaxis(FRAMES, -1, 1), 4).predictions[-1]
+    expected = load(workspace / "small.snnb", "numpy").run(np.moveaxis(FRAMES, -1, 1), 4).predictions[-1]
     code, (*answers, summary), err = watched(monkeypatch, capsys, content, *options)
     assert (code, err) == (0, "")
     assert [answer["file"] for answer in answers] == ["frame 0", "frame 1", "frame 2"]
@@ -245,7 +245,7 @@ def test_frames_of_standard_input_are_answered_as_the_same_images(here, monkeypa
     assert summary["images"] == 3
 
 
-def test_an_input_that_ends_within_a_frame_is_an_error_after_the_summary(here, monkeypatch, capsys):
+def test_an_input_that_ends_within_a_frame_is_an_error_after_the_summary(workspace, monkeypatch, capsys):
     code, lines, err = watched(monkeypatch, capsys, FRAMES.tobytes()[:-1])
     assert code == 1
     assert [line.get("images") for line in lines] == [None, None, 2, None]
@@ -255,14 +255,14 @@ def test_an_input_that_ends_within_a_frame_is_an_error_after_the_summary(here, m
     assert watched(monkeypatch, capsys, b"")[1][0]["latency_ms"] is None
 
 
-def test_frames_that_need_too_much_memory_are_refused_before_they_are_read(here, monkeypatch, capsys):
+def test_frames_that_need_too_much_memory_are_refused_before_they_are_read(workspace, monkeypatch, capsys):
     code, lines, _ = watched(monkeypatch, capsys, b"", "--frame", "99999999x99999999")
     assert code == 1
     assert "frames of 99999999×99999999 pixels" in lines[-1]["error"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Video4Linux is a part of Linux")
-def test_a_camera_is_watched_until_it_is_unplugged(here, monkeypatch, capsys):
+def test_a_camera_is_watched_until_it_is_unplugged(workspace, monkeypatch, capsys):
     """Device, size and format reach the camera, and the error follows the summary."""
     opened = []
 
@@ -311,20 +311,20 @@ def test_networks_that_take_no_frames_say_so(shape):
 
 
 @pytest.mark.parametrize(("target", "compiled"), [("x86", True), ("generic-arm64", False)])
-def test_the_service_of_systemd_starts_the_folder(here, monkeypatch, target, compiled):
+def test_the_service_of_systemd_starts_the_folder(workspace, monkeypatch, target, compiled):
     if not compiled:
         monkeypatch.setattr("shutil.which", lambda name: None)
     assert cli.main(["deploy", "small.snnb", "--target", target, "-o", "board"]) == 0
     monkeypatch.undo()
-    text = (here / "board" / "spikelet.service").read_text()
+    text = (workspace / "board" / "spikelet.service").read_text()
     unit = configparser.ConfigParser(interpolation=None)
     unit.optionxform = str
     unit.read_string(text)
     assert unit["Service"]["ExecStart"] == "/opt/spikelet/start.sh watch /srv/spikelet/camera --json"
     assert ("SPIKELET_CACHE=/opt/spikelet/cache" in text) == compiled
     if shutil.which("systemd-analyze"):
-        (here / "here.service").write_text(text.replace("/opt/spikelet", str(here / "board")))
-        command = ["systemd-analyze", "verify", str(here / "here.service")]
+        (workspace / "here.service").write_text(text.replace("/opt/spikelet", str(workspace / "board")))
+        command = ["systemd-analyze", "verify", str(workspace / "here.service")]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert "here.service" not in done.stderr

@@ -11,17 +11,17 @@ onnxruntime = pytest.importorskip("onnxruntime")
 
 @pytest.fixture
 def cores(monkeypatch):
-    """A function that simulates a machine: cores(allowed, there)."""
+    """A function that simulates a machine: cores(allowed, machine_cores)."""
 
-    def pretend(allowed, there):
+    def simulate(allowed, machine_cores):
         monkeypatch.setattr(onnx.os, "sched_getaffinity", lambda process: set(range(allowed)), raising=False)
-        monkeypatch.setattr(onnx.os, "cpu_count", lambda: there)
+        monkeypatch.setattr(onnx.os, "cpu_count", lambda: machine_cores)
 
-    return pretend
+    return simulate
 
 
 @pytest.fixture
-def asked(monkeypatch):
+def requested(monkeypatch):
     """The numbers of threads of all sessions that are opened."""
     numbers = []
     session = onnxruntime.InferenceSession
@@ -42,23 +42,25 @@ def run(window, threads=None):
 
 @pytest.mark.parametrize("window", [None, 3])
 @pytest.mark.parametrize(
-    ("allowed", "there", "threads"),
+    ("allowed", "machine_cores", "threads"),
     [(1, 2, 1), (1, 64, 1), (3, 8, 3), (1, 1, 0), (2, 2, 0), (64, 64, 0), (1, None, 0)],
 )
-def test_a_process_held_to_some_cores_asks_for_as_many_threads(cores, asked, window, allowed, there, threads):
+def test_a_process_held_to_some_cores_asks_for_as_many_threads(
+    cores, requested, window, allowed, machine_cores, threads
+):
     """0 is the default of ONNX Runtime: a thread for every core of the machine."""
-    cores(allowed, there)
+    cores(allowed, machine_cores)
     run(window)
-    assert set(asked) == {threads}
+    assert set(requested) == {threads}
 
 
-def test_where_the_system_does_not_tell_it_is_left_to_onnx_runtime(monkeypatch, asked):
+def test_where_the_system_does_not_tell_it_is_left_to_onnx_runtime(monkeypatch, requested):
     monkeypatch.delattr(onnx.os, "sched_getaffinity", raising=False)
     run(None)
-    assert set(asked) == {0}
+    assert set(requested) == {0}
 
 
-def test_what_the_caller_says_is_taken(cores, asked):
+def test_what_the_caller_says_is_taken(cores, requested):
     cores(1, 2)
     run(None, threads=2)
-    assert set(asked) == {2}
+    assert set(requested) == {2}

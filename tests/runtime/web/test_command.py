@@ -18,7 +18,7 @@ from spikelet.verify import record_golden
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
+def workspace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, exact in (("small", True), ("float", False)):
         graph = small_graph(exact=exact)
@@ -28,21 +28,21 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_command_writes_a_page_that_runs_from_a_file(browser, here, capsys):
+def test_the_command_writes_a_page_that_runs_from_a_file(browser, workspace, capsys):
     np.savez("samples.npz", images=np.arange(5 * 108, dtype=np.uint8).reshape(5, 3, 6, 6), labels=[0, 0, 0, 1, 2])
     line = "deploy small.snnb --target web --images samples.npz -o small.html --json"
     assert cli.main(line.split()) == 0
     facts = json.loads(capsys.readouterr().out)
-    assert (facts["bytes"], facts["pictures"]) == ((here / "small.html").stat().st_size, 7)
-    browser.open(here / "small.html")
+    assert (facts["bytes"], facts["pictures"]) == ((workspace / "small.html").stat().st_size, 7)
+    browser.open(workspace / "small.html")
     assert browser.evaluate("(await spikelet, document.documentElement.dataset.golden)") == "pass"
     offered = browser.evaluate("(await spikelet).page.offered.map(({name, truth}) => [name, truth])")
     names = ["golden input 1", "golden input 2"] + [f"sample: {name}" for name in ("ant", "bee", "cat", "ant", "ant")]
     assert offered == [[name, truth] for name, truth in zip(names, [None, None, 0, 1, 2, 0, 0], strict=True)]
 
 
-def test_modules_and_pages_of_one_bundle_are_equal(tools, here):
-    small = read(here / "small.snnb")
+def test_modules_and_pages_of_one_bundle_are_equal(tools, workspace):
+    small = read(workspace / "small.snnb")
     source = page_source(HostProgram(small.graph))
     assert compiler.compile_module(source) == compiler.compile_module(source)
     assert web_page(small).html == web_page(small).html
@@ -57,20 +57,20 @@ def test_modules_and_pages_of_one_bundle_are_equal(tools, here):
         ("deploy small.snnb --target web -o small.snnb/page.html", 2, "small.snnb: no such folder"),
     ],
 )
-def test_wrong_calls(here, capsys, line, code, message):
+def test_wrong_calls(workspace, capsys, line, code, message):
     assert cli.main(line.split()) == code
     assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("missing", compiler.TOOLS)
-def test_a_missing_tool_is_named_with_its_remedy(here, monkeypatch, capsys, missing):
+def test_a_missing_tool_is_named_with_its_remedy(workspace, monkeypatch, capsys, missing):
     present = [name for name in compiler.TOOLS if name != missing]
     monkeypatch.setattr(shutil, "which", lambda name: name if name in present else None)
     assert cli.main(["deploy", "small.snnb", "--target", "web", "-o", "page.html"]) == 1
     error = capsys.readouterr().err
     assert f"expected the program {missing!r}, found none" in error
     assert "sudo apt-get install clang lld" in error
-    assert not (here / "page.html").exists()
+    assert not (workspace / "page.html").exists()
 
 
 @pytest.mark.parametrize("missing", [(), ("wasm-ld",), compiler.TOOLS])
