@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from spikelet.data import ImageSet
     from spikelet.graph import Graph
     from spikelet.nodes import Shape
+    from spikelet_converters.frontends.source import Source
 
 HELP = "convert a network to a bundle"
 STEPS = 16  # default T of plain networks
@@ -242,24 +243,9 @@ def _checkpoint(args: argparse.Namespace) -> Bundle:
 def _source(args: argparse.Namespace) -> Bundle:
     from spikelet.data import INPUT_RANGE
     from spikelet_converters.conversion.source import Calibration, convert_source
-    from spikelet_converters.frontends.open import open_source
 
     span = data_options(args).span
-    mean, std = _normalisation(args, span)
-    source = open_source(
-        args.source,
-        shape=_shape(args.input),
-        weights=args.weights,
-        weights_key=args.weights_key,
-        mean=mean,
-        std=std,
-        raw_pixels=args.raw_pixels,
-        average_pools=args.max_pool == "average",
-        output=args.output_name,
-        dt=args.dt,
-    )
-    if args.float32 and source.graph.exact:
-        raise UsageError(f"{args.source}: is a network of integers, which is exact; omit --float32")
+    source = _open_source(args, span)
     classes = source.graph.classes
     calibration, labels = None, labels_for(args, classes, source.labels)
     if args.calibration is not None:
@@ -284,6 +270,28 @@ def _source(args: argparse.Namespace) -> Bundle:
     if span is not None:
         bundle.manifest.provenance[INPUT_RANGE] = list(span)
     return bundle
+
+
+def _open_source(args: argparse.Namespace, span: tuple[float, float] | None) -> Source:
+    """Open the source network with the options of the command line. span: stated range of measured values, or None."""
+    from spikelet_converters.frontends.open import open_source
+
+    mean, std = _normalisation(args, span)
+    source = open_source(
+        args.source,
+        shape=_shape(args.input),
+        weights=args.weights,
+        weights_key=args.weights_key,
+        mean=mean,
+        std=std,
+        raw_pixels=args.raw_pixels,
+        average_pools=args.max_pool == "average",
+        output=args.output_name,
+        dt=args.dt,
+    )
+    if args.float32 and source.graph.exact:
+        raise UsageError(f"{args.source}: is a network of integers, which is exact; omit --float32")
+    return source
 
 
 def _normalisation(

@@ -63,8 +63,7 @@ def perform(
     if run.method == START:
         return {}
     baseline = run.make_baseline()
-    share = checkpoint.provenance.get("recipe", {}).get("validation", Recipe(epochs=1).validation)
-    training, validation = split(data, Recipe(epochs=1, seed=run.seed, validation=share, batch=1))
+    training, validation = _split(data, run, checkpoint)
     calibration = training.take(slice(0, study.calibration))
     weights = weights_digest(checkpoint.weights)
     sealed = SealedTest(study.data, folder, study.data_name, study.test_images)
@@ -131,6 +130,12 @@ def training_images(study: Study) -> ImageSet:
     if study.images is not None:
         data = data.take(slice(0, study.images))
     return data if study.data_name is None else data.renamed(study.data_name)
+
+
+def _split(data: ImageSet, run: Run, checkpoint: Checkpoint) -> tuple[ImageSet, ImageSet]:
+    """Divide the training images into (training, validation) as the training of a checkpoint did."""
+    share = checkpoint.provenance.get("recipe", {}).get("validation", Recipe(epochs=1).validation)
+    return split(data, Recipe(epochs=1, seed=run.seed, validation=share, batch=1))
 
 
 def _open_folder(study: Study, run: Run, run_folder: Path) -> None:

@@ -119,6 +119,7 @@ def train(
     forward: Forward = CompiledForward(network) if execution.compiled else network
     optimiser = make_optimiser(network, recipe)
     penalties = penalties_of(network, spec, recipe)
+    training_pass = _TrainingPass(network, forward, optimiser, loss_of, penalties, spec, recipe, execution)
     provenance = _provenance(spec, recipe, data, (len(training), len(validation)), start, execution)
     log: list[Document] = []
     best: Checkpoint | None = None
@@ -136,9 +137,7 @@ def train(
     workers.synchronise(network)
     for epoch in range(len(log), recipe.epochs):
         started = time.perf_counter()
-        loss = workers.mean(
-            _epoch(network, forward, optimiser, training, spec, recipe, epoch, loss_of, penalties, execution)
-        )
+        loss = workers.mean(training_pass.epoch(training, epoch))
         trained = time.perf_counter() - started
         deviations = _measure_residuals(network, validation, spec, recipe, epoch, device)
         workers.synchronise(network)
@@ -204,58 +203,82 @@ def split(data: ImageSet, recipe: Recipe) -> tuple[ImageSet, ImageSet]:
     return data.take(order[held_out:]), data.take(order[:held_out])
 
 
-def _epoch(
-    network: nn.Module,
-    forward: Forward,
-    optimiser: torch.optim.Optimizer,
-    data: ImageSet,
-    spec: NetworkSpec,
-    recipe: Recipe,
-    epoch: int,
-    loss_of: Callable[[Tensor, Tensor, Tensor], Tensor],
-    penalties: Penalties,
-    execution: Execution,
-) -> float:
-    workers = execution.workers
-    device = next(network.parameters()).device
-    torch.manual_seed(_seed(recipe.seed, epoch, 0) + workers.rank)
-    generator = torch.Generator().manual_seed(_seed(recipe.seed, epoch, 2))
-    order = torch.randperm(len(data), generator=generator)
-    batches, strategy = len(data) // recipe.batch, RESIDUALS[spec.residual]
-    assert data.labels is not None
-    # Images are stored and augmented on the device.
-    pool, labels = as_tensor(data.images).to(device), torch.tensor(data.labels).to(device)
-    network.train()
-    if recipe.freeze_norm:
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eval()
-    total = 0.0
-    for index in range(batches):
-        chosen = order[index * recipe.batch : (index + 1) * recipe.batch]
-        # Every worker augments the whole batch, so that the draws do not depend on the number of workers.
-        images = augment(pool[chosen.to(device)], spec, recipe, generator)
-        steps = draw_steps(recipe.draws, strategy.by_image, recipe.batch, generator, workers)
-        set_rates(optimiser, recipe, epoch + index / batches)
-        pixels = workers.part(images).float().contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-            strategy.prepare(network, pixels, steps)
-            loss = loss_of(forward(pixels).float(), workers.part(labels[chosen.to(device)]), pixels)
-        optimiser.zero_grad(set_to_none=True)
-        penalties.added_to(loss).backward()
-        workers.average_gradients(network)
+@dataclass(frozen=True)
+class _TrainingPass:
+    """The part of a run that changes the weights.
+
+    Attributes:
+        network: Network that is trained.
+        forward: Its forward pass, which may be compiled.
+        optimiser: Optimiser of its parameters.
+        loss_of: Loss of (logits, labels, pixels).
+        penalties: Terms that are added to the loss.
+        spec: Specification of the network.
+        recipe: Settings of the run.
+        execution: Device, workers and callbacks.
+    """
+
+    network: nn.Module
+    forward: Forward
+    optimiser: torch.optim.Optimizer
+    loss_of: Callable[[Tensor, Tensor, Tensor], Tensor]
+    penalties: Penalties
+    spec: NetworkSpec
+    recipe: Recipe
+    execution: Execution
+
+    def epoch(self, data: ImageSet, epoch: int) -> float:
+        """Train on the batches of an epoch, from 0, and return their mean loss."""
+        recipe, workers = self.recipe, self.execution.workers
+        device = next(self.network.parameters()).device
+        torch.manual_seed(_seed(recipe.seed, epoch, 0) + workers.rank)
+        generator = torch.Generator().manual_seed(_seed(recipe.seed, epoch, 2))
+        order = torch.randperm(len(data), generator=generator)
+        batches, strategy = len(data) // recipe.batch, RESIDUALS[self.spec.residual]
+        assert data.labels is not None
+        # Images are stored and augmented on the device.
+        pool, labels = as_tensor(data.images).to(device), torch.tensor(data.labels).to(device)
+        self._set_mode()
+        total = 0.0
+        for index in range(batches):
+            chosen = order[index * recipe.batch : (index + 1) * recipe.batch]
+            # Every worker augments the whole batch, so that the draws do not depend on the number of workers.
+            images = augment(pool[chosen.to(device)], self.spec, recipe, generator)
+            steps = draw_steps(recipe.draws, strategy.by_image, recipe.batch, generator, workers)
+            set_rates(self.optimiser, recipe, epoch + index / batches)
+            pixels = workers.part(images).float().contiguous(memory_format=torch.channels_last)
+            loss = self._step(pixels, workers.part(labels[chosen.to(device)]), steps)
+            if not math.isfinite(loss):
+                raise SpikeletError(
+                    f"the loss is {loss} in epoch {epoch + 1}, batch {index + 1}: "
+                    "training diverged; try a smaller learning rate"
+                )
+            total += loss
+            progress = TrainingProgress(epoch + 1, recipe.epochs, index + 1, batches, total / (index + 1))
+            self.execution.on_batch(progress)
+        return total / batches
+
+    def _set_mode(self) -> None:
+        """Set the network to training mode, with the statistics of batch norm frozen if the recipe says so."""
+        self.network.train()
+        if self.recipe.freeze_norm:
+            for module in self.network.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+
+    def _step(self, pixels: Tensor, labels: Tensor, steps: Draws) -> float:
+        """Change the weights by the gradient of a batch, and return its loss."""
+        recipe = self.recipe
+        with torch.autocast(pixels.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+            RESIDUALS[self.spec.residual].prepare(self.network, pixels, steps)
+            loss = self.loss_of(self.forward(pixels).float(), labels, pixels)
+        self.optimiser.zero_grad(set_to_none=True)
+        self.penalties.added_to(loss).backward()
+        self.execution.workers.average_gradients(self.network)
         if recipe.clip:
-            nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
-        optimiser.step()
-        value = loss.item()  # the only synchronisation with the GPU
-        if not math.isfinite(value):
-            raise SpikeletError(
-                f"the loss is {value} in epoch {epoch + 1}, batch {index + 1}: "
-                "training diverged; try a smaller learning rate"
-            )
-        total += value
-        execution.on_batch(TrainingProgress(epoch + 1, recipe.epochs, index + 1, batches, total / (index + 1)))
-    return total / batches
+            nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip)
+        self.optimiser.step()
+        return loss.item()  # the only synchronisation with the GPU
 
 
 def draw_steps(

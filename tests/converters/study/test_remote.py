@@ -102,7 +102,7 @@ def test_two_interruptions_on_three_machines_change_no_weight(home, uninterrupte
 def test_a_finished_network_is_measured_at_home_without_training(home, uninterrupted, tmp_path, monkeypatch):
     assert device.main(["take", str(uninterrupted[0]), "--runs", str(tmp_path)]) == 0
     assert not load_checkpoint(tmp_path / "two" / RUNS[1] / "last.pt").weights, "finished: without the optimiser"
-    monkeypatch.setattr(loop, "_epoch", None)
+    monkeypatch.setattr(loop._TrainingPass, "epoch", None)
     study = read_study(home / "two.toml", home / "bars3")
     metrics = perform(study, RUNS[1], tmp_path / "two", command="spikelet study …", device="cpu")
     assert set(metrics["accuracy"]) == {"1", "2"}

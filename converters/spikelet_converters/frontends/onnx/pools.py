@@ -1,4 +1,4 @@
-"""Pools and means."""
+"""Operators that pool values or average them over axes."""
 
 from __future__ import annotations
 

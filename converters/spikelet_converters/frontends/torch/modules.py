@@ -1,4 +1,4 @@
-"""Import torch modules and torch.export programs."""
+"""Import a torch module, a torch.export program or a file of one as a `Source`, with its outputs for comparisons."""
 
 from __future__ import annotations
 

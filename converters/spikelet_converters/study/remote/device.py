@@ -1,4 +1,4 @@
-"""Train the next networks of a list within a time limit, with torch and NumPy alone.
+"""Train the next networks of a list within a time limit, with torch and NumPy only.
 
     images DIR NAME     on the machine of the study: pack the training split of a data set
     train FILE.toml …   on the other machine: train, then pack finished networks and the state of unfinished ones

@@ -71,6 +71,24 @@ class Transport(View):
         self.progress.setTextVisible(False)
         self.progress.setFixedWidth(110)
         self.stop = tool("close", "Cancel running tasks  (Esc)", inspector.jobs.cancel_all)
+        self._arrange()
+        self._text, self._bad, self._elided = "", False, False
+        self._running: dict[str, tuple[int, int]] = {}
+        self.listen(cursor.moved, self._moved)
+        self.listen(cursor.changed, self._changed)
+        self.listen(inspector.opened, self._changed)
+        self.listen(inspector.status, self._set_text)
+        self.listen(inspector.failed, lambda text: self._set_text(text, bad=True))
+        self.listen(inspector.jobs.started, lambda key: self._progressed(key, 0, 0))
+        self.listen(inspector.jobs.progressed, self._progressed)
+        self.listen(inspector.jobs.finished, self._ended)
+        self.listen(inspector.jobs.cancelled, self._cancelled)
+        self._changed()
+        self._show()
+
+    def _arrange(self) -> None:
+        """Put the controls into a line, above the line of a long message."""
+        cursor = self.inspector.cursor
         outer, line = QVBoxLayout(self), QHBoxLayout()
         outer.setContentsMargins(12, 7, 12, 7)
         outer.addLayout(line)
@@ -92,19 +110,6 @@ class Transport(View):
         line.addWidget(self.message, 4)
         line.addWidget(self.progress)
         line.addWidget(self.stop)
-        self._text, self._bad, self._elided = "", False, False
-        self._running: dict[str, tuple[int, int]] = {}
-        self.listen(cursor.moved, self._moved)
-        self.listen(cursor.changed, self._changed)
-        self.listen(inspector.opened, self._changed)
-        self.listen(inspector.status, self._set_text)
-        self.listen(inspector.failed, lambda text: self._set_text(text, bad=True))
-        self.listen(inspector.jobs.started, lambda key: self._progressed(key, 0, 0))
-        self.listen(inspector.jobs.progressed, self._progressed)
-        self.listen(inspector.jobs.finished, self._ended)
-        self.listen(inspector.jobs.cancelled, self._cancelled)
-        self._changed()
-        self._show()
 
     def _moved(self) -> None:
         cursor = self.inspector.cursor

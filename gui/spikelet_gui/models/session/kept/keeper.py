@@ -1,4 +1,4 @@
-"""Keeps results of all analyses in files, and finds those of a bundle and a data set."""
+"""Store results of all analyses in files, and find those of a bundle and a data set."""
 
 from __future__ import annotations
 
