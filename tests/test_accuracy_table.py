@@ -31,7 +31,7 @@ def figures(accuracy):
     return json.loads(accuracy.FIGURES.read_text("utf-8"))
 
 
-def test_the_pages_show_what_was_measured(accuracy, figures):
+def test_the_pages_show_the_measured_figures(accuracy, figures):
     for name, blocks in accuracy.tables(figures).items():
         page = (ROOT / name).read_text("utf-8")
         for title, content in blocks.items():

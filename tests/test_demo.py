@@ -57,7 +57,7 @@ def test_load_and_first_answer_stay_small():
     assert peak_bytes(load_and_run) < 40e6
 
 
-def test_the_worst_image_stays_within_the_proof(bundle):
+def test_the_worst_image_stays_within_the_proven_bounds(bundle):
     """The input with the most negative current of a channel of the first layer: its potential reaches the proven bound."""
     graph = bundle.graph
     conv, node = graph.nodes["conv1"], graph.nodes["if1"]

@@ -62,7 +62,7 @@ def matches(expected, printed):
 @pytest.mark.filterwarnings("ignore:You are using the legacy TorchScript-based ONNX export:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:The feature will be removed:DeprecationWarning")
 @pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
-def test_a_tutorial_runs_as_it_stands(page, tmp_path, monkeypatch):
+def test_a_tutorial_runs_unchanged(page, tmp_path, monkeypatch):
     for module in NEEDS[page.stem]:
         if find_spec(module) is None:
             pytest.skip(f"could not import '{module}'")
@@ -120,7 +120,7 @@ def test_every_public_name_is_in_the_api(package):
     assert len(identifiers) == len(set(identifiers))
 
 
-def test_the_api_pages_name_what_exists():
+def test_the_api_pages_name_existing_objects():
     for page in (DOCS / "api").glob("*.md"):
         for identifier in IDENTIFIER.findall(page.read_text("utf-8")):
             if identifier.startswith("spikelet_converters"):
@@ -135,7 +135,7 @@ def test_every_command_is_listed():
     assert set(commands) <= listed, sorted(set(commands) - listed)
 
 
-def test_the_readme_is_short_and_its_links_hold():
+def test_the_readme_is_short_and_its_links_are_valid():
     text = (ROOT / "README.md").read_text("utf-8")
     assert len(text.splitlines()) <= README_LINES
     targets = re.findall(r"\]\(([^)#:]+)\)", text)
@@ -143,7 +143,7 @@ def test_the_readme_is_short_and_its_links_hold():
     assert [target for target in targets if not (ROOT / target).exists()] == []
 
 
-def test_the_drawings_are_what_the_contracts_say(monkeypatch):
+def test_the_drawings_agree_with_the_contracts(monkeypatch):
     monkeypatch.syspath_prepend(str(DOCS))
     import drawings
 

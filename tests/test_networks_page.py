@@ -106,7 +106,7 @@ def test_the_python_of_the_page_works(folder):
     assert (folder / "python.snnb").exists()
 
 
-def test_the_support_page_is_what_the_readers_say(monkeypatch):
+def test_the_support_page_agrees_with_the_readers(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
     import support
 

@@ -53,12 +53,12 @@ def test_a_file_that_does_not_exist_is_named_for_text_and_for_paths(name, tmp_pa
 
 @pytest.mark.parametrize("name", [*READERS, *OTHERS])
 @pytest.mark.parametrize("value", [3, None, b"bytes.bin", "a\0b", ["a"]], ids=repr)
-def test_what_is_no_path_is_refused(name, value):
+def test_invalid_paths_are_refused(name, value):
     with pytest.raises(UsageError, match="path: expected a path, found"):
         (READERS | OTHERS)[name](value)
 
 
-def test_text_writes_and_reads_what_a_path_does(tmp_path):
+def test_a_text_is_equivalent_to_a_path(tmp_path):
     bundle = spikelet.bundle.read(str(shipped.demo()))
     assert spikelet.bundle.write(bundle, str(tmp_path / "a.snnb")) == bundle.digest
     arrays.write(str(tmp_path / "a.npz"), IMAGES)

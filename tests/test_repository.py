@@ -68,7 +68,7 @@ def test_a_fresh_process_loads_nothing_heavy(code):
     assert done.stdout.split() == []
 
 
-def test_the_wheel_holds_the_four_packages(wheel_table):
+def test_the_wheel_contains_the_four_packages(wheel_table):
     assert [ROOT / path for path in wheel_table["packages"]] == [*PACKAGES, ROOT / "assets" / "spikelet_assets"]
 
 

@@ -36,7 +36,7 @@ def test_it_proves_itself(bundle, engine):
     assert verification.spikes > 10_000
 
 
-def test_it_reaches_what_its_card_says(path, bundle, images):
+def test_it_reaches_the_accuracy_of_its_card(path, bundle, images):
     result = next(result for result in bundle.manifest.results if result["digest"] == images.digest)
     accuracy = spikelet.load(path).run(images.images, steps=8).accuracy(images.labels)
     assert accuracy == pytest.approx(result["accuracy"])

@@ -26,7 +26,7 @@ def page(monkeypatch):
     del sys.modules["readme"]
 
 
-def test_the_readme_says_what_was_measured(page):
+def test_the_readme_shows_the_measured_times(page):
     readme = page.README.read_text("utf-8")
     assert page.with_table(readme, page.WRITTEN.read_text("utf-8")) == readme
 

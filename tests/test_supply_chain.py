@@ -61,7 +61,7 @@ call("doctor")
     assert "url(" not in page
 
 
-def test_reaching_for_the_network_would_be_noticed(tmp_path):
+def test_access_to_the_network_would_be_detected(tmp_path):
     for code in (
         "import socket; socket.create_connection(('127.0.0.1', 9), 1)",
         "import urllib.request; urllib.request.urlopen('http://localhost:9')",
@@ -120,7 +120,7 @@ def test_the_same_checkpoint_gives_the_same_bundle(tmp_path, monkeypatch):
     assert (tmp_path / "a" / "x.snnb").read_bytes() == (tmp_path / "b" / "x.snnb").read_bytes()
 
 
-def test_the_lock_pins_what_setup_installs():
+def test_the_lock_pins_the_packages_that_setup_installs():
     lines = [line for line in (ROOT / ".ci" / "lock.txt").read_text().splitlines() if not line.startswith("#")]
     pins = dict(line.split("==") for line in lines)
     assert len(pins) == len(lines) > 40

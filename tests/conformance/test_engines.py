@@ -173,13 +173,13 @@ class TestContract:
         with pytest.raises(EngineError, match="expected a batch of 1 sample or more, found 0"):
             create(small_graph(), name).reset(0)
 
-    def test_refuses_to_record_what_does_not_spike(self, name):
+    def test_refuses_to_record_layers_without_neurons(self, name):
         with pytest.raises(
             EngineError, match="'pool1' is not a spiking layer of this network; its layers: if1, if2, if3"
         ):
             create(small_graph(), name, ["pool1"])
 
-    def test_refuses_to_show_what_was_not_recorded(self, name):
+    def test_refuses_to_return_spikes_that_were_not_recorded(self, name):
         engine = create(small_graph(), name, ["if1"])
         engine.reset(1)
         with pytest.raises(EngineError, match="no time-step since the last reset"):

@@ -179,7 +179,7 @@ def test_mutations_are_repeatable():
 
 
 @pytest.mark.parametrize("name", BASES)
-def test_a_planted_disagreement_is_noticed(name, monkeypatch):
+def test_a_planted_disagreement_is_detected(name, monkeypatch):
     content = pack(base(name))
     assert judge(content).complaint is None
     verdicts = judge(content)

@@ -103,7 +103,7 @@ def test_the_index_names_every_file_with_its_digest():
     assert len({entry["name"] for entry in INDEX}) == len(INDEX)
 
 
-def test_the_vectors_hold_what_a_network_can_hold():
+def test_the_vectors_cover_all_properties_of_networks():
     """They contain every kind, reset, tie, leak, arithmetic and element type, copies, and neurons with and without spikes."""
     kinds, attributes, dtypes, copies = set(), set(), set(), set()
     for name in GOOD:
@@ -126,7 +126,7 @@ def test_the_vectors_hold_what_a_network_can_hold():
     }
 
 
-def test_the_manifests_tell_which_networks_are_exact_and_which_integrate():
+def test_the_manifests_state_which_networks_are_exact_and_which_have_integrators():
     assert [name for name in GOOD if bundle(name).graph.exact] == EXACT
     assert [name for name in GOOD if bundle(name).graph.integrators] == INTEGRATORS
 
@@ -153,7 +153,7 @@ def test_both_readers_refuse(name):
     assert refused.value.section == BAD[name]["section"]
 
 
-def test_a_step_model_of_another_network_is_noticed_by_running_it():
+def test_a_step_model_of_another_network_is_detected_by_running_it():
     assert _step_replay(second_reader.read(content("step-own-version-other-network"), step=True))
 
 

@@ -118,7 +118,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistaken_network_is_noticed(mistake):
+def test_a_wrong_network_is_detected(mistake):
     assert noticing() is None
     assert noticing(MISTAKES[mistake]) is not None
 
@@ -193,7 +193,7 @@ def neuron(operations):
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_a_mistaken_neuron_is_noticed(order, monkeypatch):
+def test_a_wrong_neuron_is_detected(order, monkeypatch):
     right = execution._neuron
     monkeypatch.setattr(execution, "_neuron", neuron(RIGHT))
     assert noticing() is None
@@ -225,13 +225,13 @@ MISTAKEN_VALUES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKEN_VALUES)
-def test_a_mistaken_value_is_noticed(mistake, monkeypatch):
+def test_a_wrong_value_is_detected(mistake, monkeypatch):
     monkeypatch.setattr(execution, "_stateless", stateless(*MISTAKEN_VALUES[mistake]))
     assert noticing() is not None
 
 
 @pytest.mark.parametrize("key", ["stride", "padding", "kernel"])
-def test_height_and_width_are_noticed(key):
+def test_swapped_height_and_width_are_detected(key):
     """A wrong output shape is an error; some vector must have different numbers."""
     pairs = {
         (node.kind, tuple(node.attributes[key]))
@@ -243,7 +243,7 @@ def test_height_and_width_are_noticed(key):
     assert kinds == {kind for kind, pair in pairs if pair != swapped(pair)}
 
 
-def test_the_last_of_equal_classes_is_noticed():
+def test_a_choice_of_the_last_of_equal_classes_is_detected():
     wrong = []
     for entry in INDEX:
         sums = np.cumsum(contents(entry["file"]).golden.logits.astype(np.float64), axis=0)

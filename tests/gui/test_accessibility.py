@@ -90,7 +90,7 @@ def test_every_control_is_reached_by_keyboard(built):
     assert not missed
 
 
-def test_tab_goes_round_through_all_that_is_seen(built, rest, qtbot):
+def test_tab_visits_all_visible_controls(built, rest, qtbot):
     for panel in PANELS:
         built.show_panel(panel)
         rest(built)
@@ -120,7 +120,7 @@ def test_charts_are_named(built):
     assert all(plot.accessibleName() for plot in built.findChildren(Plot))
 
 
-def test_icons_are_told_apart(qapp):
+def test_icons_are_distinguishable(qapp):
     """Of any two icons, a tenth of the drawn pixels differ; those of one meaning share their strokes."""
     drawn = {}
     for name, strokes in STROKES.items():

@@ -24,7 +24,7 @@ def test_a_panel_is_drawn_without_a_screen(qapp, path, tmp_path, panel):
     assert len(colours) > 20
 
 
-def test_a_process_of_its_own_draws_and_ends_in_silence(path, tmp_path):
+def test_a_separate_process_draws_and_ends_without_output(path, tmp_path):
     out = tmp_path / "out.png"
     done = subprocess.run(
         [sys.executable, "-m", "spikelet", "gui", str(path), "--screenshot", str(out)],
@@ -78,7 +78,7 @@ def test_a_size_is_width_and_height(text):
         gui.size(text)
 
 
-def test_a_machine_without_a_screen_is_told_what_works():
+def test_a_machine_without_a_screen_gets_a_remedy():
     with pytest.raises(SpikeletError) as caught:
         gui.check_screen({}, "linux")
     assert str(caught.value) == (
@@ -109,7 +109,7 @@ def test_a_library_that_is_missing_is_named_with_its_packages(path, monkeypatch,
     )
 
 
-def test_qt_that_is_not_installed_says_which_extra_brings_it(path, monkeypatch, capsys):
+def test_a_missing_qt_is_reported_with_its_extra(path, monkeypatch, capsys):
     import spikelet_gui.views.shell as views
 
     for name in [module for module in sys.modules if module.startswith("spikelet_gui.views.")]:

@@ -91,7 +91,7 @@ def test_name_and_badges_of_a_layer_do_not_overlap(name, badges):
 
 @pytest.mark.parametrize("size", [(560, 120), (560, 90), (300, 300), (900, 400)])
 @pytest.mark.parametrize("count", [1, 2, 9, 60])
-def test_no_picture_and_none_of_its_words_is_cut(qtbot, count, size):
+def test_no_picture_and_no_caption_is_cut(qtbot, count, size):
     gallery = Gallery("pictures")
     qtbot.addWidget(gallery)
     gallery.resize(*size)
@@ -123,7 +123,7 @@ def test_the_tab_of_the_layer_is_in_sight(measured, rest, qtbot):
     assert tabs.rect().contains(tabs.tabRect(LAYERS - 1).center())
 
 
-def test_a_small_window_scrolls_to_all_that_its_panels_hold(measured, rest, qtbot):
+def test_a_small_window_scrolls_to_all_parts_of_its_panels(measured, rest, qtbot):
     measured.resize(measured.minimumSize())
     measured.show_panel("energy")
     rest(measured)

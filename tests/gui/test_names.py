@@ -77,7 +77,7 @@ def test_every_panel_exports_every_table_once_with_distinct_columns(odd, rest, t
         assert {len(row) for row in rows} == {len(head)}
 
 
-def test_columns_of_classes_leave_the_fixed_columns_alone(odd, rest):
+def test_columns_of_classes_do_not_replace_the_fixed_columns(odd, rest):
     odd.show_panel("overview")
     rest(odd)
     table = next(table for table in tables_of(odd.panels["overview"]) if table.name == "evidence")
@@ -104,7 +104,7 @@ def test_names_are_never_markup(odd, rest):
     assert odd.header.name.text() == NAME
 
 
-def test_a_prediction_with_a_name_like_markup_is_shown_as_it_is(odd, rest):
+def test_a_prediction_with_a_name_like_markup_is_shown_unchanged(odd, rest):
     odd.show_panel("compare")
     comparison = odd.inspector.results.comparison
     predicted = {CLASSES[trace.prediction(trace.steps)] for trace in comparison.traces}
@@ -141,7 +141,7 @@ def test_drawings_with_any_names_are_well_formed(odd, rest, tmp_path, panel):
     assert title.text == "a & <b>"
 
 
-def test_two_bundles_of_one_name_are_told_apart(opened, rest, tmp_path):
+def test_two_bundles_of_one_name_are_distinguished(opened, rest, tmp_path):
     other, graph = tmp_path / "other.snnb", plain_graph()
     changed = replace(graph.nodes["if1"], theta=graph.nodes["if1"].theta + 40)
     write(bundle_of(replace(graph, nodes={**graph.nodes, "if1": changed}), "small"), other)

@@ -200,7 +200,7 @@ def test_garbage_of_a_task_is_collected_in_the_thread_of_the_window(opened, rest
     assert set(where) == {threading.main_thread()}
 
 
-def test_a_process_that_is_closed_in_the_middle_ends_in_silence(path, data):
+def test_a_process_that_is_closed_during_a_task_ends_without_output(path, data):
     script = """
 import sys
 import threading

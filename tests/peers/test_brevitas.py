@@ -52,7 +52,7 @@ def network(bits, weight_quant="Int8WeightPerTensorFloat", tensors=False, quanti
 @pytest.mark.parametrize("weight_quant", ["Int8WeightPerTensorFloat", "Int8WeightPerChannelFloat"])
 @pytest.mark.parametrize("tensors", [False, True], ids=["floats", "QuantTensors"])
 @pytest.mark.parametrize("bits", [2, 4])
-def test_every_activation_is_what_brevitas_counts(bits, tensors, weight_quant):
+def test_every_activation_has_the_levels_of_brevitas(bits, tensors, weight_quant):
     """Level by level on 100 inputs; and theta is scale times levels."""
     net = network(bits, weight_quant, tensors)
     source = from_module(net, SHAPE)

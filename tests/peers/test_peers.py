@@ -141,7 +141,7 @@ class TestSnnTorch:
                 differing += int((engine.spikes(name) != (fired.numpy() > 0)).sum())
         assert differing == 0
 
-    def test_states_that_go_in_and_out(self, compared):
+    def test_states_as_arguments_and_results(self, compared):
         """The form of snnTorch's tutorials: forward(x, mem) -> spk, mem."""
         snn = need("snntorch")
 

@@ -82,7 +82,7 @@ def test_names_in_errors_do_not_control_a_terminal(command, call, tmp_path):
 
 
 class TestRun:
-    def test_json_is_one_object_and_nothing_else(self, call, images):
+    def test_json_output_is_one_object(self, call, images):
         code, out, err = call("run small.snnb insects.npz --steps 5 --engine numpy --json")
         assert (code, err) == (0, "")
         report = json.loads(out)
@@ -122,7 +122,7 @@ class TestRun:
         assert first["images"] == 7
         assert first["data_digest"] == second["data_digest"]
 
-    def test_an_image_file_gets_an_answer_in_words(self, call, folder, images):
+    def test_an_image_file_gets_a_prediction_in_a_sentence(self, call, folder, images):
         Image.fromarray(images.images[0].transpose(1, 2, 0)).save(folder / "one.png")
         code, out, _ = call("run small.snnb one.png")
         assert code == 0
@@ -240,7 +240,7 @@ class TestVerify:
         assert "numpy  ok: 0 differing spikes" in out
         assert "\nonnx " not in out
 
-    def test_a_proof_that_does_not_hold_ends_with_one(self, call, folder):
+    def test_a_failed_proof_exits_with_1(self, call, folder):
         good = read(folder / "small.snnb")
         logits = good.golden.logits.copy()
         logits[2, 1, 0] += 1
@@ -317,7 +317,7 @@ def test_help_has_an_example(call, verb):
     ],
     ids=["python", "system", "thread", "onednn", "import"],
 )
-def test_out_of_memory_is_said_whatever_ran_out(call, monkeypatch, error):
+def test_out_of_memory_is_reported_for_every_cause(call, monkeypatch, error):
     def fail(*_, **__):
         raise error
 
@@ -339,7 +339,7 @@ def test_any_error_is_one_of_memory_where_memory_is_short(call, monkeypatch):
         call("inspect small.snnb")
 
 
-def test_what_is_missing_is_said_with_the_extra(folder):
+def test_missing_packages_are_reported_with_the_extra(folder):
     script = (
         "import sys\n"
         "for name in ('torch', 'onnxruntime', 'PIL'): sys.modules[name] = None\n"

@@ -88,7 +88,7 @@ def test_the_list_of_commands_loads_no_command_and_no_numpy(loaded):
 
 
 @pytest.mark.parametrize("name", sorted(registry.names()))
-def test_the_help_of_a_command_loads_that_command_alone(loaded, name):
+def test_the_help_of_a_command_loads_only_that_command(loaded, name):
     text, modules = loaded[f"{name} --help"]
     assert text.startswith(f"usage: spikelet {name}")
     others = set(registry.modules().values()) - {registry.modules()[name]}
@@ -207,7 +207,7 @@ def test_models_without_the_package(call, monkeypatch):
         ("--vesrion", "unknown option --vesrion; did you mean --version?"),
     ],
 )
-def test_near_misses_are_one_line_with_what_was_meant(call, line, message):
+def test_near_misses_are_one_line_with_a_suggestion(call, line, message):
     code, out, err = call(line)
     assert (code, out) == (2, "")
     assert message in err
@@ -235,7 +235,7 @@ def test_no_command_and_the_word_help_print_help(call, line, start):
     assert call("help exprot")[0] == 2
 
 
-def test_what_is_not_near_is_not_suggested():
+def test_distant_names_are_not_suggested():
     assert suggestion("--zzz", ["--steps", "--engine"]) == ""
     assert suggestion("--step", ["--steps", "--stop"]) == "; did you mean --steps?"
     assert {"--mcu", "--dt", "--json"} <= set(options(cli.build_parser()))

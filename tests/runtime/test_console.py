@@ -138,7 +138,7 @@ LINES = [["--help"], ["inspect", "vgg5-fashion-mnist", "--json"], ["inspekt", "-
 @pytest.mark.parametrize("unbuffered", [[], ["-u"]], ids=["buffered", "unbuffered"])
 @pytest.mark.parametrize("sink", ["pipe", "full"])
 @pytest.mark.parametrize("line", LINES)
-def test_output_that_nobody_takes_is_one_line_at_most(unbuffered, sink, line):
+def test_output_that_cannot_be_written_gives_one_line_at_most(unbuffered, sink, line):
     command = [sys.executable, *unbuffered, "-m", "spikelet", *line]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     reader, out = os.pipe() if sink == "pipe" else (os.open(os.devnull, os.O_RDONLY), os.open("/dev/full", os.O_WRONLY))

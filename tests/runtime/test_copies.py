@@ -105,7 +105,7 @@ def test_a_network_without_copies_is_its_own_expansion():
     assert expand(copied) is expand(copied)
 
 
-def test_copies_of_a_flattened_image_lie_an_image_apart():
+def test_copies_of_a_flattened_image_have_a_distance_of_one_image():
     """A weight of a pixel applies to the copies of that pixel."""
     net = Builder((2, 3, 3), np.random.default_rng(3))
     net.conv("conv", 3)

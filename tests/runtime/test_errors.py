@@ -23,7 +23,7 @@ def test_the_text_is_the_object_and_the_reason():
     ]
 
 
-def test_an_error_of_a_text_alone_has_empty_attributes():
+def test_an_error_with_only_a_text_has_empty_attributes():
     error = SpikeletError("too bright")
     assert (error.message, error.reason, error.where, error.expected) == ("too bright", "too bright", "", "")
 

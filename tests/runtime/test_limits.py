@@ -66,7 +66,7 @@ ENTRANCES = {
 class TestABomb:
     @pytest.mark.parametrize("engine", ["auto", *ENGINES])
     @pytest.mark.parametrize("entrance", ENTRANCES)
-    def test_every_entrance_refuses_it_before_anything_is_allocated(self, entrance, engine):
+    def test_every_entry_point_refuses_it_before_allocations(self, entrance, engine):
         bundle = bundle_of(BOMB)
 
         def enter():
@@ -75,7 +75,7 @@ class TestABomb:
 
         assert peak_bytes(enter) < 2**22
 
-    def test_the_error_says_what_it_needs_what_is_permitted_and_what_to_do(self):
+    def test_the_error_states_requirement_limit_and_remedy(self):
         with pytest.raises(CostError) as caught:
             Model(bundle_of(BOMB), "numpy")
         error = caught.value
@@ -217,7 +217,7 @@ class TestParsing:
         assert parse(text, 1024) == number
 
     @pytest.mark.parametrize("text", ["", "0", "-1", "nan", "inf", "1e99", "8X", "G", "1e", "٣", "0.1", "1" * 400])
-    def test_what_is_no_size(self, text):
+    def test_invalid_sizes_are_refused(self, text):
         with pytest.raises(ValueError, match="expected a number such as"):
             parse(text, 1024)
 

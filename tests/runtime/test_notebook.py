@@ -51,7 +51,7 @@ def test_a_number_is_a_margin(model, number):
 
 
 @pytest.mark.parametrize("value", [True, "2", [2], Margin, Confidence, object()])
-def test_what_is_no_rule_is_refused_in_a_sentence(model, value):
+def test_invalid_rules_are_refused_in_a_sentence(model, value):
     message = (
         "early_exit: expected a margin such as 2.0, Margin(2.0), Confidence(0.9) or a rule with a function `done`, "
     )

@@ -225,7 +225,7 @@ class TestInputs:
             (None, "expected numbers, found an array of object"),
         ],
     )
-    def test_what_does_not_fit_is_refused(self, model, value, message):
+    def test_inputs_that_do_not_fit_are_refused(self, model, value, message):
         with pytest.raises(DataError, match=message):
             model.run(value)
 
@@ -279,7 +279,7 @@ class TestLongStreams:
             list(model.stream(iter([np.zeros((2, 2))])))
         assert list(model.stream(iter([]))) == []
 
-    def test_what_else_may_be_asked(self, model):
+    def test_an_unknown_rule_at_the_limit_is_refused(self, model):
         with pytest.raises(UsageError, match='on_limit: expected "refuse" or "reset", found \'wrap\''):
             next(model.stream(IMAGES[0], on_limit="wrap"))
 

@@ -44,7 +44,7 @@ def test_import_load_and_first_answer_stay_small():
     assert resident_mb(ASSETS / "vgg9-cifar10.snnb", "numpy", "VmHWM") < 60
 
 
-def test_weights_are_held_once(tmp_path):
+def test_weights_are_in_memory_once(tmp_path):
     graph = large_graph()
     weights = sum(node.weight.nbytes for node in graph.nodes.values() if isinstance(node, Conv2d | Linear))
     golden = record_golden(graph, np.zeros((1, 3, 64, 64), np.uint8), 1)

@@ -26,7 +26,7 @@ print(len(os.listdir("/proc/self/task")) - before)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux") or (os.cpu_count() or 1) < 2, reason="needs Linux, two cores")
-def test_a_process_held_to_one_core_has_no_threads_that_wait_for_each_other():
+def test_a_process_limited_to_one_core_has_no_additional_threads():
     pytest.importorskip("onnxruntime")
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, env=environment, check=True)

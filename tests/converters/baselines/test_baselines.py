@@ -109,14 +109,14 @@ class TestSRP:
         # 5+8=13 fires, 3+0=3 > 0: the answer starts at v(0) again
         assert rule("if", neuron(), train(8, 0, 8, 0)).flatten().tolist() == [1, 0, 1, 0]
 
-    def test_its_pre_steps_come_before_the_answer(self):
+    def test_pre_steps_run_before_the_prediction(self):
         baseline = SRP(tau=4)
         assert (baseline.pre_steps, baseline.total_steps(3), baseline.output_steps(3)) == (4, 7, slice(4, 7))
         assert (COS(rho=4).total_steps(2), COS(rho=4).output_steps(2)) == (4, slice(0, 2))
 
 
 class TestRTS:
-    def test_half_a_threshold_comes_in_over_t_steps(self, small):
+    def test_the_bias_adds_half_a_threshold_over_t_steps(self, small):
         network, source, images = small
         graph = RTS().recalibrate(source, network, images, 4)
         for layer in source.spiking:

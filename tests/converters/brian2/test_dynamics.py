@@ -52,7 +52,7 @@ def test_lif_fires_at_the_intervals_of_its_exponential(current, beta, v_init, ti
     assert np.array_equal(spike_train(node, train), by_hand(node, train, beta))
 
 
-def test_where_there_is_no_formula_there_is_none():
+def test_without_a_formula_the_result_is_none():
     one = np.ones(1, np.int32)
     falling = np.array([3.0, -1.0])
     assert spike_train(IF(one, one), falling) is None

@@ -148,7 +148,7 @@ def test_in_a_float32_network_a_fault_is_no_tie(by):
     assert validate(bundle, IMAGES, steps=STEPS, engine="numpy").ok
 
 
-def test_the_command_line_ends_with_1_and_names_the_place(tmp_path, monkeypatch, capsys):
+def test_the_command_exits_with_1_and_names_the_neuron(tmp_path, monkeypatch, capsys):
     write(BUNDLE, tmp_path / "small.snnb")
     np.save(tmp_path / "images.npy", IMAGES)
     layer, broken = FAULTS["a threshold"]

@@ -77,7 +77,7 @@ def test_validation_layer_by_layer(bundle, neurons):
 
 
 @pytest.mark.parametrize("name", ["conv.syn", "fc.syn", "last.syn", "readout"])
-def test_an_engine_that_decays_otherwise_is_found(bundle, name):
+def test_an_engine_with_another_decay_is_detected(bundle, name):
     node = bundle.graph.nodes[name]
     wrong = Graph({**bundle.graph.nodes, name: replace(node, decay=node.decay * f32(0.99))}, bundle.graph.edges)
     report = validate(bundle, IMAGES, steps=12, engine=lambda graph, layers: create(wrong, "numpy", layers))

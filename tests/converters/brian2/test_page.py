@@ -49,7 +49,7 @@ def pictures(text):
     return [ElementTree.fromstring(item) for item in re.findall(r"<svg.*?</svg>", text, re.DOTALL)]
 
 
-def test_the_page_stands_alone_and_shows_a_raster_of_each_layer(sound, dynamics):
+def test_the_page_is_self_contained_and_shows_a_raster_of_each_layer(sound, dynamics):
     text = html(sound, dynamics)
     assert "ok: " in text
     assert "://" not in text.replace("http://www.w3.org/2000/svg", "")
@@ -62,7 +62,7 @@ def test_the_page_stands_alone_and_shows_a_raster_of_each_layer(sound, dynamics)
     ]
 
 
-def test_what_differs_is_drawn_and_marked(sound, broken):
+def test_differences_are_drawn_and_marked(sound, broken):
     apart = [html(item).count('fill="#f6c6c6"') for item in (sound, broken)]
     legend = 3  # one a raster
     assert apart[0] == legend
@@ -115,7 +115,7 @@ class TestVerb:
         assert all(set(layer) == keys for layer in result["layers"])
         assert [layer["neurons"] for layer in result["layers"]] == [5, 5, 5, 3]
 
-    def test_all_neurons_a_report_and_what_the_report_verb_makes_of_it(self, call, tmp_path):
+    def test_a_validation_of_all_neurons_and_its_section_in_the_report(self, call, tmp_path):
         code, out, _ = call("small.snnb images.npy --all --steps 3 -o said.html")
         assert code == 0
         assert re.search(r"^if1 +144 +\d+ +0 +0$", out, re.MULTILINE)
@@ -152,7 +152,7 @@ class TestVerb:
             ("small.snnb images.npy --seed -1", 2, "--seed: expected 0 or more, found -1"),
         ],
     )
-    def test_a_call_that_cannot_be_meant_is_refused_in_words(self, call, line, code, message):
+    def test_contradictory_options_are_refused_in_a_sentence(self, call, line, code, message):
         result, out, err = call(line)
         assert result == code
         assert message in err

@@ -48,14 +48,14 @@ def test_nothing_of_a_network_is_remembered():
     assert base.make_statements._cache == {}
 
 
-def test_a_brian2_that_is_missing_is_asked_for(monkeypatch):
+def test_a_missing_brian2_is_named_in_an_error(monkeypatch):
     monkeypatch.delitem(sys.modules, "brian2", raising=False)
     monkeypatch.setattr(simulator, "find_spec", lambda name: None)
     with pytest.raises(MissingDependency, match=r'Brian2 is not installed: pip install "spikelet\[brian2\]"'):
         simulator.load()
 
 
-def test_a_brian2_that_does_not_import_is_told(monkeypatch, tmp_path):
+def test_a_brian2_that_cannot_be_imported_is_named_in_an_error(monkeypatch, tmp_path):
     (tmp_path / "brian2.py").write_text("raise AttributeError('numpy.ndarray has no attribute ptp')\n")
     monkeypatch.syspath_prepend(tmp_path)
     for name in [module for module in sys.modules if module.partition(".")[0] == "brian2"]:
@@ -67,7 +67,7 @@ def test_a_brian2_that_does_not_import_is_told(monkeypatch, tmp_path):
     assert importlib.util.find_spec("brian2") is not None
 
 
-def test_doctor_says_how_it_loads(capsys):
+def test_doctor_reports_how_brian2_is_loaded(capsys):
     assert cli.main(["doctor", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["packages"]["brian2"] == simulator.load().__version__

@@ -46,7 +46,7 @@ def test_some_neurons_have_the_synapses_that_they_have_among_all():
     assert np.array_equal(few.bias, whole.bias[[3, 17, 30]])
 
 
-def test_parallel_synapses_are_one_and_those_that_cancel_are_none():
+def test_parallel_synapses_are_merged_and_cancelling_ones_are_removed():
     net = Builder((2,), np.random.default_rng(0))
     net.neuron("if1")
     net.add("plus", Scale(np.array([3, 2], np.int8)))
@@ -65,7 +65,7 @@ def test_fan_in_of_a_neuron_away_from_the_border():
 
 
 @pytest.mark.parametrize("count", [1, 4, 10, 143, 144, 500])
-def test_a_sample_takes_every_channel_alike(count):
+def test_a_sample_has_equally_many_neurons_of_every_channel(count):
     graph = small_graph()  # if1: 4 channels of 36 neurons
     selected = sample(graph, "if1", count, np.random.default_rng(0))
     assert len(selected) == min(count, 144)
@@ -74,7 +74,7 @@ def test_a_sample_takes_every_channel_alike(count):
     assert by_channel.max() - by_channel.min() <= 1
 
 
-def test_a_seed_gives_the_same_sample_and_large_layers_come_in_parts(monkeypatch):
+def test_a_seed_gives_the_same_sample_and_large_layers_are_split(monkeypatch):
     graph = small_graph()
     one, two, other = (select(graph, 20, seed) for seed in (1, 1, 2))
     assert np.array_equal(one.chosen["if1"], two.chosen["if1"])

@@ -60,7 +60,7 @@ def test_json_has_the_shape_that_is_promised(bundle):
     assert all(set(layer) == keys for layer in facts["layers"])
 
 
-def test_progress_goes_up_to_the_end_and_the_work_can_be_stopped(bundle):
+def test_progress_reaches_the_end_and_the_validation_can_be_cancelled(bundle):
     seen = []
     validate(bundle, IMAGES, steps=3, neurons=9, on_progress=lambda done, total: seen.append((done, total)))
     assert seen == sorted(seen)
@@ -104,7 +104,7 @@ def interruptible():
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_what_the_interrupt_key_stops_is_no_result(bundle):
+def test_an_interrupted_validation_has_no_result(bundle):
     def pressed(done, total):
         if done:
             signal.raise_signal(signal.SIGINT)
@@ -130,6 +130,6 @@ def test_runs_in_a_thread(bundle):
         ({"target": "fortran"}, 'target: expected "auto" or "numpy" or "cython", found'),
     ],
 )
-def test_refuses_what_cannot_be(bundle, options, message):
+def test_invalid_arguments_are_refused(bundle, options, message):
     with pytest.raises(UsageError, match=message):
         validate(bundle, IMAGES, **options)

@@ -65,7 +65,7 @@ class TestConvert:
         assert "by_step" not in bundle.manifest.conversion["layers"][0]
         assert bundle.manifest.conversion["layers"][0]["weight_error"] > 0
 
-    def test_the_report_counts_what_the_engine_fires(self, checkpoint, images):
+    def test_the_report_counts_the_spikes_of_the_engine(self, checkpoint, images):
         """Over- and under-firing of one layer, counted separately."""
         bundle = convert(checkpoint, "small", data=[images])
         network = checkpoint.network()
@@ -89,7 +89,7 @@ class TestCheckpoint:
         assert loaded.provenance == {"seed": 1}
         assert torch.equal(loaded.network()(pixels), network(pixels))
 
-    def test_what_is_no_checkpoint(self, tmp_path):
+    def test_files_that_are_no_checkpoints_are_refused(self, tmp_path):
         with pytest.raises(ConversionError, match="no such checkpoint file"):
             load_checkpoint(tmp_path / "a.pt")
         (tmp_path / "a.pt").write_bytes(b"junk")
@@ -105,7 +105,7 @@ class TestCheckpoint:
         with pytest.raises(ConversionError, match="damaged checkpoint"):
             load_checkpoint(tmp_path / "a.pt")
 
-    def test_a_pickle_that_calls_something_calls_nothing(self, tmp_path):
+    def test_a_pickle_with_a_call_is_not_executed(self, tmp_path):
         class Evil:
             def __reduce__(self):
                 import os

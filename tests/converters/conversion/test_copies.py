@@ -230,7 +230,7 @@ def test_a_float32_network():
         ({"scale": 2**23}, 255, "the result is not exact"),
     ],
 )
-def test_what_cannot_have_copies(options, copies, message):
+def test_networks_that_cannot_have_copies_are_refused(options, copies, message):
     net = Builder((3, 4, 4), np.random.default_rng(0))
     net.conv("conv", 4)
     net.neuron("if1", **options)
@@ -242,7 +242,7 @@ def test_what_cannot_have_copies(options, copies, message):
         with_copies(net.graph(), copies)
 
 
-def test_a_layer_that_leaks_may_stay_beside_layers_with_copies():
+def test_a_leaky_layer_may_stay_without_copies():
     net = Builder((3,), np.random.default_rng(0))
     net.neuron("if1")
     net.linear("fc1", 4)
@@ -301,7 +301,7 @@ class TestBundle:
             )  # fmt: skip
         assert sizes[8] <= sizes[1]
 
-    def test_what_was_measured(self, images):
+    def test_the_results_are_measured_again(self, images):
         before = [{"data": images.name, "digest": images.digest, "images": 30, "float_accuracy": 0.5}]
         graph = residual()
         node = graph.neuron("if1")
@@ -331,7 +331,7 @@ class TestBundle:
         assert "float_accuracy" not in converted.manifest.results[0]
         assert converted.manifest.conversion["notes"] == []
 
-    def test_bits_hold_the_factor_of_a_branch(self):
+    def test_bits_represent_the_factor_of_a_branch(self):
         converted = convert_copies(bundle_of(residual()), {"if2": 200})
         assert converted.manifest.bits == 9
         assert converted.graph.node("image.times200", Scale).scale.dtype == np.int16
@@ -371,7 +371,7 @@ class TestCommand:
         assert message in call(f"convert {line} -o out.snnb", code=code).err
 
     @pytest.mark.parametrize("number", ["0", "256", "two", "if1=", "=2", "2,"])
-    def test_what_is_no_number_of_copies(self, call, number):
+    def test_invalid_numbers_of_copies_are_refused(self, call, number):
         error = call(f"convert small.snnb --copies {number} -o out.snnb", code=2).err
         assert f"expected 1…255, or LAYER=K,LAYER=K, found '{number}'" in error
 

@@ -201,7 +201,7 @@ class TestConvert:
             convert_source(wrong, "small", calibration=Calibration(images))
 
 
-def test_max_pools_are_replaced_when_asked_for(images):
+def test_max_pools_are_replaced_on_request(images):
     torch.manual_seed(0)
     network = nn.Sequential(
         nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 4)

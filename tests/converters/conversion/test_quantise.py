@@ -60,7 +60,7 @@ def test_quantised_weights_are_the_nearest_multiples_of_their_scale():
             assert (np.abs(after.theta * current - before.theta) <= current * 0.5001).all()
 
 
-def test_currents_that_meet_share_their_scale_and_logits_share_one():
+def test_added_currents_share_their_scale_and_logits_share_one():
     _, network, pixels = trained_like("resnet20")
     quantised = quantise(trace(network, tuple(pixels.shape[1:])), 8)
     graph = quantised.graph
@@ -162,7 +162,7 @@ def test_bits_out_of_range(bits):
         quantise(trace(network, tuple(pixels.shape[1:])), bits)
 
 
-def test_an_exact_leak_is_asked_for():
+def test_a_leak_that_is_not_a_shift_is_refused():
     one = np.ones(3, np.float32)
     nodes = {"input": Input((3,), np.zeros(3, np.float32)), "fc": Linear(np.eye(3, dtype=np.float32), 0 * one)}
     from spikelet.nodes import Output
@@ -231,7 +231,7 @@ def test_small_integers_are_kept_only_where_nothing_else_needs_the_resolution():
     assert weights == [1, 127, 127]
 
 
-def test_a_current_that_meets_itself_behind_other_weights_is_refused():
+def test_a_current_that_is_added_to_itself_after_other_weights_is_refused():
     rng = np.random.default_rng(0)
     builder = Builder((4,))
     x = builder.neuron("if", "neurons", Dynamics(1.0, 0.5), builder.input())

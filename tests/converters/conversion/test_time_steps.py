@@ -118,7 +118,7 @@ class TestScales:
             f"than float32; the engine onnx runs {limit}"
         )
 
-    def test_more_than_32_bits_hold_are_refused_with_the_way_out(self, network):
+    def test_sums_beyond_32_bits_are_refused_with_a_remedy(self, network):
         source = from_module(network, SHAPE)
         with pytest.raises(
             ConversionError, match=r"cannot be exact for 60000 time-steps .*; use --steps \d+ or fewer, fewer"
@@ -171,7 +171,7 @@ def test_a_convolution_of_pixels_behind_a_convolution_is_folded(second):
     assert bundle.manifest.conversion["layers"][0]["by_step"][-1]["correlation"] > 0.98
 
 
-def test_weights_behind_sums_are_not_rounded_away():
+def test_weights_after_sums_are_not_rounded_to_zero():
     """A layer whose inputs are sums of weighted values has small weights relative to its threshold."""
     torch.manual_seed(0)
     network = nn.Sequential(
@@ -242,7 +242,7 @@ class TestEngines:
         assert len(model.run(pictures(2).images).logits) == 512
         assert model.engine == "numpy"
 
-    def test_more_than_the_bundle_was_made_for(self, bundles):
+    def test_more_time_steps_than_the_bundle_was_converted_for(self, bundles):
         with pytest.raises(UsageError, match="proven exact for 512 time-steps .* or convert with --steps 600"):
             Model(bundles[512]).run(pictures(2).images, 600)
 

@@ -61,7 +61,7 @@ def assert_same_network(bundle, again):
 @pytest.mark.parametrize(
     "path", [path for path in shipped.files() if path.suffix == SUFFIX], ids=lambda path: path.stem
 )
-def test_every_shipped_bundle_comes_back_from_nir(path, tmp_path):
+def test_every_shipped_bundle_is_the_same_after_a_round_trip_through_nir(path, tmp_path):
     bundle = load(path)
     assert_same_network(bundle, round_trip(bundle, tmp_path))
 
@@ -153,7 +153,7 @@ def test_damaged_annotations(change):
 
 
 @pytest.mark.parametrize("exact", [True, False])
-def test_a_file_that_was_changed_is_read_by_its_own_words(exact, tmp_path):
+def test_a_changed_file_is_read_without_its_annotation(exact, tmp_path):
     graph = small_graph(exact=exact)
     path = tmp_path / "a.nir"
     differences = export(bundle_of(graph), path)

@@ -28,7 +28,7 @@ def interpret(network, inputs, steps):
 
 
 @pytest.mark.parametrize("tie", [">=", ">"])
-def test_the_expressed_form_says_what_the_neuron_does(tie):
+def test_the_expressed_form_fires_the_same_spikes(tie):
     """Reset by subtraction, v_init and the tie are expressed by NIR nodes, with the same spikes by NIR's definitions."""
     rng = np.random.default_rng(0)
     nodes = {

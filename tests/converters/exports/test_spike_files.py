@@ -34,7 +34,7 @@ def test_spikes_in_three_files_are_the_same(tmp_path):
         recording.write(tmp_path / "a.txt", spikes, 1e-3)
 
 
-def test_layers_may_be_called_anything(tmp_path):
+def test_layers_may_have_any_valid_name(tmp_path):
     """`file` is an argument of numpy.savez, and names of NIR may contain dots."""
     rng = np.random.default_rng(0)
     spikes = {name: rng.random((2, 1, 3)) < 0.5 for name in NAMES}

@@ -122,7 +122,7 @@ def test_a_pickled_module_gives_its_weights_and_executes_nothing(network, tmp_pa
         load_checkpoint(tmp_path / "a.pt")
 
 
-def test_a_file_that_calls_something_calls_nothing(network, tmp_path):
+def test_a_file_with_a_call_is_not_executed(network, tmp_path):
     class Evil:
         def __reduce__(self):
             return os.mkdir, (str(tmp_path / "called"),)
@@ -136,7 +136,7 @@ def test_a_file_that_calls_something_calls_nothing(network, tmp_path):
     assert not (tmp_path / "called").exists()
 
 
-def test_several_sets_of_weights_are_asked_for(network, tmp_path):
+def test_a_file_with_several_sets_of_weights_needs_a_key(network, tmp_path):
     torch.save({"model": state(), "model_ema": state(2)}, tmp_path / "a.pt")
     with pytest.raises(
         ConversionError, match="several sets of weights that fit .*: model, model_ema; name one with --w"
@@ -168,7 +168,7 @@ def test_files_without_fitting_weights(network, tmp_path, content, message):
         load_module(network, tmp_path / "a.pt")
 
 
-def test_a_state_dict_as_source_gets_the_way_to_convert_it(tmp_path):
+def test_a_state_dict_as_source_is_refused_with_a_remedy(tmp_path):
     torch.save(state(), tmp_path / "a.pt")
     with pytest.raises(
         ConversionError, match=r"the weights of a network \(9 tensors: .*\), .* --weights .*a.pt --input"

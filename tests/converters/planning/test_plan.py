@@ -220,7 +220,7 @@ def test_neurons_that_cannot_have_copies_are_planned_without_and_refused_by_name
         plan(bundle, images(20), copies=[1, 2], engine="numpy")
 
 
-def test_copies_of_copies_are_refused_by_name_and_the_bundle_as_it_is_has_its_own():
+def test_copies_of_copies_are_refused_and_the_copies_of_the_bundle_are_measured():
     bundle = bundle_of(with_copies(comparator(), 3), steps=2)
     planned = plan(bundle, images(20), engine="numpy")
     assert {point.setting.copies for point in planned.points} == {3}
@@ -230,7 +230,7 @@ def test_copies_of_copies_are_refused_by_name_and_the_bundle_as_it_is_has_its_ow
         plan(bundle, images(20), copies=[2], engine="numpy")
 
 
-def test_copies_that_leave_the_exact_range_are_refused_where_they_are_not_asked_for():
+def test_copies_that_leave_the_exact_range_are_listed_as_refusals():
     wide = IF(np.full(2, 2**23, i32), np.zeros(2, i32))
     nodes = {**comparator().nodes, "if2": wide, "fc2": Linear(np.eye(2, dtype=np.int8), np.zeros(2, i32))}
     order = ["x", "if", "fc", "if2", "fc2", "y"]
@@ -369,7 +369,7 @@ class TestCommand:
         facts = json.loads(call(f"{line} --json").out)
         assert [point["setting"]["steps"] for point in facts["points"]] == [*range(1, 9), 1]
 
-    def test_a_budget_that_nothing_meets(self, call):
+    def test_a_budget_that_no_setting_meets(self, call):
         text = call("plan small.snnb data.npz --max-neurons 1 --copies 1 --steps 2", code=1).out
         assert "No setting is within the budget, at most 1 neurons. The least over all settings: 2 neurons." in text
 
@@ -392,5 +392,5 @@ class TestCommand:
             ("--max-energy 1", "a limit of energy needs a hardware profile: give --profile NAME"),
         ],
     )
-    def test_wrong_calls(self, call, options, message):
+    def test_invalid_calls_are_refused(self, call, options, message):
         assert message in call(f"plan small.snnb data.npz {options}", code=2).err

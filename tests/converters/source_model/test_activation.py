@@ -72,7 +72,7 @@ def test_gradients_at_both_ends():
 
 
 @pytest.mark.parametrize("start", [0.01, 0.5, 1.0, 8.0])
-def test_lambda_stays_positive_whatever_the_optimiser_does(start):
+def test_lambda_stays_positive_for_any_update(start):
     layer = SpikingActivation(4, NoResidual(), start)
     assert layer.lam.item() == pytest.approx(start, rel=1e-4)
     with torch.no_grad():
@@ -182,7 +182,7 @@ class TestGaussian:
         assert noisy.mean().item() == pytest.approx(0, abs=0.005)
         assert noisy.min() < 0
 
-    def test_noise_is_there_in_training_alone(self):
+    def test_noise_is_added_in_training_only(self):
         network, pixels = trained_like(residual="gaussian")
         RESIDUALS["gaussian"].refresh(network, [pixels], 4)
         assert torch.equal(network(pixels), network(pixels))
@@ -221,7 +221,7 @@ class TestSimulation:
         assert spiking_logits(network, pixels, 5).shape == (5, 8, 5)
         torch.testing.assert_close(spiking_logits(network, pixels, 5)[:2], spiking_logits(network, pixels, 2))
 
-    def test_rates_come_near_the_activation_as_time_goes_on(self):
+    def test_rates_approach_the_activation_over_time(self):
         network, pixels = trained_like(levels=64)
         activations = layer_rates(network, pixels, Mode.RATE, 1)
         errors = []
@@ -242,7 +242,7 @@ def test_the_gradient_is_the_same_without_the_value_of_lambda():
 
 
 class TestChannelThresholds:
-    def test_every_channel_is_a_layer_of_its_own(self):
+    def test_every_channel_behaves_like_a_separate_layer(self):
         """Activation, gradients and spikes are those of one layer for each channel."""
         torch.manual_seed(0)
         z, lam = torch.rand(4, 3, 2, 2) * 3 - 1, torch.tensor([0.5, 1.0, 2.0])

@@ -87,7 +87,7 @@ def test_gaussian_strategies(name, shape):
 
 
 @pytest.mark.parametrize("name", ["gaussian", "channel", "empirical"])
-def test_what_was_measured_travels_with_the_weights(name):
+def test_measured_errors_are_part_of_the_weights(name):
     network, pixels = network_with(name)
     RESIDUALS[name].refresh(network, [pixels], 4)
     other, _ = network_with(name)
@@ -122,7 +122,7 @@ class TestEmpirical:
         assert float(drawn.mean()) == pytest.approx(float((a - phi).mean()), abs=0.01)
         assert float(drawn.std()) == pytest.approx(float((a - phi).std()), rel=0.3)
 
-    def test_before_it_is_measured_there_is_none(self):
+    def test_there_is_no_perturbation_before_a_measurement(self):
         a = torch.rand(3)
         assert EmpiricalResidual().perturb(a) is a
 
@@ -149,7 +149,7 @@ class TestExact:
         inside = (z > 0) & (z < layer.lam)
         torch.testing.assert_close(gradient, grad * inside)
 
-    def test_evaluation_does_not_see_it(self):
+    def test_evaluation_has_no_perturbation(self):
         network, pixels = network_with("exact")
         before = network(pixels)
         RESIDUALS["exact"].prepare(network, pixels, 1)
@@ -157,7 +157,7 @@ class TestExact:
 
 
 @pytest.mark.parametrize("name", ["gaussian", "channel", "empirical"])
-def test_what_was_measured_comes_back_where_the_network_is(name):
+def test_measured_errors_are_loaded_to_the_device_of_the_network(name):
     """A run that is resumed on a GPU loads its checkpoint to the CPU."""
     residual = RESIDUALS[name].layer()
     table = "table" if name == "empirical" else "sigma"

@@ -145,7 +145,7 @@ def test_the_program_runs_networks_side_by_side(home, tmp_path, monkeypatch, cap
     assert set(parcels.read(parcels.find(Path("out"))["networks"])) >= {f"two/{name}/best.pt" for name in RUNS}
 
 
-def test_it_needs_torch_and_numpy_alone():
+def test_it_needs_torch_and_numpy_only():
     """In a process of its own, because this one has imported everything."""
     code = (
         "import sys; before = set(sys.modules); import torch, numpy; torch_and_numpy = set(sys.modules)\n"
@@ -159,7 +159,7 @@ def test_it_needs_torch_and_numpy_alone():
 
 class TestPixels:
     @pytest.mark.parametrize("shape", [(7, 3, 5, 4), (3, 1, 1, 6), (2, 2, 4, 1), (1, 3, 1, 1)])
-    def test_every_image_comes_back(self, shape):
+    def test_every_image_is_decoded_exactly(self, shape):
         rng = np.random.default_rng(0)
         for images in (rng.integers(0, 256, shape, np.uint8), np.full(shape, 255, np.uint8), np.zeros(shape, np.uint8)):
             assert np.array_equal(decode(encode(images)), images)
@@ -187,7 +187,7 @@ GROUPS = {"a": {"a/1": b"one" * 50, "a/empty": b""}, "b": {"b/2": bytes(range(25
 
 
 class TestParcels:
-    def test_files_come_back_from_parts_of_limited_size(self, tmp_path):
+    def test_files_are_restored_from_parts_of_limited_size(self, tmp_path):
         assert parcels.pack(GROUPS, tmp_path, "all", parcels.Limits(40, 64)) == ["a", "b", "c"]
         parts = parcels.find(tmp_path)["all"]
         assert len(parts) > 3

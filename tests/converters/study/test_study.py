@@ -92,7 +92,7 @@ class TestRun:
         assert set(rts["accuracy"]) == {"1", "2", "6"}
         assert len(rts["bundles"]) == 3, "a bundle for each T"
 
-    def test_a_second_call_does_nothing_anew(self, done, call, folder):
+    def test_a_second_call_repeats_nothing(self, done, call, folder):
         out, _ = done
         before = {path: path.stat().st_mtime_ns for path in out.rglob("*.json*")}
         ledger = (out / LEDGER).read_text()
@@ -102,7 +102,7 @@ class TestRun:
         assert (out / LEDGER).read_text() == ledger
         assert len(ledger.splitlines()) == 10, "the test split was opened once for each network"
 
-    def test_an_interrupted_study_goes_on_to_the_same_results(self, done, call, folder):
+    def test_an_interrupted_study_continues_to_the_same_results(self, done, call, folder):
         out, _ = done
         metrics = json.loads((out / "exact-vgg5-L4-s1" / "metrics.json").read_text())
         (out / "exact-vgg5-L4-s1" / "metrics.json").unlink()
@@ -118,7 +118,7 @@ class TestRun:
         assert "the study has" in report["failed"]["start-vgg5-L4-s1"]
         assert report["failed"]["exact-vgg5-L4-s1"] == "starts from start-vgg5-L4-s1, which failed"
 
-    def test_a_part_of_the_runs_and_what_they_begin_with(self, call, folder):
+    def test_a_part_of_the_runs_includes_their_starts(self, call, folder):
         call("study bars.toml --out part --only exact*-s2 --json")
         assert {path.name for path in (folder / "part").iterdir() if path.is_dir()} == {
             "start-vgg5-L4-s2",
@@ -126,7 +126,7 @@ class TestRun:
         }
         assert "no run matches 'x*'" in call("study bars.toml --out part --only x*", code=2).err
 
-    def test_starts_that_are_there_already(self, done, call, folder):
+    def test_finished_starts_are_reused(self, done, call, folder):
         line = "study bars.toml --out other --start out/start-vgg5-L4-s{seed}/best.pt --only qcfs*-s1 --json"
         (result,) = json.loads(call(line).out)["studies"][0]["results"]
         out, _ = done
@@ -159,7 +159,7 @@ class TestTables:
 
 
 class TestPage:
-    def test_is_made_of_what_is_published(self, done, call, folder):
+    def test_the_page_is_generated_from_published_results(self, done, call, folder):
         (folder / "later.toml").write_text(STUDY.replace("Bars", "Later"))
         call("study bars.toml later.toml --page results.md")
         page = (folder / "results.md").read_text()
@@ -216,7 +216,7 @@ class TestPage:
         assert f"The test split was opened {count} times" in (folder / "again.md").read_text()
         assert f"Opened for several networks: `{changed['run']}`." in (folder / "again.md").read_text()
 
-    def test_parts_and_devices_are_told_apart(self, done, call, folder):
+    def test_parts_and_devices_are_distinguished(self, done, call, folder):
         """Durations are listed by device; a study run in parts has one command on the page."""
         results = json.loads((folder / "bars.results.json").read_text())["results"]
         for result in results:
@@ -231,7 +231,7 @@ class TestPage:
         assert "200 s per epoch (cpu); 10 s per epoch (cuda:0)" in page
         assert "Command (in parts, with `--only`): `spikelet study parts.toml --out runs/parts`." in page
 
-    def test_places_of_the_grid_are_told_apart(self, done, call, folder):
+    def test_points_of_the_grid_are_distinguished(self, done, call, folder):
         (folder / "wide.toml").write_text(STUDY.replace('["vgg5"]', '["vgg5", "vgg9"]'))
         (folder / "wide.results.json").write_text((folder / "bars.results.json").read_text())
         call("study wide.toml --page wide.md")
@@ -239,7 +239,7 @@ class TestPage:
         assert "10 of 20 runs of `wide.toml` have not been run: `qcfs` of vgg9, levels 4 (seeds 1, 2)," in page
         assert "of vgg5, levels 4 (seeds" not in page
 
-    def test_a_part_is_told_as_a_part(self, done, call, folder):
+    def test_a_part_is_reported_as_a_part(self, done, call, folder):
         results = json.loads((folder / "bars.results.json").read_text())
         results["results"] = [r for r in results["results"] if r["method"] != "exact"]
         (folder / "part.toml").write_text(STUDY)
@@ -268,7 +268,7 @@ def test_on_a_dask_cluster_of_two_workers_the_results_are_the_same(done, call, f
             assert result[key] == own_metrics[key], (result["name"], key)
 
 
-def test_no_scheduler_there(call, monkeypatch):
+def test_a_missing_scheduler_is_reported(call, monkeypatch):
     pytest.importorskip("distributed")
     from spikelet_converters.study import pool
 
@@ -353,7 +353,7 @@ class TestMore:
         assert [run.name for run in study.runs if run.trains] == ["one-vgg5-s1"]
         assert load_checkpoint(out / "one-vgg5-s1" / "best.pt").spec.levels == 1
 
-    def test_the_page_has_costs_notes_and_what_was_shortened(self, more):
+    def test_the_page_has_costs_notes_and_shortened_baselines(self, more):
         study, out = more
         metrics = read_metrics(study, out)
         rows = summarise(study, metrics)

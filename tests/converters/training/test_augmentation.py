@@ -42,7 +42,7 @@ def test_colour_operations_are_pillows(name):
         assert (off > 0).mean() < 0.2
 
 
-def test_an_even_image_is_left_alone():
+def test_a_uniform_image_is_not_changed():
     flat = torch.full((2, 3, 8, 8), 77, dtype=torch.uint8)
     for name in ("equalize", "autocontrast", "sharpness", "contrast", "colour"):
         assert torch.equal(aa.OPERATIONS[name](flat, torch.full((2,), 1.7)), flat), name

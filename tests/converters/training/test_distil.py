@@ -52,7 +52,7 @@ def test_the_loss_is_the_formula(start, data):
 
 
 @pytest.mark.parametrize(("share", "keeps"), [(0.0, False), (1.0, True)])
-def test_with_soft_targets_alone_wrong_labels_have_no_effect(start, data, tmp_path, share, keeps):
+def test_with_soft_targets_only_wrong_labels_have_no_effect(start, data, tmp_path, share, keeps):
     wrong = ImageSet(data.images, (data.labels + 1) % 3, data.classes, "wrong")
     recipe = Recipe(epochs=3, seed=1, batch=16, learning_rate=0.05, freeze_norm=True, distil=share)
     train(SPEC, recipe, wrong, tmp_path / "run", start=start)

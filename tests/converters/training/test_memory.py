@@ -75,7 +75,7 @@ def test_a_refusing_library_is_reported_and_restored(library, refused, asked):
     assert library.calls[len(asked) :] == UNDONE
 
 
-def test_without_glibc_nothing_is_asked(monkeypatch):
+def test_without_glibc_no_settings_are_changed(monkeypatch):
     monkeypatch.setattr(memory, "_glibc", lambda: None)
     with freed_memory_kept() as kept:
         assert kept is False
@@ -101,7 +101,7 @@ def test_a_library_without_the_functions_is_not_used(monkeypatch, missing):
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
-def test_glibc_takes_these_settings():
+def test_glibc_accepts_these_settings():
     """In a separate process, because the settings apply to the process. Their effect is measured in `tests/stress`."""
     script = "from spikelet_converters.training.memory import freed_memory_kept as k\nwith k() as kept: print(kept)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -128,7 +128,7 @@ class TestExact:
         z = torch.randn(2, 32, 4, 4)
         torch.testing.assert_close(layer(z), z.clamp(min=0).minimum(layer.lam))
 
-    def test_many_time_steps_come_near_the_limit(self):
+    def test_many_time_steps_approach_the_limit(self):
         network, pixels = self.network()
         RESIDUALS["exact"].prepare(network, pixels, "limit")
         limit = network(pixels).detach()

@@ -29,7 +29,7 @@ def test_a_worker_takes_its_rows():
         Workers(0, 3).part(torch.arange(2))
 
 
-def test_without_torchrun_there_is_one(monkeypatch):
+def test_without_torchrun_there_is_one_worker(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     assert connect("cpu") == ALONE
 

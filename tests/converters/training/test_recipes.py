@@ -49,7 +49,7 @@ class TestNames:
         assert (recipe.policy, recipe.cutout, recipe.steps, recipe.validation) == ("autoaugment", 16, 4, 0.1)
         assert recipe.measure_augmented
 
-    def test_the_control_differs_in_the_noise_alone(self, data):
+    def test_the_control_differs_only_in_the_noise(self, data):
         (paper,), (control,) = phases("--recipe paper", data), phases("--recipe paper-qcfs", data)
         assert control.recipe == paper.recipe
         assert asdict(control.spec) == {**asdict(paper.spec), "residual": "none"}
@@ -60,7 +60,7 @@ class TestNames:
         assert (last.spec.residual, last.recipe.seed, last.recipe.freeze_norm) == ("exact", 5, True)
         assert last.recipe.time_steps == PRESETS["spikelet"].finish["time_steps"]
 
-    def test_options_take_the_place_of_the_recipes(self, data):
+    def test_options_override_those_of_the_recipe(self, data):
         (only,) = phases("--residual gaussian --epochs 2", data)
         assert only.spec.residual == "gaussian"
         first, last = phases("--finish-epochs 7 --finish-time-steps 1 limit --finish-learning-rate 0.3", data)
@@ -150,7 +150,7 @@ class TestSchedule:
         recipe = Recipe(epochs=10, learning_rate=0.2, warmup=2)
         assert [recipe.learning_rate_at(e) for e in (0, 1, 2, 6, 10)] == pytest.approx([0, 0.1, 0.2, 0.1, 0])
 
-    def test_thresholds_may_have_rates_of_their_own(self):
+    def test_thresholds_may_have_separate_rates(self):
         torch.manual_seed(0)
         network = SPEC.build()
         recipe = Recipe(epochs=10, learning_rate=0.2, lambda_rate=0.5, lambda_decay=0.0, lambda_hold=0.3)
@@ -196,7 +196,7 @@ class TestSchedule:
             ({"validation_steps": ("limit",)}, "validation_steps: expected numbers or \"kxT\", found 'limit'"),
         ],
     )
-    def test_what_makes_no_sense_is_refused(self, options, message):
+    def test_invalid_options_are_refused(self, options, message):
         with pytest.raises(UsageError, match=message):
             Recipe(epochs=1, **options)
 
@@ -263,7 +263,7 @@ def test_a_start_that_held_out_other_images_is_refused(data, tmp_path):
         train(SPEC, Recipe(epochs=1, batch=16, seed=2), data, tmp_path / "run", start=start)
 
 
-def test_a_run_of_an_earlier_version_goes_on(data, tmp_path):
+def test_a_run_of_an_earlier_version_is_continued(data, tmp_path):
     """Its checkpoints lack the options that came later, and the optimiser's groups had no names."""
     out, recipe = tmp_path / "run", Recipe(epochs=2, batch=16)
 

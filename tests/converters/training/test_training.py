@@ -67,7 +67,7 @@ def test_the_same_run_gives_the_same_bits(finished_run, data, tmp_path):
     assert same(load_checkpoint(finished_run / "last.pt"), load_checkpoint(tmp_path / "again" / "last.pt"))
 
 
-def test_a_run_that_was_stopped_goes_on_to_the_same_bits(finished_run, data, tmp_path):
+def test_a_stopped_run_continues_to_the_same_bits(finished_run, data, tmp_path):
     out = tmp_path / "stopped"
 
     class StopError(Exception):

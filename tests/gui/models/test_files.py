@@ -49,7 +49,7 @@ def test_a_changed_member_is_named(path, tmp_path):
     ],
     ids=["missing", "extra", "node", "labels", "weights"],
 )
-def test_the_member_that_breaks_a_rule_is_marked_whatever_the_text_is(path, tmp_path, damage, member, message):
+def test_the_member_that_breaks_a_rule_is_marked_for_any_text(path, tmp_path, damage, member, message):
     broken = tmp_path / "broken.snnb"
     broken.write_bytes(damage(path))
     with pytest.raises(BrokenBundle) as caught:
@@ -59,7 +59,7 @@ def test_the_member_that_breaks_a_rule_is_marked_whatever_the_text_is(path, tmp_
     assert message in failed[member]
 
 
-def test_a_file_that_is_no_bundle_is_refused_in_words(tmp_path):
+def test_a_file_that_is_no_bundle_is_refused_in_a_sentence(tmp_path):
     file = tmp_path / "note.snnb"
     file.write_text("hello")
     with pytest.raises(BrokenBundle) as caught:
@@ -68,7 +68,7 @@ def test_a_file_that_is_no_bundle_is_refused_in_words(tmp_path):
     assert {check.state for check in caught.value.checks} == {"unknown"}
 
 
-def test_a_picture_is_fitted_and_it_is_said_how(tmp_path):
+def test_a_picture_is_fitted_with_a_note(tmp_path):
     image = pytest.importorskip("PIL.Image")
     file = tmp_path / "wide.png"
     image.fromarray(np.zeros((50, 80, 3), np.uint8)).save(file)
@@ -98,7 +98,7 @@ def test_the_most_steps_are_those_that_are_proven(tmp_path, bundle):
     assert open_document(file).most_steps == min(1024, bundle.manifest.exact_steps)
 
 
-def test_settings_come_back(tmp_path):
+def test_settings_are_restored(tmp_path):
     settings = stored.Settings(theme="light", steps=16)
     for name in "abcdefghijkl":
         settings.remember(tmp_path / f"{name}.snnb")

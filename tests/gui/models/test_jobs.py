@@ -25,7 +25,7 @@ class Desk:
             self.calls.get(timeout=SAFETY)()
 
 
-def test_a_job_gives_its_result_and_says_how_far_it_is():
+def test_a_job_returns_its_result_and_reports_progress():
     desk, reports, results = Desk(), [], []
     desk.jobs.progressed.connect(lambda *values: reports.append(values))
     desk.jobs.start("count", lambda progress: (progress(3, 3), 7)[1], results.append, results.append)
@@ -42,7 +42,7 @@ def test_a_job_gives_its_result_and_says_how_far_it_is():
         (MemoryError(), "out of memory; try fewer time-steps or fewer images"),
     ],
 )
-def test_a_job_that_fails_says_why(error, message):
+def test_a_job_that_fails_reports_the_reason(error, message):
     desk, results, failed = Desk(), [], []
 
     def work(progress):
@@ -65,7 +65,7 @@ def test_a_system_without_another_thread_is_no_crash(monkeypatch):
     assert desk.jobs.close()
 
 
-def test_of_results_that_wait_only_the_newest_is_shown():
+def test_only_the_newest_pending_result_is_shown():
     desk, seen, results = Desk(), [], []
 
     def work(progress):
@@ -102,7 +102,7 @@ def test_a_cancelled_job_ends_and_is_not_heard():
     assert results == []
 
 
-def test_a_new_job_takes_the_place_of_the_old():
+def test_a_new_job_replaces_the_old_one():
     desk, results, go = Desk(), [], threading.Event()
 
     def slow(progress):

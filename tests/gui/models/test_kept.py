@@ -26,7 +26,7 @@ def measured(bundle, images):
     return sweep(bundle, images, 4, "numpy", quiet())
 
 
-def test_a_measurement_comes_back_as_it_was(tmp_path, bundle, images, measured):
+def test_a_measurement_is_restored_unchanged(tmp_path, bundle, images, measured):
     assert kept.restore(tmp_path, bundle, images, 4, "numpy") is None
     kept.store(tmp_path / "new", bundle, images, measured)
     result = kept.restore(tmp_path / "new", bundle, images, 4, "numpy")
@@ -92,7 +92,7 @@ def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path, bundle, images,
     assert kept.restore(tmp_path / "file", bundle, images, 4, "numpy") is None
 
 
-def test_the_oldest_files_go(tmp_path, bundle, images, measured, monkeypatch):
+def test_the_oldest_files_are_removed(tmp_path, bundle, images, measured, monkeypatch):
     monkeypatch.setattr(store, "KEPT", 2)
     for index in range(3):
         (tmp_path / f"{index}.npz").write_bytes(b"")

@@ -51,7 +51,7 @@ def restored(folder, bundle, images, steps=4):
     }
 
 
-def test_results_come_back_as_they_were(folder, bundle, images, results):
+def test_results_are_restored_unchanged(folder, bundle, images, results):
     kept_results = restored(folder, bundle, images)
     before, after = results["residuals"], kept_results["residuals"]
     assert (after.steps, len(after.data), after.data.name) == (before.steps, 10, "noise")

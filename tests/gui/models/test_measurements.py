@@ -38,7 +38,7 @@ def test_a_sweep_can_be_stopped(bundle, images):
         sweep(bundle, images, 4, "numpy", progress, part=20)
 
 
-def test_faults_are_put_into_rows_and_words(bundle, images):
+def test_faults_are_described_in_rows_and_text(bundle, images):
     seen = []
     progress = PartialProgress(lambda done, total: None, lambda: progress.deliver(seen.append))
     result = faulty_devices(bundle, images, 4, 20, 2)(progress)

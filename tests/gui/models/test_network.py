@@ -37,7 +37,7 @@ def test_facts_are_those_of_the_file(bundle):
     assert dict(groups["conv1"])["kernel"] == "3×3"
 
 
-def test_the_source_network_is_what_many_time_steps_come_to(bundle, images):
+def test_rates_of_many_time_steps_approach_the_source_network(bundle, images):
     """After hundreds of time-steps an IF network's rates are the clipped ReLU's activations."""
     graph = bundle.graph
     _, activations = SourceNetwork(graph, None).activations(images.images[:4].astype(np.float32))

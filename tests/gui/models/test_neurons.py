@@ -47,13 +47,13 @@ def test_top_neurons_are_those_that_fire_most():
         ("colour = 3", "'colour = 3': is not a condition; example: rate > 50%, channel = 3"),
     ],
 )
-def test_a_query_that_is_not_understood_says_how_one_is_written(table, query, message):
+def test_an_invalid_query_is_refused_with_the_syntax(table, query, message):
     with pytest.raises(SpikeletError) as caught:
         table.rows(View(query=query))
     assert str(caught.value) == message
 
 
-def test_a_column_that_is_not_known_is_asked_for_in_words():
+def test_an_unknown_column_is_refused_in_a_sentence():
     table = neuron_table((3,), np.zeros(3), np.zeros(3, int), 4)
     with pytest.raises(SpikeletError, match="not measured yet: run the Accuracy panel first"):
         table.rows(View("dead"))

@@ -12,7 +12,7 @@ from spikelet_gui.models.activity.trace import record
 from spikelet_gui.models.session.pad import Pad
 
 
-def test_a_trace_holds_what_the_engine_did(bundle, images, trace):
+def test_a_trace_contains_the_spikes_of_the_engine(bundle, images, trace):
     engine = create(bundle.graph, "numpy", bundle.graph.spiking)
     engine.reset(1)
     total = np.zeros(3)
@@ -83,7 +83,7 @@ def test_a_mosaic_has_a_place_for_every_neuron(shape):
 
 
 @pytest.mark.parametrize(("channels", "columns"), [(32, 8), (64, 8), (128, 16), (37, 8)])
-def test_no_place_of_a_mosaic_is_empty_where_tiles_stay_large(channels, columns):
+def test_a_mosaic_has_no_gaps_if_tiles_stay_large(channels, columns):
     assert mosaic((channels, 16, 16), 1.5).columns == columns
 
 

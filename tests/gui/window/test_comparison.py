@@ -55,7 +55,7 @@ def test_two_bundles_are_compared_and_the_first_divergence_is_shown(opened, rest
     assert inspector.selection.picked == (int(np.ravel_multi_index(divergence.neuron, shape)),)
 
 
-def test_two_architectures_show_what_can_be_compared_and_no_empty_cards(opened, rest, tmp_path):
+def test_two_architectures_show_comparable_values_and_no_empty_cards(opened, rest, tmp_path):
     """Without a common layer there are no rasters and no differences to draw, but sizes, rates and predictions."""
     graph = plain_graph()
     names = {name: f"other.{name}" for name in graph.spiking}
@@ -89,7 +89,7 @@ def test_two_architectures_show_what_can_be_compared_and_no_empty_cards(opened, 
     assert not panel.networks.isVisible()
 
 
-def test_two_bundles_of_different_inputs_are_refused_in_words(opened, rest, grey_path):
+def test_two_bundles_with_different_inputs_are_refused_in_a_sentence(opened, rest, grey_path):
     opened.show_panel("compare")
     rest(opened)
     opened.inspector.results.open_second(grey_path)

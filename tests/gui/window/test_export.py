@@ -34,7 +34,7 @@ def test_every_panel_is_exported(filled, rest, tmp_path, panel):
 
 
 @pytest.mark.parametrize("panel", ["validate", "residuals", "robustness"])
-def test_numbers_that_are_not_there_yet_are_said_to_be_missing(opened, rest, panel, monkeypatch):
+def test_missing_numbers_are_reported(opened, rest, panel, monkeypatch):
     """No file dialog is shown if there is nothing to export."""
     messages = []
     opened.inspector.failed.connect(messages.append)

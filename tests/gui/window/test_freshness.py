@@ -52,7 +52,7 @@ def test_other_images_make_results_out_of_date(measured, rest, tmp_path):
     assert measured.stale.text.text() == f"Out of date: measured at T = 4 on {before}; now T = 3, {now}."
 
 
-def test_data_of_the_same_name_are_told_apart_by_their_content(measured, rest, tmp_path, data):
+def test_data_of_the_same_name_are_distinguished_by_their_content(measured, rest, tmp_path, data):
     stored = dict(np.load(data))
     changed = tmp_path / data.name
     stored["images"] = 255 - stored["images"]

@@ -127,7 +127,7 @@ def test_it_zooms_and_pans_with_the_mouse_and_with_keys(residual, card, rest, qt
     assert residual.panel == "layers"
 
 
-def test_a_search_fades_what_it_does_not_match_and_enter_goes_through_the_rest(residual, card, rest, qtbot):
+def test_a_search_fades_other_blocks_and_enter_visits_the_matches(residual, card, rest, qtbot):
     qtbot.keyClick(residual, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
     assert residual.focusWidget() is card.search
     qtbot.keyClicks(card.search, "stages.1 if2")
@@ -155,7 +155,7 @@ def test_every_word_of_a_search_must_occur(text, matched):
     assert matches(text, "stages.0.if2", "conv 3×3", "2 dead") is matched
 
 
-def test_a_badge_lists_its_neurons_and_says_what_it_counts(opened, rest, data, qtbot):
+def test_a_badge_lists_its_neurons_and_describes_its_number(opened, rest, data, qtbot):
     drop(opened, data)
     rest(opened)
     opened.inspector.run_sweep(opened.inspector.data)

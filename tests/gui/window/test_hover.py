@@ -118,7 +118,7 @@ def test_the_input_and_the_bars_are_read(filled, shown):
     assert hover(energies, QPointF(200, 5)).startswith("spiking\nsynaptic operations ")
 
 
-def test_the_values_go_when_the_pointer_leaves(shown):
+def test_the_values_disappear_when_the_pointer_leaves(shown):
     view = shown("overview", PixelView)
     assert hover(view, view.area.center())
     QCoreApplication.sendEvent(view, QEvent(QEvent.Type.Leave))
@@ -151,7 +151,7 @@ def test_names_in_the_box_are_never_markup():
     assert "and 9 more" in reading.html
 
 
-def test_a_chart_that_is_deleted_asks_for_nothing(qtbot):
+def test_a_deleted_chart_reads_no_values(qtbot):
     """Qt hides a widget that it deletes, after the Python object of its event filter may have been deleted."""
     plot = Plot("chart")
     plot.show()

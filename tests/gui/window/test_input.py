@@ -50,7 +50,7 @@ def test_a_picture_that_is_pasted_is_fitted_and_run(clipboard, opened, rest, qtb
     assert (opened.inspector.trace.image == 200).all()
 
 
-def test_what_is_pasted_may_be_a_file_or_of_no_use(clipboard, opened, rest, data):
+def test_a_pasted_object_may_be_a_file_or_have_no_image(clipboard, opened, rest, data):
     messages = []
     opened.inspector.status.connect(messages.append)
     opened.inspector.failed.connect(messages.append)
@@ -71,7 +71,7 @@ def test_what_is_pasted_may_be_a_file_or_of_no_use(clipboard, opened, rest, data
     assert opened.inspector.source is before
 
 
-def test_words_that_do_not_fit_at_the_foot_get_a_line_of_their_own(opened, rest, tmp_path):
+def test_a_message_that_does_not_fit_in_the_footer_gets_a_separate_line(opened, rest, tmp_path):
     foot = opened.transport
     (tmp_path / "notes.docx").write_text("words")
     drop(opened, tmp_path / "notes.docx")
@@ -127,7 +127,7 @@ def test_one_can_draw_with_keys_and_time_has_them_again_afterwards(window, rest,
 
 
 @pytest.mark.parametrize("panel", ["overview", "accuracy"])
-def test_one_dialog_takes_pictures_data_sets_and_folders(opened, rest, tmp_path, data, panel):
+def test_one_dialog_opens_pictures_data_sets_and_folders(opened, rest, tmp_path, data, panel):
     image = pytest.importorskip("PIL.Image")
     (tmp_path / "photos").mkdir()
     for value in (10, 200):

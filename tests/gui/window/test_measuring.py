@@ -69,7 +69,7 @@ def test_energy_follows_the_profile(opened, rest, data, tmp_path):
     assert panel.state.costs.estimate.profile.name == "mine"
 
 
-def test_float_is_held_against_spiking(opened, rest, data):
+def test_float_and_spiking_are_compared(opened, rest, data):
     opened.show_panel("residuals")
     settle(opened)
     panel = opened.panels["residuals"]
@@ -83,7 +83,7 @@ def test_float_is_held_against_spiking(opened, rest, data):
     assert panel.content.isVisible()
 
 
-def test_a_network_that_leaks_says_why_it_has_no_float_form(window, rest, leaky_path):
+def test_a_leaky_network_shows_why_it_has_no_float_form(window, rest, leaky_path):
     window.inspector.open(leaky_path)
     rest(window)
     window.show_panel("residuals")

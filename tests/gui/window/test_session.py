@@ -67,7 +67,7 @@ def begin(sessions, path, data, options=DEFAULTS):
     return inspector
 
 
-def test_images_and_results_come_back(sessions, path, data):
+def test_images_and_results_are_restored(sessions, path, data):
     inspector = begin(sessions, path, data)
     inspector.run_sweep(inspector.data)
     inspector.show_index(7)
@@ -116,7 +116,7 @@ def test_other_images_of_the_same_name_make_all_results_out_of_date(opened, data
     )
 
 
-def test_options_of_the_data_come_back(sessions, path, tmp_path):
+def test_options_of_the_data_are_restored(sessions, path, tmp_path):
     rng = np.random.default_rng(0)
     np.save(tmp_path / "frames.npy", rng.random((5, 8, 8, 3), np.float32))
     inspector = begin(sessions, path, tmp_path / "frames.npy", DataOptions("NHWC", 1.0))
@@ -125,7 +125,7 @@ def test_options_of_the_data_come_back(sessions, path, tmp_path):
     assert DataFile.of_entry(again.settings.data).title == "frames.npy (NHWC, white 1)"
 
 
-def test_images_that_are_gone_are_said_to_be_and_the_session_goes_on(sessions, path, data, tmp_path):
+def test_missing_images_are_reported_and_the_session_continues(sessions, path, data, tmp_path):
     copy = tmp_path / "gone.npz"
     copy.write_bytes(data.read_bytes())
     begin(sessions, path, copy)
@@ -155,7 +155,7 @@ def compare(sessions, path, second):
     sessions.settle()
 
 
-def test_the_second_bundle_comes_back(sessions, path, leaky_path):
+def test_the_second_bundle_is_restored(sessions, path, leaky_path):
     compare(sessions, path, leaky_path)
     again = sessions.resume()
     assert again.results.second.path == leaky_path
@@ -163,7 +163,7 @@ def test_the_second_bundle_comes_back(sessions, path, leaky_path):
     assert sessions.resume().results.second is None
 
 
-def test_the_second_bundle_does_not_come_back_beside_another_first(sessions, path, grey_path, leaky_path):
+def test_the_second_bundle_is_not_restored_beside_another_first(sessions, path, grey_path, leaky_path):
     compare(sessions, path, leaky_path)
     again = sessions.start()
     again.open(grey_path)
@@ -171,7 +171,7 @@ def test_the_second_bundle_does_not_come_back_beside_another_first(sessions, pat
     assert (again.results.second, again.settings.second) == (None, "")
 
 
-def test_a_second_bundle_that_is_gone_is_said_to_be_once(sessions, path, leaky_path, tmp_path):
+def test_a_missing_second_bundle_is_reported_once(sessions, path, leaky_path, tmp_path):
     copy = tmp_path / "gone.snnb"
     copy.write_bytes(leaky_path.read_bytes())
     inspector = sessions.start()

@@ -103,7 +103,7 @@ def test_the_raster_moves_the_cursor_and_picks(opened, qtbot):
     assert opened.inspector.selection.picked != before
 
 
-def test_a_broken_bundle_gets_a_page_that_names_the_member(opened, rest, tmp_path, path):
+def test_an_invalid_bundle_has_a_page_that_names_the_member(opened, rest, tmp_path, path):
     raw = bytearray(path.read_bytes())
     raw[raw.index(b"# small")] ^= 1
     broken = tmp_path / "broken.snnb"
@@ -118,7 +118,7 @@ def test_a_broken_bundle_gets_a_page_that_names_the_member(opened, rest, tmp_pat
     assert opened.panels["overview"].isVisible()
 
 
-def test_pages_without_a_bundle_are_not_cut_and_say_that_one_is_being_opened(window, rest, path, tmp_path):
+def test_pages_without_a_bundle_are_not_cut_and_show_that_one_is_being_opened(window, rest, path, tmp_path):
     for size in ((960, 600), (1280, 800)):
         window.resize(*size)
         rest(window)
@@ -160,7 +160,7 @@ def test_it_closes_in_the_middle_of_a_run(window, rest, path, data, capfd, panel
     assert capfd.readouterr().err == ""
 
 
-def test_the_session_comes_back(qtbot, rest, path):
+def test_the_session_is_restored(qtbot, rest, path):
     settings = Settings(theme="light")
     first = make_window(settings)
     first.show()

@@ -158,7 +158,7 @@ class TestWriting:
         assert path.read_bytes() == before
         assert list(path.parent.iterdir()) == [path]
 
-    def test_of_several_files_none_is_written_where_one_cannot_be(self, tmp_path):
+    def test_no_file_is_written_if_one_of_several_cannot_be(self, tmp_path):
         """The name of the second is longer than file systems permit."""
         (tmp_path / "a.txt").write_text("old")
         for folder in (tmp_path, tmp_path / "new" / "deep"):
@@ -171,7 +171,7 @@ class TestWriting:
 
 
 class TestVerify:
-    def test_a_planted_fault_is_found_and_named(self, path):
+    def test_a_planted_fault_is_detected_and_named(self, path):
         """One weight of the engine's network differs from that of the recorded network."""
         good = read(path)
         assert verify(good, "numpy").ok
@@ -207,7 +207,7 @@ class TestVerify:
         assert not changed(1, 10, flipped=2).ok
 
     @pytest.mark.parametrize("engine", ["numpy", "onnx"])
-    def test_counts_are_of_what_was_compared(self, path, engine):
+    def test_counts_refer_to_the_compared_values(self, path, engine):
         loaded = verify(read(path), engine)
         neurons = 4 * 36 + 4 * 9 + 8
         assert (loaded.samples, loaded.steps, loaded.neuron_steps) == (2, 4, 2 * 4 * neurons)

@@ -14,7 +14,7 @@ from spikelet.errors import BundleError
 
 
 class TestDamage:
-    def test_every_flipped_byte_is_noticed(self, path):
+    def test_every_flipped_byte_is_detected(self, path):
         content = bytearray(path.read_bytes())
         rng = np.random.default_rng(0)
         positions = set(rng.integers(0, len(content), 400).tolist()) | set(range(64)) | {len(content) - 1}
@@ -36,7 +36,7 @@ class TestDamage:
             read(path)
 
     @pytest.mark.parametrize("member", MEMBERS[1:])
-    def test_a_member_swapped_with_its_checksum_is_still_noticed(self, path, member):
+    def test_a_member_swapped_with_its_checksum_is_detected(self, path, member):
         view = bytearray(archive.unpack(path.read_bytes())[member])
         view[-1] ^= 1
         with pytest.raises(BundleError, match=f"{member}: its bytes were changed .sha256 differs"):
@@ -49,13 +49,13 @@ class TestDamage:
         with pytest.raises(BundleError):
             read(path)
 
-    def test_truncated_says_so(self, path):
+    def test_a_truncated_file_is_reported_as_truncated(self, path):
         content = path.read_bytes()
         path.write_bytes(content[: len(content) // 2])
         with pytest.raises(BundleError, match="it was cut off"):
             read(path)
 
-    def test_not_there_or_not_a_bundle(self, tmp_path):
+    def test_missing_files_and_files_that_are_no_bundles(self, tmp_path):
         with pytest.raises(BundleError, match=r"none\.snnb: cannot be read \(No such file or directory\)"):
             read(tmp_path / "none.snnb")
         with pytest.raises(BundleError, match="cannot be read"):

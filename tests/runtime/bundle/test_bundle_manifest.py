@@ -50,7 +50,7 @@ class TestManifest:
             (lambda m: m.update(graph=[]), "manifest.json.graph: expected an object, found a list"),
         ],
     )
-    def test_what_it_says_has_to_fit(self, path, change, message):
+    def test_inconsistent_manifests_are_refused(self, path, change, message):
         with pytest.raises(BundleError, match=message):
             decode(with_manifest(path, change))
 

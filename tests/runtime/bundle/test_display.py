@@ -173,7 +173,7 @@ def test_missing_values(path, capsys):
 
 
 @pytest.mark.parametrize("key", ["format_version", "ir_version", "lowering_version", "arithmetic", "graph", "members"])
-def test_odd_values_of_what_a_reader_needs(key):
+def test_unusual_values_of_required_fields(key):
     manifest = json.loads(bases()[0]["manifest.json"])
     for value in [*ODD, *NUMBERS]:
         if value == manifest[key] and type(value) is type(manifest[key]):

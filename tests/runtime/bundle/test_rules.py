@@ -134,7 +134,7 @@ class TestNumbers:
                 rf"weights\.safetensors: fc\.weight: expected weights of {bits} bits, {least}…{most}, as manifest",
             )
 
-    def test_bits_hold_for_every_kind_of_weight(self):
+    def test_bits_apply_to_every_kind_of_weight(self):
         for name, field in (("conv1", "weight"), ("fc1", "weight"), ("shortcut", "scale"), ("logits", "weight")):
             good = make()
             values = getattr(good.graph.nodes[name], field).astype(np.int16)
@@ -197,7 +197,7 @@ class TestGolden:
             refused(replace(good, golden=recorded), r"golden\.safetensors: input: expected values of -3…7, found")
 
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
-    def test_numbers_that_are_none(self, value):
+    def test_golden_data_of_invalid_values_is_refused(self, value):
         good = bundled(network(exact=False))
         for field in ("inputs", "logits"):
             values = getattr(good.golden, field).copy()
@@ -213,7 +213,7 @@ class TestGolden:
             r"golden\.safetensors: logits: 3 time-steps, expected at most exact_steps, 2",
         )
 
-    def test_as_many_time_steps_as_there_may_be(self):
+    def test_the_largest_number_of_time_steps(self):
         graph = network(exact=False, weight=0.0)
         steps = golden.MAX_STEPS
         recorded = Golden(np.zeros((1, 1), F), np.zeros((steps, 1, 1), F), {"if1": np.zeros((steps, 1, 1), np.bool_)})
@@ -326,7 +326,7 @@ class TestFloat32:
 
 class TestTensors:
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-    def test_no_array_holds_anything_that_is_not_finite(self, value):
+    def test_arrays_must_be_finite(self, value):
         graph = make(exact=False).graph
         for node in graph.nodes.values():
             for field in node.tensors:
@@ -350,7 +350,7 @@ class TestTensors:
         holds(bundled(Graph(nodes, (("input", "fc"), ("fc", "if1"), ("if1", "output"))), steps=5))
 
 
-def test_what_the_writer_refuses_leaves_the_old_file(tmp_path):
+def test_a_refused_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.snnb"
     write(make(), path)
     before = path.read_bytes()

@@ -37,7 +37,7 @@ def test_the_example_is_the_network_of_the_page(generator):
     assert verify(loaded, "numpy").ok
 
 
-def test_a_part_that_is_missing_is_noticed(generator):
+def test_a_missing_part_is_detected(generator):
     with pytest.raises(ValueError, match="expected one <!-- generated: bytes -->, found 0"):
         generator.page("# A page without parts")
 

@@ -127,12 +127,12 @@ def test_a_microcontroller_gets_c(workspace):
         ("watch small.snnb - --frame 6", "expected a size such as 640x480, found '6'"),
     ],
 )
-def test_wrong_calls(workspace, capsys, line, message):
+def test_invalid_calls_are_refused(workspace, capsys, line, message):
     assert cli.main(line.split()) == 2
     assert message in capsys.readouterr().err
 
 
-def test_watch_answers_what_is_there(workspace, capsys):
+def test_watch_classifies_existing_images(workspace, capsys):
     (workspace / "camera").mkdir()
     for index in range(3):
         Image.fromarray(RNG.integers(0, 256, (6, 6, 3)).astype(np.uint8)).save(workspace / "camera" / f"{index}.png")
@@ -161,7 +161,7 @@ def test_watch_leaves_a_file_that_still_grows(tmp_path):
 
 
 @pytest.mark.parametrize("wait", [False, True])
-def test_watch_answers_a_name_anew_when_its_content_changes(tmp_path, wait):
+def test_watch_classifies_a_name_again_when_its_content_changes(tmp_path, wait):
     """Cameras reuse names: they rename a new file, or overwrite a file with bytes of the same length."""
     path = tmp_path / "a.png"
     seen = {}
@@ -188,7 +188,7 @@ def test_watch_answers_a_name_anew_when_its_content_changes(tmp_path, wait):
     assert ready() == [path]
 
 
-def test_watch_keeps_no_answers():
+def test_watch_keeps_no_predictions():
     """The memory of a summary does not depend on the number of images."""
     summary = watch.Summary()
     for index in range(3 * watch.RECENT):
@@ -197,7 +197,7 @@ def test_watch_keeps_no_answers():
     assert summary.latency()["p50"] == pytest.approx(24_999.5)
 
 
-def test_watch_prints_every_answer_at_once_and_ends_cleanly(workspace):
+def test_watch_prints_every_prediction_at_once_and_ends_cleanly(workspace):
     """It ends at SIGTERM; SIGINT may be ignored if the tests run in the background."""
     (workspace / "camera").mkdir()
     command = [sys.executable, "-m", "spikelet", "watch", "small.snnb", "camera", "--json", "--every", "0.01"]
@@ -304,7 +304,7 @@ def test_frames_of_webcams_have_the_colours_of_bt_601():
 
 
 @pytest.mark.parametrize("shape", [(5,), (2, 6, 6)])
-def test_networks_that_take_no_frames_say_so(shape):
+def test_networks_that_take_no_frames_are_refused(shape):
     with pytest.raises(DataError, match="a frame has 1 or 3 channels"):
         fitted(FRAMES[0], shape)
     assert (fitted(FRAMES[0][..., 0], (3, 6, 6)) == FRAMES[0][..., 0]).all()

@@ -147,7 +147,7 @@ def test_a_difference_is_named(form, tmp_path):
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))
-def test_no_text_of_a_bundle_gets_loose(form, tmp_path):
+def test_no_text_of_a_bundle_becomes_code(form, tmp_path):
     files, _ = c_project(bundle(small_graph(), (NASTY, "\\", '"'), NASTY), mcu=form == "mcu")
     (tmp_path / "labels.c").write_text(
         '#include <stdio.h>\n#include "model.h"\nint main(void) { return puts(model_labels[0]) < 0; }\n'

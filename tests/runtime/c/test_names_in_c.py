@@ -172,7 +172,7 @@ def stripped(source):
     return re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/", "", source, flags=re.DOTALL))
 
 
-def test_a_name_changes_identifiers_and_comments_alone():
+def test_a_name_changes_only_identifiers_and_comments():
     """Other names of nodes change only identifiers and comments of the C code."""
     net = Builder((2, 5, 5), np.random.default_rng(0))
     net.conv("conv", 4)

@@ -82,7 +82,7 @@ class TestCifar:
         (tmp_path / "test_batch").write_bytes(content.replace(b"numpy._core", b"numpy.core"))
         assert np.array_equal(read(tmp_path).images, data.images)
 
-    def test_a_pickle_that_calls_something_is_refused_and_calls_nothing(self, tmp_path):
+    def test_a_pickle_with_a_call_is_refused_and_not_executed(self, tmp_path):
         class Evil:
             def __reduce__(self):
                 return os.mkdir, (str(tmp_path / "called"),)
@@ -123,7 +123,7 @@ class TestCifar:
             with pytest.raises(DataError, match="test_batch: "):
                 read(tmp_path)
 
-    def test_says_what_it_looked_for(self, tmp_path):
+    def test_the_error_lists_the_expected_files(self, tmp_path):
         with pytest.raises(DataError, match="expected the test files of CIFAR-10 or CIFAR-100, found none of them"):
             cifar.read(tmp_path, "test")
 
@@ -178,7 +178,7 @@ class TestIdx:
             idx.read(tmp_path, "test")
 
 
-def test_what_is_not_known_is_refused_with_what_is(tmp_path):
+def test_unknown_names_are_refused_with_the_known_ones(tmp_path):
     (tmp_path / "a.xyz").write_text("x")
     with pytest.raises(DataError, match=r"a\.xyz: a file of an unknown type; expected an image .* or IDX files"):
         read(tmp_path / "a.xyz")
@@ -186,7 +186,7 @@ def test_what_is_not_known_is_refused_with_what_is(tmp_path):
         read(tmp_path / "none")
 
 
-def test_a_sample_holds_as_many_of_each_class_and_is_repeatable():
+def test_a_sample_has_equally_many_of_each_class_and_is_repeatable():
     data = image_set(60, (1, 2, 2))
     sample = data.sample(7, seed=3)
     assert np.bincount(sample.labels).tolist() == [7, 7, 7]
@@ -195,7 +195,7 @@ def test_a_sample_holds_as_many_of_each_class_and_is_repeatable():
     assert sample.labels.tolist() != sorted(sample.labels.tolist())
 
 
-def test_the_digest_tells_data_apart():
+def test_the_digest_distinguishes_data():
     data = image_set()
     assert data.digest == data.renamed("other").digest
     assert data.digest != data.take(slice(0, 5)).digest

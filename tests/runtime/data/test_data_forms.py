@@ -174,7 +174,7 @@ def test_labels(tmp_path, form):
         (np.zeros((N, 2, 2), int), r"expected labels as whole numbers or names, found int64 \(5, 2, 2\)"),
     ],
 )
-def test_what_is_no_label_is_refused(tmp_path, labels, message):
+def test_invalid_labels_are_refused(tmp_path, labels, message):
     with pytest.raises(DataError, match=message):
         read(saved(tmp_path, images=GREY, labels=labels), shape=(1, H, W))
 

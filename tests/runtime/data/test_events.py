@@ -59,14 +59,14 @@ def test_files(recording, suffix, tmp_path):
         ({"y": None}, "has no y; expected columns t, x, y, p"),
     ],
 )
-def test_what_does_not_fit(recording, change, message, tmp_path):
+def test_recordings_that_do_not_fit_are_refused(recording, change, message, tmp_path):
     columns = {k: v for k, v in {**recording, **change}.items() if v is not None}
     np.savez(tmp_path / "a.npz", **columns)
     with pytest.raises(DataError, match=message):
         read(tmp_path / "a.npz", SHAPE, 4)
 
 
-def test_files_that_are_none(tmp_path):
+def test_files_without_events_are_refused(tmp_path):
     for name, message in (
         (
             "a.txt",

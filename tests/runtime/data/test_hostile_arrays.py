@@ -81,7 +81,7 @@ DAMAGED = {
 
 @pytest.mark.parametrize("damage", DAMAGED)
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])
-def test_damaged_files_are_refused_in_a_line_before_anything_is_allocated(damage, suffix, tmp_path):
+def test_damaged_files_are_refused_in_a_line_before_allocations(damage, suffix, tmp_path):
     path = tmp_path / f"a{suffix}"
     path.write_bytes(DAMAGED[damage])
 

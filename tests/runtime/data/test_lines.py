@@ -93,7 +93,7 @@ def test_the_range_that_a_bundle_states(stated):
      [0, 2**64 + 1], [-1e308, 1e308], [2**60, 2**60 + 1], [0, math.inf], [math.nan, 1], [None, 1], [10**400, 10**401]],
     ids=str,
 )  # fmt: skip
-def test_what_is_no_range_is_refused_wherever_it_is_stated(span):
+def test_invalid_ranges_are_refused_wherever_they_are_stated(span):
     with pytest.raises(UsageError, match=r"provenance\.input_range: expected two numbers LOW < HIGH.*, found"):
         stated_span({"input_range": span})
     if span is not None:

@@ -283,7 +283,7 @@ def test_settings_at_their_bounds_divide_by_no_zero(features):
      (np.ones(9), 10**400), (np.ones(9), 0)],
     ids=str,
 )  # fmt: skip
-def test_samples_and_rates_that_are_none_are_refused(samples, rate):
+def test_invalid_samples_and_rates_are_refused(samples, rate):
     with pytest.raises(SpikeletError):
         FEATURES.features(samples, rate)
 

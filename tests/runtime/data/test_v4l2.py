@@ -138,6 +138,6 @@ def test_a_format_that_the_camera_does_not_have_is_named(tmp_path, monkeypatch, 
 
 
 @pytest.mark.parametrize("device", ["/dev/null", "/dev/no-camera"])
-def test_what_is_no_camera_is_refused(device):
+def test_devices_that_are_no_cameras_are_refused(device):
     with pytest.raises(DataError, match=f"{device}: not a camera that can be read"):
         v4l2.camera(device, 640, 480).__enter__()

@@ -46,7 +46,7 @@ def test_it_is_put_back_after_an_error_and_after_the_last_of_several():
     assert blas.count() == before
 
 
-def test_a_numpy_of_another_make_is_left_alone(monkeypatch):
+def test_a_numpy_without_openblas_is_not_changed(monkeypatch):
     monkeypatch.setattr(blas, "_library", lambda: None)
     with blas.limited(1):
         assert blas.count() is None

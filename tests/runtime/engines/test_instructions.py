@@ -51,7 +51,7 @@ def test_the_page_of_copies_has_the_published_counts():
         assert cells == [f"{single / 1e6:.2f}", f"{copied / 1e6:.2f}", f"{copied / single:.2f}"]
 
 
-def test_costs_of_calls_are_told_from_own_costs():
+def test_costs_of_calls_are_separate_from_own_costs():
     text = "\n".join(
         [
             "events: Ir",

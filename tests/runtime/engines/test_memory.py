@@ -102,7 +102,7 @@ def test_more_work_never_needs_less(name, graph):
     assert memory(graph, Workload(8)) <= memory(graph, Workload(8, counting=True))
 
 
-def test_values_are_held_until_their_last_reader():
+def test_values_are_kept_until_their_last_use():
     net = Builder((2, 4, 4), np.random.default_rng(0))
     root = net.conv("a", 2)
     net.conv("b", 2)

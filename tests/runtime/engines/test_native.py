@@ -61,7 +61,7 @@ class TestCache:
 
     @pytest.mark.skipif(os.name != "posix", reason="Windows keeps the files of loaded libraries")
     @pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: b"x" + data[1:], lambda data: b""])
-    def test_a_damaged_library_is_made_again(self, fresh, monkeypatch, damage):
+    def test_a_damaged_library_is_compiled_again(self, fresh, monkeypatch, damage):
         graph = small_graph()
         expected = answers(graph, "numpy", images := pixels(graph))
         path = native.prepare_graph(graph).path
@@ -163,7 +163,7 @@ class TestOtherSystems:
 
 
 class TestCompiler:
-    def test_none_is_said_and_auto_takes_the_next(self, fresh, monkeypatch):
+    def test_a_missing_compiler_is_reported_and_auto_selects_another_engine(self, fresh, monkeypatch):
         monkeypatch.setenv("CC", "no-such-cc")
         graph = small_graph()
         assert "native" not in available(graph)
@@ -171,7 +171,7 @@ class TestCompiler:
         with pytest.raises(EngineError, match="expected the C compiler 'no-such-cc', found none"):
             create(graph, "native")
 
-    def test_its_error_is_shown_and_auto_goes_on(self, fresh, monkeypatch):
+    def test_the_error_of_the_compiler_is_shown_and_auto_selects_another_engine(self, fresh, monkeypatch):
         monkeypatch.setenv("SPIKELET_CFLAGS", "-include no-such-file.h")
         graph = small_graph()
         with pytest.raises(EngineError, match="the compiler failed: .*\n.*no-such-file.h: No such file"):
@@ -271,7 +271,7 @@ def test_signed_pixels_and_names_that_c_knows():
     assert np.array_equal(answers(graph, "native", images), answers(graph, "numpy", images))
 
 
-def test_flattened_spikes_meet_other_nodes_than_linear():
+def test_flattened_spikes_feed_other_nodes_than_linear():
     net = Builder((2, 3, 4), np.random.default_rng(1))
     net.neuron("if0", scale=300)
     flat = net.add("flatten0", Flatten())
@@ -284,7 +284,7 @@ def test_flattened_spikes_meet_other_nodes_than_linear():
     assert np.array_equal(answers(graph, "native", images, 6), answers(graph, "numpy", images, 6))
 
 
-def test_weights_are_held_once(tmp_path, monkeypatch):
+def test_weights_are_in_memory_once(tmp_path, monkeypatch):
     """A network with 16.5 MB of weights needs less than 16 MB more, since the pages of the file are released."""
     graph = large_graph()
     weights = sum(node.weight.nbytes for node in graph.nodes.values() if isinstance(node, Conv2d | Linear))

@@ -45,7 +45,7 @@ def run(window, threads=None):
     ("allowed", "machine_cores", "threads"),
     [(1, 2, 1), (1, 64, 1), (3, 8, 3), (1, 1, 0), (2, 2, 0), (64, 64, 0), (1, None, 0)],
 )
-def test_a_process_held_to_some_cores_asks_for_as_many_threads(
+def test_a_process_limited_to_some_cores_requests_as_many_threads(
     cores, requested, window, allowed, machine_cores, threads
 ):
     """0 is the default of ONNX Runtime: a thread for every core of the machine."""
@@ -54,13 +54,13 @@ def test_a_process_held_to_some_cores_asks_for_as_many_threads(
     assert set(requested) == {threads}
 
 
-def test_where_the_system_does_not_tell_it_is_left_to_onnx_runtime(monkeypatch, requested):
+def test_without_an_affinity_of_the_system_onnx_runtime_decides(monkeypatch, requested):
     monkeypatch.delattr(onnx.os, "sched_getaffinity", raising=False)
     run(None)
     assert set(requested) == {0}
 
 
-def test_what_the_caller_says_is_taken(cores, requested):
+def test_the_number_of_the_caller_is_used(cores, requested):
     cores(1, 2)
     run(None, threads=2)
     assert set(requested) == {2}

@@ -109,7 +109,7 @@ def test_networks_with_integrators():
 
 
 @pytest.mark.parametrize("name", sorted(ENGINES))
-def test_what_a_window_refuses(name):
+def test_invalid_uses_of_a_window_are_refused(name):
     engine = create(small_graph(), name)
     image = np.zeros((1, 3, 6, 6), np.float32)
     engine.reset(1, 2)
@@ -222,5 +222,5 @@ def changed(node_name, **fields):
     ],
     ids=["tie", "reset", "9 bits", "leak", "float32"],
 )
-def test_what_does_not_fit_products_of_bytes_runs_in_float(graph):
+def test_layers_that_do_not_fit_products_of_bytes_run_in_float(graph):
     assert not fits(graph)

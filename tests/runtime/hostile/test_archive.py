@@ -34,7 +34,7 @@ class TestZip:
             decode(loosely_packed([(f"a{i}.txt", b"") for i in range(40)]))
 
     @pytest.mark.parametrize("trick", ["symlink", "deflated", "bomb", "comment", "flag", "zip64", "date", "folder"])
-    def test_what_other_tools_can_write(self, members, trick):
+    def test_archives_of_other_tools_are_refused(self, members, trick):
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as file:
             for name, data in members.items():
@@ -82,7 +82,7 @@ class TestZip:
         with pytest.raises(BundleError, match="another kind of file"):
             read(tmp_path / "images.npz")
 
-    def test_zip64_is_told_by_its_extra_field_too(self, tmp_path):
+    def test_zip64_is_detected_by_its_extra_field_too(self, tmp_path):
         """Some versions of Python write a ZIP64 field together with the size and version 2.0."""
         np.savez(tmp_path / "images.npz", images=np.zeros(3))
         content = bytearray((tmp_path / "images.npz").read_bytes())

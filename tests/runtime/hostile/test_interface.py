@@ -168,7 +168,7 @@ class Rule:
 @pytest.mark.parametrize(
     "done", [lambda x: None, lambda x: True, lambda x: np.ones(len(x)), lambda x: np.ones(7, bool)]
 )
-def test_a_rule_that_returns_something_else(bundle, done):
+def test_a_rule_that_returns_another_type(bundle, done):
     with pytest.raises(UsageError, match=r"early_exit.done: expected an array of bool \(1,\), found"):
         Model(bundle, "numpy").run(np.zeros(SHAPE), STEPS, early_exit=Rule(done))
 
@@ -205,7 +205,7 @@ def test_an_exception_of_onnx_runtime_is_wrapped(bundle, monkeypatch):
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS])
-def test_no_place_for_temporary_files_while_compiling(monkeypatch, tmp_path, code):
+def test_no_space_for_temporary_files_while_compiling(monkeypatch, tmp_path, code):
     monkeypatch.setenv("SPIKELET_CACHE", str(tmp_path))
     net = Builder((1, 5, 5), np.random.default_rng(code))
     net.conv("conv", 3)

@@ -65,7 +65,7 @@ class TestJson:
             (b'{"a":[' + b"1," * strict_json.MAX_VALUES + b"1]}", "values of JSON, expected at most"),
         ],
     )
-    def test_what_python_would_read(self, text, message):
+    def test_invalid_json_is_refused(self, text, message):
         with pytest.raises(BundleError, match=message):
             strict_json.decode("x", text)
 

@@ -28,7 +28,7 @@ class TestOnnx:
         with pytest.raises(BundleError, match=message):
             decode(put_together(members | {"step.onnx": model}, lowering_version=LATER))
 
-    def test_what_this_version_writes_passes(self, members):
+    def test_models_of_this_version_are_accepted(self, members):
         for base in bases():
             assert decode(put_together(base, lowering_version=LATER)).graph.spiking
 
@@ -43,7 +43,7 @@ class TestOnnx:
             members, model + protobuf.message(7, node), f"step.onnx: operator '{operator}'; spikelet writes no such"
         )
 
-    def test_operators_of_a_domain_of_their_own(self, members, model):
+    def test_operators_of_another_domain_are_refused(self, members, model):
         self.refused(
             members,
             model + protobuf.message(8, protobuf.text(1, "evil") + protobuf.integer(2, 1)),
@@ -89,7 +89,7 @@ class TestOnnx:
         self.refused(members, protobuf.integer(1, 8) * 2**18 + protobuf.integer(1, 8), "more than 262144 fields")
         self.refused(members, bytes(step.MAX_STEP + 1), "bytes, expected at most")
 
-    def test_the_list_is_what_the_lowering_writes(self, monkeypatch):
+    def test_the_list_contains_exactly_the_operators_of_the_lowering(self, monkeypatch):
         """The permitted operators and attributes are exactly those that networks need."""
         operators, attributes = set(), set()
         original = OnnxGraph.node

@@ -29,13 +29,13 @@ class TestSizes:
             ("pool whose sums stay exact", "step.onnx: does not compute the graph of the manifest"),
         ],
     )
-    def test_what_is_not_there_is_refused_by_its_numbers(self, case, message):
+    def test_declared_sizes_are_refused_before_data_is_read(self, case, message):
         error, peak, count = cost(CASES[case]())
         assert message in str(error)
         assert peak < 2**18
         assert count < OPERATIONS
 
-    def test_the_ones_of_a_pool_are_counted_before_they_are_made(self):
+    def test_the_constants_of_a_pool_are_counted_before_they_are_created(self):
         net = Builder((2, 8, 8), np.random.default_rng(0))
         net.neuron("if1")
         net.add("pool", SumPool2d((3, 5), (1, 1)))
@@ -63,14 +63,14 @@ class TestSizes:
         assert peak < MEMORY
         assert count < OPERATIONS
 
-    def test_as_many_channels_as_there_may_be(self):
+    def test_the_largest_number_of_channels(self):
         """Separate neurons everywhere need the most memory of the proof per byte of the file."""
         error, peak, count = cost(CASES["many channels"]())
         assert "step.onnx" in str(error)
         assert peak < MEMORY
         assert count < OPERATIONS
 
-    def test_as_many_nodes_as_there_may_be(self):
+    def test_the_largest_number_of_nodes(self):
         error, peak, count = cost(CASES["many nodes"]())
         assert "step.onnx" in str(error)
         assert peak < MEMORY
@@ -83,7 +83,7 @@ class TestSizes:
         assert peak < MEMORY * EDGES_OF_A_NODE / HALF
         assert count < EDGE * EDGES_OF_A_NODE * (EDGES_OF_A_NODE + 2)
 
-    def test_work_that_grows_with_the_square_of_the_nodes_is_noticed(self, monkeypatch):
+    def test_work_that_grows_with_the_square_of_the_nodes_is_detected(self, monkeypatch):
         """Each node visits a quarter of the nodes before it, which the bounds of the other tests must detect."""
         order = Graph.order.func
 

@@ -119,7 +119,7 @@ def test_another_program_may_write_other_operators(features, runtime):
     assert replayed(features, outputs(onnx), version=0).ok
 
 
-def test_a_lie_is_told_apart_from_another_version(features, runtime):
+def test_a_false_model_is_distinguished_from_another_version(features, runtime):
     """A valid ONNX model that computes zeros instead of the network."""
     onnx = OnnxGraph("zeros")
     inputs(onnx)
@@ -150,7 +150,7 @@ def test_another_writer_may_name_states_as_any_version_of_spikelet_did(own, feat
     assert replayed(features, model, 2).ok, "no release of spikelet wrote version 2"
 
 
-def test_the_command_says_which_is_wrong(features, tmp_path, capsys):
+def test_the_command_reports_which_part_is_wrong(features, tmp_path, capsys):
     """The exit code is 0 if step.onnx computes the graph, else 1, even if every engine agrees with the golden inputs."""
     onnx = OnnxGraph("zeros")
     inputs(onnx)
@@ -188,7 +188,7 @@ def test_without_onnx_runtime_the_command_names_the_package(features, tmp_path, 
     assert printed.endswith('; to run it with ONNX Runtime, pip install "spikelet[ort]"\n')
 
 
-def test_a_golden_input_that_lies_is_told_apart_from_a_step_model_that_does(features, runtime):
+def test_false_golden_data_is_distinguished_from_a_false_step_model(features, runtime):
     bundle = decode(put_together(features))
     wrong = replace(bundle, golden=replace(bundle.golden, logits=bundle.golden.logits + 1))
     result = verify_step(wrong)

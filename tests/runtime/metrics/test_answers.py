@@ -93,7 +93,7 @@ class TestEarlyExit:
         events = [counted.events[:stop, n].sum() for n, stop in enumerate(result.exit_steps)]
         assert point.events == pytest.approx(np.mean(events))
 
-    def test_the_curve_goes_from_all_at_once_to_none(self, counted):
+    def test_the_curve_begins_with_one_time_step_and_ends_with_all(self, counted):
         curve = exit_curve(counted, image_set().labels)
         assert curve[0].threshold == 0
         assert curve[0].steps == 1
@@ -130,7 +130,7 @@ class TestRates:
 
 
 class TestMeasure:
-    def test_facts_say_on_what(self):
+    def test_facts_name_the_data(self):
         data = image_set()
         facts = measure(bundle_of(small_graph()), data, 3, "numpy").facts()
         assert (facts["images"], facts["steps"], facts["engine"]) == (50, 3, "numpy")

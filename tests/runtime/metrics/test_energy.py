@@ -55,7 +55,7 @@ class TestLevels:
         assert levels["neurons"] == Energy(acs + 10 * macs + 100 * neurons, 2 * acs + 20 * macs + 200 * neurons)
         assert levels["memory"] == levels["neurons"]  # the figures include it
 
-    def test_what_has_no_figure_is_none_and_said(self, graph, ops):
+    def test_missing_figures_are_none_and_reported(self, graph, ops):
         energy = estimate(graph, ops, profile("unstated", ac=(1,)))
         assert energy.levels == {
             "operations": Energy(ops.total("acs"), ops.total("acs")),
@@ -91,7 +91,7 @@ class TestLevels:
         assert baselines["float32"].levels["neurons"] == Energy(50 * dense + 100 * neurons, 50 * dense + 200 * neurons)
 
     @pytest.mark.parametrize(("steps", "bits"), [(1, 1), (2, 2), (3, 2), (4, 3), (7, 3), (8, 4), (15, 4), (16, 5)])
-    def test_as_many_bits_as_t_can_tell_apart(self, steps, bits):
+    def test_bits_represent_the_counts_of_t_time_steps(self, steps, bits):
         assert activation_bits(steps) == bits == math.ceil(math.log2(steps + 1))
 
 
@@ -178,7 +178,7 @@ class TestTraffic:
             ("if1", "activations"): (3 * 4, 3 * 4),
         }
 
-    def test_what_does_not_fit_comes_from_dram(self):
+    def test_data_beyond_the_cache_comes_from_dram(self):
         graph, ops = tiny()
         assert {transfer.memory for transfer in spiking_traffic(graph, ops, 8, buffer=12)} == {"buffer"}
         memories = {

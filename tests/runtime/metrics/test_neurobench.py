@@ -147,7 +147,7 @@ def test_all_metrics_equal_neurobenchs(graph):
         assert round(float(np.float32(zeros) / np.float32(weights)), 4) == theirs["connection_sparsity"]
 
 
-def test_footprint_differs_by_what_torch_cannot_hold():
+def test_footprint_differs_by_the_types_of_torch():
     # torch's layers take float32 weights: the same parameters, four bytes each instead of one for int8
     graph = small_graph()
     extra = sum(

@@ -82,7 +82,7 @@ class TestFaults:
         assert not any(value.any() for value in spikes(FaultyEngine(graph, Fault("stuck-off", 1.0), 0)).values())
         assert all(value.all() for value in spikes(FaultyEngine(graph, Fault("stuck-on", 1.0), 0)).values())
 
-    def test_lost_and_spurious_spikes_are_as_many_as_asked_for(self):
+    def test_lost_and_spurious_spikes_have_the_requested_rate(self):
         graph = small_graph()
         first = graph.spiking[0]  # faults of the first layer reach the later ones
         sound = recorded(graph)[first]
@@ -123,7 +123,7 @@ class TestFaults:
         assert np.isfinite(flipped).all()
         assert 0.3 < (flipped != weight).mean() < 0.6, "1 - 0.98^32 = 0.48"
 
-    def test_thresholds_are_each_neurons_own(self):
+    def test_thresholds_differ_between_neurons(self):
         node = IF(np.array([1000, 3000], np.int32), np.zeros(2, np.int32))
         theta = drifted(node, (2, 40, 40), 0.1, np.random.default_rng(0))
         assert theta.shape == (1, 2, 40, 40)
@@ -133,7 +133,7 @@ class TestFaults:
             assert theta[0, channel].std() == pytest.approx(0.1 * expected, rel=0.1)
         assert drifted(node, (2, 40, 40), 1.0, np.random.default_rng(0)).min() == 1, "never 0 or below"
 
-    def test_noise_stays_what_the_network_takes(self):
+    def test_noise_stays_within_the_range_of_the_input(self):
         graph = small_graph()
         noisy = FaultyEngine(graph, Fault("input-noise", 0.2), 0).noisy(PIXELS)
         assert (noisy == np.rint(noisy)).all()
@@ -141,7 +141,7 @@ class TestFaults:
         grey = FaultyEngine(graph, Fault("input-noise", 0.05), 0).noisy(np.full_like(PIXELS, 128))
         assert grey.std() == pytest.approx(0.05 * 255, rel=0.1)
 
-    def test_what_is_no_fault(self):
+    def test_invalid_faults_are_refused(self):
         with pytest.raises(UsageError, match="unknown fault 'rust'; known: weight-bits, stuck-off"):
             Fault("rust", 0.1)
         for level in (-0.1, 1.5, float("nan")):
@@ -150,7 +150,7 @@ class TestFaults:
 
 
 class TestRobustness:
-    def test_the_sound_row_is_what_run_says(self, bundle, images):
+    def test_the_row_without_faults_is_the_accuracy_of_run(self, bundle, images):
         report = robustness(bundle, images, 4, [Fault("stuck-off", 1.0)], [0])
         assert report.sound.accuracy == pytest.approx(Model(bundle, "numpy").run(PIXELS, 4).accuracy(images.labels))
         assert report.measure == "accuracy"
@@ -219,7 +219,7 @@ class TestRobustness:
         (low,), (high,) = interval(np.ones((3, 1, 20), bool))
         assert (low, high) == pytest.approx(wilson(20, 20))
 
-    def test_what_cannot_be_measured(self, bundle, images):
+    def test_impossible_measurements_are_refused(self, bundle, images):
         with pytest.raises(UsageError, match="is proven exact for"):
             robustness(bundle, images, 10**6)
         with pytest.raises(UsageError, match="seeds: expected one or more"):
@@ -262,7 +262,7 @@ class TestCommand:
         assert page.count("Lost spikes: accuracy by level") >= 1
         assert read(tmp_path / "small.snnb").digest == facts["bundle_digest"]
 
-    def test_levels_of_ones_own(self, call):
+    def test_levels_given_by_the_user(self, call):
         code, out, _ = call(
             "robustness small.snnb insects.npz --steps 2 --seeds 0 --faults stuck-on --levels 0 0.5 --json"
         )
@@ -279,7 +279,7 @@ class TestCommand:
             ("-o none/x.json", "none: no such folder"),
         ],
     )
-    def test_wrong_calls(self, call, options, message):
+    def test_invalid_calls_are_refused(self, call, options, message):
         code, _, err = call(f"robustness small.snnb insects.npz {options}")
         assert code == 2
         assert message in err
@@ -308,7 +308,7 @@ class TestCommand:
             assert (code, "expected a file that `spikelet robustness -o FILE.json` has written" in err) == (2, True)
 
 
-def test_tables_and_figures_tell_the_same(bundle, images):
+def test_tables_and_figures_agree(bundle, images):
     facts = check(json.loads(json.dumps(robustness(bundle, images, 5, [Fault("dropped", 0.1)], [0]).as_json())))
     head, rows = fault_table(facts)
     assert head == ["fault", "level", "T = 1", "T = 2", "T = 4", "T = 5", "95 % at T = 5"]

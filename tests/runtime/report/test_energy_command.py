@@ -9,7 +9,7 @@ from spikelet.metrics.accuracy import wilson
 
 
 class TestEnergy:
-    def test_json_says_on_what_and_is_one_object(self, call, images):
+    def test_json_names_the_data_and_is_one_object(self, call, images):
         code, out, err = call("energy a.snnb insects.npz --steps 3 --engine numpy --json")
         assert (code, err) == (0, "")
         report = json.loads(out)
@@ -32,7 +32,7 @@ class TestEnergy:
         assert [point["accuracy"] for point in report["accuracy"]] == ran["accuracy"]
         assert {layer["layer"]: layer["rate"] for layer in report["layers"]} == pytest.approx(ran["spike_rate"])
 
-    def test_text_holds_the_word_and_the_assumptions(self, call):
+    def test_the_text_contains_the_assumptions(self, call):
         code, out, _ = call("energy a.snnb insects.npz --steps 3")
         assert code == 0
         assert "Energy is an estimate, not a measurement" in out
@@ -53,7 +53,7 @@ class TestEnergy:
         assert code == 0
         assert "akida: no energy per operation. typical power: 30 mW" in out
 
-    def test_a_profile_of_my_own(self, call, folder):
+    def test_a_profile_of_the_user(self, call, folder):
         (folder / "my.toml").write_text(
             'name = "mine"\ntitle = "Mine"\n[figures.ac]\nvalue = 1\nunit = "uJ"\nsource = "me, here, today"\n'
         )
@@ -63,7 +63,7 @@ class TestEnergy:
         assert mine["spiking"]["operations"] == pytest.approx({"low": acs, "high": acs})
         assert mine["spiking"]["neurons"] is None
 
-    def test_no_labels_no_accuracy_and_it_says_so(self, call):
+    def test_without_labels_there_is_a_note_instead_of_accuracy(self, call):
         code, out, _ = call("energy a.snnb bare.npz --steps 2")
         assert code == 0
         assert "The images have no labels, so there is no accuracy." in out
@@ -101,7 +101,7 @@ class TestEnergy:
             ("compare a.snnb b.snnb insects.npz --figures f", 2, "--figures requires a page: add -o FILE.html"),
         ],
     )
-    def test_wrong_calls(self, call, folder, line, code, message):
+    def test_invalid_calls_are_refused(self, call, folder, line, code, message):
         bad = 'name = "bad"\ntitle = "Bad"\n[figures.ac]\nvalue = -1\nunit = "pJ"\nsource = "me, here"\n'
         (folder / "bad.toml").write_text(bad)
         (folder / "uncited.toml").write_text(bad.replace('source = "me, here"\n', "").replace("-1", "1"))

@@ -59,7 +59,7 @@ def test_rows_of_bundles_and_of_other_networks_differ(measurement, names):
 
 
 @pytest.mark.parametrize("names", [("net",), NAMES[:2]])
-def test_figures_and_anchors_of_a_page_have_names_of_their_own(measurement, names):
+def test_figures_and_anchors_of_a_page_have_distinct_names(measurement, names):
     report = Report([measurement] * len(names), names, list(builtin().values()), "cmos45-int8")
     drawn = all_figures(report)
     stems = [figure.name.casefold() for figure in drawn]

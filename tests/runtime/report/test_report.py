@@ -11,7 +11,7 @@ from spikelet.session import load
 
 
 class TestReport:
-    def test_it_is_one_file_that_asks_nobody(self, page):
+    def test_it_is_one_file_without_requests(self, page):
         tags = Page(page).tags
         loads = [value for tag, attrs in tags for name, value in attrs.items() if name in ("src", "href", "srcset")]
         assert loads
@@ -25,7 +25,7 @@ class TestReport:
         anchors = {attrs["id"] for tag, attrs in tags if tag == "section"}
         assert {attrs["href"][1:] for tag, attrs in tags if tag == "a"} == anchors
 
-    def test_all_that_was_promised_is_there(self, page):
+    def test_all_sections_are_present(self, page):
         text = " ".join(Page(page).texts)
         for title in (
             *(
@@ -52,7 +52,7 @@ class TestReport:
         assert f"{report['accuracy'][-1]['accuracy']:.2%}" in text
         assert f"{report['operations']['per_image']['acs']:,.0f} accumulates" in text
 
-    def test_figures_are_whole_and_stand_alone(self, page, folder):
+    def test_figures_are_complete_and_self_contained(self, page, folder):
         figures = sorted((folder / "figures").glob("*.svg"))
         assert {path.stem for path in figures} >= {
             *("accuracy", "early-exit-threshold", "early-exit-accuracy", "spike-rates", "operations", "raster"),
@@ -70,7 +70,7 @@ class TestReport:
             assert len(rows) > 1
             assert {len(row) for row in rows} == {len(rows[0])}
 
-    def test_csv_holds_the_numbers(self, page, call, folder):
+    def test_csv_contains_the_numbers(self, page, call, folder):
         report = json.loads(call("energy a.snnb insects.npz --steps 4 --json")[1])
         with (folder / "figures" / "accuracy.csv").open() as file:
             rows = list(csv.DictReader(file))

@@ -49,7 +49,7 @@ class TestCommands:
         assert "was made for other bytes" in err
         assert "Traceback" not in err
 
-    def test_the_flag_holds_for_one_call(self, call):
+    def test_the_flag_applies_to_one_call(self, call):
         assert call("inspect small.snnb --require-signature")[0] == 1
         assert call("inspect small.snnb")[0] == 0
 
@@ -72,7 +72,7 @@ class TestCommands:
         assert code == 1
         assert "locked.key: not a private key that can be opened" in err
 
-    def test_what_is_no_bundle_is_not_signed(self, call, path):
+    def test_files_that_are_no_bundles_are_not_signed(self, call, path):
         call("keygen release")
         path.write_bytes(b"hello")
         code, _, err = call("sign small.snnb --key release.key")
@@ -80,7 +80,7 @@ class TestCommands:
         assert "does not begin as a ZIP archive" in err
         assert not signing.signature_file(path).exists()
 
-    def test_doctor_says_what_a_broken_policy_does(self, call, monkeypatch):
+    def test_doctor_reports_an_invalid_policy(self, call, monkeypatch):
         assert "signatures: not required (SPIKELET_TRUSTED_KEYS is not set)" in call("doctor")[1]
         monkeypatch.setenv(signing.TRUSTED_KEYS, "none.pub")
         code, out, _ = call("doctor")

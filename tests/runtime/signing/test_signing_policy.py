@@ -42,7 +42,7 @@ class TestPolicy:
         with pytest.raises(SignatureError, match="a signature of a trusted key is required"):
             read(path)
 
-    def test_what_was_checked_is_what_runs(self, path, key, tmp_path, monkeypatch):
+    def test_the_checked_bytes_are_the_ones_that_run(self, path, key, tmp_path, monkeypatch):
         """The file is overwritten in place after it was read: the network in memory is still the signed one."""
         trust(monkeypatch, tmp_path / "keys", release=key)
         sign(path, key)
@@ -101,7 +101,7 @@ class TestPolicy:
         with pytest.raises(SignatureError, match=r"cryptography is not installed: pip install \"spikelet\[sign\]\""):
             read(path, signing.Policy(trusted, required=True))
 
-    def test_what_is_no_key(self, tmp_path):
+    def test_invalid_keys_are_refused(self, tmp_path):
         from cryptography.hazmat.primitives import serialization as form
         from cryptography.hazmat.primitives.asymmetric import ec
 

@@ -57,7 +57,7 @@ def test_modules_and_pages_of_one_bundle_are_equal(tools, workspace):
         ("deploy small.snnb --target web -o small.snnb/page.html", 2, "small.snnb: no such folder"),
     ],
 )
-def test_wrong_calls(workspace, capsys, line, code, message):
+def test_invalid_calls_are_refused(workspace, capsys, line, code, message):
     assert cli.main(line.split()) == code
     assert message in capsys.readouterr().err
 

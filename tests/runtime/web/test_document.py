@@ -29,7 +29,7 @@ def small():
 
 
 @pytest.mark.parametrize("path", sorted(FILES.glob("*.js")), ids=lambda path: path.name)
-def test_the_scripts_hold_every_module_once(path):
+def test_the_scripts_contain_every_module_once(path):
     """A module is in the script of the page, of the worker, or in both."""
     text, scripts = path.read_text("utf-8"), (script(MAIN), script(WORKER))
     assert text.count("\n") <= LONGEST_MODULE
@@ -84,7 +84,7 @@ def test_the_policy_stops_connections_of_a_worker(browser, write, small):
     assert browser.evaluate(attempt) == "connect-src"
 
 
-def test_text_of_a_bundle_stays_text(browser, write, small):
+def test_texts_of_a_bundle_stay_texts(browser, write, small):
     nasty = replace(small, manifest=replace(small.manifest, name=NASTY, labels=(NASTY, "bee", "@FACTS@")))
     browser.open(write(nasty, "nasty"))
     heading, shown = browser.evaluate(

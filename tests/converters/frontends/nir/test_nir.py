@@ -85,7 +85,7 @@ def test_layers_called_x_and_bias_are_converted_verified_streamed_and_exported(t
             onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
 
-def test_names_that_are_not_valid_stay_apart():
+def test_invalid_names_stay_distinct():
     names = ["0", "1", "a b", "a_b", "a/b", "ä", "ß", "A" * 64, "A" * 65, "A" * 66, "input", "output", ""]
     layers = {name: nir.Linear(np.eye(3, dtype=np.float32)) for name in names}
     nodes = {"in": nir.Input({"input": np.array([3])}), **layers, "fire": nir.IF(full(1, 3), full(1, 3))}
@@ -156,7 +156,7 @@ def test_every_node_that_is_read_is_simulated():
     assert read_kinds | {"output", "pass", "threshold"} == {kind.lower() for kind in _NODES}
 
 
-def test_a_misreading_of_a_network_with_many_ties_is_found(monkeypatch):
+def test_a_misreading_of_a_network_with_many_ties_is_detected(monkeypatch):
     """Ties of integer networks explain any small difference; with other weights there are none."""
     network = to_nir(small_graph(1))
     network.metadata.clear()
@@ -212,7 +212,7 @@ def test_a_misreading_of_a_network_with_many_ties_is_found(monkeypatch):
         ),
     ],
 )  # fmt: skip
-def test_what_nir_says_and_we_cannot(network, message):
+def test_properties_of_nir_that_are_not_supported_are_refused(network, message):
     with pytest.raises(ConversionError, match=message):
         from_nir(network)
 
@@ -227,7 +227,7 @@ def test_an_if_whose_gain_is_one_over_dt():
         assert np.array_equal(a["n1"], b["n1"])
 
 
-def test_what_is_no_nir_file(tmp_path):
+def test_files_that_are_no_nir_files_are_refused(tmp_path):
     (tmp_path / "a.nir").write_bytes(b"junk")
     with pytest.raises(ConversionError, match="not a NIR file that can be read"):
         read(tmp_path / "a.nir")

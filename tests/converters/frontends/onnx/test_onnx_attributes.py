@@ -88,7 +88,7 @@ class TestEnding:
         assert check_graph(source, None) < 1e-3
 
     @pytest.mark.parametrize("planted", ["weight", "bias"])
-    def test_a_mistake_before_it_is_found(self, ending, planted, tmp_path):
+    def test_a_wrong_layer_before_it_is_detected(self, ending, planted, tmp_path):
         source = read_onnx(model(tmp_path / "a.onnx", ending=(ending, {"axis": -1})))
         nodes = dict(source.graph.nodes)
         name = next(name for name, node in nodes.items() if isinstance(node, Conv2d))

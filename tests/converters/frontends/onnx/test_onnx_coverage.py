@@ -169,7 +169,7 @@ def own():
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_imported_graph_computes_what_onnx_runtime_does(form, tmp_path):
+def test_the_imported_graph_computes_the_outputs_of_onnx_runtime(form, tmp_path):
     path = model(tmp_path / "a.onnx", FORMS[form], own=own())
     source, expected = read(path, RAW), session(path, pixels(SHAPE))
     assert np.abs(logits(source, pixels(SHAPE)) - expected).max() <= 1e-5 * np.abs(expected).max()

@@ -29,7 +29,7 @@ def with_type(path, dtype):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_imported_graph_computes_what_onnx_runtime_does(form, tmp_path):
+def test_the_imported_graph_computes_the_outputs_of_onnx_runtime(form, tmp_path):
     path = model(tmp_path / "a.onnx", FORMS[form])
     if "order" in form:
         source, expected = read(path, RAW), session(model(tmp_path / "b.onnx", FORMS[form][::-1]), pixels(SHAPE))
@@ -47,7 +47,7 @@ def test_the_imported_graph_computes_what_onnx_runtime_does(form, tmp_path):
                          ("Relu after a pool of rectified values", 1),
                          ("Relu after a padded pool of rectified values", 1), ("Transpose back and forth", 1)]
 )  # fmt: skip
-def test_rectifying_what_is_rectified_adds_no_neurons(form, layers, tmp_path):
+def test_rectifying_rectified_values_adds_no_neurons(form, layers, tmp_path):
     assert len(read(model(tmp_path / "a.onnx", FORMS[form]), RAW).graph.spiking) == layers
 
 

@@ -91,7 +91,7 @@ class Net(nn.Module):
         ),
     ],
 )
-def test_what_has_no_spiking_form_is_refused_by_name_and_place(network, message):
+def test_modules_without_a_spiking_form_are_refused_by_name_and_location(network, message):
     with pytest.raises(ConversionError, match=message):
         trace(network, (3, 8, 8))
 
