@@ -89,27 +89,27 @@ def agree(
 
 
 def agree_on_answers(
-    name: str, answers: npt.NDArray[np.generic], logits: Outputs, moved: Sequence[Outputs] | None = None
+    name: str, predictions: npt.NDArray[np.generic], logits: Outputs, moved: Sequence[Outputs] | None = None
 ) -> None:
     """Check that predictions are equal, except where two logits are nearly equal.
 
     Args:
         name: Description of the inputs, for messages.
-        answers: Predictions of the source, (N,) or (N, 1).
+        predictions: Predictions of the source, (N,) or (N, 1).
         logits: Logits of the imported graph, (N, K).
         moved: Logits of the imported graph with shifted thresholds, if it has quantisers.
 
     Raises:
-        ConversionError: The answers differ.
+        ConversionError: The predictions differ.
     """
-    if answers.size != len(answers):
-        raise ConversionError(f"the source returns answers of shape {answers.shape}; expected one for each image")
+    if predictions.size != len(predictions):
+        raise ConversionError(f"the source returns answers of shape {predictions.shape}; expected one for each image")
     predicted = logits.argmax(1)
     top = np.sort(logits, axis=1)[:, -2:] if logits.shape[1] > 1 else np.stack([logits[:, 0] - 1, logits[:, 0]], 1)
     clear = top[:, 1] - top[:, 0] > TOLERANCE * max(float(np.abs(logits).max()), 1e-6)
     for other in moved or ():
         clear &= other.argmax(1) == predicted
-    if (answers.reshape(-1)[clear] != predicted[clear]).any():
+    if (predictions.reshape(-1)[clear] != predicted[clear]).any():
         raise ConversionError(
             f"the imported graph gives other answers than the network on {name}: the network has an operation that the "
             "import missed; please report it with the network"

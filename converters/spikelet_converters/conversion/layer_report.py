@@ -116,7 +116,7 @@ def conversion_report(
         "before": np.zeros(max(steps), np.int64),
         "after": np.zeros(max(steps), np.int64),
     }
-    agree, answers = 0, set[int]()
+    agree, predicted_classes = 0, set[int]()
     size = min(engine.fitting(BATCH), unquantised_engine.fitting(BATCH))
     for start in range(0, len(data), size):
         batch = data.take(slice(start, start + size))
@@ -126,7 +126,7 @@ def conversion_report(
         for name, layer in layers.items():
             layer.add(rates[name], counts[name])
         agree += int((after[-1] == predictions).sum())
-        answers.update(predictions.tolist())
+        predicted_classes.update(predictions.tolist())
         if batch.labels is not None:
             correct["float"] += (predictions == batch.labels).sum()
             correct["before"] += (before == batch.labels).sum(1)
@@ -139,7 +139,7 @@ def conversion_report(
         "steps": max(steps),
         "engine": engine.name,
         "agreement_with_float": agree / len(data),
-        "distinct_answers": len(answers),
+        "distinct_answers": len(predicted_classes),
     }
     if data.labels is not None:
         result["float_accuracy"] = float(correct["float"][0] / len(data))
