@@ -18,6 +18,7 @@ from spikelet.data import arrays
 from spikelet.engines import Engine
 from spikelet_gui.models.activity.source import SourceNetwork
 from spikelet_gui.models.analysis import checks
+from spikelet_gui.models.session.data_file import DataFile
 from spikelet_gui.models.session.inputs import from_data
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.shell.app import SWITCH, Dispatcher, settle
@@ -147,7 +148,7 @@ def test_a_task_leaves_the_window_free(ready, watch, qtbot, path, data, task):
     inspector = ready.inspector
     every = tasks(ready, inspector.data) | {
         "open": lambda: inspector.open(path),
-        "image": lambda: inspector.open_image(data),
+        "image": lambda: inspector.open_data(DataFile(data)),
     }
     assert every.keys() == TASKS.keys()
     with watch.during():

@@ -57,7 +57,8 @@ def as_images(value: Values, shape: Shape | None, layout: Layout = "auto", label
     if polarities and len(images) > 1 and labels is None:
         raise DataError(
             f"shape {value.shape} can be {len(images)} images of two channels, or the frames of one recording of an "
-            f"event camera; --layout {name} reads images, and `spikelet events` a recording"
+            f"event camera; --layout {name} reads images, and `spikelet events` a recording; "
+            "in the inspector, open it in the dialog (Ctrl+I) and choose its form"
         )
     return _flattened(images, shape)
 

@@ -13,6 +13,7 @@ from spikelet.graph import Graph
 from spikelet.nodes import IF, Input, Linear, Output
 from spikelet.verify import record_golden
 from spikelet_gui.models.session import settings as stored
+from spikelet_gui.models.session.data_file import DataFile
 from spikelet_gui.models.session.document import BrokenBundle, open_document
 from spikelet_gui.models.session.inputs import can_draw, fit, open_source, shown
 
@@ -81,7 +82,7 @@ def test_a_data_set_of_another_size_is_refused(tmp_path, bundle):
     file = tmp_path / "odd.npz"
     np.savez(file, images=np.zeros((2, 3, 9, 9), np.uint8))
     with pytest.raises(DataError, match="images of"):
-        open_source(file, bundle)
+        open_source(DataFile(file), bundle)
 
 
 def test_any_input_can_be_looked_at():
@@ -126,7 +127,7 @@ def test_arrays_of_a_network_of_features_are_read_with_the_range_that_the_bundle
     described = Manifest("features", exact_steps=1, bits=8, provenance={"input_range": [-1.0, 1.0]})
     bundle = Bundle(graph, described, record_golden(graph, np.zeros((1, 3), np.int16), 1), "")
     np.save(tmp_path / "a.npy", np.array([[-1.0, 0.0, 1.0], [5.0, -5.0, 0.5]], np.float32))
-    source = open_source(tmp_path / "a.npy", bundle)
+    source = open_source(DataFile(tmp_path / "a.npy"), bundle)
     assert source.images.tolist() == [[0, 128, 255], [255, 0, 191]]
     with pytest.raises(DataError, match="takes 3 numbers, not pictures"):
-        open_source(tmp_path / "a.png", bundle)
+        open_source(DataFile(tmp_path / "a.png"), bundle)

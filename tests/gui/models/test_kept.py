@@ -8,6 +8,7 @@ import pytest
 
 from gui_support.bundles import bundle_of, plain_graph, quiet
 from spikelet_gui.models.analysis.sweep import sweep
+from spikelet_gui.models.session.data_file import DataFile
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.kept import accuracy as kept
 from spikelet_gui.models.session.kept import store
@@ -107,7 +108,7 @@ def test_results_are_shown_when_the_same_images_are_opened_in_another_session(qa
         window = make_window(Settings(theme="dark", steps=4), kept=tmp_path)
         window.inspector.open(path)
         rest(window)
-        window.inspector.open_image(data)
+        window.inspector.open_data(DataFile(data))
         rest(window)
         return window
 

@@ -70,7 +70,7 @@ def test_an_integrator_has_no_activation_and_does_not_stop_a_run():
     manifest = Manifest("integrator", None, None, None)
     images = np.full((1, 3, 4, 4), 200, np.uint8)
     bundle = Bundle(graph, manifest, record_golden(graph, images, 2), "# integrator\n")
-    trace = record(bundle, "numpy", images[0].astype(np.float32), 3, quiet())
+    trace = record(bundle, "numpy", images[:1].astype(np.float32), 3, quiet())
     assert trace.activations == {}
     assert trace.steps == 3
 

@@ -122,7 +122,7 @@ def test_potentials_of_copies_begin_where_each_of_them_starts():
     bundle = bundle_of(copied_graph(3))
     graph = bundle.graph
     image = np.random.default_rng(1).integers(0, 256, graph.input.shape).astype(np.float32)
-    trace = record(bundle, "numpy", image, 4, quiet())
+    trace = record(bundle, "numpy", image[None], 4, quiet())
     assert obstacle(graph) is None
     assert trace.activations["if1"].shape == trace.spikes["if1"].shape[1:]
     by_copy = trace.activations["if1"].reshape(-1, 3, graph.size("if1") // len(graph.neuron("if1").theta))

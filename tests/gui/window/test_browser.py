@@ -114,7 +114,7 @@ def test_an_image_opens_in_the_other_panels(filled, panel, rest, qtbot):
     rest(filled)
     inspector = filled.inspector
     assert (inspector.index, filled.panel) == (2, "accuracy")
-    assert (inspector.trace.image == inspector.sweep.data.images[2]).all()
+    assert (inspector.trace.frame(1) == inspector.sweep.data.images[2]).all()
     assert len(inspector.source) == 60, "the data set stays open"
     gallery.setFocus()
     qtbot.keyClick(gallery, Qt.Key.Key_Right)

@@ -27,7 +27,7 @@ def test_a_picture_that_is_dropped_is_fitted_and_run(opened, rest, tmp_path):
     card = opened.panels["overview"].findChild(InputCard)
     assert opened.inspector.source.name == "photo.png"
     assert card.note.text() == "60×40 colour → centre 40×40 → resampled to 8×8"
-    assert (opened.inspector.trace.image == 200).all()
+    assert (opened.inspector.trace.frame(1) == 200).all()
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_a_picture_that_is_pasted_is_fitted_and_run(clipboard, opened, rest, qtb
     card = opened.panels["overview"].findChild(InputCard)
     assert opened.inspector.source.name == "pasted picture.png"
     assert card.note.text() == "60×40 colour → centre 40×40 → resampled to 8×8"
-    assert (opened.inspector.trace.image == 200).all()
+    assert (opened.inspector.trace.frame(1) == 200).all()
 
 
 def test_a_pasted_object_may_be_a_file_or_have_no_image(clipboard, opened, rest, data):
@@ -97,7 +97,7 @@ def test_one_can_draw_for_one_channel(window, rest, grey_path, qtbot):
     qtbot.mouseRelease(view, Qt.MouseButton.LeftButton, pos=area.topLeft().toPoint() + QPoint(120, 40))
     rest(window)
     assert window.inspector.source.name == "drawing"
-    assert window.inspector.trace.image.max() == 255
+    assert window.inspector.trace.frame(1).max() == 255
 
 
 def test_one_can_draw_with_keys_and_time_has_them_again_afterwards(window, rest, grey_path, qtbot):
@@ -118,10 +118,10 @@ def test_one_can_draw_with_keys_and_time_has_them_again_afterwards(window, rest,
     key(Qt.Key.Key_Space, Qt.Key.Key_Right, Qt.Key.Key_Right)
     assert window.inspector.source.name == "drawing"
     assert view.hasFocus()
-    assert (window.inspector.trace.image[0, 3, 3:6] == 255).all()
+    assert (window.inspector.trace.frame(1)[0, 3, 3:6] == 255).all()
     assert (cursor.time, cursor.playing) == (time, False)
     key(Qt.Key.Key_Delete)
-    assert not window.inspector.trace.image.any()
+    assert not window.inspector.trace.frame(1).any()
     key(Qt.Key.Key_Escape, Qt.Key.Key_Left)
     assert cursor.time == time - 1
 
@@ -178,7 +178,7 @@ def test_the_dialog_has_the_options_of_the_readers(opened, rest, tmp_path):
     rest(opened)
     assert opened.inspector.source.name == "camera.npz"
     expected = pixels[0].transpose(2, 0, 1) * (255 / 4095)
-    assert np.abs(opened.inspector.trace.image - expected).max() <= 1
+    assert np.abs(opened.inspector.trace.frame(1) - expected).max() <= 1
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +207,7 @@ def test_a_recording_of_sound_is_shown_as_a_spectrogram(sound_path, qapp, rest, 
             == "Spectrogram: 0.77 s from left to right, 93 to 3,746 Hz from the bottom up, -60 to 0 dB."
         )
         colours = ramp()[:, :3].astype(int)
-        loudest = np.abs(window.inspector.trace.image[:, 0, 24] - 255).argmin()
+        loudest = np.abs(window.inspector.trace.frame(1)[:, 0, 24] - 255).argmin()
         row = 31 - int(loudest)
         pixel = view._image.pixelColor(24, row).getRgb()[:3]
         assert pixel == tuple(colours[255])

@@ -11,6 +11,7 @@ from spikelet_converters.planning import timing
 from spikelet_converters.planning.plan import plan
 from spikelet_converters.planning.settings import Setting
 from spikelet_gui.models.analysis.planning import COSTS
+from spikelet_gui.models.session.looking import look_into
 from spikelet_gui.views.shell.app import settle
 
 
@@ -106,7 +107,7 @@ def test_a_setting_is_looked_into_in_all_panels(panel, opened, rest, qtbot, path
     assert {p.setting.copies for p in panel.state.planned.plan.points} == {1, 2, 4, 8}, (
         "of the file, not of the network"
     )
-    inspector.look_into(Setting(1, 2))
+    look_into(inspector, Setting(1, 2))
     rest(opened)
     assert inspector.document.bundle.digest == origin.bundle.digest
     assert inspector.cursor.steps == 2
@@ -125,7 +126,7 @@ def test_neurons_that_leak_are_planned_without_copies(window, rest, leaky_path, 
     panel = window.panels["plan"]
     assert "Requires images with labels" in panel.empty.message.text()
     panel.run()
-    assert window.transport.message.toolTip() == "Requires images with labels: open a data set in the Overview"
+    assert window.transport.message.toolTip() == "Requires images with labels: open a folder or a data set in the Overview."
     shape = window.inspector.document.bundle.graph.input.shape
     rng = np.random.default_rng(0)
     np.savez(folder / "leaky.npz", images=rng.integers(0, 256, (20, *shape), dtype=np.uint8), labels=np.arange(20) % 3)

@@ -62,7 +62,7 @@ def begin(sessions, path, data, options=DEFAULTS):
     inspector.open(path)
     sessions.settle()
     inspector.set_steps(4)
-    inspector.open_image(data, options)
+    inspector.open_data(DataFile(data, options))
     sessions.settle()
     return inspector
 
@@ -196,6 +196,7 @@ ENTRIES = [
     ["a", "auto", True, "auto"],
     ["a", "auto", None, "half"],
     [1, "auto", None, "auto"],
+    ["a", "auto", None, "auto", "film"],
 ]
 
 
@@ -205,8 +206,9 @@ def test_an_entry_that_is_no_file_is_ignored(entry):
 
 
 def test_an_entry_is_read_as_it_was_written(tmp_path):
-    file = DataFile(tmp_path / "a.npz", DataOptions("NHWC", 1023.0), "valid")
+    file = DataFile(tmp_path / "a.npz", DataOptions("NHWC", 1023.0), "valid", "count")
     assert DataFile.of_entry(file.entry()) == file
+    assert DataFile.of_entry(file.entry()[:4]).form == "auto", "an entry of an older version"
     settings = Settings()
     settings.remember_data(file.entry())
     stored.save(settings, tmp_path / "s.json")

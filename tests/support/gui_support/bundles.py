@@ -7,7 +7,7 @@ from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.data import DataOptions
 from spikelet.data.log_mel import LogMel
-from spikelet.nodes import Add, Scale, SumPool2d
+from spikelet.nodes import Add, Input, Scale, SumPool2d
 from spikelet.verify import record_golden
 from spikelet_converters.conversion.copies import with_copies
 from spikelet_gui.models.jobs import PartialProgress
@@ -42,6 +42,17 @@ def sound_bundle():
     bundle = bundle_of(net.graph(3), "sound")
     bundle.manifest.provenance.update(DataOptions(span=features.span, features=features).provenance)
     return bundle
+
+
+def event_graph():
+    """A network of event counts: two polarities, 8 by 8 pixels, and no spikes without events."""
+    net = Builder((2, 8, 8), np.random.default_rng(0))
+    net.nodes["input"] = Input((2, 8, 8), np.zeros(2, np.int16))
+    net.conv("conv1", 4)
+    net.neuron("if1", scale=6)
+    net.conv("conv2", 5)
+    net.neuron("if2")
+    return net.graph(3)
 
 
 def copied_graph(copies):

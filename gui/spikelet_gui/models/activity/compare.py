@@ -13,7 +13,7 @@ from spikelet.engines import create, run
 from spikelet.errors import DataError
 from spikelet.verify import Divergence, first_divergence
 from spikelet_gui.models.activity.raster import Image, difference
-from spikelet_gui.models.activity.trace import Pixels, Trace, record
+from spikelet_gui.models.activity.trace import Frames, Trace, record
 from spikelet_gui.models.jobs import Progress
 
 BATCH = 16  # images per run
@@ -52,7 +52,7 @@ class FirstDifference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Comparison on one image.
+    """Comparison on one input.
 
     Attributes:
         sides: Both bundles and engines.
@@ -111,15 +111,15 @@ def common_layers(first: Bundle, second: Bundle) -> tuple[str, ...]:
     return tuple(name for name in a.spiking if name in b.spiking and a.population(name) == b.population(name))
 
 
-def compare(sides: tuple[Side, Side], image: Pixels, steps: int, progress: Progress) -> Comparison:
-    """Run both on one image, (*input shape).
+def compare(sides: tuple[Side, Side], frames: Frames, steps: int, progress: Progress) -> Comparison:
+    """Run both on one input, with `frames` as for `record`.
 
     Raises:
         DataError: The inputs have different shapes.
     """
     _check(sides)
-    a = record(sides[0].bundle, sides[0].engine, image, steps, progress)
-    b = record(sides[1].bundle, sides[1].engine, image, steps, progress)
+    a = record(sides[0].bundle, sides[0].engine, frames, steps, progress)
+    b = record(sides[1].bundle, sides[1].engine, frames, steps, progress)
     layers = common_layers(sides[0].bundle, sides[1].bundle)
     return Comparison(sides, (a, b), layers, _first(a, b, layers) if layers == a.graph.spiking else None)
 

@@ -1,4 +1,4 @@
-"""Spikes, potentials and logits of a network on one image, by time-step."""
+"""Spikes, potentials and logits of a network on one input, by time-step."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from spikelet.session.early_exit import Margin, margin
 from spikelet_gui.models.activity.source import SourceNetwork, levels, obstacle
 from spikelet_gui.models.jobs import Progress
 
-Pixels = npt.NDArray[np.float32]
+Frames = npt.NDArray[np.float32]
 Spikes = npt.NDArray[np.uint8]
 Potentials = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Trace:
-    """T time-steps on one image.
+    """T time-steps on one input.
 
     Attributes:
         graph: The network.
         engine: Name of the engine.
-        image: (*input shape).
+        frames: (1, *input shape), a constant input, or (T, *input shape), one frame for each time-step.
         sums: (T, K) cumulative sums of the output, from which predictions are taken.
         spikes: By layer, (T, neurons) of 0 and 1.
         potentials: By layer, (T, neurons) after the reset.
         activations: By layer, (neurons,) float activations in spikes per time-step; empty if there are none, see
-            `source.obstacle`.
+            `source.obstacle`, or if the input changes.
     """
 
     graph: Graph
     engine: str
-    image: Pixels
+    frames: Frames
     sums: npt.NDArray[np.float64]
     spikes: dict[str, Spikes]
     potentials: dict[str, Potentials]
@@ -49,6 +49,15 @@ class Trace:
     def steps(self) -> int:
         """T."""
         return len(self.sums)
+
+    @property
+    def constant(self) -> bool:
+        """Whether the input is the same at every time-step."""
+        return len(self.frames) == 1
+
+    def frame(self, time: int) -> Frames:
+        """Return the input at time-step `time`, (*input shape)."""
+        return self.frames[0 if self.constant else time - 1]
 
     @cached_property
     def logits(self) -> npt.NDArray[np.float64]:
@@ -120,11 +129,18 @@ class Trace:
         return x, y
 
 
-def record(bundle: Bundle, engine: str, image: Pixels, steps: int, progress: Progress) -> Trace:
-    """Run the network on an image, (*input shape), and record all spikes, potentials and logits.
+def record(bundle: Bundle, engine: str, frames: Frames, steps: int, progress: Progress) -> Trace:
+    """Run the network on one input, and record all spikes, potentials and logits.
+
+    Args:
+        bundle: The network.
+        engine: Name of the engine.
+        frames: (1, *input shape), a constant input, or (steps, *input shape), one frame for each time-step.
+        steps: T.
+        progress: Called after every time-step.
 
     Raises:
-        SpikeletError: The image does not fit, or `steps` exceeds the proven range.
+        SpikeletError: The input does not fit, or `steps` exceeds the proven range.
     """
     graph = bundle.graph
     model = Model(bundle, engine)
@@ -132,19 +148,19 @@ def record(bundle: Bundle, engine: str, image: Pixels, steps: int, progress: Pro
     sums = []
     spikes = {name: np.empty((steps, graph.neurons(name)), np.uint8) for name in graph.spiking}
     potentials = {name: np.empty((steps, graph.neurons(name)), np.float32) for name in graph.spiking}
-    for step in model.stream(image, steps, record=graph.spiking):
+    for step in model.stream(frames[:, None], steps, record=graph.spiking):
         sums.append(step.sums)
         for name in graph.spiking:
             spikes[name][step.time - 1] = step.spikes[name].reshape(-1)
             potentials[name][step.time - 1] = step.potentials[name].reshape(-1)
         progress(step.time, steps)
     activations = {}
-    if obstacle(graph) is None:
-        _, by_layer = SourceNetwork(graph, levels(bundle)).activations(image[None])
+    if len(frames) == 1 and obstacle(graph) is None:
+        _, by_layer = SourceNetwork(graph, levels(bundle)).activations(frames)
         activations = {
             name: np.repeat(value, graph.neuron(name).copies, axis=1).reshape(-1) for name, value in by_layer.items()
         }
-    trace = Trace(graph, model.engine, image, np.stack(sums), spikes, potentials, activations)
+    trace = Trace(graph, model.engine, frames, np.stack(sums), spikes, potentials, activations)
     for name in graph.spiking:  # computed in the background, not when the cursor first moves
         trace.counts(name, 1)
     return trace

@@ -1,47 +1,59 @@
-"""A file or folder of images with the options for reading it, as stored in the settings."""
+"""A file or folder of images or recordings with the options that it was read with, as the settings keep it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from spikelet.data.options import DEFAULTS, LAYOUTS, SPLITS, DataOptions, Split
 
 CHOICES: tuple[Split, ...] = ("auto", *SPLITS)
+Form = Literal["auto", "images", "time", "count"]
+FORMS: dict[Form, str] = {
+    "auto": "form: automatic",
+    "images": "images",
+    "time": "events, equal time",
+    "count": "events, equal counts",
+}
+"""How data is read: by its content, as images, or as events in bins of equal time or of equal counts."""
 
 
 @dataclass(frozen=True)
 class DataFile:
-    """Images that can be opened again.
+    """Images or recordings that can be opened again.
 
     Attributes:
         path: File or folder.
         options: Axes of arrays, and the value of white.
-        split: Split, for data with several splits.
+        split: Split of data with several.
+        form: Any of `FORMS`.
     """
 
     path: Path
     options: DataOptions = DEFAULTS
     split: Split = "auto"
+    form: Form = "auto"
 
     def entry(self) -> list[object]:
         """Convert to an entry of the settings."""
-        return [str(self.path.resolve()), self.options.layout, self.options.white, self.split]
+        return [str(self.path.resolve()), self.options.layout, self.options.white, self.split, self.form]
 
     @classmethod
     def of_entry(cls, entry: object) -> DataFile | None:
-        """Return the file of an entry of the settings, or None if the entry is invalid."""
-        if not isinstance(entry, list) or len(entry) != 4:
+        """Return the file of an entry of the settings, or None if the entry is none; older entries have no form."""
+        if not isinstance(entry, list) or len(entry) not in (4, 5):
             return None
-        path, axes, white, part = entry
+        path, axes, white, part, form_name = [*entry, "auto"][:5]
         layout = next((layout for layout in LAYOUTS if layout == axes), None)
         split = next((split for split in CHOICES if split == part), None)
-        if not isinstance(path, str) or not path or layout is None or split is None:
+        form = next((form for form in FORMS if form == form_name), None)
+        if not isinstance(path, str) or not path or layout is None or split is None or form is None:
             return None
         if white is not None and (type(white) not in (int, float) or not white > 0):
             return None
-        return cls(Path(path), DataOptions(layout, None if white is None else float(white)), split)
+        return cls(Path(path), DataOptions(layout, None if white is None else float(white)), split, form)
 
     @classmethod
     def latest(cls, entries: Sequence[object]) -> DataFile | None:
@@ -52,5 +64,6 @@ class DataFile:
     def title(self) -> str:
         """Name for a menu, with the options that are not the defaults."""
         white = "" if self.options.white is None else f"white {self.options.white:g}"
-        parts = [part for part in (self.options.layout, white, self.split) if part not in ("auto", "")]
+        form = "" if self.form == "auto" else FORMS[self.form]
+        parts = [part for part in (self.options.layout, white, self.split, form) if part not in ("auto", "")]
         return f"{self.path.name} ({', '.join(parts)})" if parts else self.path.name

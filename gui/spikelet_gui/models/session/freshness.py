@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spikelet_gui.models.session.inputs import missing_images
 from spikelet_gui.models.session.inspector import Inspector
 
 
@@ -37,5 +38,12 @@ def outdated_sweep(inspector: Inspector) -> str:
 def sweep_again(inspector: Inspector) -> None:
     """Measure as many images again with the current settings."""
     data, sweep = inspector.data, inspector.sweep
+    if data is None:  # recordings are open
+        data = inspector.sweep_data
     if data is not None and sweep is not None:
         inspector.run_sweep(data, len(sweep.data))
+
+
+def unmeasured(inspector: Inspector, advice: str) -> str:
+    """Return the message of a card without results: `advice` where a measurement is possible, or why it is not."""
+    return advice if inspector.data is not None else missing_images(inspector.source, "a data set")

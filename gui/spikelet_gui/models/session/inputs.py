@@ -1,28 +1,32 @@
-"""Sources of images: shipped images, golden inputs, a folder or data set, a picture, a drawing."""
+"""Sources of inputs: shipped images, golden inputs, a folder or data set, a picture, a drawing, recordings."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet import shipped
 from spikelet.bundle import Bundle
-from spikelet.data import ImageSet, read, stated_options
+from spikelet.choices import SPLITS, Binning
+from spikelet.data import ImageSet, cifar, idx, read, stated_options
 from spikelet.data.folder import SUFFIXES, read_image
-from spikelet.data.options import DEFAULTS, DataOptions, Split
+from spikelet.data.options import DEFAULTS, DataOptions
 from spikelet.errors import DataError
 from spikelet.graph import Graph
 from spikelet.nodes import Shape
+from spikelet_gui.models.session.data_file import DataFile
 from spikelet_gui.models.session.document import BrokenBundle, Document, attempt
+from spikelet_gui.models.session.recordings import Frames, RecordingSource, are_recordings, few_frames, open_recordings
 
 Pixels = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Source:
     """A list of images.
 
@@ -42,6 +46,8 @@ class Source:
     data: ImageSet | None = None
     path: Path | None = None
 
+    constant: Literal[True] = field(default=True, init=False)
+
     def __len__(self) -> int:
         return len(self.images)
 
@@ -49,9 +55,23 @@ class Source:
         """Return one image, (*input shape)."""
         return self.images[index].astype(np.float32)
 
+    def input(self, index: int, steps: int) -> Frames:
+        """Return one image as a constant input, (1, *input shape)."""
+        return self.image(index)[None]
+
+    def frame_count(self, index: int) -> None:
+        """Return None: an image is the input at any number of time-steps."""
+
+    def key(self, index: int) -> bytes:
+        """Return bytes that tell one input from all others."""
+        return self.images[index].tobytes()
+
     def label(self, index: int) -> int | None:
         """Return the class index of one image, or None."""
         return None if self.labels is None else int(self.labels[index])
+
+
+Inputs: TypeAlias = Source | RecordingSource
 
 
 def start_source(bundle: Bundle) -> Source:
@@ -79,18 +99,40 @@ def from_data(data: ImageSet, path: Path | None = None, note: str = "") -> Sourc
     return Source(data.name, data.images, data.labels, note, data, path)
 
 
-def open_source(path: Path, bundle: Bundle, options: DataOptions = DEFAULTS, split: Split = "auto") -> Source:
-    """Read a picture, a folder of pictures or a data set, and fit it to the input of the network.
+def open_inputs(file: DataFile, bundle: Bundle, steps: int) -> Inputs:
+    """Read data for a network: a picture, a folder, a data set, or recordings of events.
 
     Args:
-        path: File or folder.
+        file: File or folder, and how it is read.
         bundle: The network.
-        options: Axes of arrays, and the value of white.
-        split: Split, for data with several splits.
+        steps: T with which the first recording is checked.
+
+    Raises:
+        DataError: There is no input, or it does not fit.
+    """
+    if file.form == "images" or (file.form == "auto" and not _are_recordings(file)):
+        return open_source(file, bundle)
+    binning: Binning = "count" if file.form == "count" else "time"
+    source = open_recordings(file.path, bundle.graph, bundle.manifest.labels, binning, file.split)
+    first = source.read(0)
+    source.input(0, steps if isinstance(first, dict) else min(steps, len(first)))
+    return source
+
+
+def _are_recordings(file: DataFile) -> bool:
+    folder = file.path
+    if folder.is_dir() and any(cifar.find(folder, split) or idx.find(folder, split) for split in SPLITS):
+        return False
+    return are_recordings(folder, file.split)
+
+
+def open_source(file: DataFile, bundle: Bundle) -> Source:
+    """Read a picture, a folder of pictures or a data set, and fit it to the input of the network.
 
     Raises:
         DataError: There is no image, or it does not fit.
     """
+    path, options, split = file.path, file.options, file.split
     shape = bundle.graph.input.shape
     array = path.suffix.lower() in (".npy", ".npz")
     if len(shape) != 3 and not array:
@@ -102,7 +144,10 @@ def open_source(path: Path, bundle: Bundle, options: DataOptions = DEFAULTS, spl
         check_range(bundle.graph)
         return Source(path.name, pixels[None], note=note, path=path)
     stated = stated_options(bundle.manifest.provenance)
-    options = replace(options, span=options.span or stated.span, features=stated.features)
+    layout = options.layout
+    if file.form == "images" and layout == "auto" and shape[:1] == (2,):  # not the polarities of a recording
+        layout = "NCHW"
+    options = replace(options, layout=layout, span=options.span or stated.span, features=stated.features)
     data = read(path, split, shape, options).with_classes(bundle.manifest.labels, bundle.graph.classes)
     if not len(data):
         raise DataError.at(path.name, "contains no images")
@@ -138,6 +183,12 @@ def fit(path: Path, shape: tuple[int, ...], options: DataOptions = DEFAULTS) -> 
     if len(original) != shape[0]:
         steps.append("to grey" if shape[0] == 1 else "to colour")
     return pixels, " → ".join(steps)
+
+
+def limit_steps(source: Inputs, index: int, steps: int) -> tuple[int, str]:
+    """Return T, limited by the frames of a recording, and the reason, or ""."""
+    count = source.frame_count(index)
+    return (steps, "") if count is None or steps <= count else (count, f"{source.name} {few_frames(count)}")
 
 
 def drawing(pixels: npt.NDArray[np.uint8]) -> Source:
@@ -176,11 +227,23 @@ def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[2]}×{shape[1]}" if len(shape) == 3 else f"{shape[0]} numbers"
 
 
-def data_for(bundle: Bundle, source: Source | None) -> ImageSet | None:
-    """Return the data set of a source, or the shipped images that fit a bundle, or None."""
+def data_for(bundle: Bundle, source: Inputs | None) -> ImageSet | None:
+    """Return the data set of a source, or the shipped images that fit a bundle; None for recordings, or if none fit."""
+    if source is not None and not source.constant:
+        return None
     if source is not None and source.data is not None:
         return source.data
     return shipped_images(bundle.graph.input.shape, bundle.manifest.labels, bundle.graph.classes)
+
+
+def missing_images(source: Inputs | None, needed: str = "images") -> str:
+    """Return why there are no images for a measurement. needed: what it requires, such as "a data set"."""
+    if source is not None and not source.constant:
+        return (
+            "Requires inputs that are the same at every time-step, and a recording of events is open: open images in "
+            "the Overview. The command spikelet events measures the accuracy over a folder of recordings."
+        )
+    return f"Requires {needed}: open a folder or a data set in the Overview."
 
 
 @cache

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from spikelet import shipped
 from spikelet.data import ImageSet
-from spikelet.data.options import DEFAULTS, DataOptions, Split
-from spikelet_gui.models.activity.table import NeuronTable, table_of
 from spikelet_gui.models.activity.trace import Trace, record
 from spikelet_gui.models.analysis.sweep import Sweep, sweep
+from spikelet_gui.models.analysis.tables import TableCache
 from spikelet_gui.models.jobs import Jobs, PartialProgress
 from spikelet_gui.models.network.blocks import blocks
 from spikelet_gui.models.session.cursor import Cursor
 from spikelet_gui.models.session.data_file import DataFile
-from spikelet_gui.models.session.derived import with_copies
 from spikelet_gui.models.session.document import BrokenBundle, Document
-from spikelet_gui.models.session.inputs import Source, data_for, from_data, open_source, read_bundle, start_source
+from spikelet_gui.models.session.inputs import (
+    Inputs,
+    data_for,
+    from_data,
+    limit_steps,
+    open_inputs,
+    read_bundle,
+    start_source,
+)
 from spikelet_gui.models.session.kept.keeper import Keeper, Restored
 from spikelet_gui.models.session.pictures import Saves, keep
 from spikelet_gui.models.session.results import Results
 from spikelet_gui.models.session.selection import Selection
 from spikelet_gui.models.session.settings import Settings
 from spikelet_gui.models.signal import Signal
-
-if TYPE_CHECKING:
-    from spikelet_converters.planning.settings import Setting
 
 FIRST_SWEEP = 100  # images that are measured when a bundle is opened
 
@@ -41,9 +43,9 @@ class Inspector:
         kept: Folder of results that are kept between sessions; None keeps none.
 
     Attributes:
-        opened: Emitted when a document was opened or refused.
-        showing: Emitted when another image is selected.
-        traced: Emitted when the network has run on the image.
+        opened: Emitted when a document was opened, or refused.
+        showing: Emitted when another input is selected.
+        traced: Emitted when the network has run on the input.
         swept: Emitted when the accuracy, partial or complete, is set.
         threshold_moved: Emitted when the margin of early exit changes.
         profile_changed: Emitted when another hardware profile is chosen.
@@ -52,10 +54,10 @@ class Inspector:
         going: Emitted with the name of the panel to show.
         document: The open bundle, or None.
         problem: The file that was refused, or None.
-        source: The images.
-        index: Index of the selected image in `source`.
+        source: The images or recordings.
+        index: Index of the selected one in `source`.
         engine: Name of the engine.
-        trace: The run on the selected image, or None.
+        trace: The run on the selected input, or None.
         keeper: Files of results that are kept between sessions.
         sweep: Accuracy over many images, or None.
         sweep_data: The data set of `sweep`, which can be that of its first images only; or None.
@@ -75,15 +77,16 @@ class Inspector:
         self.cursor.loop, self.cursor.speed = settings.loop, settings.speed
         self.document: Document | None = None
         self.problem: BrokenBundle | None = None
-        self.source: Source | None = None
+        self.source: Inputs | None = None
         self.index = 0
         self.engine = "numpy"
         self.trace: Trace | None = None
+        self._traced_input: tuple[Inputs, int] | None = None
         self.sweep: Sweep | None = None
         self.sweep_data: ImageSet | None = None
         self.threshold = settings.threshold
-        self._table_cache: tuple[tuple[int, str, int], NeuronTable] | None = None
-        self.selection = Selection(self._table)
+        self._tables = TableCache()
+        self.selection = Selection(lambda layer: self._tables.table(self.trace, self.sweep, layer))
         self.selection.focused.connect(self._remember_layer)
         self.selection.revealed.connect(lambda: self.going.emit("layers"))
 
@@ -95,7 +98,7 @@ class Inspector:
         self.jobs.start(
             "open",
             lambda _: read_bundle(path),
-            self._opened,
+            self.show_document,
             lambda message: self._refuse(BrokenBundle(path, message, ())),
         )
 
@@ -111,10 +114,11 @@ class Inspector:
         else:
             self.opened.emit()
 
-    def _opened(self, document: Document | BrokenBundle) -> None:
+    def show_document(self, document: Document | BrokenBundle) -> None:
+        """Show a bundle that was read, or the errors of an invalid one, in all panels."""
         self.jobs.cancel_all()
         self.cursor.pause()
-        self.trace, self.sweep, self.sweep_data, self._table_cache = None, None, None, None
+        self.trace, self.sweep, self.sweep_data, self._traced_input = None, None, None, None
         if isinstance(document, BrokenBundle):
             self._refuse(document)
             return
@@ -150,42 +154,15 @@ class Inspector:
     def _reopen(self, last: DataFile, index: int) -> None:
         """Open the images of the last session in the background, at the image that was selected."""
 
-        def opened(source: Source) -> None:
-            self._image_opened(source, last, index)
+        def opened(source: Inputs) -> None:
+            self._data_opened(source, last, index)
 
         def failed(message: str) -> None:
             self.settings.data = []
             self.failed.emit(f"The images of the last session cannot be opened: {message}")
             self._measure_first()
 
-        self._read_images(last.path.name, lambda: last.path, last.options, last.split, opened, failed)
-
-    def look_into(self, setting: Setting) -> None:
-        """Show a measured setting in all panels, in the background: its network, T, and margin of early exit."""
-        planned = self.results.planned
-        if planned is None:
-            return
-        self.status.emit(f"Opening {planned.path.name} with {setting}…")
-        self.jobs.start(
-            "open",
-            lambda _: with_copies(planned.bundle, planned.path, setting.copies),
-            lambda document: self._show_setting(document, setting),
-            self.failed.emit,
-        )
-
-    def _show_setting(self, document: Document, setting: Setting) -> None:
-        source, index, planned, last = self.source, self.index, self.results.planned, self.settings.data
-        digest = self.results.digests.get("plan", "")
-        self.settings.steps = setting.steps
-        if setting.margin is not None:
-            self.set_threshold(setting.margin)
-        self._opened(document)
-        if planned is not None:
-            self.results.set_planned(planned, digest)
-        if source is not None:
-            self.show(source, index)
-            self.settings.data = last
-        self.status.emit(f"{document.name} is open with {setting}")
+        self._read(last.path.name, lambda: last, opened, failed)
 
     def _refuse(self, problem: BrokenBundle) -> None:
         self.document, self.problem, self.source = None, problem, None
@@ -195,7 +172,7 @@ class Inspector:
 
     # images
 
-    def show(self, source: Source, index: int = 0) -> None:
+    def show(self, source: Inputs, index: int = 0) -> None:
         """Select an image of another source, and run the network on it."""
         self.source, self.index = source, index
         self.settings.data, self.settings.image = [], index
@@ -209,58 +186,50 @@ class Inspector:
             self.showing.emit()
             self.run()
 
-    def open_image(
-        self,
-        path: Path,
-        options: DataOptions = DEFAULTS,
-        split: Split = "auto",
-        then: Callable[[Source], object] = lambda source: None,
-    ) -> None:
-        """Open a picture, a folder of pictures or a data set in the background, read as by `open_source`.
+    def open_data(self, file: DataFile, then: Callable[[Inputs], object] = lambda source: None) -> None:
+        """Open a picture, a folder, a data set or recordings in the background, read as by `open_inputs`.
 
         Args:
-            path: File or folder.
-            options: Axes of arrays, and the value of white.
-            split: Split, for data with several splits.
-            then: Called with the images after they are shown.
+            file: File or folder, and how it is read.
+            then: Called with the inputs after they are shown.
         """
 
-        def opened(source: Source) -> None:
-            self._image_opened(source, DataFile(path, options, split))
+        def opened(source: Inputs) -> None:
+            self._data_opened(source, file)
             then(source)
 
-        self._read_images(path.name, lambda: path, options, split, opened)
+        self._read(file.path.name, lambda: file, opened)
 
     def open_pasted(self, picture: Saves) -> None:
         """Open a picture from the clipboard, in the background."""
-        self._read_images("pasted picture", lambda: keep(picture), DEFAULTS, "auto", self._image_opened)
+        self._read("pasted picture", lambda: DataFile(keep(picture)), self._data_opened)
 
-    def _read_images(
+    def _read(
         self,
         name: str,
-        path_of: Callable[[], Path],
-        options: DataOptions,
-        split: Split,
-        opened: Callable[[Source], object],
+        file_of: Callable[[], DataFile],
+        opened: Callable[[Inputs], object],
         failed: Callable[[str], object] | None = None,
     ) -> None:
         if self.document is None:
             return self.failed.emit("Open a bundle before you drop a picture")
-        bundle = self.document.bundle
+        bundle, steps = self.document.bundle, self.cursor.steps
         self.status.emit(f"Reading {name}…")
         failed = failed or self.failed.emit
-        self.jobs.start("image", lambda _: open_source(path_of(), bundle, options, split), opened, failed)
+        self.jobs.start("image", lambda _: open_inputs(file_of(), bundle, steps), opened, failed)
 
-    def _image_opened(self, source: Source, file: DataFile | None = None, index: int | None = None) -> None:
-        """Show images that were read.
+    def _data_opened(self, source: Inputs, file: DataFile | None = None, index: int | None = None) -> None:
+        """Show images or recordings that were read.
 
         Args:
-            source: The images.
-            file: File from which the next session reads them; None for a pasted picture.
-            index: Image that the last session showed; None for images that were opened in this session.
+            source: The images or recordings.
+            file: Where they are read from in the next session; None for a pasted picture.
+            index: The image that the last session showed; None for images that were opened in this one.
         """
         self.status.emit(f"{source.name}: {source.note}" if source.note else source.name)
-        self.show(source, min(index or 0, len(source) - 1))
+        self.source, self.index = source, min(index or 0, len(source) - 1)
+        self.cursor.set_steps(self._limited(self.cursor.steps))
+        self.show(source, self.index)
         if file is not None:
             self.settings.remember_data(file.entry())
         if index is not None and source.data is not None:
@@ -283,31 +252,53 @@ class Inspector:
 
     @property
     def data(self) -> ImageSet | None:
-        """Images for measurements: the open data set, or the shipped images; None if neither fits."""
+        """Images for measurements: the open data set, or the shipped ones; None if none fit, or for recordings."""
         return None if self.document is None else data_for(self.document.bundle, self.source)
 
     def run(self) -> None:
-        """Run the network on the selected image, in the background."""
+        """Run the network on the selected input, in the background."""
         if self.document is None or self.source is None:
             return
         bundle, engine, steps = self.document.bundle, self.engine, self.cursor.steps
-        image = self.source.image(self.index)
+        source, index = self.source, self.index
         self.jobs.start(
-            "run", lambda progress: record(bundle, engine, image, steps, progress), self._traced, self.failed.emit
+            "run",
+            lambda progress: record(bundle, engine, source.input(index, steps), steps, progress),
+            lambda trace: self._traced(trace, source, index),
+            self._run_failed,
         )
 
-    def _traced(self, trace: Trace) -> None:
-        self.trace, self._table_cache = trace, None
+    @property
+    def trace_of_input(self) -> Trace | None:
+        """The run, unless the network has not yet run on the selected input."""
+        return self.trace if self._traced_input == (self.source, self.index) else None
+
+    def _run_failed(self, message: str) -> None:
+        """Report an error, and select the input again that is shown by the panels."""
+        if self._traced_input is not None and self._traced_input != (self.source, self.index):
+            self.source, self.index = self._traced_input
+            self.showing.emit()
+        self.failed.emit(message)
+
+    def _traced(self, trace: Trace, source: Inputs, index: int) -> None:
+        self.trace, self._traced_input = trace, (source, index)
         self.selection.set_trace()
         self.traced.emit()
         self.selection.filtered.emit()
         self.selection.picking.emit()
 
+    def _limited(self, steps: int) -> int:
+        """Return `steps`, limited by the frames of a recording; the status line says so."""
+        steps, reason = (steps, "") if self.source is None else limit_steps(self.source, self.index, steps)
+        if reason:
+            self.status.emit(reason)
+        return steps
+
     def set_steps(self, steps: int) -> None:
         """Set T, and run the network again."""
         if self.document is None:
             return
-        steps = min(max(steps, 1), self.document.most_steps)
+        steps = self._limited(min(max(steps, 1), self.document.most_steps))
         if steps != self.cursor.steps:
             self.settings.steps = steps
             self.cursor.set_steps(steps)
@@ -321,15 +312,6 @@ class Inspector:
 
     def _remember_layer(self) -> None:
         self.settings.layer = self.selection.layer
-
-    def _table(self, layer: str) -> NeuronTable | None:
-        if self.trace is None or layer not in self.trace.spikes:
-            return None
-        key = (id(self.trace), layer, id(self.sweep))
-        if self._table_cache is None or self._table_cache[0] != key:
-            rates = None if self.sweep is None else self.sweep.rates(layer)
-            self._table_cache = key, table_of(self.trace, layer, rates)
-        return self._table_cache[1]
 
     # accuracy and early exit
 

@@ -31,13 +31,13 @@ class ComparisonKey:
         digests: Digests of both bundles.
         engines: Both engines.
         steps: T.
-        image: Bytes of the image.
+        input: Bytes that tell the input from all others.
     """
 
     digests: tuple[str, str]
     engines: tuple[str, str]
     steps: int
-    image: bytes
+    input: bytes
 
 
 class Results:

@@ -1,4 +1,4 @@
-"""One dialog for every kind of data: a picture, an .npz or .npy file, or a folder of pictures or of a data set.
+"""One dialog for every kind of data: pictures, arrays, sound, recordings of events, and folders of them.
 
 Options for data whose form is ambiguous are below the files.
 """
@@ -11,9 +11,10 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QGridLayout, QWidget
 
+from spikelet.data.events.recordings import SUFFIXES as RECORDINGS
 from spikelet.data.folder import SUFFIXES
 from spikelet.data.options import LAYOUTS, DataOptions, Split
-from spikelet_gui.models.session.data_file import DataFile
+from spikelet_gui.models.session.data_file import FORMS, DataFile
 from spikelet_gui.views.widgets.controls import Choice, button
 from spikelet_gui.views.widgets.layouts import row
 
@@ -26,8 +27,8 @@ WHITES: dict[str, float | None] = {
     "white = 4095 (12 bits)": 4095.0,
     "white = 65535 (16 bits)": 65535.0,
 }
-Opened = Callable[[Path, DataOptions, Split], object]
-FILES = " ".join(f"*{suffix}" for suffix in (*SUFFIXES, ".wav", ".npz", ".npy"))
+Opened = Callable[[DataFile], object]
+FILES = " ".join(f"*{suffix}" for suffix in dict.fromkeys((*SUFFIXES, ".wav", *RECORDINGS)))
 
 
 class DataDialog(QFileDialog):
@@ -35,41 +36,45 @@ class DataDialog(QFileDialog):
 
     Args:
         parent: The window.
-        opened: Called with the path that was chosen, the options and the split.
-        recent: Images that were opened last; the dialog starts in their folder.
+        opened: Called with the file or folder that was chosen, and how it is read.
+        recent: Data that was opened last: the dialog begins in its folder.
     """
 
     def __init__(self, parent: QWidget, opened: Opened, recent: DataFile | None = None) -> None:
         folder = "" if recent is None or not recent.path.parent.is_dir() else str(recent.path.parent)
-        super().__init__(parent, "Open pictures or a data set", folder)
+        super().__init__(parent, "Open pictures, recordings or a data set", folder)
         self._opened = opened
         self.setOption(QFileDialog.Option.DontUseNativeDialog)  # a native dialog takes either files or folders
         self.setOption(QFileDialog.Option.HideNameFilterDetails)  # all suffixes do not fit
         self.resize(820, 520)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setFileMode(QFileDialog.FileMode.ExistingFile)
-        self.setNameFilters([f"Pictures and data sets ({FILES})", "All files (*)"])
+        self.setNameFilters([f"Pictures, recordings and data sets ({FILES})", "All files (*)"])
         self.fileSelected.connect(lambda name: self._open(Path(name)))
+        self.form = Choice("form", "Images, or events of a camera in one bin for each time-step")
         self.split = Choice("split", "Split of data with several: the test split, or valid if there is none")
         self.axes = Choice("layout", "Axes of an array: N images, C channels, H rows, W columns, F features")
         self.white = Choice("white", "Value of a white pixel, by default the largest of the bit depth")
+        for title in FORMS.values():
+            self.form.addItem(title)
         for title in SPLIT_TITLES.values():
             self.split.addItem(title)
         for layout in LAYOUTS:
             self.axes.addItem("axes: automatic" if layout == "auto" else layout)
         for text in WHITES:
             self.white.addItem(text)
-        hint = "A folder of pictures or of class folders, CIFAR-10, CIFAR-100 or IDX files"
+        hint = "A folder of pictures or recordings, of class folders, CIFAR-10, CIFAR-100 or IDX files"
         self.folder = button("Open this folder", self._open_folder, hint)
         lines = self.layout()
         assert isinstance(lines, QGridLayout)
-        line = row(self.split, self.axes, self.white, self.folder, spacing=6)
-        line.insertStretch(3, 1)
+        line = row(self.form, self.split, self.axes, self.white, self.folder, spacing=6)
+        line.insertStretch(4, 1)
         lines.addLayout(line, lines.rowCount(), 0, 1, lines.columnCount())
 
     def _open(self, path: Path) -> None:
         options = DataOptions(LAYOUTS[self.axes.currentIndex()], WHITES[self.white.currentText()])
-        self._opened(path, options, tuple(SPLIT_TITLES)[self.split.currentIndex()])
+        split = tuple(SPLIT_TITLES)[self.split.currentIndex()]
+        self._opened(DataFile(path, options, split, tuple(FORMS)[self.form.currentIndex()]))
 
     def _open_folder(self) -> None:
         selected = [Path(name) for name in self.selectedFiles()]

@@ -112,7 +112,7 @@ class Header(View):
         present = [file for file in files if file is not None and file.path.exists()]
         if self.inspector.document is None or not present:
             return
-        self.menu.addSection("Images")
+        self.menu.addSection("Images and recordings")
         for file in present:
             entry = self.menu.addAction(menu_text(f"{file.title}   {file.path.parent}"))
-            entry.triggered.connect(lambda _, file=file: self.inspector.open_image(file.path, file.options, file.split))
+            entry.triggered.connect(lambda _, file=file: self.inspector.open_data(file))

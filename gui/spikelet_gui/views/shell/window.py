@@ -31,6 +31,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from spikelet_gui.models.session.data_file import DataFile
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.panels.catalogue import PANELS, Panels
 from spikelet_gui.views.panels.overview.panel import OverviewPanel
@@ -267,11 +268,11 @@ class Window(QMainWindow):
         self._overview().input.draw()
 
     def open_path(self, path: Path) -> None:
-        """Open a bundle, or a picture, folder or data set as input of the open bundle."""
+        """Open a bundle, or a picture, recording, folder or data set as input of the open bundle."""
         if path.suffix.lower() == ".snnb":
             self.inspector.open(path)
         else:
-            self.inspector.open_image(path)
+            self.inspector.open_data(DataFile(path))
 
     def paste(self) -> None:
         """Open the picture or the file on the clipboard."""

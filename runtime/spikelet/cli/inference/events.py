@@ -8,7 +8,6 @@ per time-step. A folder of recordings by class gives the accuracy after each tim
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikelet.choices import BINNINGS, ENGINES, SPLITS, Split
@@ -77,7 +76,7 @@ def _folder(args: argparse.Namespace, model: Model) -> int:
     import numpy as np
 
     from spikelet.data import ImageSet, events
-    from spikelet.data.events.recordings import SUFFIXES
+    from spikelet.data.events.recordings import SUFFIXES, is_recording
     from spikelet.data.folder import class_files
 
     split: Split = args.split or "auto"
@@ -113,11 +112,3 @@ def _folder(args: argparse.Namespace, model: Model) -> int:
     rows = [[str(t + 1), f"{share:.1%}"] for t, share in enumerate(accuracy)]
     emit(args, facts, f"{title}, {len(paths):,} recordings\n\n{table(['time-steps', 'accuracy'], rows)}")
     return 0
-
-
-def is_recording(path: Path) -> bool:
-    """Whether a file name has the suffix of a recording."""
-    from spikelet.data.events.recordings import SUFFIXES
-    from spikelet.data.names import visible
-
-    return path.suffix.lower() in SUFFIXES and visible(path)

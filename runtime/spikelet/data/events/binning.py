@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.choices import Binning
-from spikelet.data.events.recordings import FIELDS, Column, columns
+from spikelet.data.events.recordings import FIELDS, Column, Columns, columns
 from spikelet.data.pixels import as_float64
 from spikelet.errors import DataError
 from spikelet.nodes import Shape
@@ -98,15 +98,28 @@ def read(path: Path, shape: Shape, steps: int, by: Binning = "time") -> Float:
     """
     recording = columns(path)
     try:
-        if isinstance(recording, dict):
-            t, x, y, p = (recording[name] for name in FIELDS)
-            return frames(t, x, y, p, shape, steps, by)
-        if recording.dtype.kind not in "buif" or recording.shape[1:] != shape or recording.size == 0:
-            raise DataError(
-                f"expected frames (T, {', '.join(map(str, shape))}), found {recording.dtype} {recording.shape}"
-            )
-        if not (np.abs(as_float64(recording)) <= LARGEST).all():
-            raise DataError("frames: a value is NaN, infinite or beyond 2^64")
-        return recording.astype(np.float32)
+        return binned(recording, shape, steps, by)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
+
+
+def binned(recording: Columns | Column, shape: Shape, steps: int, by: Binning = "time") -> Float:
+    """Return the content of a recording, see `spikelet.data.events.recordings.columns`, as frames (T, C, H, W) float32.
+
+    Args:
+        recording: Columns of events, or frames.
+        shape: (C, H, W) of the network's input.
+        steps: T for events; frames keep their own T.
+        by: Bins of equal "time", or of an equal number of events, "count".
+
+    Raises:
+        DataError: The recording does not fit the network.
+    """
+    if isinstance(recording, dict):
+        t, x, y, p = (recording[name] for name in FIELDS)
+        return frames(t, x, y, p, shape, steps, by)
+    if recording.dtype.kind not in "buif" or recording.shape[1:] != shape or recording.size == 0:
+        raise DataError(f"expected frames (T, {', '.join(map(str, shape))}), found {recording.dtype} {recording.shape}")
+    if not (np.abs(as_float64(recording)) <= LARGEST).all():
+        raise DataError("frames: a value is NaN, infinite or beyond 2^64")
+    return recording.astype(np.float32)

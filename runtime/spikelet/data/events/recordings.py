@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from spikelet.data.events import aedat, formats
 from spikelet.data.events.header import header_end
+from spikelet.data.names import visible
 from spikelet.errors import DataError
 from spikelet.files.numpy_file import read_numpy
 
@@ -69,6 +70,31 @@ def columns(path: Path) -> Columns | Column:
         raise error.locate(path) from None
     except (OSError, ValueError, EOFError, KeyError, TypeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as events ({error})") from None
+
+
+def is_recording(path: Path) -> bool:
+    """Whether a file name has the suffix of a recording."""
+    return path.suffix.lower() in SUFFIXES and visible(path)
+
+
+def holds_events(path: Path) -> bool:
+    """Whether a file holds events, or frames by that name; arrays of another name are read as images.
+
+    Raises:
+        DataError: A NumPy file is damaged.
+    """
+    if path.suffix.lower() not in (".npy", ".npz"):
+        return is_recording(path)
+    try:
+        content = read_numpy(path)
+    except DataError as error:
+        raise error.locate(path) from None
+    if isinstance(content, np.ndarray):
+        return content.dtype.names is not None
+    if "frames" in content or any(value.dtype.names is not None for value in content.values()):
+        return True
+    plain = {name.strip().casefold() for name in content}
+    return all(plain.intersection(names) for names in NAMES.values())
 
 
 def _suffix(path: Path) -> str:

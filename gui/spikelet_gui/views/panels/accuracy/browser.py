@@ -10,6 +10,7 @@ from PySide6.QtGui import QImage
 from spikelet_gui.models.analysis.browse import KINDS, Filter, exit_steps, first_kind, kinds_of, selected
 from spikelet_gui.models.analysis.sweep import Sweep
 from spikelet_gui.models.export import DataTable
+from spikelet_gui.models.session.freshness import unmeasured
 from spikelet_gui.models.session.inputs import shown
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.images.gallery import Gallery
@@ -73,7 +74,8 @@ class BrowserCard(CardView):
             widget.setVisible(available)
         self.message.setVisible(not available)
         if sweep is None or inspector.document is None:
-            self.message.setText("Not measured yet: click Run all images. Each image is listed here with its result.")
+            advice = "Not measured yet: click Run all images. Each image is listed here with its result."
+            self.message.setText(unmeasured(inspector, advice))
             self.set_note("")
             return
         time, names = min(inspector.cursor.time, sweep.counted.steps), class_names(inspector)
@@ -132,7 +134,9 @@ class BrowserCard(CardView):
 
     def _mark(self) -> None:
         inspector = self.inspector
-        if inspector.sweep is not None and inspector.shows_measured:
+        if inspector.sweep is None:
+            self._draw()
+        elif inspector.shows_measured:
             self.gallery.mark(inspector.index)
 
     def _show(self, number: int) -> None:

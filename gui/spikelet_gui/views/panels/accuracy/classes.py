@@ -5,6 +5,7 @@ from __future__ import annotations
 from spikelet.report import wording
 from spikelet_gui.models.analysis.browse import Filter, by_class, confusion
 from spikelet_gui.models.export import DataTable
+from spikelet_gui.models.session.freshness import unmeasured
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.plots.confusion import Cell, ConfusionView
 from spikelet_gui.views.plots.evidence import class_names
@@ -21,11 +22,17 @@ class ClassesCard(CardView):
         self.body.addWidget(self.matrix, 1)
         self.body.addWidget(self.empty, 1)
         self.follow(self._draw, inspector.swept, inspector.opened, inspector.cursor.moved)
+        self.follow(self._advise, inspector.showing)
         self.follow(self._draw, inspector.results.filter_changed)
 
     def _time(self) -> int:
         sweep = self.inspector.sweep
         return 1 if sweep is None else min(self.inspector.cursor.time, sweep.counted.steps)
+
+    def _advise(self) -> None:
+        """Draw again if there is nothing but advice, which depends on the input."""
+        if self.inspector.sweep is None:
+            self._draw()
 
     def _draw(self) -> None:
         inspector, sweep = self.inspector, self.inspector.sweep
@@ -34,7 +41,8 @@ class ClassesCard(CardView):
         self.matrix.setVisible(counts is not None)
         self.empty.setVisible(counts is None)
         if counts is None or sweep is None:
-            text = "Not measured yet: click Run all images." if sweep is None else wording.NO_LABELS
+            advice = unmeasured(inspector, "Not measured yet: click Run all images.")
+            text = advice if sweep is None else wording.NO_LABELS
             self.empty.set_message(text)
             self.set_note("")
             return

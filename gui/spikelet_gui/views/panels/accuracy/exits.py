@@ -10,6 +10,7 @@ from spikelet.report import wording
 from spikelet_gui.models.analysis.costs import energy_text
 from spikelet_gui.models.analysis.sweep import Sweep
 from spikelet_gui.models.export import DataTable
+from spikelet_gui.models.session.freshness import unmeasured
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.profiles import find_profile
 from spikelet_gui.views.choosers.profiles import ProfilePicker
@@ -60,14 +61,16 @@ class ExitCard(CardView):
         self.body.addWidget(self.facts)
         self.body.addWidget(self.picker)
         self.follow(self._draw, inspector.swept, inspector.opened)
-        self._job_changed("sweep")
+        self.follow(lambda: self._job_changed("sweep"), inspector.opened, inspector.showing)
         self.listen(inspector.jobs.started, self._job_changed)
         self.listen(inspector.jobs.finished, self._job_changed)
         self.follow(self._mark, inspector.threshold_moved, inspector.profile_changed)
 
     def _job_changed(self, key: str) -> None:
         if key == "sweep":
-            self.empty.set_message(MEASURING if self.inspector.jobs.running("sweep") else UNMEASURED)
+            self.empty.set_message(
+                MEASURING if self.inspector.jobs.running("sweep") else unmeasured(self.inspector, UNMEASURED)
+            )
 
     def _draw(self) -> None:
         sweep = self.inspector.sweep

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pyqtgraph as pg
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout
 
-from spikelet.data.options import DEFAULTS, DataOptions, Split
-from spikelet.metrics.accuracy import AccuracyPoint
 from spikelet.report import wording
 from spikelet_gui.models.analysis.sweep import Sweep
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.data_file import DataFile
-from spikelet_gui.models.session.freshness import outdated_sweep, sweep_again
-from spikelet_gui.models.session.inputs import Source
+from spikelet_gui.models.session.freshness import outdated_sweep, sweep_again, unmeasured
+from spikelet_gui.models.session.inputs import Inputs, missing_images
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.choosers.data_dialog import DataDialog
 from spikelet_gui.views.panels.accuracy.browser import BrowserCard
@@ -54,6 +51,7 @@ class CurveCard(CardView):
             self.body.addWidget(widget, 1)
         self.body.addWidget(self.message)
         self.follow(self._draw, inspector.swept, inspector.opened)
+        self.follow(self._advise, inspector.showing)
         self.follow(lambda: self.timeline.go(inspector.cursor.time), inspector.cursor.moved)
 
     def run_all(self) -> None:
@@ -62,21 +60,28 @@ class CurveCard(CardView):
         if self.inspector.document is None:
             return
         if data is None:
-            self.inspector.failed.emit("No shipped images fit this network: choose a data set")
+            self.inspector.failed.emit(missing_images(self.inspector.source, "a data set"))
         else:
             self.inspector.run_sweep(data)
 
     def _choose(self) -> None:
         DataDialog(self, self._open, DataFile.latest(self.inspector.settings.recent_data)).open()
 
-    def _open(self, path: Path, options: DataOptions = DEFAULTS, split: Split = "auto") -> None:
+    def _open(self, file: DataFile) -> None:
         """Open images and measure on them."""
 
-        def measure(source: Source) -> None:
+        def measure(source: Inputs) -> None:
             if source.data is not None:
                 self.inspector.run_sweep(source.data)
+            elif not source.constant:
+                self.inspector.failed.emit(missing_images(source))
 
-        self.inspector.open_image(path, options, split, measure)
+        self.inspector.open_data(file, measure)
+
+    def _advise(self) -> None:
+        """Draw again if there is nothing but advice, which depends on the input."""
+        if self.inspector.sweep is None:
+            self._draw()
 
     def _draw(self) -> None:
         sweep = self.inspector.sweep
@@ -89,20 +94,15 @@ class CurveCard(CardView):
         self.empty.setVisible(not available)
         if sweep is None or sweep.accuracy is None:
             self.set_note("")
-            self.empty.set_message(self._reason(sweep))
-        else:
-            self._draw_accuracy(sweep, sweep.accuracy)
-
-    def _reason(self, sweep: Sweep | None) -> str:
-        """Return the reason for which no accuracy is shown."""
-        if self.inspector.jobs.running("sweep"):
-            return "Measuring. Partial results are shown here."
-        if sweep is None:
-            return "Not measured yet: click Run all images, or choose a data set."
-        return wording.NO_LABELS + " Choose a data set with labels."
-
-    def _draw_accuracy(self, sweep: Sweep, accuracy: list[AccuracyPoint]) -> None:
-        """Draw the accuracy over time with its interval, and the accuracies of the float network and of chance."""
+            if self.inspector.jobs.running("sweep"):
+                self.empty.set_message("Measuring. Partial results are shown here.")
+            elif sweep is None:
+                advice = "Not measured yet: click Run all images, or choose a data set."
+                self.empty.set_message(unmeasured(self.inspector, advice))
+            else:
+                self.empty.set_message(wording.NO_LABELS + " Choose a data set with labels.")
+            return
+        accuracy = sweep.accuracy
         x = [point["time_steps"] for point in accuracy]
         self.low.setData(x, [point["low"] for point in accuracy])
         self.high.setData(x, [point["high"] for point in accuracy])

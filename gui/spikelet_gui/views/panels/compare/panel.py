@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from spikelet_gui.models.activity.compare import Comparison, Side, Survey, compare, survey
 from spikelet_gui.models.session.document import Document
+from spikelet_gui.models.session.inputs import missing_images
 from spikelet_gui.models.session.results import ComparisonKey
 from spikelet_gui.views.panels.compare.architectures import DepthCard, NetworksCard
 from spikelet_gui.views.panels.compare.cards import (
@@ -127,17 +128,17 @@ class ComparePanel(Panel):
         inspector, sides = self.inspector, self.sides()
         if sides is None or inspector.source is None:
             return
-        image = inspector.source.image(inspector.index)
+        source, index = inspector.source, inspector.index
         steps = min(inspector.cursor.steps, *(document.most_steps for document in self._documents()))
         first, second = sides
         digests, engines = (first.bundle.digest, second.bundle.digest), (first.engine, second.engine)
-        key = ComparisonKey(digests, engines, steps, image.tobytes())
+        key = ComparisonKey(digests, engines, steps, source.key(index))
         if key == inspector.results.comparison_key:
             return
         inspector.results.comparison_key, self._error = key, ""
         inspector.jobs.start(
             "compare",
-            lambda progress: compare(sides, image, steps, progress),
+            lambda progress: compare(sides, source.input(index, steps), steps, progress),
             inspector.results.set_comparison,
             self._failed,
         )
@@ -148,7 +149,7 @@ class ComparePanel(Panel):
         if sides is None:
             return
         if data is None:
-            inspector.failed.emit("Requires a data set: open a folder or a data set in the Overview")
+            inspector.failed.emit(missing_images(inspector.source, "a data set"))
             return
         steps = min(inspector.cursor.steps, *(document.most_steps for document in self._documents()))
         inspector.jobs.start(

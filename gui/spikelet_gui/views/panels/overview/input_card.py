@@ -1,12 +1,16 @@
-"""Input image: source, preprocessing and a drawing pad."""
+"""Input: an image or the frames of a recording, its source, preprocessing and a drawing pad."""
 
 from __future__ import annotations
 
+import numpy as np
+
 from spikelet.data.log_mel import LogMel, stated_features
 from spikelet_gui.models.session.data_file import DataFile
+from spikelet_gui.models.session.frames import coloured, description
 from spikelet_gui.models.session.inputs import can_draw, drawing, golden_source, is_line, shown, start_source
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.pad import Pad
+from spikelet_gui.models.session.recordings import TITLES
 from spikelet_gui.views.choosers.data_dialog import DataDialog
 from spikelet_gui.views.images.pixels import HELP, PixelView
 from spikelet_gui.views.plots.axes import number
@@ -21,21 +25,21 @@ CHANNELS = ("red", "green", "blue")
 
 
 class InputCard(CardView):
-    """The input image, its index, and buttons to change it."""
+    """The input image or the frame at the time cursor, its index, and buttons to change it."""
 
     def __init__(self, inspector: Inspector) -> None:
         super().__init__(inspector, "Input")
         self.view = PixelView("input image")
         self.view.drawn = self._drawn
         self.view.pixel = self._pixel
-        self.number = Number("index of the image")
+        self.number = Number("index of the input")
         self.number.valueChanged.connect(lambda value: inspector.show_index(value - 1))
         self.sound: LogMel | None = None
         self.truth = label("", "muted")
         self.note = label("", "caption", wrap=True)
         self.pencil = tool("pencil", "Draw an input by hand  (D)", self.draw)
         for widget in (
-            tool("picture", "Open a picture or a data set, or drop one here  (Ctrl+I)", self.choose),
+            tool("picture", "Open a picture, a recording or a data set, or drop one here  (Ctrl+I)", self.choose),
             tool("pictures", "Initial images, or golden inputs", self.back),
             self.pencil,
         ):
@@ -43,9 +47,9 @@ class InputCard(CardView):
         self.body.addWidget(self.view, 1)
         self.body.addLayout(
             row(
-                tool("back", "Previous image  (P)", lambda: inspector.show_index(inspector.index - 1)),
+                tool("back", "Previous input  (P)", lambda: inspector.show_index(inspector.index - 1)),
                 self.number,
-                tool("next", "Next image  (N)", lambda: inspector.show_index(inspector.index + 1)),
+                tool("next", "Next input  (N)", lambda: inspector.show_index(inspector.index + 1)),
                 self.truth,
                 stretch=(0, 0, 0, 1),
                 spacing=4,
@@ -53,16 +57,18 @@ class InputCard(CardView):
         )
         self.body.addWidget(self.note)
         self.follow(self._refresh, inspector.opened, inspector.showing)
+        self.follow(self._show_frame, inspector.traced, inspector.cursor.moved)
 
     def _refresh(self) -> None:
         inspector, document, source = self.inspector, self.inspector.document, self.inspector.source
         if document is None or source is None:
             return
-        node = document.bundle.graph.input
         self.view.set_pad(None)
-        pixels = shown(source.image(inspector.index), node.low, node.high)
-        self.sound = stated_features(document.bundle.manifest.provenance)
-        self.view.show_pixels(pixels if self.sound is None else ramp()[pixels[..., 0], :3])
+        self.sound = stated_features(document.bundle.manifest.provenance) if source.constant else None
+        if source.constant:
+            node = document.bundle.graph.input
+            pixels = shown(source.image(inspector.index), node.low, node.high)
+            self.view.show_pixels(pixels if self.sound is None else ramp()[pixels[..., 0], :3])
         self.pencil.setVisible(can_draw(document.bundle.graph))
         self.number.blockSignals(True)
         self.number.setRange(1, len(source))
@@ -75,12 +81,27 @@ class InputCard(CardView):
         note = source.note if self.sound is None else spectrogram_note(self.sound)
         self.note.setText(note)
         self.note.setVisible(bool(note))
+        self._show_frame()
+
+    def _show_frame(self) -> None:
+        """Show the frame of a recording at the time cursor; none until the network has run on it."""
+        source, time = self.inspector.source, self.inspector.cursor.time
+        if source is None or source.constant:
+            return
+        trace = self.inspector.trace_of_input
+        if trace is None or time > trace.steps:
+            self.view.show_pixels(np.zeros((*source.shape[1:], 3), np.uint8))
+            return
+        self.view.show_pixels(coloured(trace.frame(time), float(trace.frames.max())))
+        self.note.setText(description(trace, time, TITLES[source.binning]))
 
     def _pixel(self, row: int, column: int) -> Reading | None:
         """Return the input values of a pixel."""
         source = self.inspector.source
         if source is None:
             return None
+        if not source.constant:
+            return self._event_reading(row, column)
         image = source.image(self.inspector.index) if self.view.pad is None else self.view.pad.pixels
         if self.sound is not None:
             return spectrogram_reading(self.sound, row, column, float(image[len(image) - 1 - row, 0, column]))
@@ -94,9 +115,19 @@ class InputCard(CardView):
         values = [Value(name, number(float(value))) for name, value in zip(names, image[:, row, column], strict=True)]
         return Reading(f"row {row}, column {column}", values)
 
+    def _event_reading(self, row: int, column: int) -> Reading | None:
+        """Return the number of events of a pixel at the time cursor."""
+        trace, time = self.inspector.trace_of_input, self.inspector.cursor.time
+        if trace is None or time > trace.steps:
+            return None
+        counts = trace.frame(time)[:, row, column]
+        names = [f"polarity {channel}" for channel in range(len(counts))] if len(counts) > 1 else ["events"]
+        values = [Value(name, number(float(count))) for name, count in zip(names, counts, strict=True)]
+        return Reading(f"row {row}, column {column}, t = {time}", values)
+
     def choose(self) -> None:
-        """Ask for a picture or a data set, and open it."""
-        DataDialog(self, self.inspector.open_image, DataFile.latest(self.inspector.settings.recent_data)).open()
+        """Ask for a picture, a recording or a data set, and open it."""
+        DataDialog(self, self.inspector.open_data, DataFile.latest(self.inspector.settings.recent_data)).open()
 
     def back(self) -> None:
         """Show the initial images, or, if these are shown, the golden inputs."""

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from spikelet_gui.models.analysis.planning import COSTS, IMAGES, known_costs, measure_settings
 from spikelet_gui.models.session.freshness import outdated
+from spikelet_gui.models.session.inputs import missing_images
 from spikelet_gui.models.session.profiles import find_profile
 from spikelet_gui.views.panels.plan.cards import FrontCard, FrontTable, SettingCard
 from spikelet_gui.views.panels.plan.state import PlanState
@@ -71,7 +72,7 @@ class PlanPanel(Panel):
         if document is None:
             return
         if data is None or data.labels is None:
-            inspector.failed.emit("Requires images with labels: open a data set in the Overview")
+            inspector.failed.emit(missing_images(inspector.source, "images with labels"))
             return
         planned = inspector.results.planned
         bundle, path = document.bundle, document.path
@@ -101,7 +102,7 @@ class PlanPanel(Panel):
         data = self.inspector.data
         possible = data is not None and data.labels is not None
         if not possible:
-            self.empty.set_message("Requires images with labels: open a data set in the Overview.")
+            self.empty.set_message(missing_images(self.inspector.source, "images with labels"))
         elif self.inspector.jobs.running("plan"):
             self.empty.set_message("Running the network with each number of copies.")
         else:

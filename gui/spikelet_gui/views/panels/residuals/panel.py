@@ -11,6 +11,7 @@ from spikelet_gui.models.activity.source import described, obstacle
 from spikelet_gui.models.analysis.residuals import Residuals, reach, residuals
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.freshness import outdated
+from spikelet_gui.models.session.inputs import missing_images
 from spikelet_gui.views.panels.residuals.cards import HistogramCard, LayerBars, ScatterCard, StepsCard
 from spikelet_gui.views.panels.residuals.state import ResidualState
 from spikelet_gui.views.widgets.base import Panel
@@ -73,10 +74,11 @@ class ResidualPanel(Panel):
 
     def run(self) -> None:
         """Run both networks on the open data set, or on the shipped images."""
-        document = self.inspector.document
-        data = self.inspector.data
-        if document is None or data is None or obstacle(document.bundle.graph) is not None:
+        document, data = self.inspector.document, self.inspector.data
+        if document is None or obstacle(document.bundle.graph) is not None:
             return
+        if data is None:
+            return self.inspector.failed.emit(missing_images(self.inspector.source))
         bundle, engine = document.bundle, self.inspector.engine
         steps, keeper = reach(self.inspector.cursor.steps, document.most_steps), self.inspector.keeper
         part = data.take(slice(0, IMAGES))
@@ -107,7 +109,7 @@ class ResidualPanel(Panel):
             return
         reason = obstacle(document.bundle.graph)
         if reason is None and self.inspector.data is None:
-            reason = "Requires images: open a folder or a data set in the Overview."
+            reason = missing_images(self.inspector.source)
         lead = f"Compares every spiking layer with its float activation on up to {IMAGES} images."
         self.empty.set_message(reason or f"{lead}\n\n{described(document.bundle)}")
         self.run_button.setVisible(reason is None)

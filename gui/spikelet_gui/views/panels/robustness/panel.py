@@ -10,6 +10,7 @@ from spikelet.metrics.faults import KINDS
 from spikelet.metrics.robustness import Robustness
 from spikelet_gui.models.analysis.robustness import DEVICES, IMAGES, faulty_devices, verdict
 from spikelet_gui.models.session.freshness import outdated
+from spikelet_gui.models.session.inputs import missing_images
 from spikelet_gui.views.panels.robustness.cards import CELL_HEIGHT, LevelCard, MatrixCard, StepCard
 from spikelet_gui.views.panels.robustness.state import RobustnessState
 from spikelet_gui.views.widgets.base import Panel
@@ -77,7 +78,7 @@ class RobustnessPanel(Panel):
         if document is None:
             return
         if data is None:
-            inspector.failed.emit("Requires a data set: open a folder or a data set in the Overview")
+            inspector.failed.emit(missing_images(inspector.source))
             return
         images, devices = int(self.images.currentData()), int(self.devices.currentData())
         bundle, keeper = document.bundle, inspector.keeper
@@ -105,7 +106,7 @@ class RobustnessPanel(Panel):
         self.empty.setVisible(measured is None)
         self.content.setVisible(measured is not None)
         if self.inspector.data is None:
-            self.empty.set_message("Requires images: open a folder or a data set in the Overview.")
+            self.empty.set_message(missing_images(self.inspector.source))
         elif self.inspector.jobs.running("robustness"):
             self.empty.set_message("Measuring the network without faults, then every fault.")
         else:

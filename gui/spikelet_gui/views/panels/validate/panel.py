@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from spikelet_gui.models.analysis.checks import IMAGES, NEURONS, brian2_missing, replay, validation
 from spikelet_gui.models.export import DataTable
+from spikelet_gui.models.session.inputs import missing_images
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.cards import CardView
@@ -124,7 +125,7 @@ class BrianCard(CardView):
         self.body.addWidget(self.details)
         self.body.addWidget(self.table, 1)
         self.body.addWidget(self.empty, 1)
-        self.follow(self._draw, inspector.results.checks_changed, inspector.opened)
+        self.follow(self._draw, inspector.results.checks_changed, inspector.opened, inspector.showing)
 
     def run(self) -> None:
         """Validate with Brian2 in the background."""
@@ -132,6 +133,8 @@ class BrianCard(CardView):
         document, source = inspector.document, inspector.source
         if document is None or source is None or brian2_missing():
             return
+        if not source.constant:
+            return inspector.failed.emit(missing_images(source))
         images = source.images[inspector.index :][: self.images.value()]
         work = validation(
             document.path, images, inspector.cursor.steps, int(self.neurons.currentData()), inspector.engine
@@ -161,7 +164,9 @@ class BrianCard(CardView):
         self.empty.setVisible(report is None)
         if report is None:
             running = self.inspector.jobs.running("validate")
-            self.empty.set_message(brian2_missing() or (BUSY if running else self._error or LEAD))
+            source = self.inspector.source
+            refused = missing_images(source) if source is not None and not source.constant else ""
+            self.empty.set_message(brian2_missing() or (BUSY if running else refused or self._error or LEAD))
             return
         from spikelet_converters.brian2.wording import circumstances, layer_table, verdict
 
