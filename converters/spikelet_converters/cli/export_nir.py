@@ -8,9 +8,8 @@ printed. The expressed form uses NIR's own nodes, with feedback where a threshol
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from spikelet.cli.common import above_zero, bundle_file, emit
+from spikelet.cli.common import above_zero, bundle_file, emit, output_argument
 from spikelet_converters.choices import NIR_FORMS, TIME_STEP
 
 HELP = "NIR, annotated for a lossless import"
@@ -20,7 +19,7 @@ EXAMPLE = "spikelet export nir vgg9-cifar10 vgg9.nir"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the format's arguments."""
     parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
-    parser.add_argument("output", type=Path, metavar="OUT.nir")
+    output_argument(parser, "OUT.nir", "file to write")
     parser.add_argument("--form", choices=NIR_FORMS, default="annotated", help="form of the file (default annotated)")
     parser.add_argument(
         "--dt", type=above_zero, default=TIME_STEP, metavar="S", help="length of a time-step in seconds (default 1e-4)"

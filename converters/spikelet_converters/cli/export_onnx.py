@@ -6,9 +6,8 @@ The files need only an ONNX runtime. README.md contains the loop in Python and C
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from spikelet.cli.common import bundle_file, emit
+from spikelet.cli.common import bundle_file, emit, output_argument
 from spikelet.errors import UsageError
 
 HELP = "ONNX: one time-step, states in and out"
@@ -18,7 +17,7 @@ EXAMPLE = "spikelet export onnx vgg9-cifar10 vgg9-onnx/"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the format's arguments."""
     parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
-    parser.add_argument("folder", type=Path, metavar="DIR", help="output folder, created if it does not exist")
+    output_argument(parser, "DIR", "output folder, created if it does not exist")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -26,9 +25,9 @@ def run(args: argparse.Namespace) -> int:
     from spikelet import bundle as bundles
     from spikelet_converters.exports import onnx
 
-    if args.folder.exists() and not args.folder.is_dir():
-        raise UsageError(f"{args.folder}: is a file; name a folder")
-    paths = onnx.export(bundles.read(args.bundle), args.folder)
+    if args.output.exists() and not args.output.is_dir():
+        raise UsageError(f"{args.output}: is a file; name a folder")
+    paths = onnx.export(bundles.read(args.bundle), args.output)
     facts = {"bundle": str(args.bundle), "files": {path.name: path.stat().st_size for path in paths}}
     emit(args, facts, "\n".join(f"wrote {path}, {path.stat().st_size:,} bytes" for path in paths))
     return 0

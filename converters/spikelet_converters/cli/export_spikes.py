@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from spikelet.cli.common import above_zero, bundle_file, emit, existing, positive
+from spikelet.cli.common import above_zero, bundle_file, emit, existing, output_argument, positive
 from spikelet.cli.data import add_data_options, find_images
 from spikelet.errors import UsageError
 from spikelet_converters.choices import TIME_STEP
@@ -17,7 +16,7 @@ EXAMPLE = "spikelet export spikes vgg9-cifar10 spikes.csv --count 2 --steps 4 --
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the format's arguments."""
     parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
-    parser.add_argument("output", type=Path, metavar="OUT.{csv,npz,nir}")
+    output_argument(parser, "OUT.{csv,npz,nir}", "file to write; its suffix selects the format")
     parser.add_argument("--data", type=existing, metavar="DATA", help="images (default: the included images that fit)")
     parser.add_argument("--layers", nargs="+", metavar="LAYER", help="layers to record (default all)")
     parser.add_argument(

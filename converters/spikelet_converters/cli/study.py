@@ -30,7 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=existing, metavar="DIR", help="folder of the images, if not the one in the study file"
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="output folder of the study (default runs/NAME)")
+    parser.add_argument(
+        "-o", "--out", "--output", type=Path, metavar="DIR", help="output folder of the study (default runs/NAME)"
+    )
     starts = "start with these networks instead of training [start]: runs/vgg9-s{seed}/best.pt"
     parser.add_argument("--start", metavar="CHECKPOINT", help=starts)
     parser.add_argument("--plan", action="store_true", help="list the runs without running them")

@@ -41,7 +41,9 @@ MODELS = ("vgg9", "vgg16", "resnet20", "resnet18", "vgg5", "line5")
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command. Those that a recipe may set have no default here."""
     parser.add_argument("--data", type=existing, required=True, metavar="DATA")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="output folder of the run")
+    parser.add_argument(
+        "-o", "--out", "--output", type=Path, required=True, metavar="DIR", help="output folder of the run"
+    )
     parser.add_argument("--model", choices=MODELS, default="vgg9", help="architecture (default vgg9)")
     parser.add_argument(
         "--recipe", choices=["spikelet", "qcfs", "paper", "paper-qcfs"], default="spikelet", help="set of options"

@@ -37,6 +37,43 @@ class Command(Protocol):
         """Run the command; returns the exit code."""
 
 
+class _Positional(argparse.Action):
+    """The output as the last argument."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        if getattr(namespace, self.dest, None) is not None:
+            parser.error(f"-o: the output is given twice, as {getattr(namespace, self.dest)} and as {values}")
+        setattr(namespace, self.dest, values)
+
+
+class _Option(_Positional):
+    """The output as an option: the last argument is not required then."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        super().__call__(parser, namespace, values, option_string)
+        for action in parser._actions:
+            if type(action) is _Positional:
+                action.required = False
+
+
+def output_argument(parser: argparse.ArgumentParser, metavar: str, hint: str) -> None:
+    """Add the output of a command, `args.output`: its last argument, or the option -o as in other commands."""
+    parser.add_argument("output", type=Path, action=_Positional, metavar=metavar, help=hint)
+    parser.add_argument("-o", "--output", type=Path, action=_Option, metavar=metavar, help=f"{metavar} as an option")
+
+
 def configure_command(parser: argparse.ArgumentParser, command: Command) -> None:
     """Add the texts and arguments of a command, and `--json`."""
     parser.description, parser.epilog = command.__doc__, f"example: {command.EXAMPLE}"

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from spikelet.choices import C_PREFIX
-from spikelet.cli.common import bundle_file, emit
+from spikelet.cli.common import bundle_file, emit, output_argument
 from spikelet.deploy.packages.kinds import PACKAGES
 from spikelet.errors import UsageError
 from spikelet.files.atomic import Text, write_files
@@ -39,7 +38,7 @@ class LayerFacts(TypedDict):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the format."""
     parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
-    parser.add_argument("folder", type=Path, metavar="DIR", help="output folder, created if it does not exist")
+    output_argument(parser, "DIR", "output folder, created if it does not exist")
     parser.add_argument("--mcu", action="store_true", help="for a microcontroller: plain C99, smallest memory")
     order = "order of the values of an image: channel first (chw, default) or last, as cameras write them (hwc)"
     parser.add_argument("--layout", choices=("chw", "hwc"), default="chw", help=order)
@@ -69,8 +68,8 @@ def run(args: argparse.Namespace) -> int:
     from spikelet import bundle as bundles
     from spikelet.deploy.firmware import c_files
 
-    if args.folder.exists() and not args.folder.is_dir():
-        raise UsageError(f"{args.folder}: is a file; name a folder")
+    if args.output.exists() and not args.output.is_dir():
+        raise UsageError(f"{args.output}: is a file; name a folder")
     package = None if args.package is None else PACKAGES[args.package]
     mcu = args.mcu or (package is not None and not package.host)
     bundle = bundles.read(args.bundle)
@@ -79,10 +78,10 @@ def run(args: argparse.Namespace) -> int:
     measured, rows = (
         _footprint(args, bundle, files, form) if args.footprint or args.compiler is not None else (None, [])
     )
-    write_files(args.folder, files)
+    write_files(args.output, files)
     facts = {
         "bundle": str(args.bundle),
-        "folder": str(args.folder),
+        "folder": str(args.output),
         "form": form,
         "layout": args.layout,
         "prefix": args.prefix,
@@ -98,11 +97,11 @@ def run(args: argparse.Namespace) -> int:
     emit(
         args,
         facts,
-        f"{args.folder}: {', '.join(sorted(files))}\n"
+        f"{args.output}: {', '.join(sorted(files))}\n"
         f"{facts['form']} form: {size['flash'] / 1024:,.1f} KB of constants (flash), {size['ram'] / 1024:,.1f} KB of "
         f"memory (RAM), without {outside}\n"
         f"{'' if measured is None else _text(measured, rows)}"
-        + ("see README.md for its use and its self-test" if package else f"self-test: make -C {args.folder} test"),
+        + ("see README.md for its use and its self-test" if package else f"self-test: make -C {args.output} test"),
     )
     return 0
 
