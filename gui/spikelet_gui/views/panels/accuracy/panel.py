@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pyqtgraph as pg
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout
 
+from spikelet.metrics.accuracy import AccuracyPoint
 from spikelet.report import wording
 from spikelet_gui.models.analysis.sweep import Sweep
 from spikelet_gui.models.export import DataTable
@@ -94,15 +95,20 @@ class CurveCard(CardView):
         self.empty.setVisible(not available)
         if sweep is None or sweep.accuracy is None:
             self.set_note("")
-            if self.inspector.jobs.running("sweep"):
-                self.empty.set_message("Measuring. Partial results are shown here.")
-            elif sweep is None:
-                advice = "Not measured yet: click Run all images, or choose a data set."
-                self.empty.set_message(unmeasured(self.inspector, advice))
-            else:
-                self.empty.set_message(wording.NO_LABELS + " Choose a data set with labels.")
-            return
-        accuracy = sweep.accuracy
+            self.empty.set_message(self._reason(sweep))
+        else:
+            self._draw_accuracy(sweep, sweep.accuracy)
+
+    def _reason(self, sweep: Sweep | None) -> str:
+        """Return the reason for which no accuracy is shown."""
+        if self.inspector.jobs.running("sweep"):
+            return "Measuring. Partial results are shown here."
+        if sweep is None:
+            return unmeasured(self.inspector, "Not measured yet: click Run all images, or choose a data set.")
+        return wording.NO_LABELS + " Choose a data set with labels."
+
+    def _draw_accuracy(self, sweep: Sweep, accuracy: list[AccuracyPoint]) -> None:
+        """Draw the accuracy over time with its interval, and the accuracies of the float network and of chance."""
         x = [point["time_steps"] for point in accuracy]
         self.low.setData(x, [point["low"] for point in accuracy])
         self.high.setData(x, [point["high"] for point in accuracy])
