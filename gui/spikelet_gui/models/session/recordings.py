@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.bounds.limits import Limits
+from spikelet.limits import Limits
 from spikelet.choices import Binning
 from spikelet.data import ImageSet
 from spikelet.data.events.binning import binned
