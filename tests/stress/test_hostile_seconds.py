@@ -12,7 +12,8 @@ import pytest
 from hostile.bundles import pack_small
 from hostile.sizes import CASES
 from spikelet.bundle import decode
-from spikelet.errors import BundleError
+from spikelet.errors import BundleError, UsageError
+from spikelet.files.toml import read_toml
 
 SECONDS = 1.0
 ROUNDS = 3
@@ -23,6 +24,23 @@ def processor_seconds(content):
     with suppress(BundleError):
         decode(content)
     return time.process_time() - started
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 500_000, "a." * 250_000, '"' + "y" * 500_000 + '"', "a . " * 200_000, "'" * 500_000]
+)
+def test_refusing_a_study_or_profile_takes_less_than_a_second(text, tmp_path):
+    (tmp_path / "a.toml").write_text(text)
+    with pytest.raises(UsageError):
+        read_toml(tmp_path / "a.toml")
+
+    def seconds():
+        started = time.process_time()
+        with suppress(UsageError):
+            read_toml(tmp_path / "a.toml")
+        return time.process_time() - started
+
+    assert min(seconds() for _ in range(ROUNDS)) < SECONDS
 
 
 @pytest.mark.parametrize("case", CASES)

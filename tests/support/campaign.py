@@ -46,7 +46,15 @@ def shares(count: int, processes: int) -> list[int]:
     return [count // processes + (index < count % processes) for index in range(processes)]
 
 
-def run(work: Callable[..., None], count: int, processes: int, keep: Path, seed: object, *options: object) -> Outcome:
+def run(
+    work: Callable[..., None],
+    count: int,
+    processes: int,
+    keep: Path,
+    seed: object,
+    *options: object,
+    suffix: str = ".snnb",
+) -> Outcome:
     """Run work(seed of the process, number of files, pipe, *options) in each process.
 
     Args:
@@ -56,6 +64,7 @@ def run(work: Callable[..., None], count: int, processes: int, keep: Path, seed:
         keep: Folder for the files that fail.
         seed: Seed of the campaign.
         options: Further arguments of `work`.
+        suffix: Suffix of the files that are kept.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices are tiny, and threads cost address space
     context = multiprocessing.get_context("spawn")
@@ -72,7 +81,7 @@ def run(work: Callable[..., None], count: int, processes: int, keep: Path, seed:
         if kind == "bad":
             complaint, content = values
             keep.mkdir(parents=True, exist_ok=True)
-            path = keep / f"seed-{seed}-{len(outcome.complaints)}.snnb"
+            path = keep / f"seed-{seed}-{len(outcome.complaints)}{suffix}"
             path.write_bytes(content)
             outcome.complaints.append(f"{path}: {complaint}")
             print(outcome.complaints[-1], file=sys.stderr, flush=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from spikelet.errors import UsageError
+from spikelet.errors import ConversionError, SpikeletError, UsageError, translated
 from spikelet.nodes import Shape
 from spikelet_converters.frontends.source import Preprocessing, Source
 from spikelet_converters.maxima import maxima
@@ -65,7 +65,12 @@ def open_source(
     """
     options = {"shape": shape, "weights": weights, "weights_key": weights_key, "mean": mean, "std": std}
     averaging = {**options, "raw_pixels": raw_pixels, "output": output, "dt": dt, "average_pools": True}
-    opened = _opened(source, **{**averaging, "average_pools": average_pools})  # type: ignore[arg-type]
+    try:
+        opened = _opened(source, **{**averaging, "average_pools": average_pools})  # type: ignore[arg-type]
+    except SpikeletError:
+        raise
+    except Exception as error:  # of a library that decodes a damaged file
+        raise translated(error, source, ConversionError) from error
     if average_pools or not maxima(opened.graph):
         return opened
     return replace(opened, averaged=lambda: _opened(source, **averaging))  # type: ignore[arg-type]

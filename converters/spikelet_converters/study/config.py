@@ -30,6 +30,7 @@ from spikelet.files.toml import read_toml
 from spikelet_converters.baselines import BASELINES, Baseline
 from spikelet_converters.source_model.networks import NETWORKS, NetworkSpec
 from spikelet_converters.source_model.residuals import RESIDUALS
+from spikelet_converters.study.tables import check_types
 from spikelet_converters.training.phases import SPEC_FIELDS, Phase
 from spikelet_converters.training.recipe import PRESETS, RECIPE_FIELDS, Recipe, with_tuples
 
@@ -182,6 +183,7 @@ def read_study(path: str | Path, data: str | Path | None = None, start: str | No
     _check_keys(path, "the study", content, TABLES)
     for table, keys in KEYS.items():
         _check_keys(path, f"[{table}]", content.get(table, {}), keys)
+    check_types(path, content)
     methods = content.get("method", {})
     if not methods:
         raise UsageError(f"{path}: no [method.NAME]; a study compares methods")
@@ -192,7 +194,7 @@ def read_study(path: str | Path, data: str | Path | None = None, start: str | No
     if reference not in methods:
         raise UsageError(f"{path}: reference: there is no method {reference!r}")
     time_steps = test.get("time_steps", [1, 2, 3, 4, 6, 8, 16, 32])
-    if not time_steps or any(type(t) is not int or t < 1 for t in time_steps):
+    if not isinstance(time_steps, list) or not time_steps or any(type(t) is not int or t < 1 for t in time_steps):
         raise UsageError(f"{path}: [test] time_steps: expected whole numbers of 1 or more, found {time_steps!r}")
     return Study(
         path=path,
@@ -247,6 +249,8 @@ def _start(path: Path, content: ReadOnlyDocument, point: ReadOnlyDocument) -> Ru
             resolved = str(path.parent / str(checkpoint).format(**point))
         except (KeyError, IndexError) as error:
             raise UsageError(f"{path}: [start] checkpoint: {error} is not in [grid]") from None
+        except (ValueError, AttributeError, TypeError) as error:
+            raise UsageError(f"{path}: [start] checkpoint: {error}; name options as {{seed}}") from None
         return Run(name, START, point, checkpoint=resolved)
     return Run(name, START, point, _options(path, content, point, f"[{START}]", options))
 

@@ -1,22 +1,19 @@
 """CIFAR-10 and CIFAR-100 in their two published layouts (Krizhevsky, 2009).
 
 Binary: records of one label byte (two for CIFAR-100: coarse, fine) and 3,072 pixel bytes, channel first.
-Python: pickled dictionaries, read by an unpickler that is restricted to NumPy arrays and plain containers.
+Python: pickled dictionaries of NumPy arrays and plain containers, see `spikelet.files.plain_pickle`.
 """
 
 from __future__ import annotations
 
-import io
-import pickle
-import re
 from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet.data.images import ImageSet
-from spikelet.errors import DataError, pass_out_of_memory
+from spikelet.errors import DataError
+from spikelet.files.plain_pickle import read_pickle
 
 PIXELS = 3 * 32 * 32
 BINARY = {
@@ -83,12 +80,16 @@ def _read_binary(path: Path, name: str) -> tuple[npt.NDArray[np.uint8], npt.NDAr
 
 
 def _read_python(path: Path, name: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    batch = _load_pickle(path)
+    batch = read_pickle(path)
     key = b"labels" if name == "cifar-10" else b"fine_labels"
     try:
-        pixels = np.asarray(batch[b"data"], np.uint8).reshape(-1, 3, 32, 32)
-        return pixels, np.asarray(batch[key], np.int64)
-    except (KeyError, TypeError, ValueError) as error:
+        pixels, labels = batch.get(b"data"), batch.get(key)
+        if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
+            raise DataError("expected an array of bytes under 'data'")
+        if not isinstance(labels, list) or not all(type(label) is int and 0 <= label < 2**31 for label in labels):
+            raise DataError(f"expected a list of whole numbers under '{key.decode()}'")
+        return pixels.reshape(-1, 3, 32, 32), np.array(labels, np.int64)
+    except (DataError, ValueError) as error:
         raise DataError(f"{path}: not a {name} python batch ({error})") from None
 
 
@@ -100,34 +101,8 @@ def _class_names(folder: Path, name: str) -> tuple[str, ...] | None:
         (folder / "batches.meta", b"label_names") if name == "cifar-10" else (folder / "meta", b"fine_label_names")
     )
     if meta.is_file():
-        return tuple(label.decode("utf-8", "replace") for label in _load_pickle(meta).get(key, ())) or None
+        names = read_pickle(meta).get(key, [])
+        if not isinstance(names, list) or not all(isinstance(label, bytes) for label in names):
+            raise DataError(f"{meta}: expected a list of texts under '{key.decode()}'")
+        return tuple(label.decode("utf-8", "replace") for label in names) or None
     return None
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """Unpickler for NumPy arrays and plain containers. Other globals are refused, so that no code is executed."""
-
-    ALLOWED: ClassVar = {
-        ("numpy.core.multiarray", "_reconstruct"),
-        ("numpy._core.multiarray", "_reconstruct"),
-        ("numpy", "ndarray"),
-        ("numpy", "dtype"),
-        ("_codecs", "encode"),
-    }
-
-    def find_class(self, module: str, name: str) -> object:
-        if (module, name) not in self.ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        own = "numpy._core" if hasattr(np, "_core") else "numpy.core"  # renamed in NumPy 2
-        return super().find_class(re.sub(r"^numpy\._?core", own, module), name)
-
-
-def _load_pickle(path: Path) -> dict[bytes, Any]:
-    try:
-        value = _ArrayUnpickler(io.BytesIO(path.read_bytes()), encoding="bytes").load()
-    except Exception as error:  # a damaged pickle may raise any exception
-        pass_out_of_memory(error, str(path))
-        raise DataError(f"{path}: not a CIFAR python batch ({error})") from None
-    if not isinstance(value, dict):
-        raise DataError(f"{path}: expected a dictionary, found {type(value).__name__}")
-    return value

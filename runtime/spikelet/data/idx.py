@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import re
 import zlib
 from pathlib import Path
@@ -12,13 +13,14 @@ import numpy.typing as npt
 
 from spikelet.data.images import ImageSet
 from spikelet.errors import DataError
+from spikelet.files.numpy_file import DEFLATE_RATIO
+from spikelet.limits import Limits
 
 PREFIX = {"train": "train", "test": "t10k"}
 FASHION = (
     *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
     *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 )
-MAX_BYTES = 2**30
 
 
 def find(folder: Path, split: str) -> Path | None:
@@ -40,6 +42,7 @@ def read(folder: Path, split: str) -> ImageSet:
 
     Raises:
         DataError: A file is missing, truncated, or not an IDX file.
+        CostError: A compressed file announces more bytes than the limit of memory permits.
     """
     path = find(folder, split)
     if path is None:
@@ -55,22 +58,25 @@ def read(folder: Path, split: str) -> ImageSet:
 
 def _array(path: Path, axes: int) -> npt.NDArray[np.uint8]:
     try:
-        if path.suffix == ".gz":
-            with gzip.open(path) as file:
-                raw = file.read(MAX_BYTES + 1)
-        else:
-            raw = path.read_bytes()
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            head = file.read(4 + 4 * axes)
+            if len(head) < 4 + 4 * axes or head[:4] != bytes([0, 0, 8, axes]):
+                raise DataError(f"{path}: expected an IDX file of bytes with {axes} axes")
+            shape = tuple(int.from_bytes(head[4 + 4 * i : 8 + 4 * i], "big") for i in range(axes))
+            size = math.prod(shape)
+            # no more is decompressed than the header announces
+            if size > DEFLATE_RATIO * path.stat().st_size:
+                raise DataError(f"{path}: announces {shape}, that is {size:,} bytes, more than the file can hold")
+            if path.suffix == ".gz":
+                Limits().check(f"{path}: {size:,} bytes", 2 * size)
+            raw = file.read(size + 1)
     except FileNotFoundError:
         raise DataError(f"{path}: missing") from None
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read ({error})") from None
-    head = 4 + 4 * axes
-    if len(raw) > MAX_BYTES or len(raw) < head or raw[:4] != bytes([0, 0, 8, axes]):
-        raise DataError(f"{path}: expected an IDX file of bytes with {axes} axes")
-    shape = tuple(int.from_bytes(raw[4 + 4 * i : 8 + 4 * i], "big") for i in range(axes))
-    size = 1
-    for axis in shape:
-        size *= axis
-    if size != len(raw) - head:
-        raise DataError(f"{path}: announces {shape}, that is {size} bytes, and contains {len(raw) - head}")
-    return np.frombuffer(raw, np.uint8, offset=head).reshape(shape)
+    if size != len(raw):
+        contained = f"{len(raw):,}"
+        if len(raw) > size:
+            contained = "more" if path.suffix == ".gz" else f"{path.stat().st_size - len(head):,}"
+        raise DataError(f"{path}: announces {shape}, that is {size:,} bytes, and contains {contained}")
+    return np.frombuffer(raw, np.uint8).reshape(shape)

@@ -7,6 +7,7 @@ are read. Alpha is ignored, as in Pillow's `convert("RGB")` and in torchvision. 
 
 from __future__ import annotations
 
+import logging
 import math
 import warnings
 from pathlib import Path
@@ -16,7 +17,8 @@ import numpy as np
 
 from spikelet.data.options import DEFAULTS, DataOptions
 from spikelet.data.pixels import Pixels, as_bytes
-from spikelet.errors import DataError, MissingDependency, pass_out_of_memory
+from spikelet.errors import CostError, DataError, MissingDependency, pass_out_of_memory
+from spikelet.limits import Limits
 from spikelet.nodes import Shape
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -25,6 +27,8 @@ DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")  # modes of Pillow with mor
 BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF
 WHITE_IS_ZERO = 0
 SIGNED = 2
+PER_PIXEL = 12  # bytes of memory of a pixel while it is decoded and converted
+_SILENT = logging.NullHandler()
 
 
 def is_image(path: Path) -> bool:
@@ -43,6 +47,7 @@ def read_image(path: Path, shape: Shape | None = None, options: DataOptions = DE
 
     Raises:
         DataError: The file is not an image, is damaged, or needs the value of white.
+        CostError: Its pixels need more memory than the limit permits.
         MissingDependency: Pillow is not installed.
     """
     flat = shape is not None and len(shape) == 1
@@ -56,7 +61,9 @@ def read_image(path: Path, shape: Shape | None = None, options: DataOptions = DE
         raise error.locate(path) from None
     grey = image.mode in GREY if shape is None else flat or shape[0] == 1
     try:
-        image = image.convert("L" if grey else "RGB")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # transparency, which is not read
+            image = image.convert("L" if grey else "RGB")
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: an image of mode {image.mode} has no colours ({error}); save it as RGB") from None
     if shape is not None and not flat and image.size != (shape[2], shape[1]):
@@ -82,19 +89,31 @@ def _open(path: Path) -> tuple[Any, float | None, bool]:
         raise MissingDependency("Pillow", "images") from None
     try:
         with warnings.catch_warnings():
+            # Pillow reports some damage by warnings and messages; what matters is whether the pixels are complete
+            warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
+            logging.getLogger("PIL").addHandler(_SILENT)
             with Image.open(path) as file:
+                _check_size(path, file)
                 pages = getattr(file, "n_frames", 1)
                 white = _white(file)
                 # Pillow inverts 8 bits itself
                 inverted = file.mode in DEEP and getattr(file, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO
                 image = ImageOps.exif_transpose(file)
+    except CostError:
+        raise
     except Exception as error:  # Pillow's plugins may raise any exception for a damaged file
         pass_out_of_memory(error, str(path))
         raise DataError(f"{path}: not a complete image ({error})") from None
     if pages > 1:
         raise DataError(f"{path}: has {pages} images; save each of them as a separate file")
     return image, white, inverted
+
+
+def _check_size(path: Path, file: Any) -> None:
+    """Raise CostError if an image that is not decoded yet needs more memory than the limit permits."""
+    width, height = file.size
+    Limits().check(f"{path}: an image of {width}×{height} pixels", PER_PIXEL * width * height)
 
 
 def _white(file: Any) -> float | None:

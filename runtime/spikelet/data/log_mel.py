@@ -172,9 +172,11 @@ def _checked_samples(samples: object) -> Float:
     values = np.asarray(samples)
     if values.ndim != 1 or not len(values) or values.dtype.kind not in "uif":
         raise DataError(f"samples: expected numbers (S,), found {values.shape} of {values.dtype}")
-    if not (np.abs(values.astype(np.float64)) <= options.LARGEST).all():
+    with np.errstate(over="ignore", invalid="ignore"):
+        numbers = values.astype(np.float64)
+    if not (np.abs(numbers) <= options.LARGEST).all():
         raise DataError("samples: expected finite numbers of at most 2^64 in magnitude")
-    return values.astype(np.float64)
+    return numbers
 
 
 def _mel(frequency: float) -> float:

@@ -15,12 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.errors import DataError
+from spikelet.limits import Limits
 
 Float = npt.NDArray[np.float64]
 WHOLE, FLOAT, EXTENDED = 1, 3, 0xFFFE  # formats
 OTHERS = {2: "ADPCM", 6: "A-law", 7: "mu-law", 17: "IMA ADPCM", 0x55: "MP3", 0x161: "Windows Media", 0xFF: "AAC"}
 REMEDY = "save it as 16-bit PCM, for instance with `ffmpeg -i IN.wav -c:a pcm_s16le OUT.wav`"
 MOST_CHANNELS = 64
+PER_NUMBER = 24  # bytes of memory of one number while it is decoded
 SAMPLE_BYTES = {WHOLE: range(1, 5), FLOAT: (4, 8)}
 STREAMED = (0, 2**32 - 1)  # sizes that programs write for a chunk of unknown size, such as to a pipe
 
@@ -46,7 +48,8 @@ class Form:
     def decoded(self, content: bytes) -> Float:
         """Return the numbers (samples, channels) from -1 to 1; those of floating-point files may be beyond."""
         if self.format == FLOAT:
-            values = np.frombuffer(content, f"<f{self.width}").astype(np.float64)
+            with np.errstate(invalid="ignore"):  # signalling NaN, which is refused later
+                values = np.frombuffer(content, f"<f{self.width}").astype(np.float64)
         else:
             values = _whole(content, self.width) / 2.0 ** (8 * self.width - 1)
         return values.reshape(-1, self.channels)
@@ -112,6 +115,7 @@ def channels_of(path: Path, most_seconds: int) -> tuple[Float, int]:
 
     Raises:
         DataError: The file is not a WAV file, is damaged, longer than permitted, or contains NaN or infinity.
+        CostError: The samples need more memory than the limit permits.
     """
     try:
         with path.open("rb") as file:
@@ -119,7 +123,9 @@ def channels_of(path: Path, most_seconds: int) -> tuple[Float, int]:
             if form.count > most_seconds * form.rate:
                 seconds = f"{form.count / form.rate:,.0f} s"
                 raise DataError(f"lasts {seconds}; a recording has at most {most_seconds} s: cut it into parts")
-            content = file.read(form.count * form.channels * form.width)
+            numbers = form.count * form.channels
+            Limits().check(f"{path}: {numbers:,} samples", (form.width + PER_NUMBER) * numbers)
+            content = file.read(numbers * form.width)
     except DataError as error:
         raise error.locate(path) from None
     except (OSError, ValueError) as error:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from spikelet.errors import UsageError
+from spikelet.files.text_file import read_text
 
 MAX_DEPTH = 32  # levels of nesting
 
@@ -15,11 +16,11 @@ def read_object(path: Path) -> dict[str, object]:
 
     Raises:
         UsageError: The file cannot be read, is not JSON, contains another value, or is nested too deeply.
+        CostError: The file needs more memory than the limit permits.
     """
+    text = read_text(path, "JSON")
     try:
-        value: object = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from None
+        value: object = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not a JSON file ({error})") from None
     if not isinstance(value, dict):

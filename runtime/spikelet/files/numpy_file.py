@@ -14,10 +14,12 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.errors import DataError, pass_out_of_memory
+from spikelet.errors import CostError, DataError, pass_out_of_memory
+from spikelet.limits import Limits
 
 MAGIC, ZIP_MAGIC = b"\x93NUMPY", b"PK"
 PART = 2**22  # bytes that are read at a time
+DEFLATE_RATIO = 1032  # bytes that one byte of a compressed file can become
 MOST_REASON = 200  # characters of another package's message
 Values = npt.NDArray[np.generic]
 
@@ -28,9 +30,10 @@ def read_numpy(path: Path) -> Values | dict[str, Values]:
     Pickled objects are refused. Members of an archive that are not arrays are ignored.
 
     Raises:
-        DataError: The file cannot be read, is damaged, or contains values other than numbers and texts. The message
-            does not name the file, see `DataError.locate`.
-        OutOfMemory: The system has no memory left for an array of the file.
+        DataError: The file cannot be read, is damaged, or contains other values than numbers and texts. The message does
+            not name the file, see `DataError.locate`.
+        CostError: Compressed arrays need more memory than the limit permits.
+        OutOfMemory: The system has no memory left for an array that the file does contain.
     """
     try:
         with path.open("rb") as file:
@@ -40,6 +43,8 @@ def read_numpy(path: Path) -> Values | dict[str, Values]:
                 return _array(file, path.stat().st_size)
             with zipfile.ZipFile(file) as archive:
                 return _members(archive)
+    except CostError as error:
+        raise error.locate(path) from None
     except Exception as error:  # tokenize, zlib, zipfile and NumPy raise errors of many types
         pass_out_of_memory(error, str(path))
         reason = error.reason if isinstance(error, DataError) else _first_line(error)
@@ -48,16 +53,24 @@ def read_numpy(path: Path) -> Values | dict[str, Values]:
 
 def _members(archive: zipfile.ZipFile) -> dict[str, Values]:
     arrays: dict[str, Values] = {}
+    expanded = 0  # bytes of the arrays that were compressed
     for member in archive.infolist():
         with archive.open(member) as file:
             if file.read(len(MAGIC)) == MAGIC:
                 file.seek(0)
-                arrays[member.filename.removesuffix(".npy")] = _array(file, member.file_size)
+                packed = member.compress_type != zipfile.ZIP_STORED
+                held = min(member.file_size, member.compress_size * (DEFLATE_RATIO if packed else 1))
+                array = _array(file, held, expanded if packed else None)
+                expanded += array.nbytes if packed else 0
+                arrays[member.filename.removesuffix(".npy")] = array
     return arrays
 
 
-def _array(file: IO[bytes], size: int) -> Values:
-    """Read one array from a stream of `size` bytes."""
+def _array(file: IO[bytes], size: int, expanded: int | None = None) -> Values:
+    """Read one array from a stream of `size` bytes.
+
+    expanded: For a compressed stream, the bytes of the compressed arrays before it.
+    """
     version = np.lib.format.read_magic(file)
     if version not in ((1, 0), (2, 0)):
         raise DataError(f"version {version[0]}.{version[1]} of the format; expected 1.0 or 2.0")
@@ -72,6 +85,8 @@ def _array(file: IO[bytes], size: int) -> Values:
     count = math.prod(shape)
     if count * dtype.itemsize > size - file.tell():
         raise DataError(f"{shape} of {dtype} are {count * dtype.itemsize} bytes, found {size - file.tell()}")
+    if expanded is not None:
+        Limits().check(f"compressed arrays, up to one {shape} of {dtype}", expanded + count * dtype.itemsize)
     array = np.empty(count, dtype)
     content = memoryview(array.view(np.uint8))  # type: ignore[arg-type]
     for start in range(0, len(content), PART):

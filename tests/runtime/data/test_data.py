@@ -89,7 +89,7 @@ class TestCifar:
 
         write_cifar10(tmp_path, image_set(classes=10), python=True)
         (tmp_path / "test_batch").write_bytes(pickle.dumps(Evil()))
-        with pytest.raises(DataError, match=r"test_batch: not a CIFAR python batch \(it asks for posix.mkdir\)"):
+        with pytest.raises(DataError, match=r"test_batch: not a pickle of plain values \(it asks for posix.mkdir\)"):
             read(tmp_path)
         assert not (tmp_path / "called").exists()
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from spikelet.errors import ConversionError, pass_out_of_memory
+from spikelet.errors import ConversionError, CostError, pass_out_of_memory
+from spikelet.files.hdf5 import check_file
 from spikelet_converters.choices import TIME_STEP
 from spikelet_converters.exports.nir import METADATA, NirNode, package
 from spikelet_converters.frontends.builder import Builder
@@ -41,10 +42,14 @@ def read(
     Raises:
         ConversionError: The file is not a NIR file, a node is not supported, or the network is recurrent. The message
             names the node.
+        CostError: Its compressed arrays need more memory than the limit permits.
     """
     nir = package()
     try:
+        check_file(path)
         network = nir.read(path, type_check=False)
+    except CostError as error:
+        raise error.locate(path) from None
     except Exception as error:  # h5py and nir raise many types of errors
         pass_out_of_memory(error, str(path))
         raise ConversionError(f"{path}: not a NIR file that can be read ({error})") from None

@@ -48,13 +48,15 @@ def load(path: Path, output: str | None = None) -> onnx.ModelProto:
         model.graph.name = model.graph.name or "graph"  # the checker requires one, ONNX Runtime does not
         _sort(path, model)
         onnx.checker.check_model(model)
+        for tensor in model.graph.initializer:  # which the checker does not decode
+            onnx.numpy_helper.to_array(tensor)
+        _to_float32(model)
     except ConversionError:
         raise
     except Exception as error:  # protobuf and the checker raise many types of errors
         pass_out_of_memory(error, str(path))
         first = str(error).splitlines()
         raise ConversionError(f"{path}: not a valid ONNX model ({first[0] if first else error})") from None
-    _to_float32(model)
     _select(path, model, output)
     return model
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from spikelet.choices import Binning
 from spikelet.data.events.recordings import FIELDS, Column, Columns, columns
 from spikelet.data.pixels import as_float64
 from spikelet.errors import DataError
+from spikelet.limits import Limits
 from spikelet.nodes import Shape
 from spikelet.options import LARGEST
 
@@ -36,9 +38,12 @@ def frames(t: Column, x: Column, y: Column, p: Column, shape: Shape, steps: int,
     Raises:
         DataError: The columns are not numeric or differ in length, there are no events, or an event lies outside the
             shape.
+        CostError: The frames need more memory than the limit permits.
     """
     if len(shape) != 3:
         raise DataError(f"events: the network takes inputs of shape {shape}; events need (C, H, W)")
+    needed = 4 * steps * math.prod(shape)
+    Limits().check(f"events: frames of {steps:,} time-steps for inputs of shape {shape}", needed)
     columns = [np.asarray(column) for column in (t, x, y, p)]
     shapes = {column.shape for column in columns}
     if len(shapes) != 1 or columns[0].ndim != 1 or len(columns[0]) == 0:
@@ -95,6 +100,7 @@ def read(path: Path, shape: Shape, steps: int, by: Binning = "time") -> Float:
 
     Raises:
         DataError: The format is unknown, a column is missing, or the recording does not fit the network.
+        CostError: The frames, or a compressed recording, need more memory than the limit permits.
     """
     recording = columns(path)
     try:

@@ -15,7 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.data.events.header import header_lines
-from spikelet.errors import DataError, MissingDependency
+from spikelet.errors import CostError, DataError, MissingDependency
+from spikelet.files.hdf5 import check_stored, members
+from spikelet.limits import Limits
 
 Column = npt.NDArray[np.generic]
 Whole = npt.NDArray[np.int64]
@@ -24,6 +26,7 @@ HDF5 = (".h5", ".hdf5")
 SUFFIXES = (*RAW, *HDF5)
 CD_OFF, CD_ON, TIME_HIGH_2 = 0, 1, 8  # types of words of EVT 2.0
 ADDR_Y, ADDR_X, VECT_BASE_X, VECT_12, VECT_8, TIME_LOW, TIME_HIGH = 0, 2, 3, 4, 5, 6, 8  # of EVT 3.0
+PER_WORD, PER_VECTOR = 150, 1500  # bytes of memory while words of EVT 3.0 are decoded, and of 12 events of a vector
 MOST_DEPTH = 4  # nested groups of an HDF5 file
 
 
@@ -113,6 +116,7 @@ def _evt3(words: Whole) -> dict[str, Column]:
     before = np.cumsum(width) - width
     first = (base & 0x7FF) + before - _filled(before, kind == VECT_BASE_X)
     vectors = np.flatnonzero(width)
+    Limits().check(f"events of {len(words):,} words", PER_WORD * len(words) + PER_VECTOR * len(vectors))
     bits = (value[vectors, None] >> np.arange(12) & 1) & (np.arange(12) < width[vectors, None])
     word, bit = np.nonzero(bits)
     at = np.concatenate([single, vectors[word]])
@@ -154,25 +158,27 @@ def _hdf5(path: Path) -> Mapping[str, Column]:
         raise MissingDependency("h5py", "events") from None
     try:
         with h5py.File(path, "r") as file:
-            return _group(h5py, file, path.name, MOST_DEPTH)
-    except DataError:
+            return _group(file, MOST_DEPTH)
+    except (CostError, DataError):
         raise
     except Exception as error:  # h5py raises many types of errors
         raise DataError(f"not an HDF5 file of events that can be read ({error})") from None
 
 
-def _group(h5py: Any, group: Any, name: str, depth: int) -> Mapping[str, Column]:
-    arrays = {key: value for key, value in group.items() if isinstance(value, h5py.Dataset)}
-    groups = {key: value for key, value in group.items() if isinstance(value, h5py.Group)}
+def _group(group: Any, depth: int) -> Mapping[str, Column]:
+    arrays, groups = members(group)
     tables = [value for value in arrays.values() if value.dtype.names]
     if len(tables) == 1:
+        check_stored(tables)
         table = tables[0][()]
         return {field: np.asarray(table[field]) for field in table.dtype.names}
-    columns = {key: np.asarray(value[()]) for key, value in arrays.items() if value.ndim == 1 and value.shape[0] > 1}
+    chosen_arrays = {key: value for key, value in arrays.items() if value.ndim == 1 and value.shape[0] > 1}
+    check_stored(chosen_arrays.values())
+    columns = {key: np.asarray(value[()]) for key, value in chosen_arrays.items()}
     if len(columns) >= 4:
         longest = max(len(column) for column in columns.values())
         return {key: column for key, column in columns.items() if len(column) == longest}
     chosen = [value for key, value in groups.items() if key.casefold() in ("events", "cd")] or list(groups.values())
     if len(chosen) == 1 and depth:
-        return _group(h5py, chosen[0], name, depth - 1)
+        return _group(chosen[0], depth - 1)
     raise DataError(f"has no columns t, x, y, p: {group.name} contains {', '.join([*arrays, *groups]) or 'nothing'}")

@@ -16,6 +16,7 @@ Other common names of columns are accepted: `ts`, `time` and `timestamp` for t, 
 
 from __future__ import annotations
 
+import array
 import csv
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -127,12 +128,17 @@ def _numpy(path: Path) -> dict[str, Column]:
 
 def _csv(path: Path) -> dict[str, Column]:
     with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.DictReader(file)
-        names = [name.strip() for name in rows.fieldnames or ()]
-        rows.fieldnames = names
-        table = [[float(row[name]) for name in names] for row in rows]
-    array = np.array(table).reshape(-1, len(names))
-    return {name: array[:, i] for i, name in enumerate(names)}
+        rows = csv.reader(file)
+        names = [name.strip() for name in next(rows, [])]
+        values = array.array("d")  # 8 bytes for a number; a list of lists takes ten times as much
+        for row in rows:
+            if row and len(row) < len(names):
+                raise DataError(f"line {rows.line_num}: expected {len(names)} values, found {len(row)}")
+            values.extend(map(float, row[: len(names)]))
+    if not names:
+        raise DataError("is empty; expected a line of names of columns")
+    table = np.array(values).reshape(-1, len(names))
+    return {name: table[:, i] for i, name in enumerate(names)}
 
 
 def _n_mnist(content: bytes) -> Columns:

@@ -1,0 +1,88 @@
+"""Read HDF5 files of others with h5py: what is declared is compared with what is stored.
+
+A dataset of any size takes no space in a file if its values were never written: they are all one fill value. Parts of a
+file may lie in other files, which are not opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from spikelet.errors import DataError
+from spikelet.limits import Limits
+
+RATIO = 1032  # bytes that a compressed byte can become
+MOST_LEVELS = 32
+MOST_FILLED = 2**20  # bytes of a dataset that may be declared and not stored
+
+
+def members(group: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return (datasets, groups) of a group, by name; links that lead nowhere or to other files are left out."""
+    import h5py
+
+    datasets, groups = {}, {}
+    for key in group:
+        if isinstance(group.get(key, getlink=True), h5py.ExternalLink):
+            continue
+        value = group.get(key)
+        if isinstance(value, h5py.Dataset):
+            datasets[key] = value
+        elif isinstance(value, h5py.Group):
+            groups[key] = value
+    return datasets, groups
+
+
+def check_stored(datasets: Iterable[Any]) -> None:
+    """Compare the sizes of datasets with what is stored of them, before they are read.
+
+    Args:
+        datasets: Datasets of h5py.
+
+    Raises:
+        DataError: A dataset declares more than the file can hold, or its values are in another file.
+        CostError: Compressed datasets need more memory than the limit permits.
+    """
+    expanded = 0
+    for dataset in datasets:
+        if dataset.shape is None:
+            raise DataError(f"{dataset.name}: has no values")
+        if dataset.is_virtual or dataset.external:
+            raise DataError(f"{dataset.name}: its values are in other files; copy them into one file")
+        stored = dataset.id.get_storage_size()
+        packed = dataset.id.get_create_plist().get_nfilters() > 0
+        if dataset.nbytes > MOST_FILLED + stored * (RATIO if packed else 1):
+            raise DataError(f"{dataset.name}: declares {dataset.nbytes:,} bytes, of which {stored:,} are stored")
+        expanded += dataset.nbytes if packed else 0
+    Limits().check("compressed datasets", expanded)
+
+
+def check_file(path: Path) -> None:
+    """Check a file whose reader follows every link and reads every dataset.
+
+    Raises:
+        DataError: A dataset declares more than the file can hold, a link leads to another place, a group or dataset has
+            two names, or the groups are too deep.
+        CostError: Compressed datasets need more memory than the limit permits.
+    """
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        level, datasets, addresses = [file], [], {h5py.h5o.get_info(file.id).addr}
+        for _ in range(MOST_LEVELS):
+            deeper = []
+            for group in level:
+                for key in group:
+                    if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+                        raise DataError(f"{group.name}: {key!r} is a link to another place; expected a dataset")
+                    value = group[key]
+                    address = h5py.h5o.get_info(value.id).addr
+                    if address in addresses:
+                        raise DataError(f"{value.name}: has two names; expected one for each group and dataset")
+                    addresses.add(address)
+                    (deeper if isinstance(value, h5py.Group) else datasets).append(value)
+            level = deeper
+        if level:
+            raise DataError(f"has groups more than {MOST_LEVELS} levels deep")
+        check_stored(value for value in datasets if isinstance(value, h5py.Dataset))

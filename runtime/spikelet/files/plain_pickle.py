@@ -1,0 +1,106 @@
+"""Read pickled dictionaries of plain containers and NumPy arrays of bytes, without calling what the file names.
+
+A pickle is a program. Its opcodes are checked first, since those that announce a length, or the index of a memo, let
+the unpickler allocate that much. The classes of arrays are replaced by stand-ins that keep the state of an array as it
+is stored; only a complete array of bytes becomes one.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import pickletools
+from pathlib import Path
+
+import numpy as np
+
+from spikelet.errors import DataError, pass_out_of_memory
+
+MOST_OPCODES = 2**21
+
+
+class _Type:
+    """Stands for `numpy.dtype`: its code, such as "u1"."""
+
+    def __init__(self, code: object = None, *_: object) -> None:
+        self.code = code.decode("ascii", "replace") if isinstance(code, bytes) else code
+
+    def __setstate__(self, state: object) -> None: ...
+
+
+class _Array:
+    """Stands for an array: (version, shape, type, whether it is in Fortran order, bytes)."""
+
+    state: object = None
+
+    def __init__(self, *_: object) -> None: ...
+
+    def __setstate__(self, state: object) -> None:
+        self.state = state
+
+    def array(self) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+        """Return the array. Raises DataError unless it is one of bytes that is complete."""
+        match self.state:
+            case (int(), tuple(shape), _Type(code="u1"), bool(by_columns), bytes(content)):
+                if all(type(axis) is int and axis >= 0 for axis in shape) and math.prod(shape) == len(content):
+                    return np.frombuffer(content, np.uint8).reshape(shape, order="F" if by_columns else "C")
+        raise DataError("an array that is not one of bytes, or not complete")
+
+
+def _encoded(text: object, *_: object) -> bytes:
+    """Stands for `_codecs.encode(text, "latin1")`, as which Python 3 writes bytes in protocol 2."""
+    if not isinstance(text, str):
+        raise DataError("bytes that are no text")
+    return text.encode("latin1")
+
+
+_NAMES: dict[tuple[str, str], object] = {
+    ("numpy.core.multiarray", "_reconstruct"): _Array,
+    ("numpy._core.multiarray", "_reconstruct"): _Array,
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _Type,
+    ("_codecs", "encode"): _encoded,
+}
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> object:
+        if (module, name) not in _NAMES:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return _NAMES[module, name]
+
+
+def read_pickle(path: Path) -> dict[object, object]:
+    """Return a pickled dictionary, whose arrays are uint8.
+
+    Raises:
+        DataError: The file is damaged, contains another value, or objects of other classes.
+        OutOfMemory: The system has no memory left for it.
+    """
+    try:
+        content = path.read_bytes()
+        _check(content)
+        value: object = _Unpickler(io.BytesIO(content), encoding="bytes").load()
+        if not isinstance(value, dict):
+            raise DataError(f"expected a dictionary, found {type(value).__name__}")
+        return {key: item.array() if isinstance(item, _Array) else item for key, item in value.items()}
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except Exception as error:  # a damaged pickle may raise any exception
+        pass_out_of_memory(error, str(path))
+        reason = str(error) or type(error).__name__
+        raise DataError(f"{path}: not a pickle of plain values ({reason[:200]})") from None
+
+
+def _check(content: bytes) -> None:
+    """Raise ValueError if a length is beyond the content, or an index of the memo beyond the number of opcodes."""
+    most = 0
+    for count, (opcode, argument, _) in enumerate(pickletools.genops(content), 1):
+        if count > MOST_OPCODES:
+            raise DataError(f"more than {MOST_OPCODES:,} opcodes")
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT"):
+            assert isinstance(argument, int)
+            most = max(most, argument)
+            if not 0 <= argument <= 2 * count + 256:
+                raise DataError(f"an index of {argument} in its memo")

@@ -1,0 +1,31 @@
+"""Read text files that are parsed as a whole: JSON, TOML, lists of names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spikelet.errors import UsageError
+from spikelet.limits import Limits
+
+PER_BYTE = 64  # bytes of memory that one byte of text becomes at most: lists in a list
+
+
+def read_text(path: Path, kind: str, encoding: str = "utf-8") -> str:
+    """Read a file whose parsed form is within the limit of memory.
+
+    Args:
+        path: The file.
+        kind: Name of the format, for messages.
+        encoding: Encoding of the text.
+
+    Raises:
+        UsageError: The file cannot be read, or is not text of this encoding.
+        CostError: Its parsed form may need more memory than the limit permits.
+    """
+    try:
+        Limits().check(str(path), PER_BYTE * path.stat().st_size)
+        return path.read_text(encoding)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except ValueError as error:
+        raise UsageError(f"{path}: not a {kind} file ({error})") from None
