@@ -9,7 +9,7 @@ all negative terms and the sum of all positive terms:
 
 A potential lies within v_init + t [low, high]; an engine may store its distance from the threshold instead.
 `exact_steps` is the largest T for which no value in the network leaves ±2^24. Engines whose accumulators over time are
-wider than float32, while the sums of one time-step stay within ±2^24, carry the same spikes further:
+wider than float32, while the sums of one time-step stay within ±2^24, are exact for more time-steps:
 `exact_steps(graph, limit)`.
 """
 

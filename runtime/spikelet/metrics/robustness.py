@@ -1,4 +1,4 @@
-"""Measure the accuracy on faulty devices, for every fault, level and seed.
+"""Measure the accuracy on faulty devices.
 
 For every fault, level and seed, one faulty device classifies all images. Accuracies have Wilson's interval, as
 everywhere in spikelet; `interval` computes its number of independent predictions from devices and images.

@@ -93,16 +93,15 @@ def run(args: argparse.Namespace) -> int:
     if measured is not None:
         facts |= {"compiler": measured.command, "code_bytes": measured.code, "stack_bytes": measured.stack}
         facts["layers"] = rows
-    outside = "code and stack" if measured is None else "the code"
-    emit(
-        args,
-        facts,
+    excluded = "code and stack" if measured is None else "the code"
+    text = (
         f"{args.output}: {', '.join(sorted(files))}\n"
-        f"{facts['form']} form: {size['flash'] / 1024:,.1f} KB of constants (flash), {size['ram'] / 1024:,.1f} KB of "
-        f"memory (RAM), without {outside}\n"
+        f"{form} form: {size['flash'] / 1024:,.1f} KB of constants (flash), {size['ram'] / 1024:,.1f} KB of "
+        f"memory (RAM), without {excluded}\n"
         f"{'' if measured is None else _text(measured, rows)}"
-        + ("see README.md for its use and its self-test" if package else f"self-test: make -C {args.output} test"),
     )
+    hint = "see README.md for its use and its self-test" if package else f"self-test: make -C {args.output} test"
+    emit(args, facts, text + hint)
     return 0
 
 

@@ -17,6 +17,9 @@ from spikelet.errors import DataError
 from spikelet.report.columns import table
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from spikelet.session import Model
 
 HELP = "classify a recording of an event camera"
@@ -75,25 +78,12 @@ def _folder(args: argparse.Namespace, model: Model) -> int:
     """Classify every recording of a folder of classes, and print the accuracy after each time-step."""
     import numpy as np
 
-    from spikelet.data import ImageSet, events
-    from spikelet.data.events.recordings import SUFFIXES, is_recording
-    from spikelet.data.folder import class_files
+    from spikelet.data import events
 
-    split: Split = args.split or "auto"
-    paths, classes, title = class_files(args.events, split, is_recording)
-    if not paths or classes is None:
-        raise DataError(f"{args.events}: no recordings in folders of classes; known: {', '.join(SUFFIXES)}")
-    graph = model.graph
-    labels = np.array([label for _, label in paths], np.int64)
-    names = labels_for(args, graph.classes, model.labels)
-    # class names follow the rules for images
-    targets = (
-        ImageSet(np.zeros((len(paths), 1), np.uint8), labels, classes, title).with_classes(names, graph.classes).labels
-    )
-    assert targets is not None
+    paths, targets, title = _labelled_recordings(args, model)
     right, bar = np.zeros(args.steps), Progress("recordings", quiet=args.json)
-    for index, (path, _) in enumerate(paths):
-        sequence = events.read(path, graph.input.shape, args.steps, args.bin)
+    for index, path in enumerate(paths):
+        sequence = events.read(path, model.graph.input.shape, args.steps, args.bin)
         if len(sequence) != args.steps:
             raise DataError(
                 f"{path}: has {len(sequence)} frames; give --steps {len(sequence)}, and frames of one length"
@@ -112,3 +102,24 @@ def _folder(args: argparse.Namespace, model: Model) -> int:
     rows = [[str(t + 1), f"{share:.1%}"] for t, share in enumerate(accuracy)]
     emit(args, facts, f"{title}, {len(paths):,} recordings\n\n{table(['time-steps', 'accuracy'], rows)}")
     return 0
+
+
+def _labelled_recordings(args: argparse.Namespace, model: Model) -> tuple[list[Path], npt.NDArray[np.int64], str]:
+    """Return the recordings of a folder of classes, their class indices in the network, and a title."""
+    import numpy as np
+
+    from spikelet.data import ImageSet
+    from spikelet.data.events.recordings import SUFFIXES, is_recording
+    from spikelet.data.folder import class_files
+
+    split: Split = args.split or "auto"
+    files, classes, title = class_files(args.events, split, is_recording)
+    if not files or classes is None:
+        raise DataError(f"{args.events}: no recordings in folders of classes; known: {', '.join(SUFFIXES)}")
+    labels = np.array([label for _, label in files], np.int64)
+    # an ImageSet, since the names of classes are matched as those of images
+    data = ImageSet(np.zeros((len(files), 1), np.uint8), labels, classes, title)
+    classes_of_network = model.graph.classes
+    targets = data.with_classes(labels_for(args, classes_of_network, model.labels), classes_of_network).labels
+    assert targets is not None
+    return [path for path, _ in files], targets, title
