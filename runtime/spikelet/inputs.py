@@ -14,8 +14,9 @@ from spikelet.graph import Graph
 from spikelet.nodes import Shape
 from spikelet.pictures import are_pictures, is_picture, pixels
 
-Layout = Literal["auto", "NCHW", "NHWC"]
-LAYOUTS = ("auto", "NCHW", "NHWC")
+BatchLayout = Literal["auto", "NCHW", "NHWC"]
+BATCH_LAYOUTS = ("auto", "NCHW", "NHWC")
+BATCH = 32  # samples per call of an engine
 MAX_STEPS = 2**16  # of a run
 MAX_STREAM = 2**28  # of a stream: the magnitudes of a float32 network are proven for as many
 CHECKED = 2**20  # values that are checked at a time, so that the masks are small
@@ -23,7 +24,7 @@ Frame = npt.NDArray[np.float32]  # the input of one time-step, (N, *shape)
 Values = npt.NDArray[np.generic]  # of a real dtype: integers or floating point
 
 
-def as_sequence(graph: Graph, value: object, layout: Layout = "auto") -> Values:
+def as_sequence(graph: Graph, value: object, layout: BatchLayout = "auto") -> Values:
     """Return the input as a sequence (T, N, *shape) of unchanged dtype, with T = 1 for constant input.
 
     Args:
@@ -43,7 +44,7 @@ def as_sequence(graph: Graph, value: object, layout: Layout = "auto") -> Values:
         >>> as_sequence(graph, np.zeros((5, 32, 32, 3), np.uint8)).shape
         (1, 5, 3, 32, 32)
     """
-    options.choice("layout", layout, LAYOUTS)
+    options.choice("layout", layout, BATCH_LAYOUTS)
     options.instance("graph", graph, Graph)
     shape = graph.input.shape
     if is_picture(value):
@@ -122,7 +123,7 @@ def beyond_exact_steps(steps: int, limit: int) -> UsageError:
     )
 
 
-def _channel_first(array: Values, shape: Shape, layout: Layout) -> Values:
+def _channel_first(array: Values, shape: Shape, layout: BatchLayout) -> Values:
     axes = len(shape)
     if axes <= array.ndim <= axes + 2:
         sample_shape = array.shape[array.ndim - axes :]

@@ -11,10 +11,10 @@ import numpy.typing as npt
 from spikelet.bounds.magnitudes import EXPONENT
 from spikelet.errors import BundleError
 from spikelet.graph import Graph
+from spikelet.inputs import MAX_STEPS
 from spikelet.nodes import Array
 
 MEMBER = "golden.safetensors"
-MAX_STEPS = 2**16
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from spikelet.graph import Graph
 from spikelet.limits import Limits
 from spikelet.lowering.c import HostProgram, McuProgram
 from spikelet.lowering.c.copies import proven_steps
-from spikelet.lowering.c.program import Layout, Program
+from spikelet.lowering.c.program import PixelLayout, Program
 from spikelet.lowering.c.project import Recording, project, sizes
 from spikelet.lowering.c.text.names import comment
 
@@ -21,7 +21,11 @@ IMAGES = 2  # golden inputs in the self-test; the flash memory of a board is sma
 
 
 def c_project(
-    bundle: Bundle, mcu: bool = False, layout: Layout = "chw", prefix: str = C_PREFIX, package: Package | None = None
+    bundle: Bundle,
+    mcu: bool = False,
+    layout: PixelLayout = "chw",
+    prefix: str = C_PREFIX,
+    package: Package | None = None,
 ) -> tuple[dict[str, str], dict[str, int]]:
     """Return the files of `c_files` as texts, and the sizes."""
     files, size = c_files(bundle, mcu, layout, prefix, package)
@@ -29,7 +33,11 @@ def c_project(
 
 
 def c_files(
-    bundle: Bundle, mcu: bool = False, layout: Layout = "chw", prefix: str = C_PREFIX, package: Package | None = None
+    bundle: Bundle,
+    mcu: bool = False,
+    layout: PixelLayout = "chw",
+    prefix: str = C_PREFIX,
+    package: Package | None = None,
 ) -> tuple[dict[str, Text], dict[str, int]]:
     """Return the files of the folder, path to text, and its sizes in bytes: `flash` (constants) and `ram`.
 
@@ -65,7 +73,7 @@ def c_files(
     return files, sizes(program)
 
 
-def c_program(graph: Graph, mcu: bool, layout: Layout) -> Program:
+def c_program(graph: Graph, mcu: bool, layout: PixelLayout) -> Program:
     """Return the C program of an exported network.
 
     Args:

@@ -19,14 +19,13 @@ from spikelet.choices import FAULT_SEEDS
 from spikelet.data import ImageSet
 from spikelet.engines import run
 from spikelet.errors import DataError, UsageError
-from spikelet.inputs import as_sequence, resolve_steps
+from spikelet.inputs import BATCH, as_sequence, resolve_steps
 from spikelet.limits import Limits
 from spikelet.metrics.accuracy import check_labels, wilson
 from spikelet.metrics.faults import KINDS, Fault, FaultyEngine
 from spikelet.options import function, instance, instances, whole
 from spikelet.version import __version__
 
-BATCH = 32
 INTERVAL = "Wilson, 95 %, over devices and images"
 Right = npt.NDArray[np.bool_]
 

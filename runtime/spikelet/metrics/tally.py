@@ -15,12 +15,11 @@ import numpy.typing as npt
 from spikelet.engines import create, run
 from spikelet.engines.base import Engine, Spikes
 from spikelet.graph import Graph
-from spikelet.inputs import MAX_STEPS, as_sequence
+from spikelet.inputs import BATCH, MAX_STEPS, as_sequence
 from spikelet.metrics.fanout import Map, Site
 from spikelet.options import function, instance, instances, whole
 from spikelet.session.early_exit import margin
 
-BATCH = 32
 Number = TypeVar("Number", bound=np.generic)
 
 

@@ -19,11 +19,12 @@ from spikelet.engines.base import MAX_THREADS
 from spikelet.errors import BundleError, EngineError, SpikeletError, UsageError, translated
 from spikelet.graph import Graph
 from spikelet.inputs import (
+    BATCH,
+    BATCH_LAYOUTS,
     DEFAULT_STEPS,
-    LAYOUTS,
     MAX_STREAM,
+    BatchLayout,
     Frame,
-    Layout,
     Values,
     as_sequence,
     beyond_exact_steps,
@@ -34,7 +35,6 @@ from spikelet.session.early_exit import ExitRule, as_rule
 from spikelet.session.results import Result, Step, joined
 
 OnLimit = Literal["refuse", "reset"]
-BATCH = 32  # samples per call of an engine
 
 __all__ = ["DEFAULT_STEPS", "Model", "Result", "Step", "load"]
 
@@ -111,7 +111,7 @@ class Model:
         *,
         early_exit: ExitRule | float | None = None,
         record: str | Sequence[str] = (),
-        layout: Layout = "auto",
+        layout: BatchLayout = "auto",
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Result:
         """Run a batch of any size.
@@ -195,7 +195,7 @@ class Model:
         *,
         on_limit: OnLimit = "refuse",
         record: str | Sequence[str] = (),
-        layout: Layout = "auto",
+        layout: BatchLayout = "auto",
     ) -> Iterator[Step]:
         """Run one sample and yield a `Step` after every time-step; leave the loop to stop early.
 
@@ -253,10 +253,12 @@ class Model:
                 potentials={name: engine.potentials(name)[0] for name in layers},
             )
 
-    def _frames(self, inputs: object, steps: int | None, on_limit: OnLimit, layout: Layout) -> Iterator[Frame | None]:
+    def _frames(
+        self, inputs: object, steps: int | None, on_limit: OnLimit, layout: BatchLayout
+    ) -> Iterator[Frame | None]:
         """Return the input of each time-step, (1, *shape), or None where it does not change."""
         if isinstance(inputs, Iterator):
-            options.choice("layout", layout, LAYOUTS)
+            options.choice("layout", layout, BATCH_LAYOUTS)
             count = MAX_STREAM if steps is None else options.whole("steps", steps, 1, MAX_STREAM)
             return (self._frame(frame, layout) for frame in itertools.islice(inputs, count))
         sequence = self._single_sample(as_sequence(self.graph, inputs, layout))
@@ -266,7 +268,7 @@ class Model:
         count = resolve_steps(steps, len(sequence), limit, endless=endless, most=MAX_STREAM, default=default)
         return (sequence[t].astype(np.float32) if t < len(sequence) else None for t in range(count))
 
-    def _frame(self, frame: object, layout: Layout) -> Frame:
+    def _frame(self, frame: object, layout: BatchLayout) -> Frame:
         pixels: Frame = self._single_sample(as_sequence(self.graph, frame, layout))[0].astype(np.float32)
         return pixels
 

@@ -13,6 +13,7 @@ from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Golden, decode, golden, manifest, write
 from spikelet.errors import BundleError, GraphError, SpikeletError
 from spikelet.graph import Graph
+from spikelet.inputs import MAX_STEPS
 from spikelet.nodes import IF, LI, LIF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 from spikelet.verify import record_golden, verify
 
@@ -215,7 +216,7 @@ class TestGolden:
 
     def test_the_largest_number_of_time_steps(self):
         graph = network(exact=False, weight=0.0)
-        steps = golden.MAX_STEPS
+        steps = MAX_STEPS
         recorded = Golden(np.zeros((1, 1), F), np.zeros((steps, 1, 1), F), {"if1": np.zeros((steps, 1, 1), np.bool_)})
         described = replace(bundled(graph), golden=recorded)
         assert decode(unchecked(described)).golden.steps == steps

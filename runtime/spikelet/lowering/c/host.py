@@ -14,7 +14,7 @@ from spikelet.lowering.c.copies import compact, progression
 from spikelet.lowering.c.host_plan import SLACK, HostPlan, capacity, lanes
 from spikelet.lowering.c.parameters import Packing
 from spikelet.lowering.c.plan import Field, Value, weight_of
-from spikelet.lowering.c.program import Layout, Program
+from spikelet.lowering.c.program import PixelLayout, Program
 from spikelet.lowering.c.text.declarations import block, function, initialised
 from spikelet.lowering.c.text.sources import Kernel
 from spikelet.nodes import LIF, Conv2d, Output
@@ -54,7 +54,7 @@ class HostProgram(Program):
     )
     arguments: ClassVar[str] = "p, s, w, image, steps, share"
 
-    def __init__(self, graph: Graph, window: int | None = None, layout: Layout = "chw") -> None:
+    def __init__(self, graph: Graph, window: int | None = None, layout: PixelLayout = "chw") -> None:
         graph = compact(graph)
         super().__init__(graph, HostPlan(graph), layout)
         work_bytes = sum(field.bytes for field in self.work)

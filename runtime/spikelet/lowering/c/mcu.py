@@ -14,7 +14,7 @@ from spikelet.graph import Graph
 from spikelet.lowering.c.copies import compact, progression
 from spikelet.lowering.c.parameters import Packing
 from spikelet.lowering.c.plan import Field, Plan, Value
-from spikelet.lowering.c.program import Layout, Program
+from spikelet.lowering.c.program import PixelLayout, Program
 from spikelet.lowering.c.text.declarations import function, initialised
 from spikelet.lowering.c.text.sources import Kernel
 from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Output, SumPool2d
@@ -77,7 +77,7 @@ class McuProgram(Program):
     signature: ClassVar[str] = "const struct parameters *p, struct state *s, const model_pixel *image"
     arguments: ClassVar[str] = "p, s, image"
 
-    def __init__(self, graph: Graph, layout: Layout = "chw") -> None:
+    def __init__(self, graph: Graph, layout: PixelLayout = "chw") -> None:
         graph = compact(graph)
         super().__init__(graph, McuPlan(graph), layout)
 

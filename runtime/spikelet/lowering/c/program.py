@@ -18,7 +18,7 @@ from spikelet.lowering.c.text.names import comment
 from spikelet.lowering.c.text.sources import Kernel, assemble
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 
-Layout = Literal["chw", "hwc"]
+PixelLayout = Literal["chw", "hwc"]
 
 
 class Program(ABC):
@@ -45,7 +45,7 @@ class Program(ABC):
     keeps_image: ClassVar[bool]
     window: int = 1
 
-    def __init__(self, graph: Graph, plan: Plan, layout: Layout) -> None:
+    def __init__(self, graph: Graph, plan: Plan, layout: PixelLayout) -> None:
         self.graph = graph
         self.plan = plan
         self.layout = layout
