@@ -17,6 +17,8 @@ from spikelet.errors import DataError
 from spikelet.report.columns import table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import numpy.typing as npt
 
