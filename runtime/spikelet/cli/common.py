@@ -38,7 +38,7 @@ class Command(Protocol):
 
 
 class _Positional(argparse.Action):
-    """The output as the last argument."""
+    """Argparse action of an output that is given as the last argument."""
 
     def __call__(
         self,
@@ -53,7 +53,7 @@ class _Positional(argparse.Action):
 
 
 class _Option(_Positional):
-    """The output as an option: the last argument is not required then."""
+    """Argparse action of an output that is given as an option; the last argument is then not required."""
 
     def __call__(
         self,
@@ -71,7 +71,14 @@ class _Option(_Positional):
 def output_argument(parser: argparse.ArgumentParser, metavar: str, hint: str) -> None:
     """Add the output of a command, `args.output`: its last argument, or the option -o as in other commands."""
     parser.add_argument("output", type=Path, action=_Positional, metavar=metavar, help=hint)
-    parser.add_argument("-o", "--output", type=Path, action=_Option, metavar=metavar, help=f"{metavar} as an option")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        action=_Option,
+        metavar=metavar,
+        help=f"alternative to the last argument, {metavar}",
+    )
 
 
 def configure_command(parser: argparse.ArgumentParser, command: Command) -> None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from spikelet.choices import Binning
 from spikelet.data import ImageSet
 from spikelet.data.events.binning import binned
-from spikelet.data.events.recordings import SUFFIXES, Column, Columns, columns, holds_events, is_recording
+from spikelet.data.events.recordings import SUFFIXES, Column, Columns, columns, contains_events, is_recording
 from spikelet.data.folder import class_files, is_image
 from spikelet.data.options import Split
 from spikelet.errors import DataError
@@ -108,8 +108,8 @@ def are_recordings(path: Path, split: Split) -> bool:
         if class_files(path, split, is_image)[0]:
             return False
         files = class_files(path, split, is_recording)[0]
-        return bool(files) and holds_events(files[0][0])
-    return holds_events(path)
+        return bool(files) and contains_events(files[0][0])
+    return contains_events(path)
 
 
 def open_recordings(

@@ -78,8 +78,8 @@ def is_recording(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and visible(path)
 
 
-def holds_events(path: Path) -> bool:
-    """Whether a file holds events, or frames by that name; arrays of another name are read as images.
+def contains_events(path: Path) -> bool:
+    """Whether a file contains events, or an array named `frames`; other arrays are images.
 
     Raises:
         DataError: A NumPy file is damaged.
