@@ -96,10 +96,7 @@ def support() -> str:
     ]
     refused = [
         *sorted(refusals.NIR.items()),
-        (
-            "a cycle",
-            "the IR has no recurrence; `spikelet validate FILE.nir` simulates recurrent graphs in float32 and in Brian2",
-        ),
+        ("a cycle", "the IR has no recurrence; `spikelet validate FILE.nir` simulates recurrent graphs"),
     ]
     lines += table(("not supported", "reason and alternative"), [(f"`{name}`", why) for name, why in refused])
     return "\n".join(lines).rstrip() + "\n"

@@ -72,12 +72,7 @@ def output_argument(parser: argparse.ArgumentParser, metavar: str, hint: str) ->
     """Add the output of a command, `args.output`: its last argument, or the option -o as in other commands."""
     parser.add_argument("output", type=Path, action=_Positional, metavar=metavar, help=hint)
     parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        action=_Option,
-        metavar=metavar,
-        help=f"alternative to the last argument, {metavar}",
+        "-o", "--output", type=Path, action=_Option, metavar=metavar, help=f"same as the last argument, {metavar}"
     )
 
 
