@@ -71,6 +71,8 @@ class Campaign:
         child = os.fork()
         if child == 0:
             code = 99
+            # Python 3.11 keeps a file of bytecode that was cut by a limit, and every later import of the module fails
+            sys.dont_write_bytecode = True
             try:
                 with open("log", "w") as log:
                     os.dup2(log.fileno(), 1)

@@ -103,7 +103,6 @@ def _watch(counted, number, size=None):
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-    sys.dont_write_bytecode = True  # bytecode would be written in the first run only
     os.fsync = first(os.fsync)
     subprocess.Popen.communicate = first(subprocess.Popen.communicate)
     sys.addaudithook(hook)
