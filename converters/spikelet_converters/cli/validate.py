@@ -4,8 +4,8 @@ DATA is as for `run`, or an .npy of time-steps (T, N, …); by default the inclu
 single neurons (or only these, without a bundle) and compares them with closed-form solutions. Exit code 1: a spike or
 potential differs, and the first divergence is named. Threshold ties of float32 bundles are not differences.
 
-BUNDLE may be a NIR file, also a recurrent one, which is simulated in float32 and compared with Brian2. What neurons
-feed back arrives one time-step later. DATA is then an .npy of time-steps (T, N, …), by default random spikes.
+BUNDLE may be a NIR file, also a recurrent one, which is simulated in float32 and compared with Brian2. Recurrent
+spikes arrive one time-step later. DATA is then an .npy of time-steps (T, N, …), by default random spikes.
 """
 
 from __future__ import annotations

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from spikelet.nodes import Shape
     from spikelet_converters.recurrent.comparison import RecurrentReport
 
-STEPS = 64  # of random inputs
-PROBABILITY = 0.5  # of a spike in random inputs
-UNSUITABLE = ("neurons", "all", "dynamics")  # options of bundles
+STEPS = 64  # time-steps of random inputs
+PROBABILITY = 0.5  # probability of a spike in random inputs
+UNSUITABLE = ("neurons", "all", "dynamics")  # options for bundles only
 
 
 def run(args: argparse.Namespace) -> int:
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def summary(report: RecurrentReport) -> str:
-    """The report as text for a terminal."""
+    """Return the report as text for a terminal."""
     loops = "; ".join(f"{source} -> {target}" for source, target in report.loops)
     lines = [
         f"{report.name}, float32, against Brian2 {report.brian2_version}: {report.samples} samples, {report.steps} "
@@ -64,12 +64,12 @@ def summary(report: RecurrentReport) -> str:
     total = sum(layer.spikes for layer in report.layers)
     real = sum(layer.real for layer in report.layers)
     shown = ", ".join(map(str, report.predictions[:20])) + (", …" if len(report.predictions) > 20 else "")
-    verdict = "no difference beside ties" if report.ok else f"{real:,} real differences"
+    verdict = "no differences except at ties" if report.ok else f"{real:,} real differences"
     return "\n".join([*lines, table(head, rows), "", f"{total:,} spikes: {verdict}", f"predictions: {shown}"])
 
 
 def _inputs(args: argparse.Namespace, shape: Shape) -> npt.NDArray[np.float32]:
-    """The inputs (T, N, *shape): those of a file, or random spikes."""
+    """Return the inputs (T, N, *shape): those of a file, or random spikes."""
     import numpy as np
 
     from spikelet.files.numpy_file import read_numpy
@@ -102,5 +102,5 @@ def _inputs(args: argparse.Namespace, shape: Shape) -> npt.NDArray[np.float32]:
 
 
 def is_nir(path: Path | None) -> bool:
-    """Whether a path is that of a NIR file."""
+    """Return whether a path is that of a NIR file."""
     return path is not None and path.suffix.lower() == ".nir"

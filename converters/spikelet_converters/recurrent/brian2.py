@@ -69,12 +69,12 @@ class _Network:
         return Traces(outputs, before, currents)
 
     def _shaped(self, values: object) -> npt.NDArray[np.float64]:
-        """Rows of time, (N n, T), as (T, N, n)."""
+        """Return rows of time, (N n, T), as (T, N, n)."""
         array: npt.NDArray[np.float64] = np.asarray(values, np.float64).T
         return array.reshape(self._steps, self._samples, -1)
 
     def _frames(self, inputs: npt.NDArray[np.generic]) -> Group:
-        """A group whose v is the input."""
+        """Return a group whose v is the input."""
         b2 = self._b2
         values = inputs.astype(np.float64).reshape(self._steps, -1)
         shown = b2.TimedArray(values, dt=1 * b2.second)

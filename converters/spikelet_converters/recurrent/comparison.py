@@ -1,8 +1,8 @@
 """Compare the float32 simulation of a recurrent network with Brian2, spike by spike.
 
-Brian2 computes in float64. A neuron whose potential is at its threshold, within `eps` times the sum of magnitudes in
-it, may fire in one of them only: a tie. In a loop, a spike that differs changes all that follows, so differences of the
-same sample that come later are counted as after a tie. All other differences are real.
+Brian2 computes in float64. A neuron whose potential is at its threshold, within `eps` times the sum of the magnitudes
+that contribute to it, may fire in only one of them: a tie. In a loop, a differing spike affects all later time-steps,
+so later differences of the same sample are counted as after a tie. All other differences are real.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ class LayerComparison:
         name: Name of the node.
         kind: Its type in NIR.
         neurons: Number of neurons.
-        spikes: Spikes in Brian2.
-        differing_spikes: Spikes that only one of the two fired.
-        ties: Those at a tie.
-        after_ties: Those after a tie of the same sample.
-        drifts: Potentials that differ by more than the tolerance before any tie.
-        max_potential_difference: Before any tie.
+        spikes: Number of spikes in Brian2.
+        differing_spikes: Number of spikes that occur in one of the two simulations only.
+        ties: Differing spikes at a tie.
+        after_ties: Differing spikes after a tie of the same sample.
+        drifts: Number of potentials that differ by more than the tolerance before any tie.
+        max_potential_difference: Largest difference of potentials before any tie.
     """
 
     name: str
@@ -54,7 +54,7 @@ class LayerComparison:
         return self.differing_spikes - self.ties - self.after_ties
 
     def facts(self) -> dict[str, object]:
-        """As JSON."""
+        """Return the comparison as JSON values."""
         return {**vars(self), "real": self.real}
 
 
@@ -95,7 +95,7 @@ class RecurrentReport:
         return [int(index) for index in self.outputs.argmax(1)]
 
     def facts(self) -> dict[str, object]:
-        """The report as JSON values."""
+        """Return the report as JSON values."""
         return {
             "ok": self.ok, "network": self.name, "arithmetic": "float32", "brian2_version": self.brian2_version,
             "loops": [list(loop) for loop in self.loops], "dt": self.dt, "steps": self.steps, "samples": self.samples,
@@ -114,7 +114,7 @@ def compare(network: RecurrentNetwork, inputs: npt.NDArray[np.generic], eps: flo
 
     Raises:
         MissingDependency: Brian2 is not installed.
-        ConversionError: The network was not read rightly.
+        ConversionError: The layers compute other outputs than the nodes of the file.
     """
     version = simulator.load().__version__
     check(network)
@@ -126,13 +126,15 @@ def report(
     network: RecurrentNetwork, inputs: npt.NDArray[np.generic], ours: Traces, theirs: Traces, version: str, eps: float
 ) -> RecurrentReport:
     """Compare two simulations of a network."""
-    earlier: Bools = np.zeros(inputs.shape[:2], np.bool_)  # a tie of a sample before this layer, by time-step
+    earlier: Bools = np.zeros(
+        inputs.shape[:2], np.bool_
+    )  # whether a sample has a tie in an earlier layer, by time-step
     magnitudes: dict[str, Values] = {network.input_name: np.abs(inputs).reshape(*inputs.shape[:2], -1).max((0, 1))}
     magnitudes |= {name: np.abs(values).max((0, 1)) for name, values in theirs.outputs.items()}
     ties: dict[str, Bools] = {}
     for layer in network.layers:
         ties[layer.name] = _at_tie(layer, magnitudes, ours, theirs, eps)
-    # before its first tie, a sample has no other explanation for a difference
+    # differences of a sample before its first tie are real
     any_tie = np.zeros(inputs.shape[:2], np.bool_)
     for tied in ties.values():
         any_tie |= tied.any(2)
@@ -151,7 +153,7 @@ def report(
 
 
 def _tolerance(layer: Layer, magnitudes: dict[str, Values], theirs: Traces, eps: float) -> Values:
-    """The largest rounding error of the potentials, (n,)."""
+    """Return the largest rounding error of the potentials, (n,)."""
     arriving = np.abs(layer.bias) + sum(np.abs(c.weight) @ magnitudes[c.source] for c in layer.inputs)
     current = np.abs(theirs.currents[layer.name]).max((0, 1))
     if layer.synapse is not None:
@@ -164,7 +166,7 @@ def _tolerance(layer: Layer, magnitudes: dict[str, Values], theirs: Traces, eps:
 
 
 def _at_tie(layer: Layer, magnitudes: dict[str, Values], ours: Traces, theirs: Traces, eps: float) -> Bools:
-    """Spikes that differ where Brian2's potential is at the threshold, (T, N, n)."""
+    """Return whether a spike differs while the potential in Brian2 is at the threshold, (T, N, n)."""
     differs: Bools = ours.outputs[layer.name] != theirs.outputs[layer.name]
     if layer.theta is None:
         return np.zeros_like(differs)

@@ -1,8 +1,8 @@
-"""Find the edges of a recurrent NIR graph that carry the values of the time-step before.
+"""Find the edges of a recurrent NIR graph that carry the values of the previous time-step.
 
-NIR does not state which edge of a loop has the delay. Here it is the one behind the neurons that close the loop: an
-edge from a neuron whose signal reaches, through nodes without a state, a neuron of the same loop that is not farther
-from the input. All other edges carry the values of the same time-step. In the networks of the NIR paper, whose neurons
+NIR does not state which edge of a loop has the delay. Here it is the edge after the neurons that close the loop: an edge
+from a neuron whose signal reaches, through nodes without a state, a neuron of the same loop that is not farther from the
+input. All other edges carry the values of the same time-step. In the networks of the NIR paper, whose neurons
 receive their own spikes through a linear layer, the recurrent input at time-step t is then the output at t - 1.
 """
 
@@ -25,10 +25,10 @@ def delayed(
         names: All nodes.
         edges: All edges, as (source, target).
         neurons: Nodes with a state or a threshold.
-        inputs: Nodes where the signal begins.
+        inputs: Nodes from which signals start.
 
     Raises:
-        ConversionError: A loop has no neuron, or an edge leads to neurons both before and behind its source.
+        ConversionError: A loop has no neuron, or an edge leads to neurons both before and after its source.
     """
     after: dict[str, list[str]] = {name: [] for name in names}
     for source, target in edges:
@@ -40,15 +40,15 @@ def delayed(
         if source not in neurons or source not in reached[target] | {target}:
             continue
         loop = {name for name in reached[target] | {target} if source in reached[name] or name == source}
-        met = _next_neurons(after, target, loop, neurons)
-        back = {name for name in met if depth.get(name, 0) <= depth.get(source, 0)}
-        if back and back != met:
-            ahead = ", ".join(sorted(met - back))
+        next_neurons = _next_neurons(after, target, loop, neurons)
+        earlier = {name for name in next_neurons if depth.get(name, 0) <= depth.get(source, 0)}
+        if earlier and earlier != next_neurons:
+            later = ", ".join(sorted(next_neurons - earlier))
             raise ConversionError(
-                f"edge {source} -> {target}: leads back to {', '.join(sorted(back))} and on to {ahead}, so that it has "
-                "no single delay; give each of them an edge of its own"
+                f"edge {source} -> {target}: leads back to {', '.join(sorted(earlier))} and on to {later}, so that it "
+                "has no single delay; give each of them an edge of its own"
             )
-        if back:
+        if earlier:
             result.add((source, target))
     _check_loops(names, [edge for edge in edges if edge not in result])
     return result
@@ -73,38 +73,38 @@ def _check_loops(names: Sequence[str], edges: Sequence[Edge]) -> None:
 
 
 def _depths(after: dict[str, list[str]], inputs: Collection[str]) -> dict[str, int]:
-    """The least number of edges from the inputs, by node."""
+    """Return the smallest number of edges from the inputs, by node."""
     depth = dict.fromkeys(inputs, 0)
-    waiting = list(inputs)
-    for name in waiting:
+    pending = list(inputs)
+    for name in pending:
         for target in after[name]:
             if target not in depth:
                 depth[target] = depth[name] + 1
-                waiting.append(target)
+                pending.append(target)
     return depth
 
 
 def _reachable(after: dict[str, list[str]], start: str) -> set[str]:
-    """Nodes behind a node; the node itself if it is on a loop."""
+    """Return the nodes reachable from a node; they include the node itself if it is on a loop."""
     result: set[str] = set()
-    waiting = [start]
-    while waiting:
-        for target in after[waiting.pop()]:
+    pending = [start]
+    while pending:
+        for target in after[pending.pop()]:
             if target not in result:
                 result.add(target)
-                waiting.append(target)
+                pending.append(target)
     return result
 
 
 def _next_neurons(after: dict[str, list[str]], start: str, loop: set[str], neurons: Collection[str]) -> set[str]:
-    """The first neurons of a loop from a node on."""
-    result, seen, waiting = set(), {start}, [start]
-    while waiting:
-        name = waiting.pop()
+    """Return the first neurons of a loop on the paths from a node."""
+    result, seen, pending = set(), {start}, [start]
+    while pending:
+        name = pending.pop()
         if name in neurons:
             result.add(name)
             continue
         new = [target for target in after[name] if target in loop and target not in seen]
         seen.update(new)
-        waiting += new
+        pending += new
     return result

@@ -21,7 +21,7 @@ from spikelet_converters.recurrent.delays import delayed, ordered
 
 Values = npt.NDArray[np.float64]
 NEURONS = ("IF", "LIF", "CubaLIF", "I", "LI", "CubaLI", "Threshold")
-WEIGHTS = 2**26  # at most, of one connection
+WEIGHTS = 2**26  # largest number of weights of a connection
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Connection:
     """Weights between two layers.
 
     Attributes:
-        source: Name of the layer before, or of the input.
+        source: Name of the source layer, or "" for the input.
         weight: (n, neurons of the source).
-        delayed: Whether the values are those of the time-step before.
+        delayed: Whether the values are those of the previous time-step.
     """
 
     source: str
@@ -50,7 +50,7 @@ class Layer:
         bias: Constant input.
         synapse: (share, gain): i += share (gain x - i), and i takes the place of x; None without a synaptic current.
         leak: Share of the potential: v += leak (rest - v + r x); None without a leak: v += r x.
-        rest: Potential to which it leaks.
+        rest: Potential to which the neuron leaks.
         r: Factor on the input.
         theta: Threshold: fires at v > theta; None for a layer whose output is v.
         reset: Potential after a spike.
@@ -108,7 +108,7 @@ def read(path: Path, *, dt: float | None = None, output: str | None = None) -> R
     Args:
         path: The file.
         dt: Length of a time-step in seconds, by default 1e-4.
-        output: Name of the Output node, of several.
+        output: Name of the Output node, for a network with several.
 
     Raises:
         ConversionError: The file is not a NIR file, or a node or a loop is not supported.
@@ -157,7 +157,7 @@ def _shapes(nodes: Mapping[str, NirNode], edges: list[tuple[str, str]], entry: s
 
 
 def _probed(name: str, node: NirNode, x: torch.Tensor) -> torch.Tensor:
-    """The output of a node without a state, or the input of a neuron, for x (N, *shape)."""
+    """Return the output of a node without a state, or the input of a neuron, for x (N, *shape)."""
     kind = type(node).__name__
     if kind in NEURONS:
         return x
@@ -233,7 +233,7 @@ class _Reader:
         return self.dt / tau
 
     def _current(self, name: str) -> tuple[dict[tuple[str, bool], Values], Values]:
-        """The input of a node: matrices by source and delay, and a constant."""
+        """Return the input of a node: matrices by (source, whether delayed), and a constant."""
         size = int(np.prod(self.shapes[self.sources[name][0]])) if self.sources[name] else 0
         terms: dict[tuple[str, bool], Values] = {}
         bias = np.zeros(size)
@@ -254,7 +254,7 @@ class _Reader:
         return terms, bias
 
     def _through(self, name: str) -> tuple[dict[tuple[str, bool], Values], Values]:
-        """The output of a node without a state."""
+        """Return the output of a node without a state, in the form of `_current`."""
         terms, bias = self._current(name)
         shape = self.shapes[self.sources[name][0]]
         size = int(np.prod(shape))

@@ -18,7 +18,7 @@ DIFFERENCE = 1e-6  # relative to the largest output; both are float64
 
 @dataclass(frozen=True)
 class Traces:
-    """What the layers of a network computed, all (T, N, n), by layer.
+    """Results of the layers of a network: arrays (T, N, n) by layer.
 
     Attributes:
         outputs: Spikes as 0 and 1, or potentials of layers without a threshold.
@@ -72,7 +72,7 @@ class _State:
         self.v: Floats = np.zeros_like(self.current)
 
     def step(self, now: dict[str, Floats], last: dict[str, Floats]) -> tuple[Floats, Floats, Floats]:
-        """One time-step: the output, the potential before the reset and the current, all (N, n)."""
+        """Return one time-step: the output, the potential before the reset and the current, all (N, n)."""
         x: Floats = np.zeros_like(self.current) + self.bias
         for connection, weight in zip(self.layer.inputs, self.weights, strict=True):
             x = x + product((last if connection.delayed else now)[connection.source], weight)
@@ -100,7 +100,7 @@ def check(network: RecurrentNetwork) -> None:
     """Compare the layers with the nodes of the file, both in float64, on random inputs.
 
     Raises:
-        ConversionError: They compute different outputs.
+        ConversionError: The outputs differ.
     """
     steps, samples = CHECKED
     inputs = np.random.default_rng(0).integers(0, 2, (steps, samples, *network.shape)).astype(np.float64)

@@ -239,7 +239,7 @@ class TestCommand:
         text = capsys.readouterr().out
         assert "2 samples, 10 time-steps of 0.0001 s" in text
         assert "recurrent connections, one time-step late: lif -> lif" in text
-        assert "spikes: no difference beside ties" in text
+        assert "spikes: no differences except at ties" in text
 
     @pytest.mark.parametrize(
         ("options", "message"),

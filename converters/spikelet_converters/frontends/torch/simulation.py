@@ -56,7 +56,7 @@ def loop(network: nn.Module, reduced: Reduced, shape: Shape, output: str | None)
 
     Args:
         network: The network, which is copied.
-        reduced: What was reduced to one time-step.
+        reduced: The loop that was reduced to one time-step.
         shape: Shape of one input.
         output: Index or key of the output, for a network with several.
 
@@ -80,7 +80,7 @@ def loop(network: nn.Module, reduced: Reduced, shape: Shape, output: str | None)
 
 
 def _first(value: Any) -> Any:
-    """The first of the outputs of a network."""
+    """Return the first of the outputs of a network."""
     while isinstance(value, tuple | list | Mapping):
         value = next(iter(value.values() if isinstance(value, Mapping) else value))
     return value
@@ -90,7 +90,7 @@ def _first(value: Any) -> Any:
 def _evaluated(
     network: nn.Module, function: Callable[[], Tensor], message: str, advice: str
 ) -> npt.NDArray[np.float32]:
-    """The result of a function that calls the network."""
+    """Return the result of a function that calls the network."""
     try:
         result: npt.NDArray[np.float32] = function().float().numpy()
     except ConversionError:

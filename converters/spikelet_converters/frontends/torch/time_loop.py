@@ -29,12 +29,12 @@ _REDUCE = (torch.sum, "sum", *_MEAN)
 
 @dataclass(frozen=True)
 class Reduced:
-    """What was reduced to one time-step.
+    """A loop over time-steps that was reduced to one of them.
 
     Attributes:
         steps: Number of time-steps of the loop, or of the repeated input; 1 if there is neither.
         frames: Whether the loop reads one frame of its input at each time-step.
-        divisor: What the network divides the sum over the time-steps by, nested as its outputs are.
+        divisor: Divisor of the sum over the time-steps, nested as the outputs of the network.
     """
 
     steps: int = 1
@@ -50,7 +50,7 @@ class _Total:
         value: The value of one call.
         count: Number of calls.
         stacked: Whether the calls are along the first axis; False if they are added.
-        divisor: What the sum of the calls is divided by.
+        divisor: Divisor of the sum of the calls.
     """
 
     value: fx.Node
@@ -126,7 +126,7 @@ class _Loop:
         return True
 
     def _collected(self, node: fx.Node) -> _Total | None:
-        """The total of a node that stacks or adds values of the calls."""
+        """Return the total of a node that stacks or adds values of the calls."""
         first = node.args[0] if node.args else None
         if node.target in (torch.stack, sum) and isinstance(first, list | tuple):
             value, stacked = (first[0] if first else None), node.target is torch.stack
@@ -143,7 +143,7 @@ class _Loop:
         return None
 
     def _reduced(self, node: fx.Node) -> _Total | None:
-        """The total of a node that sums or averages stacked values of the calls."""
+        """Return the total of a node that sums or averages stacked values of the calls."""
         total = self._before(node)
         if total is None or not total.stacked or node.target not in _REDUCE or _axis(node, None) != 0:
             return None
@@ -151,7 +151,7 @@ class _Loop:
         return replace(total, stacked=False, divisor=total.divisor * mean)
 
     def _scaled(self, node: fx.Node) -> _Total | None:
-        """The total of a node that divides a total by a number, or multiplies it."""
+        """Return the total of a node that divides a total by a number, or multiplies it."""
         if len(node.args) != 2 or node.target not in (*_DIVIDE, *_MULTIPLY):
             return None
         total, number = self._before(node), node.args[1]

@@ -1,4 +1,4 @@
-"""A file or folder of images or recordings with the options that it was read with, as the settings keep it."""
+"""A file or folder of images or recordings with the options for reading it, as stored in the settings."""
 
 from __future__ import annotations
 

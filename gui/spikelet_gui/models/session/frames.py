@@ -12,12 +12,12 @@ OFF, ON = (70, 140, 255), (255, 165, 60)  # polarity 0 is blue, polarity 1 orang
 NAMES = ("blue", "orange")
 
 
-def coloured(frame: npt.NDArray[np.float32], most: float) -> Colours:
-    """Return a frame (C, H, W) as (H, W, 3) uint8, from black for no events to full colour for `most`.
+def coloured(frame: npt.NDArray[np.float32], largest: float) -> Colours:
+    """Return a frame (C, H, W) as (H, W, 3) uint8, from black for no events to full colour for `largest` events.
 
     Two channels are the polarities and have the colours OFF and ON; other numbers of channels are summed to grey.
     """
-    scaled = np.clip(frame / max(most, 1.0), 0, 1)
+    scaled = np.clip(frame / max(largest, 1.0), 0, 1)
     if len(scaled) == 2:
         colours = np.array((OFF, ON), np.float32)
         return np.minimum(np.einsum("chw,ck->hwk", scaled, colours), 255).astype(np.uint8)

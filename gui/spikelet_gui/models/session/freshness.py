@@ -45,5 +45,5 @@ def sweep_again(inspector: Inspector) -> None:
 
 
 def unmeasured(inspector: Inspector, advice: str) -> str:
-    """Return the message of a card without results: `advice` where a measurement is possible, or why it is not."""
+    """Return the message of a card without results: `advice` if a measurement is possible, else the reason why not."""
     return advice if inspector.data is not None else missing_images(inspector.source, "a data set")

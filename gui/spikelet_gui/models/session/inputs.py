@@ -63,7 +63,7 @@ class Source:
         """Return None: an image is the input at any number of time-steps."""
 
     def key(self, index: int) -> bytes:
-        """Return bytes that tell one input from all others."""
+        """Return bytes that identify an input."""
         return self.images[index].tobytes()
 
     def label(self, index: int) -> int | None:

@@ -58,7 +58,7 @@ class RecordingSource:
         return None if self.labels is None else self.labels[index]
 
     def key(self, index: int) -> bytes:
-        """Return bytes that tell one input from all others."""
+        """Return bytes that identify an input."""
         return f"{self.binning} {self.files[index]}".encode(errors="surrogateescape")
 
     def input(self, index: int, steps: int) -> Frames:
@@ -84,7 +84,7 @@ class RecordingSource:
         return None if content is None or isinstance(content, dict) else len(content)
 
     def read(self, index: int) -> Columns | Column:
-        """Return the events or frames of a recording; those of the last one are kept. Called in the background."""
+        """Return the events or frames of a recording; the last one is cached. Called in the background."""
         content = self._content.get(index)
         if content is None:
             content = columns(self.files[index])
@@ -99,7 +99,7 @@ def few_frames(count: int) -> str:
 
 
 def are_recordings(path: Path, split: Split) -> bool:
-    """Whether a file is a recording of events, or a folder has such files and no pictures.
+    """Return whether a file is a recording of events, or a folder has such files and no pictures.
 
     Raises:
         DataError: A NumPy file is damaged, or the folders have several meanings.

@@ -31,7 +31,7 @@ class ComparisonKey:
         digests: Digests of both bundles.
         engines: Both engines.
         steps: T.
-        input: Bytes that tell the input from all others.
+        input: Bytes that identify the input.
     """
 
     digests: tuple[str, str]
