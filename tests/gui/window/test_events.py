@@ -113,7 +113,7 @@ def test_another_t_divides_the_events_anew(events, files, rest):
     assert events.inspector.trace.steps == 7
 
 
-def test_the_dialog_opens_recordings_with_either_binning_and_frames_as_a_recording(events, files, rest):
+def test_the_dialog_opens_recordings_with_either_binning_and_frames_as_a_recording(events, files, rest, qtbot):
     inspector = events.inspector
     open_with(events, rest, files / "wave.npz", "events, equal counts")
     assert np.array_equal(inspector.trace.frames, counted(columns(), 4, "count"))
@@ -121,11 +121,13 @@ def test_the_dialog_opens_recordings_with_either_binning_and_frames_as_a_recordi
     open_with(events, rest, files / "film.npy", "events, equal time")
     assert np.array_equal(inspector.trace.frames, counted(columns(), 3))
     assert inspector.cursor.steps == 3, "a recording of frames has its own T"
-    messages = []
-    inspector.status.connect(messages.append)
-    inspector.set_steps(9)
-    assert inspector.cursor.steps == 3
-    assert messages == ["film.npy has 3 frames, one for each time-step; T is at most 3"]
+    field = events.transport.steps
+    field.setFocus()
+    field.selectAll()
+    qtbot.keyClicks(field, "9")
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert (field.value(), inspector.cursor.steps) == (3, 3)
+    assert events.transport.message.text() == "film.npy has 3 frames, one for each time-step; T is at most 3"
     open_with(events, rest, files / "film.npy", "images", "white = 255 (8 bits)")
     assert (len(inspector.source), inspector.trace.constant) == (3, True)
     errors = []

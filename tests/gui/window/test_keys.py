@@ -137,7 +137,8 @@ def test_a_list_that_closes_gives_the_focus_back(opened, qtbot):
 
 
 @pytest.mark.parametrize(("typed", "shown"), [("60", 43), ("999999", 43), ("7", 7), ("0", 1)])
-def test_t_over_the_limit_is_the_limit(opened, qtbot, typed, shown):
+def test_t_over_the_limit_is_the_limit(opened, rest, qtbot, typed, shown):
+    opened.inspector.status.emit("")
     steps = opened.transport.steps
     steps.setRange(1, 43)
     steps.setFocus()
@@ -146,6 +147,8 @@ def test_t_over_the_limit_is_the_limit(opened, qtbot, typed, shown):
     qtbot.keyClick(steps, Qt.Key.Key_Return)
     QCoreApplication.processEvents()
     assert steps.value() == shown
+    rest(opened)
+    assert opened.transport.message.text().startswith("T is at most ") == (int(typed) > 43), "the reason is stated"
     assert focus(opened) is root(opened)
 
 

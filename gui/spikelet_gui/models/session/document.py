@@ -54,6 +54,13 @@ class Document:
         limit = max(1, min(MAX_STEPS, MEMORY // (PER_NEURON * neurons)))
         return min(limit, self.bundle.manifest.exact_steps or limit)
 
+    @property
+    def limit_reason(self) -> str:
+        """Why T is at most `most_steps`."""
+        proven = self.bundle.manifest.exact_steps == self.most_steps
+        reason = "for more, values are not proven exact" if proven else "more need too much memory"
+        return f"T is at most {self.most_steps:,}; {reason}"
+
 
 @dataclass(frozen=True)
 class Check:

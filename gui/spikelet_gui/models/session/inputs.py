@@ -185,10 +185,12 @@ def fit(path: Path, shape: tuple[int, ...], options: DataOptions = DEFAULTS) -> 
     return pixels, " → ".join(steps)
 
 
-def limit_steps(source: Inputs, index: int, steps: int) -> tuple[int, str]:
-    """Return T, limited by the frames of a recording, and the reason, or ""."""
-    count = source.frame_count(index)
-    return (steps, "") if count is None or steps <= count else (count, f"{source.name} {few_frames(count)}")
+def steps_limit(document: Document, source: Inputs | None, index: int) -> tuple[int, str]:
+    """Return the largest T of a network and an input, and its reason."""
+    count = None if source is None else source.frame_count(index)
+    if source is None or count is None or count > document.most_steps:
+        return document.most_steps, document.limit_reason
+    return count, f"{source.name} {few_frames(count)}"
 
 
 def drawing(pixels: npt.NDArray[np.uint8]) -> Source:

@@ -19,10 +19,10 @@ from spikelet_gui.models.session.inputs import (
     Inputs,
     data_for,
     from_data,
-    limit_steps,
     open_inputs,
     read_bundle,
     start_source,
+    steps_limit,
 )
 from spikelet_gui.models.session.kept.keeper import Keeper, Restored
 from spikelet_gui.models.session.pictures import Saves, keep
@@ -287,18 +287,23 @@ class Inspector:
         self.selection.filtered.emit()
         self.selection.picking.emit()
 
+    @property
+    def steps_limit(self) -> tuple[int, str]:
+        """Largest T of the bundle and the selected input, and its reason."""
+        return (1, "") if self.document is None else steps_limit(self.document, self.source, self.index)
+
     def _limited(self, steps: int) -> int:
-        """Return `steps`, limited by the frames of a recording; the status line says so."""
-        steps, reason = (steps, "") if self.source is None else limit_steps(self.source, self.index, steps)
-        if reason:
+        """Return `steps` within its limits; the status line names a limit that was exceeded."""
+        most, reason = self.steps_limit
+        if steps > most:
             self.status.emit(reason)
-        return steps
+        return min(max(steps, 1), most)
 
     def set_steps(self, steps: int) -> None:
         """Set T, and run the network again."""
         if self.document is None:
             return
-        steps = self._limited(min(max(steps, 1), self.document.most_steps))
+        steps = self._limited(steps)
         if steps != self.cursor.steps:
             self.settings.steps = steps
             self.cursor.set_steps(steps)

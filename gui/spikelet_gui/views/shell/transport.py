@@ -59,6 +59,7 @@ class Transport(View):
         self.steps.setPrefix("T = ")
         self.steps.setFixedWidth(92)
         self.steps.valueChanged.connect(inspector.set_steps)
+        self.steps.exceeded = lambda: inspector.status.emit(inspector.steps_limit[1])
         self.engine = Choice("engine", "Engine that runs the network; all engines fire identical spikes")
         self.engine.textActivated.connect(inspector.set_engine)
         self.below = label("", "caption", wrap=True)
@@ -76,7 +77,8 @@ class Transport(View):
         self._running: dict[str, tuple[int, int]] = {}
         self.listen(cursor.moved, self._moved)
         self.listen(cursor.changed, self._changed)
-        self.listen(inspector.opened, self._changed)
+        for signal in (inspector.opened, inspector.showing, inspector.traced):
+            self.listen(signal, self._changed)
         self.listen(inspector.status, self._set_text)
         self.listen(inspector.failed, lambda text: self._set_text(text, bad=True))
         self.listen(inspector.jobs.started, lambda key: self._progressed(key, 0, 0))
@@ -129,7 +131,7 @@ class Transport(View):
         self.loop.setIcon(icon("loop", None if cursor.loop else "#7a8594"))
         self.speed.setCurrentIndex(SPEEDS.index(cursor.speed))
         self.steps.blockSignals(True)
-        self.steps.setRange(1, document.most_steps if document else 1)
+        self.steps.setRange(1, self.inspector.steps_limit[0])
         self.steps.setValue(cursor.steps)
         self.steps.blockSignals(False)
         engines = list(document.engines) if document else []

@@ -180,13 +180,18 @@ class Choice(QComboBox):
 
 
 class Number(QSpinBox):
-    """An integer field; a typed value takes effect when Enter is pressed or the field loses the focus."""
+    """An integer field; a typed value takes effect when Enter is pressed or the field loses the focus.
+
+    Attributes:
+        exceeded: Called when the limit replaces a larger number.
+    """
 
     def __init__(self, name: str, hint: str = "") -> None:
         super().__init__()
         self.setAccessibleName(name)
         self.setToolTip(hint)
         self.setKeyboardTracking(False)
+        self.exceeded: Callable[[], object] = lambda: None
         self.lineEdit().setTextMargins(6, 0, 0, 0)  # the padding of a style sheet has no effect here
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
@@ -204,6 +209,8 @@ class Number(QSpinBox):
         """Return the limit for a larger number."""
         digits = self._digits(text)
         if digits.isdecimal():
+            if int(digits) > self.maximum():
+                self.exceeded()
             return f"{self.prefix()}{min(max(int(digits), self.minimum()), self.maximum())}{self.suffix()}"
         return super().fixup(text)
 
