@@ -5,7 +5,9 @@ import pytest
 
 from spikelet.errors import SpikeletError
 from spikelet_gui.models.activity.maps import EMPTY, mosaic
-from spikelet_gui.models.activity.table import PRESETS, View, neuron_table
+from spikelet_gui.models.activity.table import PRESETS, View, neuron_table, table_of
+from spikelet_gui.models.network.blocks import blocks
+from spikelet_gui.models.session.selection import Selection
 
 
 @pytest.fixture
@@ -51,6 +53,22 @@ def test_an_invalid_query_is_refused_with_the_syntax(table, query, message):
     with pytest.raises(SpikeletError) as caught:
         table.rows(View(query=query))
     assert str(caught.value) == message
+
+
+def test_neurons_that_were_picked_in_a_layer_are_picked_again(trace):
+    selection = Selection(lambda layer: table_of(trace, layer, None))
+    selection.begin((), tuple(trace.spikes), "if1")
+    selection.blocks = blocks(trace.graph)
+    selection.set_trace()
+    examples = selection.picked
+    selection.pick((7, 3))
+    selection.focus("if2")
+    assert selection.picked == table_of(trace, "if2", None).examples()
+    selection.focus("if1")
+    assert selection.picked == (7, 3) != examples
+    selection.begin((), tuple(trace.spikes), "if1")
+    selection.set_trace()
+    assert selection.picked == examples, "another network"
 
 
 def test_an_unknown_column_is_refused_in_a_sentence():

@@ -113,6 +113,15 @@ def test_a_pen_that_is_moved_by_keys_draws_while_it_is_down_and_stays_on_the_pad
     assert not pad.press()
     assert not pad.move(0, 5)
     assert pad.pixels[0, 19].max() == 0
+    before = pad.pixels
+    pad.press()
+    pad.move(0, 9)
+    assert not np.array_equal(pad.pixels, before)
+    assert pad.undo()
+    assert np.array_equal(pad.pixels, before), "all that the pen drew while it was down"
+    assert pad.undo()
+    assert not pad.undo(), "nothing was drawn before"
+    assert not pad.pixels.any()
     pad.press()
     pad.clear()
     assert not pad.down

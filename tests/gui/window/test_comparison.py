@@ -48,6 +48,17 @@ def test_two_bundles_are_compared_and_the_first_divergence_is_shown(opened, rest
     rest(opened)
     assert panel.survey.images == 60
     assert panel.survey.differing["if1"] > 0
+    measured = panel.survey
+    opened.inspector.set_steps(2)
+    rest(opened)
+    assert panel.survey is None, "it was computed with another T"
+    opened.inspector.set_steps(4)
+    panel.second.activated.emit(panel.second.findText("the same bundle"))
+    rest(opened)
+    assert (panel.survey, panel.comparison.differing("if1")) == (None, 0)
+    panel.second.activated.emit(panel.second.findText("other.snnb"))
+    rest(opened)
+    assert panel.survey is measured, "a second bundle that is chosen again comes with its results"
     divergence = panel.comparison.first.divergence
     qtbot.mouseClick(panel.neuron, Qt.MouseButton.LeftButton)
     inspector, shape = opened.inspector, graph.population(divergence.layer)

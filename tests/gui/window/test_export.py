@@ -2,7 +2,7 @@
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QFileDialog, QToolButton
+from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox, QToolButton
 
 from gui_support.driving import drop, opened_window, prepare_all, until
 from spikelet_gui.models.export import tab_separated
@@ -118,3 +118,23 @@ def test_selected_rows_are_copied_with_their_headings(filled, rest, qtbot):
 
 def test_cells_with_tabs_stay_one_cell():
     assert tab_separated([["a\tb", "c\r\nd"], [1, 2.5]]) == "a b\tc d\n1\t2.5"
+
+
+def test_a_file_whose_suffix_is_added_is_replaced_only_if_the_user_agrees(opened, rest, tmp_path, monkeypatch):
+    """The file dialog asks about the name that was typed, which has no suffix."""
+    target, asked = tmp_path / "panel.png", []
+    target.write_bytes(b"kept")
+    answers = iter((QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes))
+    monkeypatch.setattr(QMessageBox, "question", lambda parent, title, text: asked.append(text) or next(answers))
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *arguments: (str(tmp_path / "panel"), "PNG image (*.png)")
+    )
+    opened.exporter.ask("png")
+    assert target.read_bytes() == b"kept"
+    opened.exporter.ask("png")
+    assert target.read_bytes().startswith(b"\x89PNG")
+    assert asked == ["panel.png exists. Replace it?"] * 2
+    target.unlink()
+    opened.exporter.ask("png")
+    assert target.exists()
+    assert len(asked) == 2, "there was no file"

@@ -120,8 +120,15 @@ def test_one_can_draw_with_keys_and_time_has_them_again_afterwards(window, rest,
     assert view.hasFocus()
     assert (window.inspector.trace.frame(1)[0, 3, 3:6] == 255).all()
     assert (cursor.time, cursor.playing) == (time, False)
+    drawn = window.inspector.trace.frame(1)
     key(Qt.Key.Key_Delete)
     assert not window.inspector.trace.frame(1).any()
+    qtbot.keyClick(view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    rest(window)
+    assert np.array_equal(window.inspector.trace.frame(1), drawn), "what was cleared comes back"
+    qtbot.keyClick(view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    rest(window)
+    assert not window.inspector.trace.frame(1).any(), "the stroke is undone"
     key(Qt.Key.Key_Escape, Qt.Key.Key_Left)
     assert cursor.time == time - 1
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 import numpy.typing as npt
 
@@ -18,14 +20,32 @@ class Pad:
         down: Whether the pen draws when it moves.
     """
 
+    MOST_UNDONE = 100  # strokes
+
     def __init__(self, shape: Shape) -> None:
         self.pixels: npt.NDArray[np.uint8] = np.zeros(shape, np.uint8)
         self.radius = max(1.0, min(shape[1:]) / 18)
         self.pen = (shape[2] // 2 + 0.5, shape[1] // 2 + 0.5)
         self.down = False
+        self._earlier: deque[npt.NDArray[np.uint8]] = deque(maxlen=self.MOST_UNDONE)
+
+    def begin(self) -> None:
+        """Remember the drawing before a stroke or another change, for `undo`."""
+        if not self._earlier or not np.array_equal(self._earlier[-1], self.pixels):
+            self._earlier.append(self.pixels)
+
+    def undo(self) -> bool:
+        """Return to the drawing before the last stroke, or before it was cleared, and return whether it changed."""
+        while self._earlier:
+            earlier = self._earlier.pop()
+            if not np.array_equal(earlier, self.pixels):
+                self.pixels, self.down = earlier, False
+                return True
+        return False
 
     def clear(self) -> None:
         """Clear the pad and lift the pen."""
+        self.begin()
         self.pixels = np.zeros_like(self.pixels)
         self.down = False
 
@@ -33,6 +53,7 @@ class Pad:
         """Lower the pen, which draws a dot, or lift it, and return whether it drew."""
         self.down = not self.down
         if self.down:
+            self.begin()
             self.stroke(self.pen, self.pen)
         return self.down
 

@@ -24,6 +24,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class SurveyKey:
+    """Identifies what a comparison on many images was computed from.
+
+    Attributes:
+        digests: Digests of both bundles.
+        engines: Both engines.
+        steps: T.
+        data: Digest of the images.
+    """
+
+    digests: tuple[str, str]
+    engines: tuple[str, str]
+    steps: int
+    data: str
+
+
+@dataclass(frozen=True)
 class ComparisonKey:
     """Identifies the inputs of a comparison.
 
@@ -76,6 +93,7 @@ class Results:
         self.comparison: Comparison | None = None
         self.comparison_key: ComparisonKey | None = None
         self.survey: Survey | None = None
+        self._surveys: dict[SurveyKey, Survey] = {}
         self.checks = Checks()
         self.residuals: Residuals | None = None
         self.robustness: Robustness | None = None
@@ -128,7 +146,7 @@ class Results:
 
     def _set_second(self, document: Document | None) -> None:
         self.second, self.comparison, self.survey, self.comparison_key = document, None, None, None
-        self._settings.second = "" if document is None else str(document.path.resolve())
+        self._settings.remember_second(None if document is None else document.path)
         self.comparison_changed.emit()
         self.second_changed.emit()
 
@@ -137,10 +155,17 @@ class Results:
         self.comparison = comparison
         self.comparison_changed.emit()
 
-    def set_survey(self, survey: Survey) -> None:
-        """Set the comparison on many images."""
-        self.survey = survey
-        self.comparison_changed.emit()
+    def set_survey(self, survey: Survey, key: SurveyKey) -> None:
+        """Set the comparison on many images, and keep it for `recall_survey`."""
+        self._surveys[key] = survey
+        self.recall_survey(key)
+
+    def recall_survey(self, key: SurveyKey | None) -> None:
+        """Show the comparison on many images that was computed from the same, or none."""
+        survey = None if key is None else self._surveys.get(key)
+        if survey is not self.survey:
+            self.survey = survey
+            self.comparison_changed.emit()
 
     def set_residuals(self, residuals: Residuals, digest: str) -> None:
         """Set the residuals of all layers. digest: that of the data set."""

@@ -46,6 +46,7 @@ class Selection:
         self.rows: Rows = np.zeros(0, np.int64)
         self.query_error = ""
         self.picked: tuple[int, ...] = ()
+        self._picked_before: dict[str, tuple[int, ...]] = {}  # by layer
 
     def begin(self, blocks: tuple[Block, ...], spiking: tuple[str, ...], layer: str) -> None:
         """Set another network, without a signal. layer: the layer to select, if it is spiking."""
@@ -53,6 +54,7 @@ class Selection:
         self.layer = layer if layer in spiking or not spiking else spiking[0]
         self.block = self.layer
         self.view, self.picked = View(), ()
+        self._picked_before.clear()
 
     def table(self) -> NeuronTable | None:
         """Return the neurons of the layer; None while there is no trace."""
@@ -71,15 +73,16 @@ class Selection:
         self.filtered.emit()
 
     def focus(self, name: str) -> None:
-        """Select a block; a spiking layer is shown by all plots."""
+        """Select a block; a spiking layer is shown by all plots, with the neurons that were picked in it before."""
         if not self.blocks or name == self.block:
             return
         self.block = name
         if name in self._spiking:
+            self._picked_before[self.layer] = self.picked
             self.layer = name
             self._filter()
             table = self.table()
-            self.picked = () if table is None else table.examples()
+            self.picked = self._picked_before.get(name) or (() if table is None else table.examples())
         self.focused.emit()
         self.filtered.emit()
         self.picking.emit()

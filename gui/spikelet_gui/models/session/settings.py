@@ -58,9 +58,17 @@ class Settings:
 
     def remember(self, path: Path) -> None:
         """Record that a bundle was opened."""
+        self.bundle = self._listed(path)
+
+    def remember_second(self, path: Path | None) -> None:
+        """Record that a bundle was opened for comparison, or with None that it was closed; it stays a recent one."""
+        self.second = "" if path is None else self._listed(path)
+
+    def _listed(self, path: Path) -> str:
+        """Put a path at the head of the recent bundles, and return it as it is kept."""
         opened = str(path.resolve())
-        self.bundle = opened
         self.recent = [opened, *(recent for recent in self.recent if recent != opened)][:RECENT]
+        return opened
 
     def remember_data(self, entry: list[object]) -> None:
         """Record that images were opened, see `DataFile.entry`."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFocusEvent, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFocusEvent, QImage, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from spikelet_gui.models.session.inputs import shown
@@ -15,7 +15,7 @@ from spikelet_gui.models.session.pad import Pad
 from spikelet_gui.views.widgets.readout import Hover, Reading
 from spikelet_gui.views.widgets.theme import theme
 
-HELP = "arrows move the pen, Space lowers or lifts it, Delete clears the pad, Esc leaves it"
+HELP = "arrows move the pen, Space lowers or lifts it, Ctrl+Z undoes a stroke, Delete clears the pad, Esc leaves it"
 MOVES = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, -1), Qt.Key.Key_Down: (0, 1)}
 
 
@@ -110,7 +110,9 @@ class PixelView(QWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         pad, key = self.pad, Qt.Key(event.key())
         unmodified = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
-        if pad is None or not unmodified:
+        if pad is not None and event.matches(QKeySequence.StandardKey.Undo):
+            self._changed(pad, pad.undo())
+        elif pad is None or not unmodified:
             event.ignore()
         elif key in MOVES:
             self._changed(pad, pad.move(*MOVES[key]))
@@ -133,6 +135,8 @@ class PixelView(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         self._last_point = None
+        if self.pad is not None:
+            self.pad.begin()
         self._draw(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802

@@ -9,7 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import QPoint, QRect, QSize
 from PySide6.QtGui import QGuiApplication, QPainter
 from PySide6.QtSvg import QSvgGenerator
-from PySide6.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
+from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox, QToolButton, QWidget
 
 from spikelet.errors import SpikeletError, UsageError
 from spikelet.files.atomic import write_files
@@ -99,9 +99,17 @@ class Exporter:
         filters = FILTERS if card is None else FILTERS.rpartition(";;")[0]
         selected = next(entry for entry in filters.split(";;") if f"*.{suffix})" in entry)
         name, selected = QFileDialog.getSaveFileName(self._parent, "Export", f"{stem}.{suffix}", filters, selected)
+        path = Path(name)
+        if name and not path.suffix:  # the dialog has not asked about the file whose suffix is added here
+            path = path.with_suffix(re.findall(r"\.\w+", selected)[0])
+            name = name if not path.exists() or self._replaces(path) else ""
         if name:
-            path = Path(name)
-            self.write(path if path.suffix else path.with_suffix(re.findall(r"\.\w+", selected)[0]), card)
+            self.write(path, card)
+
+    def _replaces(self, path: Path) -> bool:
+        """Ask whether a file shall be replaced."""
+        yes = QMessageBox.StandardButton.Yes
+        return QMessageBox.question(self._parent, "Export", f"{path.name} exists. Replace it?") == yes
 
     def write(self, path: Path, card: Card | None = None) -> None:
         """Write a card, or the current panel, in the format of the suffix; errors are shown in the status line."""

@@ -39,6 +39,7 @@ KEYS = [
     ("Drawing pad, with the focus", [
         ("Arrows", "move the pen"),
         ("Space", "pen down or up"),
+        ("Ctrl+Z", "undo a stroke, or the clearing"),
         ("Delete", "clear"),
         ("Esc", "leave the pad"),
     ]),

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 from spikelet_gui.models.activity.compare import Comparison, Side, Survey, compare, survey
 from spikelet_gui.models.session.document import Document
 from spikelet_gui.models.session.inputs import missing_images
-from spikelet_gui.models.session.results import ComparisonKey
+from spikelet_gui.models.session.results import ComparisonKey, SurveyKey
 from spikelet_gui.views.panels.compare.architectures import DepthCard, NetworksCard
 from spikelet_gui.views.panels.compare.cards import (
     ComparisonCard,
@@ -128,8 +128,8 @@ class ComparePanel(Panel):
         inspector, sides = self.inspector, self.sides()
         if sides is None or inspector.source is None:
             return
-        source, index = inspector.source, inspector.index
-        steps = min(inspector.cursor.steps, *(document.most_steps for document in self._documents()))
+        inspector.results.recall_survey(self._survey_key(sides))
+        source, index, steps = inspector.source, inspector.index, self._steps()
         first, second = sides
         digests, engines = (first.bundle.digest, second.bundle.digest), (first.engine, second.engine)
         key = ComparisonKey(digests, engines, steps, source.key(index))
@@ -151,10 +151,25 @@ class ComparePanel(Panel):
         if data is None:
             inspector.failed.emit(missing_images(inspector.source, "a data set"))
             return
-        steps = min(inspector.cursor.steps, *(document.most_steps for document in self._documents()))
-        inspector.jobs.start(
-            "survey", lambda progress: survey(sides, data, steps, progress), inspector.results.set_survey, self._failed
-        )
+        steps, key = self._steps(), self._survey_key(sides)
+        assert key is not None
+
+        def shown(result: Survey) -> None:
+            inspector.results.set_survey(result, key)
+            self.run()  # hides the result if the settings have changed meanwhile
+
+        inspector.jobs.start("survey", lambda progress: survey(sides, data, steps, progress), shown, self._failed)
+
+    def _steps(self) -> int:
+        return min(self.inspector.cursor.steps, *(document.most_steps for document in self._documents()))
+
+    def _survey_key(self, sides: tuple[Side, Side]) -> SurveyKey | None:
+        """Return what a comparison on many images would be computed from; None without images."""
+        data, (first, second) = self.inspector.data, sides
+        if data is None:
+            return None
+        engines = first.engine, second.engine
+        return SurveyKey((first.bundle.digest, second.bundle.digest), engines, self._steps(), data.digest)
 
     def choose(self) -> None:
         """Ask for the second bundle."""
