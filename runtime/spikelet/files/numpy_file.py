@@ -30,8 +30,8 @@ def read_numpy(path: Path) -> Values | dict[str, Values]:
     Pickled objects are refused. Members of an archive that are not arrays are ignored.
 
     Raises:
-        DataError: The file cannot be read, is damaged, or contains other values than numbers and texts. The message does
-            not name the file, see `DataError.locate`.
+        DataError: The file cannot be read, is damaged, or contains other values than numbers and texts. The
+            message does not name the file, see `DataError.locate`.
         CostError: Compressed arrays need more memory than the limit permits.
         OutOfMemory: The system has no memory left for an array that the file does contain.
     """

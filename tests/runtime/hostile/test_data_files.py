@@ -128,7 +128,7 @@ def elsewhere(folder):
 
 
 DECLARED = {
-    "gzip that holds more": (gz_bomb, "and holds more"),
+    "gzip that contains more": (gz_bomb, "and contains more"),
     "gzip that holds less": (gz_announces, "more than the file can hold"),
     "a member of an archive": (npz_announces, "not a complete NumPy file"),
     "bytes of a pickle": (pickle_of(b"\x8e" + b"\0\0\0\0\0\1\0\0"), "not a pickle of plain values"),
