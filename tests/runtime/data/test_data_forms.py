@@ -97,7 +97,7 @@ REFUSED_ARRAYS = {
     ),
     "values 0…1": (GREY / 255, (1, H, W), "expected whole pixel values 0…255, found 0….*--white: 1 for images"),
     "16-bit values": (GREY.astype(np.uint16) * 257, (1, H, W), "found 0….*65535 for 16 bits"),
-    "no values but 0 and 1": (
+    "only the values 0 and 1": (
         GREY % 2,
         (1, H, W),
         "all values are 0 or 1, where white is 255; give the value of white",

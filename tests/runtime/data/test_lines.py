@@ -50,7 +50,7 @@ def test_measured_features(tmp_path):
 
 
 REFUSED = {
-    "a square line": (np.zeros((N, 7, 7), np.uint8), (7, 1, 7), {}, "can be read as NCL or NLC; give its axes with --layout"),
+    "as many channels as values": (np.zeros((N, 7, 7), np.uint8), (7, 1, 7), {}, "can be read as NCL or NLC; give its axes with --layout"),
     "NaN among measured values": (np.where(LINES == 0, np.nan, LINES), (C, 1, L), {"span": SPAN}, "contains NaN or infinity"),
     "another length": (LINES, (C, 1, L + 1), {}, r"images of the network's \(3, 1, 8\), found shape \(5, 3, 7\)"),
     "names": (np.array(["a"] * 21).reshape(1, 3, 7), (C, 1, L), {"span": SPAN}, "expected numbers"),
@@ -127,4 +127,11 @@ def test_every_form_is_on_the_page_about_data():
     page = (Path(__file__).resolve().parents[3] / "docs" / "guides" / "data.md").read_text("utf-8")
     section = page.partition("## Lines and measured values")[2].partition("\n## ")[0]
     rows = {line.split("|")[1].strip() for line in section.splitlines() if line.startswith("| ")}
-    assert {*FORMS, "measured features", "a square line", "NaN among measured values", "lines", "refused lines"} == rows
+    assert {
+        *FORMS,
+        "measured features",
+        "as many channels as values",
+        "NaN among measured values",
+        "lines",
+        "refused lines",
+    } == rows
