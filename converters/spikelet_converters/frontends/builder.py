@@ -81,7 +81,7 @@ class Builder(Combined):
         if min(shape) < 1:
             raise ConversionError(f"{where}: its output has no pixels ({shape[0]} x {shape[1]})")
         pixels, inner = size[0] * size[1], channels // groups
-        self._limit(where, groups * per_group * inner * pixels * shape[0] * shape[1])
+        self.check_weights(where, groups * per_group * inner * pixels * shape[0] * shape[1])
         maps = np.zeros((groups, per_group, inner, *size, *shape))
         by_group = kernel.reshape(groups, inner, per_group, *kernel.shape[2:]).transpose(0, 2, 1, 3, 4)
         for row in range(kernel.shape[2]):
@@ -192,9 +192,17 @@ class Builder(Combined):
             )
         pieces = [_adaptive(a, b) for a, b in zip(before, target, strict=True)]
         window = np.einsum("hi,wj->hwij", *pieces)
-        self._limit(where, x.shape[0] * window.size)
+        self.check_weights(where, x.shape[0] * window.size)
         maps = np.tile(window[None, None], (x.shape[0], 1, 1, 1, 1, 1))
         return arranged(self._mapped(name, where, maps, None, x.shape[0], inner), axes_of(x))
+
+    def pixelwise(self, name: str, where: str, weights: Factor, x: Value) -> Value:
+        """Add separate weights for every pixel, alike in all channels: (pixels before, *pixels after)."""
+        x = self.padded(name, where, self._image(where, x)[0])
+        after = spread(line_of(x) or 2, weights.shape[1:], 1)
+        self.check_weights(where, x.shape[0] * weights.size)
+        maps = np.tile(weights.reshape(1, 1, *x.shape[1:], *after), (x.shape[0], 1, 1, 1, 1, 1))
+        return arranged(self._mapped(name, where, maps, None, x.shape[0], replace(x, axes=None)), axes_of(x))
 
     def mean(self, name: str, where: str, axes: Sequence[int], keep: bool, x: Value) -> Value:
         """Add a mean over axes of pixels; `axes` are those of the source's value, of which 0 is the batch."""
@@ -348,7 +356,8 @@ class Builder(Combined):
             return x, np.zeros(0)
         return x, np.expand_dims(weight, -1 if line_axis == 1 else -2)
 
-    def _limit(self, where: str, weights: int) -> None:
+    def check_weights(self, where: str, weights: int) -> None:
+        """Raise ConversionError if a layer with separate weights for every pixel has too many."""
         if weights > MOST_WEIGHTS:
             raise ConversionError(
                 f"{where}: every pixel of its output has separate weights, {weights:,} in all; expected at most "

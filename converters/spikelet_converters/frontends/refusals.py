@@ -7,6 +7,9 @@ _SIGMOID = "use ReLU, which a spike rate approximates"
 UNKNOWN = "it has no exact spiking form here; see docs/reference/support.md for the supported layers"
 _ENDING = "leave it out: it does not change the predicted class"
 _SMOOTH = "it has no exact spiking form here; fine-tune with ReLU in its place"
+_STATISTICS = (
+    "it normalises by statistics of the current input; use batch norm, which is folded into weights, and train again"
+)
 TORCH = {
     "ReLU": _RELU,
     "relu": _RELU,
@@ -25,10 +28,9 @@ TORCH = {
     "QuantSigmoid": "it has no exact spiking form here; use QuantReLU, whose levels are spike counts of a neuron",
     "QuantTanh": "it has no exact spiking form here; use QuantReLU, whose levels are spike counts of a neuron",
     "ELU": "its output may be negative, a spike cannot be; fine-tune with ReLU in its place",
-    "LayerNorm": "it normalises by statistics of the current input; use batch norm, which is folded into weights",
-    "GroupNorm": "it normalises by statistics of the current input; use batch norm, which is folded into weights",
-    "InstanceNorm2d": "it normalises by statistics of the current input; use batch norm, which is folded into weights",
-    "Upsample": "upsampling has no node in IR version 1; leave it out",
+    **dict.fromkeys(("LayerNorm", "GroupNorm", "InstanceNorm1d", "InstanceNorm2d", "RMSNorm"), _STATISTICS),
+    **dict.fromkeys(("layer_norm", "group_norm", "instance_norm", "rms_norm", "native_layer_norm"), _STATISTICS),
+    "native_group_norm": _STATISTICS,
     "Conv3d": "has no node in IR version 1; use a Conv2d for every time-step",
     "LSTM": "recurrence has no node in IR version 1; use a feed-forward network",
     "GRU": "recurrence has no node in IR version 1; use a feed-forward network",
@@ -70,8 +72,6 @@ ONNX = {
     "LayerNormalization": _NORM,
     "InstanceNormalization": _NORM,
     "GroupNormalization": _NORM,
-    "Resize": "resizing has no node in IR version 1; resize the images before conversion",
-    "Upsample": "resizing has no node in IR version 1; resize the images before conversion",
     "If": "a network that branches on values has no fixed graph; export one branch",
     "QLinearConv": "integer operators are not supported; export the network before quantisation, or with "
     "QuantizeLinear and DequantizeLinear around float operators",

@@ -37,8 +37,35 @@ ONNX_CASES = [
     ("Mul", conv(node("Mul", ["c", "c"])), "fold constant factors into the weights"),
     ("Transpose", conv(node("Transpose", perm=[1, 0, 2, 3])), "expected the batch to stay first"),
     ("InstanceNormalization", conv(node("InstanceNormalization", ["c", "g", "g"])), "use BatchNormalization"),
-    ("Resize", conv(node("Resize", ["c", "", "s"])), "resize the images before conversion"),
-    ("Pad", conv(node("Pad", ["c", "p"], mode="edge")), "expected zeros, which a convolution adds"),
+    ("Resize", conv(node("Resize", ["c", "", "deep"])), "expected sizes of height and width alone"),
+    ("Resize", conv(node("Resize", ["c", "", "huge"])), "use a smaller image, or sizes that divide it"),
+    (
+        "Resize",
+        conv(node("Resize", ["c", "box", "s"], coordinate_transformation_mode="tf_crop_and_resize")),
+        "another transformation",
+    ),
+    (
+        "DepthToSpace",
+        conv(node("DepthToSpace", blocksize=3)),
+        "takes (N, C, H, W) with a multiple of 9 channels, found (N, 4, 6, 6)",
+    ),
+    (
+        "SpaceToDepth",
+        conv(node("SpaceToDepth", blocksize=4)),
+        "divides (6, 6) pixels into blocks of 4; expected a multiple",
+    ),
+    ("Pad", conv(node("Pad", ["c", "p"], mode="reflect")), "more than the image of (6, 6) pixels has"),
+    ("Pad", conv(node("Pad", ["c", "p1", "one"])), "expected zeros, which a convolution adds"),
+    (
+        "Einsum",
+        conv(node("Einsum", ["c", "c"], equation="bchw,bchw->bchw")),
+        "takes a product of activations; expected one that",
+    ),
+    (
+        "Einsum",
+        conv(node("Einsum", ["c", "row"], equation="bchw,w->bch")),
+        "does not sum channels alone; expected one that",
+    ),
     ("Clip", conv(node("Clip", ["c", "k"])), "expected from 0, as a rectifier does"),
     ("AveragePool", conv(node("AveragePool", kernel_shape=[5, 5], pads=[2] * 4)), "or count the zeros"),
     ("GlobalMaxPool", conv(node("GlobalMaxPool")), "replace it with --max-pool average"),
@@ -49,11 +76,14 @@ ONNX_CASES = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "nodes", "way_out"), ONNX_CASES, ids=[case[0] for case in ONNX_CASES])
+@pytest.mark.parametrize(("kind", "nodes", "way_out"), ONNX_CASES, ids=[f"{case[0]}: {case[2]}" for case in ONNX_CASES])
 def test_an_onnx_operator(tmp_path, kind, nodes, way_out):
     weights = {
         **W, "v4": np.ones((4, 2, 2, 2), np.float32), "g": np.ones(4, np.float32),
-        "s": np.array([1, 1, 2, 2], np.float32), "p": np.array([0, 0, 1, 1, 0, 0, 1, 1]),
+        "s": np.array([1, 1, 2, 2], np.float32), "p": np.array([0, 0, 6, 1, 0, 0, 1, 1]),
+        "deep": np.array([1, 2, 1, 1], np.float32), "huge": np.array([1, 1, 1e6, 1e6], np.float32),
+        "p1": np.array([0, 0, 1, 1, 0, 0, 1, 1]), "one": np.float32(1), "row": np.ones(6, np.float32),
+        "box": np.zeros(8, np.float32),
     }  # fmt: skip
     used = {name for item in nodes for name in item.input}
     path = onnx_file(
@@ -127,7 +157,11 @@ def test_a_call_of_an_exported_program(kind, function, way_out):
         (nn.SiLU(), "fine-tune with ReLU in its place"),
         (nn.Sigmoid(), "use ReLU, which a spike rate approximates"),
         (nn.GroupNorm(2, 4), "use batch norm"),
-        (nn.Upsample(2), "leave it out"),
+        (nn.LayerNorm([4, 6, 6]), "use batch norm, which is folded into weights, and train again"),
+        (nn.InstanceNorm2d(4), "use batch norm"),
+        (nn.Upsample(scale_factor=1e6), "use a smaller image, or sizes that divide it"),
+        (nn.ReflectionPad2d(6), "more than the image of (6, 6) pixels has"),
+        (nn.PixelShuffle(3), "with a multiple of 9 channels, found (N, 4, 6, 6)"),
         (nn.Softmax(1), "leave it out"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else "",

@@ -28,9 +28,11 @@ READ: dict[str, tuple[str, ...]] = {
     "Clip": ("min", "max"),
     "Conv": (*_WINDOW, "group"),
     "ConvTranspose": (*_WINDOW, "group", "output_padding", "output_shape"),
+    "DepthToSpace": ("blocksize", "mode"),
     "DequantizeLinear": ("axis",),
     "Div": (),
     "Dropout": (),
+    "Einsum": ("equation",),
     "Expand": (),
     "Flatten": ("axis",),
     "Gather": ("axis",),
@@ -54,10 +56,15 @@ READ: dict[str, tuple[str, ...]] = {
     "ReduceSum": ("axes", "keepdims", "noop_with_empty_axes"),
     "Relu": (),
     "Reshape": ("allowzero",),
+    "Resize": (
+        "antialias", "axes", "coordinate_transformation_mode", "cubic_coeff_a", "exclude_outside",
+        "extrapolation_value", "keep_aspect_ratio_policy", "mode", "nearest_mode",
+    ),
     "Shape": ("start", "end"),
     "Sigmoid": (),
     "Slice": ("starts", "ends", "axes", "steps"),
     "Softmax": ("axis",),
+    "SpaceToDepth": ("blocksize",),
     "Split": ("axis", "split", "num_outputs"),
     "Squeeze": ("axes",),
     "Sub": (),
@@ -65,7 +72,8 @@ READ: dict[str, tuple[str, ...]] = {
     "Tile": (),
     "Transpose": ("perm",),
     "Unsqueeze": ("axes",),
-}
+    "Upsample": ("mode", "scales"),
+}  # fmt: skip
 """Attributes that the import of an operator evaluates."""
 
 WITHOUT_EFFECT: dict[str, dict[str, tuple[Attribute, ...] | None]] = {

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from spikelet.errors import ConversionError
 from spikelet.nodes import Shape
 from spikelet_converters.frontends.builder import Builder
-from spikelet_converters.frontends.onnx import endings, layers, pools, quantisers, shapes
+from spikelet_converters.frontends.onnx import endings, layers, pools, quantisers, resampling, shapes
 from spikelet_converters.frontends.onnx.attributes import attributes_of, check_domain
 from spikelet_converters.frontends.onnx.constants import evaluate
 from spikelet_converters.frontends.onnx.model import entry_of, opset_of, sizes_of
@@ -30,6 +30,7 @@ HANDLERS: dict[str, Handler] = {
     **pools.HANDLERS,
     **shapes.HANDLERS,
     **quantisers.HANDLERS,
+    **resampling.HANDLERS,
     **endings.HANDLERS,
 }
 """The import of each supported operator."""

@@ -10,6 +10,7 @@ from spikelet_converters.frontends.layout import arranged, axes_of, reshaped, si
 from spikelet_converters.frontends.onnx.attributes import integer, integers, real, text
 from spikelet_converters.frontends.onnx.constants import Constant
 from spikelet_converters.frontends.onnx.step import Handler, Step
+from spikelet_converters.frontends.pixels import padded_by
 from spikelet_converters.frontends.values import BATCH, Value
 
 LARGE = 2**31 - 1  # written by exporters for an omitted end
@@ -100,6 +101,8 @@ def _pad(step: Step) -> Value:
         pairs[axis] = pads[index], pads[index + len(padded_axes)]
     if pairs[0] != (0, 0):
         raise ConversionError(f"{step.where}: pads axis 0; expected height and width")
+    if any(pair != (0, 0) for pair in pairs) and mode in ("reflect", "edge", "wrap") and pairs[1] == (0, 0):
+        return padded_by(step.builder, step.name, step.where, mode, pairs[2:], step.value())
     if any(pair != (0, 0) for pair in pairs) and (mode != "constant" or constant != 0):
         raise ConversionError(f"{step.where}: pads by {mode} {constant:g}; expected zeros, which a convolution adds")
     return step.builder.surrounded(step.name, step.where, tuple(pairs[1:]), x)

@@ -105,6 +105,10 @@ class Call:
         return numbers * axes if len(numbers) == 1 else numbers
 
 
+Handler = Callable[[Call], Value | list[Value]]
+"""Adds a call to the graph; returns its output, or the outputs of one with several."""
+
+
 def values_of(arguments: object) -> list[Value]:
     """Return the values of the network among some arguments."""
     if isinstance(arguments, Value):

@@ -26,7 +26,7 @@ from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.refusals import UNKNOWN
-from spikelet_converters.frontends.torch import moves, operations, quant_aware, time_loop
+from spikelet_converters.frontends.torch import moves, operations, quant_aware, resampling, time_loop
 from spikelet_converters.frontends.torch.calls import Call, bound, constant, name_of, needed, resolved, values_of
 from spikelet_converters.frontends.torch.leaves import LEAVES, passes_on
 from spikelet_converters.frontends.torch.moves import IDENTITY
@@ -35,7 +35,7 @@ from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks.common import Normalise
 
 _LINE = "spikelet line"  # key of a node's meta
-HANDLERS = {**operations.HANDLERS, **moves.HANDLERS}
+HANDLERS = {**operations.HANDLERS, **moves.HANDLERS, **resampling.HANDLERS}
 
 
 class NotTraced(ConversionError):

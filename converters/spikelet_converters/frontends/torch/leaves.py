@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from spikelet.errors import ConversionError
+from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.torch import quant_aware
 from spikelet_converters.frontends.torch.calls import Arguments, constant
 
@@ -28,16 +29,33 @@ def _weights(module: Module) -> Arguments:
 
 
 def _convolution(module: Module) -> Arguments:
-    if module.padding_mode != "zeros":
-        raise ConversionError(f"padding_mode {module.padding_mode} has no node; expected zeros")
     names = ("stride", "padding", "dilation", "groups")
     extra = _options(module, "output_padding") if module.transposed else {}
+    if module.padding_mode != "zeros":
+        around = list(module._reversed_padding_repeated_twice)
+        extra = {**extra, "padding": 0, "padding_mode": module.padding_mode, "pixels": around}
     return {**_weights(module), **_options(module, *names), **extra}
 
 
 def _batch_norm(module: Module) -> Arguments:
     tensors = {name: _tensor(getattr(module, name)) for name in ("weight", "bias", "running_mean", "running_var")}
     return {**tensors, "eps": module.eps}
+
+
+def _instance_norm(module: Module) -> Arguments:
+    if module.running_mean is None:
+        raise ConversionError(ADVICE["InstanceNorm2d"])
+    return _batch_norm(module)
+
+
+def _interpolate(module: Module) -> Arguments:
+    scale = module.scale_factor
+    given = {"size": module.size} if module.size is not None else {"scale_factor": scale}
+    return {**given, "mode": module.mode, "align_corners": module.align_corners}
+
+
+def _pixels_around(module: Module) -> Arguments:
+    return {"padding": list(module.padding)}
 
 
 def _average(module: Module) -> Arguments:
@@ -67,24 +85,36 @@ LEAVES: dict[type[nn.Module], tuple[str, Interpret]] = {
     nn.ChannelShuffle: ("channel_shuffle", lambda module: _options(module, "groups")),
     nn.ConstantPad1d: ("pad", _zeros),
     nn.ConstantPad2d: ("pad", _zeros),
+    **{kind: (f"circular_pad{axes}d", _pixels_around) for axes, kind in ((1, nn.CircularPad1d), (2, nn.CircularPad2d))},
     nn.Conv1d: ("conv1d", _convolution),
     nn.Conv2d: ("conv2d", _convolution),
     nn.ConvTranspose1d: ("conv_transpose1d", _convolution),
     nn.ConvTranspose2d: ("conv_transpose2d", _convolution),
     nn.Flatten: ("flatten", lambda module: _options(module, "start_dim", "end_dim")),
     nn.Hardtanh: ("hardtanh", lambda module: _options(module, "min_val", "max_val")),
+    nn.InstanceNorm1d: ("batch_norm", _instance_norm),
+    nn.InstanceNorm2d: ("batch_norm", _instance_norm),
     nn.LeakyReLU: ("leaky_relu", lambda module: _options(module, "negative_slope")),
     nn.Linear: ("linear", _weights),
     nn.LogSoftmax: ("log_softmax", lambda module: _options(module, "dim")),
     nn.MaxPool1d: ("max_pool1d", _maximum),
     nn.MaxPool2d: ("max_pool2d", _maximum),
+    nn.PixelShuffle: ("pixel_shuffle", lambda module: _options(module, "upscale_factor")),
+    nn.PixelUnshuffle: ("pixel_unshuffle", lambda module: _options(module, "downscale_factor")),
     nn.PReLU: ("prelu", lambda module: {"weight": _tensor(module.weight)}),
+    nn.ReflectionPad1d: ("reflection_pad1d", _pixels_around),
+    nn.ReflectionPad2d: ("reflection_pad2d", _pixels_around),
     nn.ReLU: ("relu", lambda module: {}),
     nn.ReLU6: ("relu6", lambda module: {}),
+    nn.ReplicationPad1d: ("replication_pad1d", _pixels_around),
+    nn.ReplicationPad2d: ("replication_pad2d", _pixels_around),
     nn.Sigmoid: ("sigmoid", lambda module: {}),
     nn.Softmax: ("softmax", lambda module: _options(module, "dim")),
     nn.Threshold: ("threshold", lambda module: _options(module, "threshold", "value")),
     nn.Unflatten: ("unflatten", lambda module: {"dim": module.dim, "sizes": list(module.unflattened_size)}),
+    nn.Upsample: ("interpolate", _interpolate),
+    nn.UpsamplingBilinear2d: ("interpolate", _interpolate),
+    nn.UpsamplingNearest2d: ("interpolate", _interpolate),
     nn.ZeroPad1d: ("pad", _zeros),
     nn.ZeroPad2d: ("pad", _zeros),
     **dict.fromkeys(

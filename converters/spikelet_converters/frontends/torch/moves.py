@@ -10,9 +10,9 @@ from spikelet.errors import ConversionError
 from spikelet_converters.frontends.builder import window_of
 from spikelet_converters.frontends.channels import check_along_channels, concatenated, repeated, selected, tiled
 from spikelet_converters.frontends.layout import axes_of, reshaped, sizes, transposed
-from spikelet_converters.frontends.torch.calls import Call
+from spikelet_converters.frontends.torch import resampling
+from spikelet_converters.frontends.torch.calls import Call, Handler
 from spikelet_converters.frontends.torch.operations import HANDLERS as HANDLERS_OF_VALUES
-from spikelet_converters.frontends.torch.operations import Handler
 from spikelet_converters.frontends.values import BATCH, Value, Window
 
 IDENTITY = (
@@ -241,6 +241,8 @@ def _pad(call: Call) -> Value:
     x = call.x
     pads, rank = call.integers("pad"), len(axes_of(x))
     mode, value = call.get("mode", "constant"), call.number("value", 0)
+    if mode in resampling.PADDING:
+        return resampling.padded_with_pixels(call, str(mode), pads, x)
     if mode != "constant" or value:
         raise ConversionError(f"{call.where}: pads by {mode} {value:g}; expected zeros, which a convolution adds")
     pairs = [(pads[index], pads[index + 1]) for index in range(0, len(pads), 2)]  # the last axis first

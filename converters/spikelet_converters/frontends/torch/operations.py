@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,12 +10,10 @@ from spikelet.errors import ConversionError
 from spikelet_converters.frontends.builder import window_of
 from spikelet_converters.frontends.layout import line_of, per_channel, sizes
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
-from spikelet_converters.frontends.torch.calls import Call
+from spikelet_converters.frontends.torch.calls import Call, Handler
+from spikelet_converters.frontends.torch.resampling import padded_with_pixels
 from spikelet_converters.frontends.values import Ending, Factor, Value
 from spikelet_converters.frontends.windows import pads_along, spread
-
-Handler = Callable[[Call], Value | list[Value]]
-"""Adds a call to the graph; returns its output, or the outputs of one with several."""
 
 
 def _weight(call: Call, axes: int | None = None) -> Factor:
@@ -38,6 +35,9 @@ def _convolution(call: Call) -> Value:
     axes = 0 if weight is None else weight.ndim - 2
     weight = _weight(call, axes)
     x = call.x
+    mode = call.get("padding_mode", "zeros")
+    if mode != "zeros":
+        x = padded_with_pixels(call, str(mode), call.integers("pixels"), x)
     stride, dilation = call.along("stride", axes, [1]), call.along("dilation", axes, [1])
     padding = call.get("padding", 0)
     wide = [(size - 1) * rate + 1 for size, rate in zip(weight.shape[2:], dilation, strict=True)]

@@ -168,6 +168,58 @@ def own():
     }
 
 
+RESAMPLED = {
+    "Resize by scales": (body(n("Relu", ["c"], ["q"]), n("Resize", ["q", "", "twice"], ["r"], mode="nearest")), 17),
+    "Resize to sizes": ([n("Shape", ["x"], ["n"], end=1), n("Concat", ["n", "tall"], ["goal"], axis=0),
+                         *body(n("Relu", ["c"], ["q"]), n("Resize", ["q", "", "", "goal"], ["r"], mode="linear"))], 18),
+    "Resize of axes": (body(n("Relu", ["c"], ["q"]), n("Resize", ["q", "", "", "goal2"], ["r"], axes=[2, 3])), 18),
+    "Resize, cubic": (body(n("Resize", ["c", "", "twice"], ["q"], mode="cubic"), n("Relu", ["q"], ["r"])), 13),
+    "Resize, opset 11": (body(n("Relu", ["c"], ["q"]), n("Resize", ["q", "empty", "twice"], ["r"],
+                              coordinate_transformation_mode="asymmetric", nearest_mode="floor")), 11),
+    "Resize, opset 11, to sizes": (
+        [n("Shape", ["x"], ["s"]), n("Gather", ["s", "first"], ["n"]), n("Concat", ["n", "tall"], ["goal"], axis=0),
+         *body(n("Relu", ["c"], ["q"]), n("Resize", ["q", "empty", "empty", "goal"], ["r"]))], 11
+    ),
+    "Resize, opset 10": (body(n("Relu", ["c"], ["q"]), n("Resize", ["q", "twice"], ["r"], mode="nearest")), 10),
+    "Upsample, opset 9": (body(n("Relu", ["c"], ["q"]), n("Upsample", ["q", "twice"], ["r"], mode="nearest")), 9),
+    "Upsample, opset 7": (body(n("Relu", ["c"], ["q"]), n("Upsample", ["q"], ["r"], scales=[1.0, 1.0, 2.0, 3.0])), 7),
+    "DepthToSpace, DCR": (body(conv(("c", "to8"), "q"), n("DepthToSpace", ["q"], ["s"], blocksize=2),
+                               conv(("s", "to4"), "t"), n("Relu", ["t"], ["r"])), 17),
+    "DepthToSpace, CRD": (body(conv(("c", "to8"), "q"), n("DepthToSpace", ["q"], ["s"], blocksize=2, mode="CRD"),
+                               conv(("s", "to4"), "t"), n("Relu", ["t"], ["r"])), 17),
+    "SpaceToDepth": (body(n("Relu", ["c"], ["q"]), n("Slice", ["q", "start", "end", "hw"], ["p"]),
+                          n("SpaceToDepth", ["p"], ["s"], blocksize=2), conv(("s", "from16"), "t"),
+                          n("Relu", ["t"], ["r"])), 17),
+    "Pad, reflect": (body(n("Relu", ["c"], ["q"]), n("Pad", ["q", "around"], ["r"], mode="reflect")), 17),
+    "Pad, edge": (body(n("Pad", ["c", "around"], ["q"], mode="edge"), n("Relu", ["q"], ["r"])), 17),
+    "Pad, wrap": (body(n("Relu", ["c"], ["q"]), n("Pad", ["q", "around"], ["r"], mode="wrap")), 19),
+    "Einsum": (body(n("Einsum", ["c", "f4"], ["q"], equation="bchw,oc->bohw"), conv(("q", "from5"), "t"),
+                    n("Relu", ["t"], ["r"])), 17),
+    "Einsum of features": ([*body(RELU)[:2], n("GlobalAveragePool", ["r"], ["g"]), n("Flatten", ["g"], ["f"]),
+                            n("Einsum", ["f4", "f"], ["y"], equation="oi,bi->bo")], 17),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", RESAMPLED)
+def test_pixels_are_moved_and_weighed_as_onnx_runtime_does(form, tmp_path):
+    nodes, opset = RESAMPLED[form]
+    rng = np.random.default_rng(3)
+    own = {
+        "twice": np.array([1, 1, 2, 2], np.float32), "tall": np.array([4, 5, 9]), "first": np.array([0]), "goal2": np.array([5, 9]),
+        "empty": np.zeros(0, np.float32), "start": np.array([1, 0]), "end": np.array([7, 6]), "hw": np.array([2, 3]),
+        "around": np.array([0, 0, 1, 2, 0, 0, 3, 1]),
+        "to8": rng.normal(0, 0.5, (8, 4, 1, 1)).astype(np.float32),
+        "to4": rng.normal(0, 0.5, (4, 2, 3, 3)).astype(np.float32),
+        "from16": rng.normal(0, 0.5, (4, 16, 1, 1)).astype(np.float32),
+        "from5": rng.normal(0, 0.5, (4, 5, 1, 1)).astype(np.float32),
+    }  # fmt: skip
+    path = model(tmp_path / "a.onnx", nodes, own=own, opset=opset)
+    source, expected = read(path, RAW), session(path, pixels(SHAPE))
+    assert np.abs(logits(source, pixels(SHAPE)) - expected).max() <= 1e-5 * np.abs(expected).max()
+    assert np.ptp(expected, axis=0).min() > 1e-3, "the network must distinguish the images"
+    assert check_graph(source, None) < 1e-4 * np.abs(expected).max()
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_the_imported_graph_computes_the_outputs_of_onnx_runtime(form, tmp_path):
     path = model(tmp_path / "a.onnx", FORMS[form], own=own())

@@ -45,7 +45,21 @@ def shuffled(x):
     return torch.relu(x).view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, -1, h, w)
 
 
+MATRIX = torch.tensor(np.random.default_rng(4).normal(0, 0.7, (6, 4)), dtype=torch.float32)
+
+
 CALLS = {
+    "interpolate": (lambda x: F.interpolate(torch.relu(x), scale_factor=2.0), 4),
+    "interpolate to a size": (lambda x: F.interpolate(torch.relu(x), (6, 9), mode="bilinear", align_corners=True), 4),
+    "interpolate between a ReLU": (lambda x: torch.relu(F.interpolate(x, size=[9, 9], mode="nearest-exact")), 4),
+    "pixel_shuffle": (lambda x: F.pixel_shuffle(torch.relu(x), 2), 1),
+    "pixel_unshuffle": (lambda x: F.pixel_unshuffle(torch.relu(x)[..., :6, :6], 3), 36),
+    "pad by reflection": (lambda x: F.pad(torch.relu(x), (1, 2, 2, 0), mode="reflect"), 4),
+    "pad by replication": (lambda x: F.pad(torch.relu(x), (1, 2, 2, 0), mode="replicate"), 4),
+    "pad in a circle": (lambda x: F.pad(torch.relu(x), (1, 2, 2, 0), "circular"), 4),
+    "einsum of channels": (lambda x: torch.einsum("bchw,oc->bohw", torch.relu(x), MATRIX), 6),
+    "einsum, transposed": (lambda x: torch.relu(torch.einsum("co,bchw->bohw", MATRIX.T, x)), 6),
+    "einsum of an ellipsis": (lambda x: torch.einsum("nc...,c->nc...", torch.relu(x), MATRIX[0].abs()), 4),
     "cat": (lambda x: torch.cat([torch.relu(x), torch.relu(-x)], 1), 8),
     "cat of currents": (lambda x: torch.relu(torch.cat([x, -x], dim=-3)), 8),
     "chunk": (halves, 4),
@@ -196,6 +210,20 @@ LAYERS = [
     (nn.Sequential(nn.ZeroPad2d(1), nn.MaxPool2d(2)), 4),
     (nn.ChannelShuffle(2), 4),
     (nn.Sequential(nn.BatchNorm2d(4).eval(), nn.ReLU()), 4),
+    (nn.PixelShuffle(2), 1),
+    (nn.Sequential(nn.ZeroPad2d((0, 1, 1, 0)), nn.PixelUnshuffle(2)), 16),
+    (nn.Sequential(nn.Conv2d(4, 8, 1), nn.PixelShuffle(2)), 2),
+    (nn.Upsample(scale_factor=2), 4),
+    (nn.Upsample(size=(5, 11), mode="nearest"), 4),
+    (nn.Sequential(nn.AvgPool2d(2), nn.Upsample(scale_factor=(2, 3), mode="bilinear")), 4),
+    (nn.UpsamplingBilinear2d(size=9), 4),
+    (nn.Conv2d(4, 4, 3, padding=(2, 1), padding_mode="reflect"), 4),
+    (nn.Conv2d(4, 4, 3, padding="same", padding_mode="replicate", dilation=2), 4),
+    (nn.Conv2d(4, 4, 3, padding=1, padding_mode="circular", stride=2), 4),
+    (nn.ReflectionPad2d((1, 2, 0, 3)), 4),
+    (nn.Sequential(nn.ReplicationPad2d(1), nn.AvgPool2d(2)), 4),
+    (nn.CircularPad2d((1, 0, 2, 0)), 4),
+    (nn.Sequential(nn.InstanceNorm2d(4, affine=True, track_running_stats=True).eval(), nn.ReLU()), 4),
 ]
 
 
@@ -209,6 +237,9 @@ def test_a_module(layer, channels):
 
 
 LINES = {
+    "Upsample": nn.Sequential(nn.Conv1d(3, 4, 3), nn.ReLU(), nn.Upsample(scale_factor=2, mode="linear"),
+                              nn.ReplicationPad1d((1, 2)), nn.Conv1d(4, 4, 3, padding=2, padding_mode="reflect"), nn.ReLU(),
+                              nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(4, 5)),
     "Conv1d": nn.Sequential(nn.Conv1d(3, 4, 3, stride=2), nn.ReLU(), nn.Conv1d(4, 4, 3, padding=2, dilation=2), nn.ReLU(),
                             nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(4, 5)),
     "MaxPool1d": nn.Sequential(nn.Conv1d(3, 4, 3), nn.BatchNorm1d(4), nn.ReLU(), nn.MaxPool1d(3, 2, 1), nn.AvgPool1d(2),

@@ -63,13 +63,16 @@ class Net(nn.Module):
         (Net(nn.GELU()), r"module middle \(GELU\): it has no exact spiking form here"),
         (Net(nn.Sequential(nn.Identity(), nn.Sigmoid())), r"module middle\.1 \(Sigmoid\)"),
         (
-            Net(nn.Conv2d(4, 4, 3, padding=1, padding_mode="circular")),
-            r"module middle \(Conv2d\): padding_mode circular has no node; expected zeros",
+            Net(nn.Conv2d(4, 4, 3, padding=9, padding_mode="circular")),
+            r"module middle \(Conv2d\): pads .* by wrap, more than the image of \(8, 8\) pixels has",
         ),
         (Net(nn.AvgPool2d(2, divisor_override=3)), r"module middle \(AvgPool2d\): divisor_override has no node"),
         (Net(nn.Conv2d(5, 4, 3)), r"module middle \(Conv2d\): expected 5 input channels, found 4"),
         (Net(nn.LayerNorm([4, 8, 8])), r"module middle \(LayerNorm\)"),
-        (Net(nn.Upsample(2)), r"module middle \(Upsample\)"),
+        (
+            Net(nn.Upsample(scale_factor=1e6)),
+            r"module middle \(Upsample\): every pixel of its output has separate weights",
+        ),
         (Net(forward=lambda net, x: torch.relu(x)), r"`relu` at node relu .*: use a SpikingActivation module"),
         (Net(forward=lambda net, x: nn.functional.relu(x)), r"`relu` at node relu"),
         (Net(forward=lambda net, x: x.relu()), r"`relu` at node relu"),
@@ -79,7 +82,7 @@ class Net(nn.Module):
         (Net(forward=lambda net, x: x.mean()), r"`mean` at node mean"),
         (Net(forward=lambda net, x: net.act(x)), "module act: is used twice; a spiking neuron has a state"),
         (Net(forward=lambda net, x: x if x.sum() > 0 else -x), "cannot be traced .*; it may not branch on values"),
-        (Net(forward=lambda net, x: nn.functional.interpolate(x, 4)), "`interpolate` at node interpolate"),
+        (Net(forward=lambda net, x: nn.functional.layer_norm(x, [8])), "`layer_norm` at node layer_norm.*batch norm"),
         (nn.Sequential(nn.Flatten(), nn.Linear(192, 2)), "expected one IF or LIF node or more, found none"),
         (
             nn.Sequential(nn.Conv2d(3, 4, 1), Normalise([0] * 4, [1.0] * 4), act(), nn.Flatten(), nn.Linear(256, 2)),

@@ -1,0 +1,114 @@
+"""Operations that move pixels or weigh them alike in every channel: resampling, padding with pixels, depth to space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.errors import ConversionError
+from spikelet_converters.frontends.builder import Builder, window_of
+from spikelet_converters.frontends.channels import selected
+from spikelet_converters.frontends.layout import sizes
+from spikelet_converters.frontends.values import Value, Window
+
+Operation = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+"""From images or lines of one channel, (N, 1, *pixels), to those after the operation."""
+
+
+def weighed(builder: Builder, name: str, where: str, operation: Operation, after: Sequence[float], x: Value) -> Value:
+    """Add an operation that is linear in the pixels, and the same in every channel.
+
+    Its weights are its outputs for images of one pixel. Every pixel has weights of its own.
+
+    Args:
+        builder: The graph under construction.
+        name: Name of the layer.
+        where: The operation in error messages.
+        operation: The operation itself.
+        after: Pixels along each axis after the operation, about.
+        x: The value, (C, H, W) or (C, L).
+
+    Raises:
+        ConversionError: The value has other axes, or too many pixels.
+    """
+    pixels = sizes(x)[1:]
+    count = int(np.prod(pixels))
+    if not pixels:
+        raise ConversionError(f"{where}: takes images or lines, found (N, {sizes(x)[0]})")
+    builder.check_weights(where, int(x.shape[0] * count * max(count, np.prod(np.maximum(after, 1)))))
+    units = np.eye(count, dtype=np.float32).reshape(count, 1, *pixels)
+    return builder.pixelwise(name, where, operation(units)[:, 0].astype(np.float64), x)
+
+
+def window(x: Value, block: int) -> Window:
+    """Windows of block x block pixels side by side."""
+    axes = len(sizes(x)) - 1
+    return window_of(x, (block,) * axes, (block,) * axes, (0,) * 2 * axes)
+
+
+def depth_to_space(builder: Builder, name: str, where: str, block: int, x: Value, *, depth_first: bool) -> Value:
+    """Add an operation that turns channels into blocks of pixels.
+
+    Args:
+        builder: The graph under construction.
+        name: Name of the layer.
+        where: The operation in error messages.
+        block: Height and width of a block.
+        x: The value, (C block², H, W).
+        depth_first: Whether the channels of the source are (block, block, C), not (C, block, block).
+    """
+    channels = _blocks(where, block, x, x.shape[0])
+    if depth_first:
+        order = np.arange(x.shape[0]).reshape(block * block, channels).T.ravel()
+        x = selected(x, order)
+    kernel = np.tile(np.eye(block * block).reshape(-1, 1, block, block), (channels, 1, 1, 1))
+    return builder.transposed(name, where, kernel, None, window(x, block), (0, 0), channels, x)
+
+
+def space_to_depth(builder: Builder, name: str, where: str, block: int, x: Value, *, depth_first: bool) -> Value:
+    """Add an operation that turns blocks of pixels into channels, the reverse of `depth_to_space`."""
+    channels = x.shape[0]
+    _blocks(where, block, x, channels * block * block)
+    if any(size % block for size in sizes(x)[1:]):
+        raise ConversionError(f"{where}: divides {sizes(x)[1:]} pixels into blocks of {block}; expected a multiple")
+    kernel = np.tile(np.eye(block * block).reshape(-1, 1, block, block), (channels, 1, 1, 1))
+    deep = builder.convolution(name, where, kernel, None, window(x, block), channels, x)
+    if not depth_first:
+        return deep
+    return selected(deep, np.arange(deep.shape[0]).reshape(channels, block * block).T.ravel())
+
+
+def _blocks(where: str, block: int, x: Value, depth: int) -> int:
+    """The number of channels of the value whose pixels are side by side."""
+    if len(sizes(x)) != 3 or block < 1 or depth % (block * block):
+        raise ConversionError(
+            f"{where}: takes (N, C, H, W) with a multiple of {block * block} channels, found (N, "
+            f"{', '.join(map(str, sizes(x)))})"
+        )
+    return depth // (block * block)
+
+
+def padded_by(builder: Builder, name: str, where: str, mode: str, pairs: list[tuple[int, int]], x: Value) -> Value:
+    """Add pixels around an image that are copies of others.
+
+    Args:
+        builder: The graph under construction.
+        name: Name of the layer.
+        where: The operation in error messages.
+        mode: reflect, edge or wrap, as in numpy.pad.
+        pairs: Pixels before and after each axis of pixels.
+        x: The value.
+    """
+    if min(min(pair) for pair in pairs) < 0:
+        raise ConversionError(f"{where}: pads {pairs} remove pixels; expected 0 or more")
+    most = [size - 1 if mode == "reflect" else size for size in sizes(x)[1:]]
+    if mode != "edge" and any(max(pair) > size for pair, size in zip(pairs, most, strict=True)):
+        raise ConversionError(f"{where}: pads {pairs} by {mode}, more than the image of {sizes(x)[1:]} pixels has")
+
+    def operation(units: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return np.pad(units, ((0, 0), (0, 0), *pairs), mode=mode)  # type: ignore[call-overload,no-any-return]
+
+    after = [size + sum(pair) for size, pair in zip(sizes(x)[1:], pairs, strict=True)]
+    return weighed(builder, name, where, operation, after, x)
