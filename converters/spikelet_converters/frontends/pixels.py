@@ -37,7 +37,8 @@ def weighed(builder: Builder, name: str, where: str, operation: Operation, after
     count = int(np.prod(pixels))
     if not pixels:
         raise ConversionError(f"{where}: takes images or lines, found (N, {sizes(x)[0]})")
-    builder.check_weights(where, int(x.shape[0] * count * max(count, np.prod(np.maximum(after, 1)))))
+    largest = max(float(count), float(np.prod(np.maximum(after, 1))))
+    builder.check_weights(where, int(x.shape[0] * count * largest))
     units = np.eye(count, dtype=np.float32).reshape(count, 1, *pixels)
     return builder.pixelwise(name, where, operation(units)[:, 0].astype(np.float64), x)
 
@@ -108,7 +109,7 @@ def padded_by(builder: Builder, name: str, where: str, mode: str, pairs: list[tu
         raise ConversionError(f"{where}: pads {pairs} by {mode}, more than the image of {sizes(x)[1:]} pixels has")
 
     def operation(units: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return np.pad(units, ((0, 0), (0, 0), *pairs), mode=mode)  # type: ignore[call-overload,no-any-return]
+        return np.pad(units, ((0, 0), (0, 0), *pairs), mode=mode)  # type: ignore[call-overload]
 
     after = [size + sum(pair) for size, pair in zip(sizes(x)[1:], pairs, strict=True)]
     return weighed(builder, name, where, operation, after, x)

@@ -147,7 +147,7 @@ def report(
         earlier = earlier | ties[layer.name].any(2)
     last = network.layers[-1].name
     return RecurrentReport(
-        network.name, tuple(network.loops), version, *inputs.shape[:2], network.dt, eps,
+        network.name, tuple(network.loops), version, inputs.shape[0], inputs.shape[1], network.dt, eps,
         tuple(layer for layer in layers if layer.kind != "Output"), ours.outputs[last].sum(0, dtype=np.float32),
     )  # fmt: skip
 

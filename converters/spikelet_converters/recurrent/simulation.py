@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,9 +27,9 @@ class Traces:
         currents: Synaptic currents, or the input of layers that have none.
     """
 
-    outputs: dict[str, Floats]
-    before: dict[str, Floats]
-    currents: dict[str, Floats]
+    outputs: Mapping[str, Floats]
+    before: Mapping[str, Floats]
+    currents: Mapping[str, Floats]
 
 
 def simulate(network: RecurrentNetwork, inputs: npt.NDArray[np.generic], dtype: type = np.float32) -> Traces:
@@ -39,7 +40,7 @@ def simulate(network: RecurrentNetwork, inputs: npt.NDArray[np.generic], dtype: 
         inputs: (T, N, *input shape).
         dtype: np.float32 or np.float64.
     """
-    frames = np.asarray(inputs, dtype).reshape(*inputs.shape[:2], -1)
+    frames: Floats = np.asarray(inputs, dtype).reshape(*inputs.shape[:2], -1)
     samples = frames.shape[1]
     states = [_State(layer, samples, dtype) for layer in network.layers]
     last: dict[str, Floats] = {layer.name: np.zeros((samples, len(layer)), dtype) for layer in network.layers}
@@ -60,14 +61,18 @@ class _State:
 
     def __init__(self, layer: Layer, samples: int, dtype: type) -> None:
         def cast(values: npt.NDArray[np.float64] | None) -> Floats | None:
-            return None if values is None else values.astype(dtype)
+            result: Floats | None = None if values is None else values.astype(dtype)
+            return result
 
         self.layer = layer
-        self.weights = [np.ascontiguousarray(c.weight.T.astype(dtype)) for c in layer.inputs]
-        self.bias, self.leak, self.rest, self.r, self.theta, self.reset = (
-            cast(getattr(layer, field)) for field in ("bias", "leak", "rest", "r", "theta", "reset")
+        self.weights: list[Floats] = [np.ascontiguousarray(c.weight.T.astype(dtype)) for c in layer.inputs]
+        self.bias: Floats = layer.bias.astype(dtype)
+        self.leak, self.rest, self.r, self.theta, self.reset = map(
+            cast, (layer.leak, layer.rest, layer.r, layer.theta, layer.reset)
         )
-        self.synapse = None if layer.synapse is None else tuple(values.astype(dtype) for values in layer.synapse)
+        self.synapse: tuple[Floats, ...] | None = None
+        if layer.synapse is not None:
+            self.synapse = tuple(values.astype(dtype) for values in layer.synapse)
         self.current: Floats = np.zeros((samples, len(layer)), dtype)
         self.v: Floats = np.zeros_like(self.current)
 
@@ -91,8 +96,10 @@ class _State:
     def _charged(self, x: Floats) -> Floats:
         if self.layer.stateless:
             return x
+        assert self.r is not None
         if self.leak is None:
             return self.v + self.r * x
+        assert self.rest is not None
         return self.v + self.leak * (self.rest - self.v + self.r * x)
 
 
@@ -104,7 +111,7 @@ def check(network: RecurrentNetwork) -> None:
     """
     steps, samples = CHECKED
     inputs = np.random.default_rng(0).integers(0, 2, (steps, samples, *network.shape)).astype(np.float64)
-    expected = network.equations(inputs)
+    expected = network.equations(inputs.astype(np.float32))
     actual = simulate(network, inputs, np.float64).outputs[network.layers[-1].name].reshape(expected.shape)
     largest = float(np.abs(expected).max(initial=0))
     difference = float(np.abs(actual - expected).max(initial=0))

@@ -49,7 +49,7 @@ def _scales(step: Step, rank: int) -> npt.NDArray[np.float32] | None:
         scales = np.asarray(step.attributes["scales"])
     if scales is None or not scales.size:
         return None
-    return _of_axes(step, np.asarray(scales, np.float32), np.ones(rank, np.float32))
+    return _of_axes(step, scales, np.ones(rank)).astype(np.float32)
 
 
 def _goal(step: Step) -> list[int] | None:
@@ -59,8 +59,8 @@ def _goal(step: Step) -> list[int] | None:
         return None
     if text(step.attributes, "keep_aspect_ratio_policy", "stretch") != "stretch":
         raise ConversionError(f"{step.where}: keeps the aspect ratio; expected sizes of height and width")
-    before = np.array([1, *sizes(step.value())], np.int64)
-    return [int(size) for size in _of_axes(step, tensor.astype(np.int64), before)]
+    before = np.array([1, *sizes(step.value())], np.float64)
+    return [int(size) for size in _of_axes(step, tensor, before)]
 
 
 def _of_axes(step: Step, given: npt.NDArray[np.generic], every: Factor) -> Factor:

@@ -60,8 +60,9 @@ def _after(call: Call) -> list[float]:
 
     def numbers(*names: str) -> list[float]:
         given = next((call.get(name) for name in names if call.get(name) is not None), None)
-        values = list(given) if isinstance(given, tuple | list) else [] if given is None else [given]
-        if not all(isinstance(value, int | float) for value in values):
+        entries = _entries(given)
+        values = [float(entry) for entry in entries if isinstance(entry, int | float)]
+        if len(values) < len(entries):
             raise ConversionError(f"{call.where}: resizes by {given!r}; expected numbers")
         return values * len(before) if len(values) == 1 else values
 
