@@ -295,7 +295,7 @@ def test_bench_shows_how_layers_are_evaluated(call):
     assert all(layer["added"] > 0 for layer in spiking)
     text = call("bench small.snnb --layers")[1]
     assert all(name in text for name in by_node)
-    assert "lists of spikes select rows of weights" in text
+    assert "rows of weights selected by lists of spikes" in text
 
 
 @pytest.mark.parametrize("verb", ["train", "convert", "inspect", "verify", "run", "bench", "doctor"])
