@@ -113,7 +113,7 @@ def _read_local(view: memoryview, offset: int) -> tuple[_Entry, int]:
     if size == ZIP64 or bytes(view[start - extra_length : start][:2]) == ZIP64_ID:
         raise _refused(name, "is packed as ZIP64, which bundles never are; this is another kind of file")
     if stored == size and start + size > len(view):
-        raise _refused(name, f"{size} bytes are announced, the file ends before; it was cut off")
+        raise _refused(name, f"expected {size} bytes, but the file ends before; it was cut off")
     entry = _Entry(raw, crc, size, offset)
     if bytes(view[offset:start]) != _local(entry):
         reason = f"its header is not in the bundle's form (stored, aligned to {ALIGNMENT} bytes)"

@@ -62,7 +62,7 @@ def decode(member: str, content: bytes | memoryview) -> dict[str, Array]:
     view = memoryview(content)
     length = int.from_bytes(view[:8], "little")
     if len(view) < 8 or length > len(view) - 8:
-        raise BundleError.at(member, f"announces a header of {length} bytes in a member of {len(view)}")
+        raise BundleError.at(member, f"declares a header of {length} bytes in a member of {len(view)}")
     header = strict_json.decode(member, view[8 : 8 + length])
     data = view[8 + length :]
     tensors: dict[str, Array] = {}

@@ -42,7 +42,7 @@ def read(folder: Path, split: str) -> ImageSet:
 
     Raises:
         DataError: A file is missing, truncated, or not an IDX file.
-        CostError: A compressed file announces more bytes than the limit of memory permits.
+        CostError: A compressed file declares more bytes than the limit of memory permits.
     """
     path = find(folder, split)
     if path is None:
@@ -64,9 +64,9 @@ def _array(path: Path, axes: int) -> npt.NDArray[np.uint8]:
                 raise DataError(f"{path}: expected an IDX file of bytes with {axes} axes")
             shape = tuple(int.from_bytes(head[4 + 4 * i : 8 + 4 * i], "big") for i in range(axes))
             size = math.prod(shape)
-            # no more is decompressed than the header announces
+            # not more is decompressed than the header declares
             if size > DEFLATE_RATIO * path.stat().st_size:
-                raise DataError(f"{path}: announces {shape}, that is {size:,} bytes, more than the file can hold")
+                raise DataError(f"{path}: declares {shape}, that is {size:,} bytes, more than the file can contain")
             if path.suffix == ".gz":
                 Limits().check(f"{path}: {size:,} bytes", 2 * size)
             raw = file.read(size + 1)
@@ -78,5 +78,5 @@ def _array(path: Path, axes: int) -> npt.NDArray[np.uint8]:
         contained = f"{len(raw):,}"
         if len(raw) > size:
             contained = "more" if path.suffix == ".gz" else f"{path.stat().st_size - len(head):,}"
-        raise DataError(f"{path}: announces {shape}, that is {size:,} bytes, and contains {contained}")
+        raise DataError(f"{path}: declares {shape}, that is {size:,} bytes, and contains {contained}")
     return np.frombuffer(raw, np.uint8).reshape(shape)

@@ -1,7 +1,7 @@
-"""Read HDF5 files of others with h5py: what is declared is compared with what is stored.
+"""Check untrusted HDF5 files with h5py: declared sizes are compared with the stored bytes.
 
-A dataset of any size takes no space in a file if its values were never written: they are all one fill value. Parts of a
-file may lie in other files, which are not opened.
+A dataset whose values were never written needs no space in the file, whatever its size; all values are then the fill
+value. Parts of a file may be in other files, which are not opened.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from spikelet.errors import DataError
+from spikelet.files.numpy_file import DEFLATE_RATIO
 from spikelet.limits import Limits
 
-RATIO = 1032  # bytes that a compressed byte can become
 MOST_LEVELS = 32
-MOST_FILLED = 2**20  # bytes of a dataset that may be declared and not stored
+MOST_FILLED = 2**20  # bytes of a dataset that may be declared without being stored
 
 
 def members(group: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Return (datasets, groups) of a group, by name; links that lead nowhere or to other files are left out."""
+    """Return (datasets, groups) of a group, by name; broken links and links to other files are omitted."""
     import h5py
 
     datasets, groups = {}, {}
@@ -35,13 +35,13 @@ def members(group: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
 
 
 def check_stored(datasets: Iterable[Any]) -> None:
-    """Compare the sizes of datasets with what is stored of them, before they are read.
+    """Compare the declared sizes of datasets with their stored bytes, before they are read.
 
     Args:
         datasets: Datasets of h5py.
 
     Raises:
-        DataError: A dataset declares more than the file can hold, or its values are in another file.
+        DataError: A dataset declares more than the file can contain, or its values are in another file.
         CostError: Compressed datasets need more memory than the limit permits.
     """
     expanded = 0
@@ -52,18 +52,18 @@ def check_stored(datasets: Iterable[Any]) -> None:
             raise DataError(f"{dataset.name}: its values are in other files; copy them into one file")
         stored = dataset.id.get_storage_size()
         packed = dataset.id.get_create_plist().get_nfilters() > 0
-        if dataset.nbytes > MOST_FILLED + stored * (RATIO if packed else 1):
+        if dataset.nbytes > MOST_FILLED + stored * (DEFLATE_RATIO if packed else 1):
             raise DataError(f"{dataset.name}: declares {dataset.nbytes:,} bytes, of which {stored:,} are stored")
         expanded += dataset.nbytes if packed else 0
     Limits().check("compressed datasets", expanded)
 
 
 def check_file(path: Path) -> None:
-    """Check a file whose reader follows every link and reads every dataset.
+    """Check a file for a reader that follows every link and reads every dataset.
 
     Raises:
-        DataError: A dataset declares more than the file can hold, a link leads to another place, a group or dataset has
-            two names, or the groups are too deep.
+        DataError: A dataset declares more than the file can contain, the file contains a soft or external link, a group
+            or dataset has two names, or groups are nested too deeply.
         CostError: Compressed datasets need more memory than the limit permits.
     """
     import h5py

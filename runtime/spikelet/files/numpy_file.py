@@ -59,8 +59,8 @@ def _members(archive: zipfile.ZipFile) -> dict[str, Values]:
             if file.read(len(MAGIC)) == MAGIC:
                 file.seek(0)
                 packed = member.compress_type != zipfile.ZIP_STORED
-                held = min(member.file_size, member.compress_size * (DEFLATE_RATIO if packed else 1))
-                array = _array(file, held, expanded if packed else None)
+                size = min(member.file_size, member.compress_size * (DEFLATE_RATIO if packed else 1))
+                array = _array(file, size, expanded if packed else None)
                 expanded += array.nbytes if packed else 0
                 arrays[member.filename.removesuffix(".npy")] = array
     return arrays
@@ -69,7 +69,7 @@ def _members(archive: zipfile.ZipFile) -> dict[str, Values]:
 def _array(file: IO[bytes], size: int, expanded: int | None = None) -> Values:
     """Read one array from a stream of `size` bytes.
 
-    expanded: For a compressed stream, the bytes of the compressed arrays before it.
+    expanded: Bytes of the compressed arrays read before it; None if the stream is not compressed.
     """
     version = np.lib.format.read_magic(file)
     if version not in ((1, 0), (2, 0)):

@@ -1,8 +1,8 @@
-"""Read pickled dictionaries of plain containers and NumPy arrays of bytes, without calling what the file names.
+"""Read pickled dictionaries of plain containers and uint8 arrays, without running code that the file names.
 
-A pickle is a program. Its opcodes are checked first, since those that announce a length, or the index of a memo, let
-the unpickler allocate that much. The classes of arrays are replaced by stand-ins that keep the state of an array as it
-is stored; only a complete array of bytes becomes one.
+A pickle is a program. The unpickler allocates as much memory as an opcode's length or memo index states, so opcodes are
+checked first. The classes of NumPy are replaced by stand-ins that store the state of an array; the array is created
+from it only if it is complete and of type uint8.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST_OPCODES = 2**21
 
 
 class _Type:
-    """Stands for `numpy.dtype`: its code, such as "u1"."""
+    """Replacement of `numpy.dtype`, with its code, such as "u1"."""
 
     def __init__(self, code: object = None, *_: object) -> None:
         self.code = code.decode("ascii", "replace") if isinstance(code, bytes) else code
@@ -30,7 +30,7 @@ class _Type:
 
 
 class _Array:
-    """Stands for an array: (version, shape, type, whether it is in Fortran order, bytes)."""
+    """Replacement of `numpy.ndarray`, with its state: (version, shape, type, in Fortran order or not, bytes)."""
 
     state: object = None
 
@@ -40,18 +40,18 @@ class _Array:
         self.state = state
 
     def array(self) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-        """Return the array. Raises DataError unless it is one of bytes that is complete."""
+        """Return the array. Raises DataError unless it is complete and of type uint8."""
         match self.state:
             case (int(), tuple(shape), _Type(code="u1"), bool(by_columns), bytes(content)):
                 if all(type(axis) is int and axis >= 0 for axis in shape) and math.prod(shape) == len(content):
                     return np.frombuffer(content, np.uint8).reshape(shape, order="F" if by_columns else "C")
-        raise DataError("an array that is not one of bytes, or not complete")
+        raise DataError("an array is not of type uint8, or not complete")
 
 
 def _encoded(text: object, *_: object) -> bytes:
-    """Stands for `_codecs.encode(text, "latin1")`, as which Python 3 writes bytes in protocol 2."""
+    """Replacement of `_codecs.encode(text, "latin1")`, the form of bytes that Python 3 writes in protocol 2."""
     if not isinstance(text, str):
-        raise DataError("bytes that are no text")
+        raise DataError(f"bytes: expected a text, found {type(text).__name__}")
     return text.encode("latin1")
 
 
@@ -67,15 +67,15 @@ _NAMES: dict[tuple[str, str], object] = {
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> object:
         if (module, name) not in _NAMES:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+            raise pickle.UnpicklingError(f"it refers to {module}.{name}")
         return _NAMES[module, name]
 
 
 def read_pickle(path: Path) -> dict[object, object]:
-    """Return a pickled dictionary, whose arrays are uint8.
+    """Read a pickled dictionary. Its arrays are uint8.
 
     Raises:
-        DataError: The file is damaged, contains another value, or objects of other classes.
+        DataError: The file is damaged, or contains another value or objects of other classes.
         OutOfMemory: The system has no memory left for it.
     """
     try:
@@ -94,13 +94,11 @@ def read_pickle(path: Path) -> dict[object, object]:
 
 
 def _check(content: bytes) -> None:
-    """Raise ValueError if a length is beyond the content, or an index of the memo beyond the number of opcodes."""
-    most = 0
+    """Raise ValueError if a length exceeds the content, DataError if a memo index exceeds the number of opcodes."""
     for count, (opcode, argument, _) in enumerate(pickletools.genops(content), 1):
         if count > MOST_OPCODES:
             raise DataError(f"more than {MOST_OPCODES:,} opcodes")
         if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT"):
             assert isinstance(argument, int)
-            most = max(most, argument)
             if not 0 <= argument <= 2 * count + 256:
-                raise DataError(f"an index of {argument} in its memo")
+                raise DataError(f"a memo index of {argument}")

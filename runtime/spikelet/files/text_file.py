@@ -7,7 +7,7 @@ from pathlib import Path
 from spikelet.errors import UsageError
 from spikelet.limits import Limits
 
-PER_BYTE = 64  # bytes of memory that one byte of text becomes at most: lists in a list
+PER_BYTE = 64  # bytes of memory per byte of text, at most: for lists in a list
 
 
 def read_text(path: Path, kind: str, encoding: str = "utf-8") -> str:

@@ -77,8 +77,8 @@ def check(path: str | Path, digest: bytes, keys: tuple[PublicKey, ...]) -> Statu
     if not os.path.lexists(file):
         return Status("unsigned", "", f"not signed (no {file.name})")
     try:
-        announced, entries = _decode(file)
-        if announced != digest:
+        signed_digest, entries = _decode(file)
+        if signed_digest != digest:
             raise SignatureError(f"{file}: was made for other bytes than those of {path.name}")
         for key, signature in entries:
             if not key.fits(signature, PREFIX + digest):
@@ -123,10 +123,10 @@ def _valid_entries(file: Path, digest: bytes) -> list[Entry]:
     if not file.exists():
         return []
     try:
-        announced, entries = _decode(file)
+        signed_digest, entries = _decode(file)
     except SignatureError:
         return []
-    return [(key, sig) for key, sig in entries if announced == digest and key.fits(sig, PREFIX + digest)]
+    return [(key, sig) for key, sig in entries if signed_digest == digest and key.fits(sig, PREFIX + digest)]
 
 
 def _encode(digest: bytes, entries: list[Entry]) -> bytes:
@@ -144,11 +144,11 @@ def _decode(file: Path) -> tuple[bytes, list[Entry]]:
             raise SignatureError(f"{file}: does not begin with {HEAD!r}; a newer spikelet may read it")
         kind, digest = lines[1].split(" ")
         entries = [_entry(line) for line in lines[2:]]
-        announced = bytes.fromhex(digest)
+        signed_digest = bytes.fromhex(digest)
         # canonical form only: base64 has unused bits that decoders ignore
-        if kind != "sha256" or not 1 <= len(entries) <= MAX_SIGNATURES or _encode(announced, entries) != content:
+        if kind != "sha256" or not 1 <= len(entries) <= MAX_SIGNATURES or _encode(signed_digest, entries) != content:
             raise ValueError
-        return announced, entries
+        return signed_digest, entries
     except (ValueError, IndexError):
         raise SignatureError(f"{file}: is damaged; get it again, or sign the bundle again") from None
 

@@ -149,7 +149,7 @@ class TestTensors:
 
     def test_safetensors_lengths(self):
         for content in (b"", b"1234", (2**62).to_bytes(8, "little") + b"{}"):
-            with pytest.raises(BundleError, match="announces a header of"):
+            with pytest.raises(BundleError, match="declares a header of"):
                 safetensors.decode("w", content)
 
     def test_golden_that_does_not_fit(self, path):

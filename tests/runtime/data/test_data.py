@@ -89,7 +89,7 @@ class TestCifar:
 
         write_cifar10(tmp_path, image_set(classes=10), python=True)
         (tmp_path / "test_batch").write_bytes(pickle.dumps(Evil()))
-        with pytest.raises(DataError, match=r"test_batch: not a pickle of plain values \(it asks for posix.mkdir\)"):
+        with pytest.raises(DataError, match=r"test_batch: not a pickle of plain values \(it refers to posix.mkdir\)"):
             read(tmp_path)
         assert not (tmp_path / "called").exists()
 
@@ -150,7 +150,7 @@ class TestIdx:
         [
             (b"", "expected an IDX file of bytes with 3 axes"),
             (b"\0\0\x08\x01" + bytes(12), "expected an IDX file of bytes with 3 axes"),
-            (b"\0\0\x08\x03" + b"\xff" * 12, r"announces \(4294967295, 4294967295, 4294967295\)"),
+            (b"\0\0\x08\x03" + b"\xff" * 12, r"declares \(4294967295, 4294967295, 4294967295\)"),
             (b"\0\0\x08\x03" + b"\0\0\0\1" * 3 + b"ab", "that is 1 bytes, and contains 2"),
         ],
     )

@@ -129,10 +129,10 @@ def elsewhere(folder):
 
 DECLARED = {
     "gzip that contains more": (gz_bomb, "and contains more"),
-    "gzip that holds less": (gz_announces, "more than the file can hold"),
+    "gzip that holds less": (gz_announces, "more than the file can contain"),
     "a member of an archive": (npz_announces, "not a complete NumPy file"),
     "bytes of a pickle": (pickle_of(b"\x8e" + b"\0\0\0\0\0\1\0\0"), "not a pickle of plain values"),
-    "the memo of a pickle": (pickle_of(b"}r\xff\xff\xff\x7f"), "an index of 2147483647 in its memo"),
+    "the memo of a pickle": (pickle_of(b"}r\xff\xff\xff\x7f"), "a memo index of 2147483647"),
     "an array of a pickle": (reconstructed, "not a pickle of plain values"),
     "a dataset of HDF5": (filled, "declares 2,147,483,648 bytes, of which 0 are stored"),
     "a dataset in another file": (elsewhere, "its values are in other files"),

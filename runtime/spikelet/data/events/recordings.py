@@ -130,13 +130,13 @@ def _csv(path: Path) -> dict[str, Column]:
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.reader(file)
         names = [name.strip() for name in next(rows, [])]
-        values = array.array("d")  # 8 bytes for a number; a list of lists takes ten times as much
+        values = array.array("d")  # 8 bytes per number; lists need ten times as much
         for row in rows:
             if row and len(row) < len(names):
                 raise DataError(f"line {rows.line_num}: expected {len(names)} values, found {len(row)}")
             values.extend(map(float, row[: len(names)]))
     if not names:
-        raise DataError("is empty; expected a line of names of columns")
+        raise DataError("is empty; expected a line with the names of the columns")
     table = np.array(values).reshape(-1, len(names))
     return {name: table[:, i] for i, name in enumerate(names)}
 
