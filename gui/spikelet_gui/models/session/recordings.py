@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.limits import Limits
 from spikelet.choices import Binning
 from spikelet.data import ImageSet
 from spikelet.data.events.binning import binned
@@ -18,6 +17,7 @@ from spikelet.data.folder import class_files, is_image
 from spikelet.data.options import Split
 from spikelet.errors import DataError
 from spikelet.graph import Graph
+from spikelet.limits import Limits
 from spikelet.nodes import Shape
 
 Frames = npt.NDArray[np.float32]
