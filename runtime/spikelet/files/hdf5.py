@@ -69,9 +69,11 @@ def check_file(path: Path) -> None:
     import h5py
 
     with h5py.File(path, "r") as file:
-        level, datasets, addresses = [file], [], {h5py.h5o.get_info(file.id).addr}
+        level: list[Any] = [file]
+        datasets: list[Any] = []
+        addresses = {h5py.h5o.get_info(file.id).addr}
         for _ in range(MOST_LEVELS):
-            deeper = []
+            deeper: list[Any] = []
             for group in level:
                 for key in group:
                     if not isinstance(group.get(key, getlink=True), h5py.HardLink):

@@ -115,7 +115,7 @@ def help_dialog(parent: QWidget) -> QDialog:
     dialog.setWindowTitle("Keys")
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     outer = QVBoxLayout(dialog)
-    outer.setContentsMargins(24, 20, 24, 16)
+    outer.setContentsMargins(24, 16, 24, 12)
     columns = QHBoxLayout()  # one column is higher than a small screen
     columns.setSpacing(40)
     for part in (KEYS[:2], KEYS[2:]):
