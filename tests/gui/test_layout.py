@@ -221,3 +221,16 @@ def test_a_note_that_gets_more_room_while_it_is_moved_below_returns(qapp):
     note.resize(20, 20)
     assert (note.width(), note.text(), below.isHidden()) == (900, "a note that needs some room", True)
     note.close()
+
+
+def test_charts_keep_a_readable_height_in_a_low_window(measured, rest):
+    """A window of 960 × 510 is what a screen of 1920 × 1080 has at 200 %: panels scroll."""
+    measured.resize(960, 510)
+    low = {}
+    for name in PANELS:
+        measured.show_panel(name)
+        rest(measured)
+        plots = [plot for plot in measured.panels[name].findChildren(Plot) if plot.isVisible()]
+        heights = {(name, plot.accessibleName()): plot.box.height() for plot in plots}  # without axes
+        low |= {plot: height for plot, height in heights.items() if height < 55}
+    assert low == {}

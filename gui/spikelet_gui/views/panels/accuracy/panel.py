@@ -165,6 +165,9 @@ class AccuracyPanel(Panel):
         yield
         self.classes = ClassesCard(inspector)
         yield
+        self.curve.plot.setMinimumHeight(140)  # a low window scrolls
+        self.exits.plot.setMinimumHeight(180)
+        self.browser.setMinimumHeight(230)
         outer = QHBoxLayout(self)
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
         outer.setSpacing(GAP)
