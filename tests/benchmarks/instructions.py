@@ -88,7 +88,7 @@ def count(bundle: Path, copies: int, images: np.ndarray, work: Path, emulate: bo
     targets += PROCESSORS if emulate else ()
     targets = [name for name in targets if copies == 1 or name in OF_COPIES]
     result: dict[str, dict] = {"counts": {}, "functions": {}, "layers": {}}
-    longest = (max(TIMES) // copies,)
+    longest = max(TIMES) // copies
     for name in targets:
         if name in PROCESSORS:
             lacking = emulated.missing(PROCESSORS[name])
@@ -241,13 +241,23 @@ def change(now: float, before: float | None) -> str:
     return "–" if before is None else f"{before / 1e6:.2f} ({now / before - 1:+.1%})"
 
 
-def store(**counted: dict) -> None:
-    """Replace parts of the stored counts, and write the page. Runs that count different parts may overlap."""
+def store(images: int, **counted: dict) -> None:
+    """Replace parts of the stored counts, and write the page. Runs that count different parts may overlap.
+
+    Args:
+        images: Number of images of these counts. Stored counts of another number are dropped: all parts of the page are means
+            over the same images.
+        counted: Counts by part.
+    """
     document = json.loads(DATA.read_text()) if DATA.exists() else {}
+    if document.get("images") != images:
+        document = {"images": images, "before": document.get("before", {})}
+    if document["before"].get("images") != images:
+        document["before"] = {"name": "no release", "images": images, "networks": {}}
     networks = document.get("networks", {})
     for name, entry in counted.pop("networks", {}).items():
         networks[name] = merged(networks.get(name, {}), entry)
-    document |= {"networks": networks, "before": document.get("before", {"name": "no release", "networks": {}})}
+    document["networks"] = networks
     for key, value in counted.items():
         document[key] = document.get(key, {}) | value if isinstance(value, dict) else value
     DATA.write_text(json.dumps(document, indent=1) + "\n")
@@ -264,7 +274,7 @@ def merged(old: dict, new: dict) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=3, help="number of images per network")
+    parser.add_argument("--images", type=int, default=20, help="number of images per network")
     parser.add_argument(
         "--release", metavar="NAME", help="store these counts under the name of a release, for comparison"
     )
@@ -273,6 +283,9 @@ def main() -> None:
     parser.add_argument("--only", action="store_true", help="keep the counts of all targets as they are stored")
     parser.add_argument("--x86", action="store_true", help="keep those of the emulated processors as they are stored")
     args = parser.parse_args()
+    kept = json.loads(DATA.read_text())["images"] if DATA.exists() else None
+    if (args.only or args.x86) and kept != args.images:
+        parser.error(f"the stored counts are of {kept} images: count all targets first, or add --images {kept}")
     for name, (bundle, data) in ({} if args.only else NETWORKS).items():
         with np.load(ASSETS / data) as archive, tempfile.TemporaryDirectory() as work:
             images = archive["images"][: args.images]
@@ -283,10 +296,11 @@ def main() -> None:
         print(name, json.dumps(entry, indent=1), flush=True)
         usable = [compiler for compiler in ("gcc", "clang") if not instructions.missing(compiler)]
         compilers = {compiler: instructions.compiler_version(compiler) for compiler in usable}
-        store(images=args.images, compilers=compilers, networks={name: entry})
+        store(args.images, compilers=compilers, networks={name: entry})
     if args.release:
-        stored = json.loads(DATA.read_text())["networks"]
-        store(before={"name": args.release, "networks": {name: entry["counts"] for name, entry in stored.items()}})
+        stored = json.loads(DATA.read_text())
+        counts = {name: entry["counts"] for name, entry in stored["networks"].items()}
+        store(stored["images"], before={"name": args.release, "images": stored["images"], "networks": counts})
     with np.load(ASSETS / "spikelet_assets" / "cifar10-500.npz") as archive:
         images, labels = archive["images"], archive["labels"]
     if args.threads:
@@ -296,10 +310,10 @@ def main() -> None:
             for k, t in SHARED
         }
         graphs["VGG-16 shapes, spike rate 15 %, k = 1, T = 4"] = shapes.network(shapes.VGG16, 0.15), 4
-        store(threads=shared(graphs, images[: args.images]))
+        store(args.images, threads=shared(graphs, images[: args.images]))
     for name in WITH_RUNTIMES if args.deployed else ():
         bundle = ASSETS / NETWORKS[name][0]
-        store(deployed={name: count_deployed(bundle, images.astype(np.float32), labels, args.images)})
+        store(args.images, deployed={name: count_deployed(bundle, images.astype(np.float32), labels, args.images)})
 
 
 if __name__ == "__main__":

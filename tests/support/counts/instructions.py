@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -37,9 +38,9 @@ class Profile:
 
     Attributes:
         totals: By T, all instructions.
-        functions: By name, instructions in the function itself, for all measured T together.
-        layers: By name, instructions of a layer with the functions that it calls, for all measured T together.
-        classes: (N, 3) class after 1, 2 and 4 time-steps.
+        functions: By name, instructions in the function itself, at the largest T.
+        layers: By name, instructions of a layer with the functions that it calls, at the largest T.
+        classes: (N, number of T) class after T time-steps.
     """
 
     totals: dict[int, float]
@@ -118,24 +119,26 @@ def build(exported: Path, march: str, *, layers: bool = False, compiler: str = "
     return program
 
 
-def profile(program: Path, images: npt.NDArray[np.uint8], times: tuple[int, ...] = TIMES) -> Profile:
+def profile(program: Path, images: npt.NDArray[np.uint8], last: int = TIMES[-1]) -> Profile:
     """Run images through a program under callgrind.
 
     Args:
         program: Program built by `build`.
         images: (N, C, H, W) uint8.
-        times: Numbers of time-steps that are measured, among `TIMES`.
+        last: Largest number of time-steps that is measured, one of `TIMES`.
     """
+    times = [t for t in TIMES if t <= last]
     pixels, out = program.with_suffix(".pixels"), program.with_suffix(".callgrind")
     pixels.write_bytes(np.ascontiguousarray(images).tobytes())
     options = ["--tool=callgrind", f"--callgrind-out-file={out}", "--compress-strings=no", "--compress-pos=no"]
     options += ["--collect-atstart=no", *(f"--toggle-collect=measured_{t}" for t in times)]
-    command = ["valgrind", *options, str(program), str(pixels), str(len(images))]
+    command = ["valgrind", *options, str(program), str(pixels), str(len(images)), str(last)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     own, called = read_callgrind(out.read_text())
     count = len(images)
+    parts = [(own[f"measured_{t}"] + called[f"measured_{t}"]) / count for t in times]
     return Profile(
-        totals={t: (own[f"measured_{t}"] + called[f"measured_{t}"]) / count for t in times},
+        totals=dict(zip(times, accumulate(parts), strict=True)),
         functions={name: cost / count for name, cost in own.items()},
         layers={
             match.group(1): (cost + called[name]) / count
