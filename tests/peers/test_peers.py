@@ -67,7 +67,7 @@ def test_a_tie_is_listed_and_another_difference_fails():
     fired, v, _ = theirs[3][0]
     fired[41, 5] = ~fired[41, 5]
     with pytest.raises(
-        AssertionError, match=f"no tie:\n{name}: neuron 5, time-step 4, input 41: potential 0, threshold 2"
+        AssertionError, match=f"not a tie:\n{name}: neuron 5, time-step 4, input 41: potential 0, threshold 2"
     ):
         compare_graph(graph, x, theirs, 1)
     v[41, 5] = 2
