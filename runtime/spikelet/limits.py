@@ -21,6 +21,7 @@ MAX_MEMORY = "SPIKELET_MAX_MEMORY"
 MAX_OPERATIONS = "SPIKELET_MAX_OPERATIONS"
 DEFAULT_MEMORY = 4 * 2**30  # bytes
 DEFAULT_OPERATIONS = 10**11  # per image and time-step: six times those of VGG-16 at 224x224
+DEFLATE_RATIO = 1032  # decompressed bytes per byte of a file, at most
 
 _NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?(?:e[0-9]{1,3})?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 

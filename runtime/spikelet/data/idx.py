@@ -13,8 +13,7 @@ import numpy.typing as npt
 
 from spikelet.data.images import ImageSet
 from spikelet.errors import DataError
-from spikelet.files.numpy_file import DEFLATE_RATIO
-from spikelet.limits import Limits
+from spikelet.limits import DEFLATE_RATIO, Limits
 
 PREFIX = {"train": "train", "test": "t10k"}
 FASHION = (

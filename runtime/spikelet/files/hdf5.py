@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from spikelet.errors import DataError
-from spikelet.files.numpy_file import DEFLATE_RATIO
-from spikelet.limits import Limits
+from spikelet.limits import DEFLATE_RATIO, Limits
 
 MOST_LEVELS = 32
 MOST_FILLED = 2**20  # bytes of a dataset that may be declared without being stored

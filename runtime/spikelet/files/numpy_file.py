@@ -15,11 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.errors import CostError, DataError, pass_out_of_memory
-from spikelet.limits import Limits
+from spikelet.limits import DEFLATE_RATIO, Limits
 
 MAGIC, ZIP_MAGIC = b"\x93NUMPY", b"PK"
 PART = 2**22  # bytes that are read at a time
-DEFLATE_RATIO = 1032  # bytes that one byte of a compressed file can become
 MOST_REASON = 200  # characters of another package's message
 Values = npt.NDArray[np.generic]
 
