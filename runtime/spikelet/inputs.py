@@ -135,10 +135,10 @@ def _channel_first(array: Values, shape: Shape, layout: BatchLayout) -> Values:
         return np.expand_dims(array, -3)  # greyscale images without an axis of channels
     if axes == 3 and shape[1] == 1 and array.shape[-2:] == (shape[0], shape[2]) and array.ndim in (2, 3):
         return np.expand_dims(array, -2)  # lines (C, L), which a bundle keeps as images of one row
-    others = f" or, channel last, {(*shape[1:], shape[0])}" if axes == 3 else ""
-    others += f" or, without channels, {shape[1:]}" if axes == 3 and shape[0] == 1 else ""
+    alternatives = f" or, channel last, {(*shape[1:], shape[0])}" if axes == 3 else ""
+    alternatives += f" or, without channels, {shape[1:]}" if axes == 3 and shape[0] == 1 else ""
     raise DataError(
-        f"input: expected one sample of shape {shape}{others}, a batch (N, …) or a sequence (T, N, …) of them, "
+        f"input: expected one sample of shape {shape}{alternatives}, a batch (N, …) or a sequence (T, N, …) of them, "
         f"found {array.shape}"
     )
 

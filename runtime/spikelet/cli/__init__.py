@@ -16,7 +16,7 @@ from contextlib import nullcontext
 
 from spikelet.cli import completion, registry
 from spikelet.cli.common import Command, add_limits, configure_command
-from spikelet.cli.console import discard, finish, lost, tolerate
+from spikelet.cli.console import discard, discard_after, finish, tolerate
 from spikelet.cli.parser import Parser, WrongCall, suggestion
 from spikelet.display import printable
 from spikelet.errors import SpikeletError, UsageError, out_of_memory
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         raise SystemExit(finish(0 if stop.code is None else int(stop.code))) from None
     except OSError as error:  # the help cannot be printed
-        return lost(error)
+        return discard_after(error)
 
 
 def _main(argv: Sequence[str] | None) -> int:

@@ -100,8 +100,9 @@ def bundle_file(text: str) -> Path:
     if path.exists():
         return path
     names = [bundle.stem for bundle in shipped.bundles()]
-    meant = suggestion(text.removesuffix(".snnb"), names)
-    hint = meant or f"; shipped bundles: {', '.join(names)}" if names else ""
+    hint = ""
+    if names:
+        hint = suggestion(text.removesuffix(".snnb"), names) or f"; shipped bundles: {', '.join(names)}"
     raise argparse.ArgumentTypeError(f"{text}: no such file or folder{hint}")
 
 

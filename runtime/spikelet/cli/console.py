@@ -42,11 +42,11 @@ def finish(code: int) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError as error:
-        return lost(error, code)
+        return discard_after(error, code)
     return code
 
 
-def lost(error: OSError, code: int = 1) -> int:
+def discard_after(error: OSError, code: int = 1) -> int:
     """Discard output that cannot be written, and return the exit code. An error other than a closed pipe is printed."""
     discard()
     if not isinstance(error, BrokenPipeError):

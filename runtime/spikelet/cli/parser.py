@@ -57,8 +57,8 @@ class Parser(argparse.ArgumentParser):
         choices = [str(choice) for choice in action.choices or ()]
         if action.choices is None or value in action.choices:
             return
-        meant = suggestion(str(value), choices) or f"; choose from {', '.join(choices)}"
-        raise argparse.ArgumentError(action, f"invalid choice: {value!r}{meant}")
+        hint = suggestion(str(value), choices) or f"; choose from {', '.join(choices)}"
+        raise argparse.ArgumentError(action, f"invalid choice: {value!r}{hint}")
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
         """Parse a command line.

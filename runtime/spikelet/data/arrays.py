@@ -131,22 +131,22 @@ def _keys(arrays: Arrays, split: Split) -> tuple[str, str | None, str]:
     plain = {_plain(key): key for key in arrays}
     if {"t", "x", "y", "p"} <= set(plain):
         raise DataError("is a recording of an event camera (t, x, y, p): `spikelet events` runs it")
-    by_split = {name: _of(plain, _split_keys(IMAGE_KEYS, name)) for name in SPLIT_NAMES}
+    by_split = {name: _names_of(plain, _split_keys(IMAGE_KEYS, name)) for name in SPLIT_NAMES}
     present = [name for name, keys in by_split.items() if keys]
-    images = _of(plain, IMAGE_KEYS)
+    images = _names_of(plain, IMAGE_KEYS)
     if not present:
         if not images:
             raise DataError(
                 f"expected an array {', '.join(IMAGE_KEYS)}, or x_train and x_test, found {', '.join(arrays) or 'none'}"
             )
-        return _single(images), _at_most_one(_of(plain, LABEL_KEYS)), ""
+        return _single(images), _at_most_one(_names_of(plain, LABEL_KEYS)), ""
     if images:
         raise DataError(f"expected one array of images, or one for each split, found {', '.join(arrays)}")
     chosen = next((name for name in ("test", "valid") if name in present), None) if split == "auto" else split
     if chosen not in present:
         missing = "test or validation" if chosen is None else chosen
         raise DataError(f"has no {missing} images, but {', '.join(present)}: give --split {present[0]}")
-    return _single(by_split[chosen]), _at_most_one(_of(plain, _split_keys(LABEL_KEYS, chosen))), f" {chosen}"
+    return _single(by_split[chosen]), _at_most_one(_names_of(plain, _split_keys(LABEL_KEYS, chosen))), f" {chosen}"
 
 
 def _split_keys(stems: tuple[str, ...], split: Split) -> tuple[str, ...]:
@@ -158,7 +158,7 @@ def _plain(key: str) -> str:
     return key.casefold().replace("-", "_")
 
 
-def _of(plain: Mapping[str, str], keys: tuple[str, ...]) -> list[str]:
+def _names_of(plain: Mapping[str, str], keys: tuple[str, ...]) -> list[str]:
     return [plain[key] for key in keys if key in plain]
 
 

@@ -45,9 +45,9 @@ def as_images(value: Values, shape: Shape | None, layout: Layout = "auto", label
         return _flattened(forms[layout], shape)
     fitting = {name: images for name, images in forms.items() if _fits(name, images, shape)}
     if not fitting:
-        taken = "images" if shape is None else f"images of the network's {shape}"
+        kind = "images" if shape is None else f"images of the network's {shape}"
         hint = f"; {OPTION} ({', '.join(forms)})" if shape is None else ""
-        raise DataError(f"expected an array of {taken}, found shape {value.shape}{hint}")
+        raise DataError(f"expected an array of {kind}, found shape {value.shape}{hint}")
     if labels is not None:
         fitting = _with_count(fitting, labels)
     if len({_memory_form(images) for images in fitting.values()}) > 1:

@@ -141,10 +141,10 @@ def deploy(bundle: Bundle, source: Path, target: Target, folder: Path) -> list[s
     return [*messages, "on the board: ./start.sh"]
 
 
-def _copy_runtime(to: Path) -> None:
+def _copy_runtime(folder: Path) -> None:
     """Copy the package `spikelet`."""
     package = Path(str(resources.files("spikelet")))
-    shutil.copytree(package, to, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    shutil.copytree(package, folder, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
 
 
 def _readme(bundle: Bundle, target: Target, compiled: bool) -> str:

@@ -47,21 +47,21 @@ class NumpyEngine(Engine):
     @classmethod
     def memory(cls, graph: Graph, load: Workload) -> int:
         n, neurons_of = load.batch, graph.neurons
-        held = 4 * cost.weights(graph) + 4 * n * neurons_of(graph.input_name)
-        most = 0
+        resident = 4 * cost.weights(graph) + 4 * n * neurons_of(graph.input_name)
+        transient = 0
         for name, node in graph.nodes.items():
             count = n * neurons_of(name)
             if isinstance(node, IF):
                 # potential, spikes as bool and as float32; then the next potential, and temporaries of leak and reset
-                held += (13 if load.wide else 9) * count + (16 * neurons_of(name) if load.counting else 0)
-                most = max(most, (2 if load.wide else 1) * (20 if node.copies == 1 else 24) * count)
+                resident += (13 if load.wide else 9) * count + (16 * neurons_of(name) if load.counting else 0)
+                transient = max(transient, (2 if load.wide else 1) * (20 if node.copies == 1 else 24) * count)
             elif not isinstance(node, Flatten | Output):
-                held += 4 * count
+                resident += 4 * count
             if isinstance(node, Conv2d):
-                most = max(most, _convolution_bytes(graph, name, n, load.threads or 1))
+                transient = max(transient, _convolution_bytes(graph, name, n, load.threads or 1))
             elif isinstance(node, Linear | Add | LI):
-                most = max(most, 4 * count)
-        return max(held + most, cost.proof_memory(graph)) + OVERHEAD * len(graph.nodes)
+                transient = max(transient, 4 * count)
+        return max(resident + transient, cost.proof_memory(graph)) + OVERHEAD * len(graph.nodes)
 
     def __init__(
         self,

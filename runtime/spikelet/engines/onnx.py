@@ -114,9 +114,9 @@ class OnnxEngine(Engine):
         states = sum(4 * load.batch * graph.neurons(name) for name in (*graph.spiking, *graph.integrators))
         recorded = sum(16 * load.batch * steps * graph.neurons(name) for name in load.record)
         # the arena of ONNX Runtime grows by powers of two
-        held = 2 * cost.peak(graph, values, transient) + 3 * states + recorded
-        held += 8 * load.batch * graph.neurons(graph.input_name)
-        return SESSION_BYTES + WEIGHT_BYTES * cost.weights(graph) + held + OVERHEAD * len(graph.nodes)
+        resident = 2 * cost.peak(graph, values, transient) + 3 * states + recorded
+        resident += 8 * load.batch * graph.neurons(graph.input_name)
+        return SESSION_BYTES + WEIGHT_BYTES * cost.weights(graph) + resident + OVERHEAD * len(graph.nodes)
 
     def __init__(
         self,

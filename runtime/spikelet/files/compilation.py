@@ -31,6 +31,6 @@ def compile_file(command: Sequence[str], output: Path) -> str:
         return ""
     nothing = f"exit code {completed.returncode}, no message and no output file"
     lines = (completed.stderr.strip() or nothing).splitlines()
-    rest = [f"… and {len(lines) - MESSAGE_LINES} more lines"] if len(lines) > MESSAGE_LINES else []
-    message = "\n  ".join(lines[:MESSAGE_LINES] + rest)
+    omitted = [f"… and {len(lines) - MESSAGE_LINES} more lines"] if len(lines) > MESSAGE_LINES else []
+    message = "\n  ".join(lines[:MESSAGE_LINES] + omitted)
     return f"the compiler failed: {shlex.join(command)}\n  {message}"

@@ -90,13 +90,13 @@ def tally(
     size = runner.fitting(BATCH, steps)
     for start in range(0, n, size):
         part = images[start : start + size]
-        here = slice(start, start + len(part))
+        batch = slice(start, start + len(part))
         total = np.zeros((len(part), graph.classes))
         for t, logits in run(runner, part[None], steps, window=True):
             total += logits
-            predictions[t, here] = total.argmax(1)
-            margins[t, here] = margin(total * graph.output.scale / (t + 1))
-            events[t, here] = runner.events()
+            predictions[t, batch] = total.argmax(1)
+            margins[t, batch] = margin(total * graph.output.scale / (t + 1))
+            events[t, batch] = runner.events()
             for name, fired in runner.spike_counts().items():
                 by_step[name][t] += fired.sum()
         on_progress(start + len(part), n)

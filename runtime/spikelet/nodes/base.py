@@ -48,11 +48,11 @@ class Node:
         if type(self) is not type(other):
             return False
         for field in fields(self):
-            mine, theirs = getattr(self, field.name), getattr(other, field.name)
-            if isinstance(mine, np.ndarray):
-                if mine.dtype != theirs.dtype or not np.array_equal(mine, theirs):
+            value, other_value = getattr(self, field.name), getattr(other, field.name)
+            if isinstance(value, np.ndarray):
+                if value.dtype != other_value.dtype or not np.array_equal(value, other_value):
                     return False
-            elif mine != theirs:
+            elif value != other_value:
                 return False
         return True
 

@@ -41,11 +41,11 @@ def find(target: str | None = None) -> list[str]:
         if shutil.which(name) is None:
             raise CompilerMissing(name)
         return [name]
-    named = _arguments("CC")
-    for command in [named] if named else [["cc"], ["gcc"], ["clang"]]:
+    stated = _arguments("CC")
+    for command in [stated] if stated else [["cc"], ["gcc"], ["clang"]]:
         if shutil.which(command[0]):
             return command
-    raise CompilerMissing(named[0] if named else None)
+    raise CompilerMissing(stated[0] if stated else None)
 
 
 def flags(target: str | None = None) -> list[str]:

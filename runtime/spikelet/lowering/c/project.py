@@ -126,15 +126,15 @@ def _header(program: Program, names: dict[str, str], labels: Sequence[str]) -> s
 
 def _structs(program: Program) -> tuple[str, str]:
     """Return the declaration of the workspace, empty without one, and the fields of an instance."""
-    fields = [(f"{program.ctype(field)} {field.name}[{field.count}]", field.meaning) for field in program.state]
-    own = [("uint32_t ready", "whether it was reset"), ("int32_t steps", "since the reset")]
-    own.append((f"int32_t total[{program.graph.classes}]", "logits, summed since the reset"))
+    fields = [("uint32_t ready", "whether it was reset"), ("int32_t steps", "since the reset")]
+    fields.append((f"int32_t total[{program.graph.classes}]", "logits, summed since the reset"))
     work = ""
     if program.work:
         arrays = [(f"{program.ctype(field)} {field.name}[{field.count}]", field.meaning) for field in program.work]
         work = struct("/* workspace of one time-step */\nstruct work", arrays) + "\n"
-        own.append(("struct work work", "workspace of one time-step"))
-    return work, members([*own, *fields])
+        fields.append(("struct work work", "workspace of one time-step"))
+    fields += [(f"{program.ctype(field)} {field.name}[{field.count}]", field.meaning) for field in program.state]
+    return work, members(fields)
 
 
 def _model(program: Program, source: str, names: dict[str, str], labels: Sequence[str]) -> str:

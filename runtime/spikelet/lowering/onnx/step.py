@@ -273,8 +273,8 @@ def neuron(
     if node.reset == "zero":
         return spikes, onnx.node("Where", [fired, number(onnx, 0), v], v_next)
     late = node.reset == "subtract-late"
-    lost = broadcast(onnx, f"{name}.drop", node.drop, ndim) if late else theta
-    onnx.node("Mul", [spikes, lost], drop)
+    subtrahend = broadcast(onnx, f"{name}.drop", node.drop, ndim) if late else theta
+    onnx.node("Mul", [spikes, subtrahend], drop)
     return spikes, onnx.node("Sub", [v, drop], v_next)
 
 
@@ -289,13 +289,13 @@ def limits(onnx: OnnxGraph) -> list[str]:
 
 
 def _decayed(onnx: OnnxGraph, name: str, node: LIF, v: str, ndim: int, *at: int) -> str:
-    kept = name_of("v_kept", name, *at)
+    decayed = name_of("v_kept", name, *at)
     if is_float(node.decay):
-        return onnx.node("Mul", [v, broadcast(onnx, f"{name}.decay", node.decay, ndim)], kept)
+        return onnx.node("Mul", [v, broadcast(onnx, f"{name}.decay", node.decay, ndim)], decayed)
     share = np.exp2(-node.decay.astype(np.float32)).reshape(-1, *(1,) * (ndim - 1))
     product = onnx.node("Mul", [v, onnx.constant(name_of("share", name), share)], name_of("v_share", name, *at))
-    lost = onnx.node("Floor", [product], name_of("v_lost", name, *at))
-    return onnx.node("Sub", [v, lost], kept)
+    leaked = onnx.node("Floor", [product], name_of("v_lost", name, *at))
+    return onnx.node("Sub", [v, leaked], decayed)
 
 
 def _is_power(node: SumPool2d) -> bool:

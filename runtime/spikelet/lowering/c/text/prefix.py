@@ -41,8 +41,8 @@ def check_prefix(prefix: str, source: str) -> None:
         )
     if prefix in RESERVED:
         raise UsageError(f"prefix: {prefix}.h or {prefix}.c is a file that programs already have; use another prefix")
-    own = set(STATIC.findall(source))
-    if taken := [name for suffix in PUBLIC if (name := f"{prefix}_{suffix}") in own]:
+    names = set(STATIC.findall(source))
+    if taken := [name for suffix in PUBLIC if (name := f"{prefix}_{suffix}") in names]:
         raise UsageError(f"prefix: {taken[0]} is already the name of a function of the network; use another prefix")
 
 
