@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -83,3 +84,14 @@ def test_the_state_of_the_tools_is_stated(monkeypatch, missing):
 def test_the_message_of_the_compiler_is_passed_on(tools):
     with pytest.raises(SpikeletError, match=r"(?s)the compiler failed: clang .*error: .*nonsense"):
         compiler.compile_module("nonsense here;")
+
+
+def test_samples_that_do_not_fit_the_range_of_the_input_are_refused(workspace, capsys):
+    graph = small_graph()
+    graph = replace(graph, nodes={**graph.nodes, "input": replace(graph.input, low=-5, high=5)})
+    golden = record_golden(graph, np.zeros((1, 3, 6, 6), np.float32), 2)
+    manifest = Manifest("narrow", ("ant", "bee", "cat"), 8, exact_steps(graph))
+    write(Bundle(graph, manifest, golden, "# narrow\n"), workspace / "narrow.snnb")
+    assert cli.main(["deploy", "narrow.snnb", "--target", "web", "--images", "small.snnb", "-o", "page.html"]) == 2
+    assert "--images: the network takes values -5…5, samples have 0…255" in capsys.readouterr().err
+    assert not (workspace / "page.html").exists()

@@ -206,6 +206,32 @@ def test_early_exit_stops_where_a_model_stops(browser, write, grey):
     assert browser.evaluate(choose) == expected
 
 
+def test_a_network_of_sound_offers_samples_and_says_that_pictures_do_not_fit(browser, write):
+    (path,) = (path for path in shipped.files() if path.name == "spoken-digits.snnb")
+    sound = bundle.read(path)
+    samples = shipped.images_for(sound.graph.input.shape, sound.manifest.labels)
+    browser.open(write(sound, "sound", samples))
+    run = """(async ({page}) => {
+        const runs = [];
+        for (const {pixels, name, truth} of page.offered) {
+            await page.take(pixels, name, truth);
+            runs.push({name, truth, pixels: Array.from(pixels), prediction: document.documentElement.dataset.prediction});
+        }
+        return runs;
+    })(await spikelet)"""
+    runs = browser.evaluate(run)
+    assert [run["name"] for run in runs[1:4]] == ["golden input 2", "sample: 0", "sample: 1"]
+    inputs = np.array([run["pixels"] for run in runs], np.uint8).reshape(-1, *sound.graph.input.shape)
+    expected = Model(sound, "numpy").run(inputs, sound.default_steps).predictions[-1]
+    assert [int(run["prediction"]) for run in runs] == expected.tolist()
+    assert browser.evaluate(DATA)["golden"] == "pass"
+    assert browser.evaluate(TEXT.format("other")) == (
+        "The input of this network is 32 × 1 × 48 numbers 0…255, not a picture of one or three channels with pixels "
+        "0…255. Choose a golden input or a sample."
+    )
+    assert browser.problems() == []
+
+
 @pytest.mark.parametrize(("made_for", "exact", "offered"), [(3, 20, (3, 20)), (6, 4, (6, 6)), (None, 5, (5, 5))])
 def test_time_steps_are_those_that_the_bundle_was_made_for(browser, write, coloured, made_for, exact, offered):
     """The limit is the proven number: in float32 (`exact_steps`) or, for bundles made for more, with 32-bit integers."""

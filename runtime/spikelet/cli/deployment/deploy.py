@@ -73,7 +73,11 @@ def _run_web(args: argparse.Namespace, bundle: Bundle) -> int:
     """Write a web page."""
     from spikelet.data import stated_options
     from spikelet.deploy.web import web_page
+    from spikelet.deploy.web.payload import takes_bytes
 
+    node = bundle.graph.input
+    if args.images is not None and not takes_bytes(bundle.graph):
+        raise UsageError(f"--images: the network takes values {node.low}…{node.high}, samples have 0…255")
     shape, labels = bundle.graph.input.shape, bundle.manifest.labels
     fitting = shipped.images_for(shape, labels)
     options = stated_options(bundle.manifest.provenance)

@@ -46,7 +46,7 @@ def payload(bundle: Bundle, program: HostProgram, samples: ImageSet | None) -> P
     """
     graph, golden = bundle.graph, _golden(bundle)
     count = PICTURES - golden.inputs.shape[0]
-    chosen = None if samples is None or count < 1 or not takes_pictures(graph) else _one_by_class(samples, count)
+    chosen = None if samples is None or count < 1 or not takes_bytes(graph) else _one_by_class(samples, count)
     network_sites = sites(graph)
     arrays: dict[str, Array] = {
         f"parameter.{parameter.name}": _signed(parameter.values) for parameter in program.parameters
@@ -67,10 +67,15 @@ def payload(bundle: Bundle, program: HostProgram, samples: ImageSet | None) -> P
     return Payload(facts, arrays)
 
 
+def takes_bytes(graph: Graph) -> bool:
+    """Return whether the input takes values 0…255, as data sets have them."""
+    return graph.input.low <= 0 and graph.input.high >= 255
+
+
 def takes_pictures(graph: Graph) -> bool:
     """Return whether pictures fit the input: one or three channels of a plane, and pixels 0…255."""
-    shape, node = graph.input.shape, graph.input
-    return len(shape) == 3 and shape[0] in (1, 3) and node.low <= 0 and node.high >= 255
+    shape = graph.input.shape
+    return len(shape) == 3 and shape[0] in (1, 3) and takes_bytes(graph)
 
 
 def _about(bundle: Bundle, program: HostProgram) -> dict[str, object]:
