@@ -129,6 +129,16 @@ def test_one_can_draw_with_keys_and_time_has_them_again_afterwards(window, rest,
     qtbot.keyClick(view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     rest(window)
     assert not window.inspector.trace.frame(1).any(), "the stroke is undone"
+    qtbot.keyClick(view, Qt.Key.Key_Space)
+    key(Qt.Key.Key_Space, Qt.Key.Key_Escape)
+    drawn = window.inspector.trace.frame(1)
+    window.panels["overview"].input.back()
+    rest(window)
+    qtbot.keyClick(window, Qt.Key.Key_D)
+    qtbot.keyClick(view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    rest(window)
+    assert np.array_equal(window.inspector.trace.frame(1), drawn), "a drawing that another image replaced comes back"
+    key(Qt.Key.Key_Delete)
     key(Qt.Key.Key_Escape, Qt.Key.Key_Left)
     assert cursor.time == time - 1
 

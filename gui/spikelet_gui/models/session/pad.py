@@ -13,6 +13,10 @@ from spikelet.nodes import Shape
 class Pad:
     """A grid of grey values with a pen.
 
+    Args:
+        shape: (1, H, W).
+        earlier: A pad that this one replaces; `undo` begins with its drawing.
+
     Attributes:
         pixels: (1, H, W) uint8; 0 where nothing is drawn.
         radius: Radius of the brush, in pixels.
@@ -22,12 +26,14 @@ class Pad:
 
     MOST_UNDONE = 100  # strokes
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, earlier: Pad | None = None) -> None:
         self.pixels: npt.NDArray[np.uint8] = np.zeros(shape, np.uint8)
         self.radius = max(1.0, min(shape[1:]) / 18)
         self.pen = (shape[2] // 2 + 0.5, shape[1] // 2 + 0.5)
         self.down = False
         self._earlier: deque[npt.NDArray[np.uint8]] = deque(maxlen=self.MOST_UNDONE)
+        if earlier is not None and earlier.pixels.shape == shape:
+            self._earlier.append(earlier.pixels)
 
     def begin(self) -> None:
         """Remember the drawing before a stroke or another change, for `undo`."""

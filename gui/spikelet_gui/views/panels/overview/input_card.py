@@ -35,6 +35,7 @@ class InputCard(CardView):
         self.number = Number("index of the input")
         self.number.valueChanged.connect(lambda value: inspector.show_index(value - 1))
         self.sound: LogMel | None = None
+        self._last_pad: Pad | None = None
         self.truth = label("", "muted")
         self.note = label("", "caption", wrap=True)
         self.pencil = tool("pencil", "Draw an input by hand  (D)", self.draw)
@@ -138,11 +139,12 @@ class InputCard(CardView):
         self.inspector.show(golden_source(document.bundle) if source.name == first.name else first)
 
     def draw(self) -> None:
-        """Replace the image by an empty pad with the keyboard focus."""
+        """Replace the image by an empty pad with the keyboard focus; Ctrl+Z brings back the last drawing."""
         document = self.inspector.document
         if document is None or not can_draw(document.bundle.graph):
             return
-        self.view.set_pad(Pad(document.bundle.graph.input.shape))
+        self._last_pad = Pad(document.bundle.graph.input.shape, self._last_pad)
+        self.view.set_pad(self._last_pad)
         self.view.setFocus()
         self.truth.setText("")
         self.note.setText(f"Draw with the mouse or with keys: {HELP}. The prediction is updated after each stroke.")
