@@ -138,3 +138,28 @@ def test_a_file_whose_suffix_is_added_is_replaced_only_if_the_user_agrees(opened
     opened.exporter.ask("png")
     assert target.exists()
     assert len(asked) == 2, "there was no file"
+
+
+def test_tables_in_several_files_are_replaced_only_if_the_user_agrees(opened, rest, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        QMessageBox, "question", lambda *arguments: asked.append(arguments[2]) or QMessageBox.StandardButton.No
+    )
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "a.csv"), "CSV tables (*.csv)"))
+    opened.show_panel("layers")
+    rest(opened)
+    opened.exporter.ask("csv")
+    files = sorted(tmp_path.glob("a*.csv"))
+    assert len(files) > 1
+    assert asked == []
+    for file in files:
+        file.write_text("kept")
+    opened.exporter.ask("csv")
+    assert len(asked) == 1
+    assert all(file.name in asked[0] for file in files if file.name != "a.csv")
+    assert {file.read_text() for file in files} == {"kept"}
+    messages = []
+    opened.inspector.failed.connect(messages.append)
+    opened.show_panel("robustness")
+    opened.exporter.ask("png")  # a name of a table is typed
+    assert messages == ["no data to save yet: run the panel first (R)"]

@@ -100,16 +100,25 @@ class Exporter:
         selected = next(entry for entry in filters.split(";;") if f"*.{suffix})" in entry)
         name, selected = QFileDialog.getSaveFileName(self._parent, "Export", f"{stem}.{suffix}", filters, selected)
         path = Path(name)
-        if name and not path.suffix:  # the dialog has not asked about the file whose suffix is added here
+        if name and not path.suffix:
             path = path.with_suffix(re.findall(r"\.\w+", selected)[0])
-            name = name if not path.exists() or self._replaces(path) else ""
-        if name:
+        if name and self._may_write(path, Path(name), card):
             self.write(path, card)
 
-    def _replaces(self, path: Path) -> bool:
-        """Ask whether a file shall be replaced."""
+    def _may_write(self, path: Path, confirmed: Path, card: Card | None) -> bool:
+        """Ask whether existing files shall be replaced; the file dialog has asked about `confirmed` only."""
+        files = [path]
+        if path.suffix.lower() == ".csv":
+            try:
+                files = list(csv_files(tables_of(self._shown(card)), path))
+            except SpikeletError:  # nothing to write, as `write` reports
+                return True
+        existing = [file.name for file in files if file != confirmed and file.exists()]
+        if not existing:
+            return True
+        text = f"{', '.join(existing)} {'exist. Replace them?' if len(existing) > 1 else 'exists. Replace it?'}"
         yes = QMessageBox.StandardButton.Yes
-        return QMessageBox.question(self._parent, "Export", f"{path.name} exists. Replace it?") == yes
+        return QMessageBox.question(self._parent, "Export", text) == yes
 
     def write(self, path: Path, card: Card | None = None) -> None:
         """Write a card, or the current panel, in the format of the suffix; errors are shown in the status line."""
