@@ -300,7 +300,11 @@ class Combined(Layers):
 
     def output(self, inputs: list[Value]) -> Value:
         """Add the network's output, the logits."""
-        return super().output([self._single("logits", "the output", x) for x in inputs])
+        single = [self._single("logits", "the output", x) for x in inputs]
+        flat = [
+            self.flatten(self.free_name("logits.flat"), "the output", x) if x.shape[1:] == (1, 1) else x for x in single
+        ]
+        return super().output(flat)
 
     def record_rounding(self, rounding: Rounding, x: Value) -> None:
         """Record a quantiser of the source that is not part of the graph."""

@@ -56,6 +56,7 @@ ONNX = {
     "Min": "a minimum of activations has no spiking form here; that of a rectified value and a number is read",
     **dict.fromkeys(("Erf", "Mish", "Softplus", "Softsign", "Swish"), _SMOOTH),
     "Max": "a maximum of activations has no spiking form here; a maximum with 0 is a rectifier",
+    "Celu": _NEGATIVE,
     "Elu": _NEGATIVE,
     "Selu": _NEGATIVE,
     "Gelu": "it has no exact spiking form here; fine-tune with Relu in its place",
@@ -72,6 +73,7 @@ ONNX = {
     "LayerNormalization": _NORM,
     "InstanceNormalization": _NORM,
     "GroupNormalization": _NORM,
+    **dict.fromkeys(("LRN", "LpNormalization", "MeanVarianceNormalization", "RMSNormalization"), _NORM),
     "If": "a network that branches on values has no fixed graph; export one branch",
     "QLinearConv": "integer operators are not supported; export the network before quantisation, or with "
     "QuantizeLinear and DequantizeLinear around float operators",

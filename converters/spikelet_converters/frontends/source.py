@@ -189,8 +189,8 @@ def finished(
         builder.graph(),
         dict(builder.relus),
         dict(builder.levels),
-        predict,
-        logits,
+        None if predict is None else _of_classes(predict),
+        None if logits is None else _of_classes(logits),
         simulate,
         loop,
         preprocessing,
@@ -200,3 +200,13 @@ def finished(
         builder.border,
         notes=tuple(builder.notes),
     )
+
+
+def _of_classes(predict: Predict) -> Predict:
+    """The same function, with outputs (N, K) for classes of one pixel, (N, K, 1, 1)."""
+
+    def flat(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        outputs = predict(inputs)
+        return outputs.reshape(outputs.shape[:2]) if set(outputs.shape[2:]) == {1} else outputs
+
+    return flat

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from spikelet.errors import ConversionError
@@ -34,13 +35,14 @@ def read(
         UsageError: The file has no output of this name.
         MissingDependency: The package `onnx` or ONNX Runtime is not installed.
     """
-    model = load(path, output)
+    model, labels = load(path, output)
     preprocessing = _of_integers(path, entry_of(path, model).type.tensor_type.elem_type, preprocessing)
     reader = Reader(path, model, shape, average_pools, preprocessing)
     state = reader.run()
     predict = predictor(path, model, reader.arrange)
     logits = None if state.logits is None else predictor(path, model, reader.arrange, state.logits)
-    return finished("ONNX", state.builder, predict, preprocessing, logits=logits)
+    source = finished("ONNX", state.builder, predict, preprocessing, logits=logits)
+    return replace(source, labels=labels if labels is not None and len(labels) == source.graph.classes else None)
 
 
 def _of_integers(path: Path, kind: int, preprocessing: Preprocessing | None) -> Preprocessing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends.layout import axes_of
+from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.onnx.attributes import integer
 from spikelet_converters.frontends.onnx.step import Handler, Step
 from spikelet_converters.frontends.refusals import ONNX as ADVICE
@@ -32,7 +32,9 @@ def _ending(step: Step, ending: Ending, note: str) -> Value:
 
 def _along_classes(step: Step, axis: int) -> None:
     x = step.value()
-    if len(axes_of(x)) != 1 or axis not in (1, -1):
+    pixels = sizes(x)[1:]
+    alone = set(pixels) <= {1}  # classes with one pixel
+    if not alone or (axis != 1 and axis != -1 - len(pixels)):
         raise ConversionError(f"{step.where}: is along axis {axis}; expected the classes, axis 1 of (N, K)")
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from spikelet import onnx_runtime
 from spikelet.errors import ConversionError, MissingDependency, UsageError, pass_out_of_memory
+from spikelet_converters.frontends.onnx.classical import standardise
 
 if TYPE_CHECKING:
     import onnx
@@ -23,8 +24,8 @@ Outputs = npt.NDArray[np.float32]
 Arrange = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
 
-def load(path: Path, output: str | None = None) -> onnx.ModelProto:
-    """Read an ONNX file in its canonical form.
+def load(path: Path, output: str | None = None) -> tuple[onnx.ModelProto, tuple[str, ...] | None]:
+    """Read an ONNX file in its canonical form, and its class names, None if it has none.
 
     Args:
         path: The file.
@@ -57,8 +58,9 @@ def load(path: Path, output: str | None = None) -> onnx.ModelProto:
         pass_out_of_memory(error, str(path))
         first = str(error).splitlines()
         raise ConversionError(f"{path}: not a valid ONNX model ({first[0] if first else error})") from None
+    labels = standardise(model, output)
     _select(path, model, output)
-    return model
+    return model, labels
 
 
 def opset_of(model: onnx.ModelProto) -> int:

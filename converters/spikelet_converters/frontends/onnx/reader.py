@@ -12,6 +12,7 @@ import numpy.typing as npt
 from spikelet.errors import ConversionError
 from spikelet.nodes import Shape
 from spikelet_converters.frontends.builder import Builder
+from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.onnx import endings, layers, pools, quantisers, resampling, shapes
 from spikelet_converters.frontends.onnx.attributes import attributes_of, check_domain
 from spikelet_converters.frontends.onnx.constants import evaluate
@@ -100,7 +101,7 @@ class Reader:
         for index, node in enumerate(self.graph.node):
             where = f"node {node.name or f'#{index}'} ({node.op_type})"
             reason = next((after_ending[name] for name in node.input if name in after_ending), None)
-            if reason is not None and node.op_type not in (*_AFTER_THE_END, "ArgMax"):
+            if reason is not None and node.op_type not in (*_AFTER_THE_END, "ArgMax", *self._flattening(node)):
                 raise ConversionError(reason)
             self._read(node, index, where)
             if node.op_type in endings.HANDLERS and node.output[0] in self.state.values:
@@ -111,6 +112,12 @@ class Reader:
             raise ConversionError(f"the output {self.state.output} does not depend on the input")
         self.state.builder.output([self.state.values[self.state.output]])
         return self.state
+
+    def _flattening(self, node: onnx.NodeProto) -> tuple[str, ...]:
+        """Operators that only remove the one pixel of classes."""
+        x = self.state.values.get(node.input[0])
+        one = x is not None and len(sizes(x)) > 1 and set(sizes(x)[1:]) == {1}
+        return ("Flatten", "Reshape", "Squeeze") if one else ()
 
     def _read(self, node: onnx.NodeProto, index: int, where: str) -> None:
         state = self.state

@@ -262,7 +262,9 @@ def _ending(call: Call) -> Value:
     if not call.last:
         raise ConversionError(f"{call.where}: {ADVICE[call.kind.strip('_')]}")
     ending, x, axis = ENDINGS[call.kind], call.x, call.get("dim", -1)
-    if ending != "sigmoid" and (axis not in (1, -1) or len(sizes(x)) != 1):
+    pixels = sizes(x)[1:]
+    classes = set(pixels) <= {1} and axis in (1, -1 - len(pixels))  # with one pixel, or none
+    if ending != "sigmoid" and not classes:
         raise ConversionError(f"{call.where}: is along axis {axis}; expected the classes, axis 1 of (N, K)")
     call.builder.ending = ending
     call.builder.note(f"{call.where}: was left out: it does not change which logit is the largest")
