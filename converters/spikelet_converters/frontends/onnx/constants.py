@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
 from spikelet.errors import ConversionError, pass_out_of_memory
+
+if TYPE_CHECKING:
+    import onnx
 
 Constant = npt.NDArray[np.generic]
 
@@ -47,8 +52,6 @@ def evaluate(node: object, where: str, inputs: list[Constant | None], opset: int
             f"{where}: computes a constant with an unsupported operator; simplify the file first "
             "(constant folding, for instance with onnxsim)"
         )
-    if node.op_type == "ConstantOfShape" and inputs[0] is not None and np.prod(inputs[0].astype(float)) > LARGEST:
-        raise ConversionError(f"{where}: computes a constant of shape {inputs[0].tolist()}, which is too large")
     names = [name for name in dict.fromkeys(node.input) if name]
     by_name = {name: value for name, value in zip(node.input, inputs, strict=True) if name and value is not None}
     weights = [numpy_helper.from_array(np.asarray(by_name[name]), name) for name in names]
@@ -57,6 +60,11 @@ def evaluate(node: object, where: str, inputs: list[Constant | None], opset: int
     if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
         opset = max(opset, 19)  # earlier versions accept other types and have no reference implementation
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+    shape = _shape(model, inputs)
+    if np.prod(np.asarray(shape, np.float64)) > LARGEST:
+        raise ConversionError(
+            f"{where}: computes a constant of shape {shape}, which is too large; expected at most {LARGEST:,} elements"
+        )
     try:
         with np.errstate(all="ignore"):
             values = ReferenceEvaluator(model).run(None, {})
@@ -64,3 +72,27 @@ def evaluate(node: object, where: str, inputs: list[Constant | None], opset: int
         pass_out_of_memory(error, where)
         raise ConversionError(f"{where}: cannot be evaluated ({type(error).__name__}: {error})") from None
     return [np.asarray(value) for value in values]
+
+
+_SIZED = ("ConstantOfShape", "Expand", "Pad", "Range", "Tile")  # whose values are sizes of the output
+
+
+def _shape(model: onnx.ModelProto, inputs: list[Constant | None]) -> list[int]:
+    """The shape of a constant before it is computed, [] if it cannot be large or is not known."""
+    import onnx
+
+    (node,) = model.graph.node
+    elements = np.prod([float(np.size(value)) for value in inputs if value is not None])
+    if node.op_type not in _SIZED and elements <= LARGEST:
+        return []
+    if node.op_type == "Range":
+        start, limit, step = (float(np.ravel(value)[0]) if value is not None else 1.0 for value in inputs[:3])
+        return [max(int(np.ceil((limit - start) / step)), 0)] if step else []
+    if node.op_type == "ConstantOfShape" and inputs[0] is not None:
+        return [int(size) for size in inputs[0].ravel()]
+    try:
+        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph.output[0].type.tensor_type.shape
+    except Exception as error:  # shape inference raises many types of errors
+        pass_out_of_memory(error, node.op_type)
+        return []
+    return [int(size.dim_value) for size in inferred.dim]
