@@ -6,6 +6,7 @@ folder; its images may lie in folders below it. An empty folder is a class witho
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from spikelet.data.names import SPLIT_NAMES, Key, natural_key, visible
 from spikelet.data.options import DEFAULTS, DataOptions, Split
 from spikelet.data.pixels import Pixels, check_contrast
 from spikelet.data.sound import is_recording, read_recording
+from spikelet.data.tables import check_tables
 from spikelet.errors import DataError
 from spikelet.nodes import Shape
 
@@ -97,6 +99,9 @@ def class_files(
         title = f"{title} {root.name}"
     files_here = _files(root, accepts)
     classes = {path: _files_below(path, accepts) for path in _folders(root)}
+    listed_here = files_here or [path for files in classes.values() for path in files]
+    if sum(map(bool, classes.values())) < 2:
+        check_tables(root, listed_here)
     if not any(classes.values()):
         return [(path, 0) for path in files_here], None, title
     if files_here:
@@ -149,6 +154,12 @@ def _check_classes(root: Path, classes: dict[Path, list[Path]], accepts: Callabl
         path = next(iter(classes))
         if not _files(path, accepts):
             raise DataError(f"{root}: contains one folder, {path.name}, with folders of images in it; name {path}")
+    splits = [path for path in classes if _SPLIT.search(path.name)]
+    if len(classes) > 1 and len(splits) == len(classes) and all(_folders(path) for path in splits):
+        raise DataError(
+            f"{root}: its folders {listed(_names(splits))} have the names of splits, not of classes; name one of "
+            f"them, as {splits[0]}"
+        )
     split_names = {name for names in SPLIT_NAMES.values() for name in names}
     for path in classes:
         inside = [below.name for below in _folders(path) if below.name.casefold() in split_names]
@@ -157,6 +168,9 @@ def _check_classes(root: Path, classes: dict[Path, list[Path]], accepts: Callabl
                 f"{path}: is a folder of a class with folders of splits in it ({listed(inside)}); arrange them as "
                 f"{inside[0]}/{path.name}"
             )
+
+
+_SPLIT = re.compile(r"(^|[^a-z])(train|training|test|testing|val|valid|validation|dev|eval)([^a-z]|$)", re.IGNORECASE)
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -23,9 +23,27 @@ FASHION = (
 
 
 def find(folder: Path, split: str) -> Path | None:
-    """Return the image file of a split, or None."""
+    """Return the image file of a split, or None.
+
+    It is in the folder, or in `raw` or `NAME/raw` below it, where torchvision stores it.
+
+    Raises:
+        DataError: Several folders below have one.
+    """
     if split not in PREFIX:
         return None
+    here = _file(folder, split)
+    if here is not None:
+        return here
+    folders = [folder / "raw", *(path / "raw" for path in sorted(folder.iterdir()) if path.is_dir())]
+    below = [path for path in (_file(path, split) for path in folders) if path is not None]
+    if len(below) > 1:
+        names = ", ".join(str(path.parent.relative_to(folder)) for path in below[:4])
+        raise DataError(f"{folder}: has several data sets, in {names}; name the folder of one")
+    return below[0] if below else None
+
+
+def _file(folder: Path, split: str) -> Path | None:
     for joint in ("-", "."):
         for suffix in ("", ".gz"):
             path = folder / f"{PREFIX[split]}-images{joint}idx3-ubyte{suffix}"
@@ -50,7 +68,7 @@ def read(folder: Path, split: str) -> ImageSet:
     labels = _array(path.with_name(re.sub(r"images([-.])idx3", r"labels\1idx1", path.name)), 1)
     if len(images) != len(labels):
         raise DataError(f"{path}: {len(images)} images, but {len(labels)} labels beside them")
-    fashion = "fashion" in str(folder.resolve()).lower()
+    fashion = "fashion" in str(path.resolve()).lower()
     name = f"{'Fashion-MNIST' if fashion else 'IDX'} {split}"
     return ImageSet(images[:, None], labels.astype(np.int64), FASHION if fashion else None, name)
 

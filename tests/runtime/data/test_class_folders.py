@@ -163,6 +163,49 @@ class TestSplits:
         with pytest.raises(DataError, match=r"has images \(preview.png\) beside folders of images \(ant, bee\)"):
             read(tmp_path)
 
+    @pytest.mark.parametrize("inner", ["", "seg_"])
+    def test_class_folders_with_names_of_splits(self, tmp_path, inner):
+        """As the scenes of Kaggle have them, seg_train/seg_train/CLASS."""
+        names = [f"seg_{split}/{inner}{split}/{name}" for split in ("train", "test") for name in ("ant", "bee")]
+        put(tmp_path, dict.fromkeys(names, 1))
+        with pytest.raises(
+            DataError, match=r"folders seg_test, seg_train have the names of splits, not of classes|splits in it"
+        ):
+            read(tmp_path)
+
+    def test_classes_whose_names_contain_words_of_splits(self, tmp_path):
+        """Trains are a class, and folders of images alone are classes whatever their names."""
+        assert read(put(tmp_path / "a", {"train_station": 0, "steam train": 1})).classes == (
+            "steam train",
+            "train_station",
+        )
+        assert read(put(tmp_path / "b", {"contest": 0, "validity/x": 1})).classes == ("contest", "validity")
+
+    @pytest.mark.parametrize("table", ["labels.csv", "train.tsv"])
+    @pytest.mark.parametrize("below", ["", "images"])
+    def test_a_table_of_labels_is_not_passed_over(self, tmp_path, table, below):
+        """Without its labels, all images would be of one class, or of none."""
+        (tmp_path / below).mkdir(exist_ok=True)
+        Image.new("L", (4, 4)).save(tmp_path / below / "a.png")
+        joint = "\t" if table.endswith("tsv") else ","
+        (tmp_path / table).write_text(f"image_id{joint}Label\na{joint}3\n")
+        with pytest.raises(DataError, match=rf"{table}: has labels of the images beside it; labels in a table are not"):
+            read(tmp_path)
+
+    @pytest.mark.parametrize(
+        "text", ["", "name,label\nother,3\n", "file,width\na.png,4\n", '\x00,"', "predictions: a.png"]
+    )
+    def test_other_tables_are_ignored(self, tmp_path, text):
+        Image.new("L", (4, 4)).save(tmp_path / "a.png")
+        (tmp_path / "notes.csv").write_text(text)
+        (tmp_path / "more.csv").write_bytes(b"\xff\xfe label")
+        assert read(tmp_path).labels is None
+
+    def test_a_table_beside_classes_is_ignored(self, tmp_path):
+        put(tmp_path, {"ant": 0, "bee": 1})
+        (tmp_path / "labels.csv").write_text("file,label\na.png,ant\n")
+        assert right(read(tmp_path))
+
     def test_a_loop_of_links(self, tmp_path):
         put(tmp_path, {"ant": 0, "bee": 1})
         (tmp_path / "ant" / "again").symlink_to(tmp_path / "ant")

@@ -139,6 +139,23 @@ class TestIdx:
         assert loaded.classes[9] == "Ankle boot"
         assert loaded.name == "Fashion-MNIST test"
 
+    @pytest.mark.parametrize("below", ["raw", "FashionMNIST/raw"])
+    def test_where_torchvision_stores_it(self, tmp_path, below):
+        data = image_set(shape=(1, 28, 28), classes=10)
+        write_idx(tmp_path / "data" / below, data)
+        loaded = read(tmp_path / "data")
+        assert np.array_equal(loaded.images, data.images)
+        assert np.array_equal(loaded.labels, data.labels)
+        assert (loaded.classes is not None) == ("Fashion" in below)
+
+    def test_several_data_sets_below(self, tmp_path):
+        for name in ("MNIST", "FashionMNIST"):
+            write_idx(tmp_path / name / "raw", image_set(shape=(1, 28, 28)))
+        with pytest.raises(
+            DataError, match=r"has several data sets, in FashionMNIST/raw, MNIST/raw; name the folder of"
+        ):
+            read(tmp_path)
+
     def test_other_folders_have_no_class_names(self, tmp_path):
         write_idx(tmp_path / "digits", image_set(shape=(1, 28, 28)))
         loaded = read(tmp_path / "digits", "train")
@@ -200,3 +217,19 @@ def test_the_digest_distinguishes_data():
     assert data.digest == data.renamed("other").digest
     assert data.digest != data.take(slice(0, 5)).digest
     assert data.digest != ImageSet(data.images, None, None, "x").digest
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("train.csv", "load it with pandas and save it with numpy.savez"),
+        ("training.pt", "load it with torch and save it with numpy.savez"),
+        ("digits.mat", "load it with SciPy and save it with numpy.savez"),
+        ("images.tar.gz", "unpack it first"),
+        ("images.xyz", "or IDX files"),
+    ],
+)
+def test_a_file_of_another_type_names_the_way_to_one_that_is_read(tmp_path, name, advice):
+    (tmp_path / name).write_bytes(b"junk")
+    with pytest.raises(DataError, match=rf"{name}: a file of an unknown type; expected .*{advice}"):
+        read(tmp_path / name)
