@@ -30,7 +30,7 @@ def test_commands_that_are_disturbed_leave_nothing_broken():
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.stdout.startswith("{"), done.stdout + done.stderr
     report = json.loads(done.stdout)
-    assert report["wrong"] == []
+    assert report["wrong"] == [], "\n".join(report["wrong"])
     assert done.returncode == 0
     if bytecode.exists():
         marshal.loads(bytecode.read_bytes()[16:])  # fails if the limit cut the file
