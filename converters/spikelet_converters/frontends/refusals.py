@@ -31,6 +31,24 @@ TORCH = {
     **dict.fromkeys(("LayerNorm", "GroupNorm", "InstanceNorm1d", "InstanceNorm2d", "RMSNorm"), _STATISTICS),
     **dict.fromkeys(("layer_norm", "group_norm", "instance_norm", "rms_norm", "native_layer_norm"), _STATISTICS),
     "native_group_norm": _STATISTICS,
+    **dict.fromkeys(
+        ("LazyConv1d", "LazyConv2d", "LazyLinear", "LazyBatchNorm1d", "LazyBatchNorm2d", "LazyConvTranspose2d"),
+        "its weights do not exist yet; call the network once on an input before conversion",
+    ),
+    **dict.fromkeys(("LocalResponseNorm", "CrossMapLRN2d", "local_response_norm"), _STATISTICS),
+    **dict.fromkeys(
+        ("LPPool1d", "LPPool2d", "lp_pool2d"), "a power of activations has no spiking form here; use AvgPool2d"
+    ),
+    **dict.fromkeys(("FractionalMaxPool2d", "fractional_max_pool2d"), "its windows are random; use MaxPool2d"),
+    **dict.fromkeys(("Embedding", "EmbeddingBag"), "it looks indices up, and a bundle takes values; use nn.Linear"),
+    "Bilinear": "a product of activations has no spiking form here; use nn.Linear",
+    **dict.fromkeys(
+        ("Unfold", "Fold", "unfold", "fold"), "it moves pixels into channels at overlapping windows; use Conv2d"
+    ),
+    **dict.fromkeys(
+        ("Transformer", "TransformerEncoder", "TransformerEncoderLayer"),
+        "a product of activations has no spiking form here; use a convolutional network",
+    ),
     "Conv3d": "has no node in IR version 1; use a Conv2d for every time-step",
     "LSTM": "recurrence has no node in IR version 1; use a feed-forward network",
     "GRU": "recurrence has no node in IR version 1; use a feed-forward network",

@@ -7,6 +7,7 @@ current, if it has one, and an IF or LIF.
 from __future__ import annotations
 
 from torch import nn
+from torch.nn.utils import parametrize
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.builder import Builder
@@ -46,6 +47,8 @@ def is_neuron(module: nn.Module) -> bool:
 
 def torch_type(module: nn.Module) -> type[nn.Module]:
     """Return the torch layer that a framework's layer is a subclass of, or the module's own type."""
+    if parametrize.is_parametrized(module):  # weight_norm and its like, which give the weight by a property
+        return type(module).__mro__[1]
     if type(module).__module__.startswith(_SUBCLASSED_IN):
         return next((layer for layer in _TORCH_LAYERS if isinstance(module, layer)), type(module))
     return type(module)

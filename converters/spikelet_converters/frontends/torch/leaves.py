@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
@@ -25,6 +27,9 @@ def _options(module: Module, *names: str) -> Arguments:
 
 
 def _weights(module: Module) -> Arguments:
+    for hook in module._forward_pre_hooks.values():
+        if isinstance(hook, SpectralNorm | WeightNorm):
+            hook(module, ())  # computes the weight, as every call does
     return {"weight": quant_aware.weight_of(module), "bias": _tensor(module.bias)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import sys
 import warnings
@@ -57,6 +58,8 @@ def from_module(
         (('n1',), False)
     """
     preprocessing = preprocessing or Preprocessing()
+    if any(tensor.is_floating_point() and tensor.dtype != torch.float32 for tensor in network.state_dict().values()):
+        network = copy.deepcopy(network).float()  # a graph is float32
 
     def add(builder: Builder, x: Value) -> None:
         fx.read(network, builder, average_pools=average_pools, start=x, output=output)

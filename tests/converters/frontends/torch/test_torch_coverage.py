@@ -341,3 +341,29 @@ def test_a_parameter_in_forward():
     network = Net(None).eval()
     network.between = lambda x: torch.relu(x * network.scale + 0.1)
     compare(network, from_module(network, SHAPE, RAW))
+
+
+REPARAMETRISED = {
+    "weight_norm": nn.utils.parametrizations.weight_norm,
+    "spectral_norm": nn.utils.parametrizations.spectral_norm,
+    "orthogonal": nn.utils.parametrizations.orthogonal,
+    "spectral_norm by a hook": nn.utils.spectral_norm,
+}
+
+
+@pytest.mark.parametrize("form", REPARAMETRISED)
+def test_weights_that_are_computed_from_other_parameters(form):
+    """As torch computes them at every call: those of hooks are absent or stale before the first one."""
+    torch.manual_seed(4)
+    network = Net(None, REPARAMETRISED[form](nn.Conv2d(4, 4, 3)), 4).eval()
+    compare(network, from_module(network, SHAPE, RAW))
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16])
+def test_a_network_of_another_precision_is_read_in_float32(kind):
+    network = Net(torch.relu).eval().to(kind)
+    source = from_module(network, SHAPE, RAW)
+    assert check_graph(source, None) < 1e-3
+    assert next(network.parameters()).dtype == kind, "the network of the user is not changed"
+    expected = Net(torch.relu).eval().to(kind).float()
+    compare(expected, source)
