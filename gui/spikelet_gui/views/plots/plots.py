@@ -56,7 +56,7 @@ class Plot(ChartView):
         self.setMouseEnabled(zoom, zoom)
         for side in decades:
             axes[side].setLogMode(side == "bottom", side == "left")
-        self.setMinimumSize(120, 100)
+        self.setMinimumSize(120, 80)
         self.plotItem.layout.setContentsMargins(0, HALF_LINE, 0, 0)  # space for the label at the upper end of an axis
         small = font(8.5)
         for side in ("left", "bottom"):
@@ -80,7 +80,7 @@ class Plot(ChartView):
         self.box.sigYRangeChanged.connect(self._place_levels)
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        return QSize(240, 100)  # small: Qt uses it as the minimum beside text that wraps
+        return QSize(240, 80)  # small: Qt uses it as the minimum beside text that wraps
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)

@@ -163,6 +163,7 @@ class HistogramCard(CardView):
         super().__init__(state.inspector, "Residual", data=self._data)
         self.state = state
         self.plot = Plot("residual histogram", "spike rate minus activation", "share", percent=("left",))
+        self.plot.setMinimumHeight(100)  # a low window scrolls
         self.body.addWidget(self.plot, 1)
 
     def draw(self, layer: LayerResidual | None) -> None:
