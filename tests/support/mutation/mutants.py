@@ -56,11 +56,11 @@ class Mutant:
         sys.meta_path.insert(0, _ChangedModule(self))
 
     @contextmanager
-    def planted(self) -> Iterator[None]:
+    def applied(self) -> Iterator[None]:
         """Change a function of the module, and restore it at the end."""
         function = _function(sys.modules[self.module], self.function)
         code = function.__code__
-        self.plant()
+        self.apply()
         try:
             yield
         finally:

@@ -272,7 +272,7 @@ def test_a_fault_in_the_reduction_is_refused(expression):
     """The comparison with one time-step alone would reduce the loop by the same fault."""
     path = Path(time_loop.__file__)
     (mutant,) = [mutant for mutant in mutants_of(path) if mutant.change.endswith(f": {expression}")]
-    with mutant.planted(), pytest.raises(ConversionError):
+    with mutant.applied(), pytest.raises(ConversionError):
         check_graph(from_module(AddedInPlace().eval(), (F,), Preprocessing(scale=1.0)), None)
     assert check_graph(from_module(AddedInPlace().eval(), (F,), Preprocessing(scale=1.0)), None) == 0
 
