@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from spikelet.errors import ConversionError, pass_out_of_memory
+from spikelet.errors import ConversionError
 from spikelet.nodes import Shape
 from spikelet_converters.choices import TIME_STEP
-from spikelet_converters.exports.nir import NirNode, package
+from spikelet_converters.exports.nir import NirNode
+from spikelet_converters.frontends.nir.files import load
 from spikelet_converters.frontends.nir.nesting import flat, input_shape, leading_to
 from spikelet_converters.frontends.nir.simulation import STATELESS, simulator
 from spikelet_converters.frontends.source import Simulate
@@ -112,14 +113,9 @@ def read(path: Path, *, dt: float | None = None, output: str | None = None) -> R
 
     Raises:
         ConversionError: The file is not a NIR file, or a node or a loop is not supported.
+        CostError: Its compressed arrays need more memory than the limit permits.
     """
-    nir = package()
-    try:
-        network = nir.read(path, type_check=False)
-    except Exception as error:  # h5py and nir raise many types of errors
-        pass_out_of_memory(error, str(path))
-        raise ConversionError(f"{path}: not a NIR file that can be read ({error})") from None
-    return from_nir(network, path.stem, dt=dt, output=output)
+    return from_nir(load(path), path.stem, dt=dt, output=output)
 
 
 def from_nir(

@@ -44,6 +44,9 @@ def test_a_library_that_runs_out_of_memory(suffix, package, function, error, tmp
             onnx.helper.make_node("Gemm", ["flat", "w"], ["y"], transB=1),
         ]
         onnx_file(path, nodes, {"w": weight})
+    elif suffix == "nir":
+        nodes = {"input": nir.Input({"input": np.array([3])}), "output": nir.Output({"output": np.array([3])})}
+        nir.write(path, nir.NIRGraph(nodes, [("input", "output")]))
     else:
         path.write_bytes(b"")
     monkeypatch.setattr(package, function, fail)

@@ -21,7 +21,7 @@ from spikelet_converters.frontends.nir import from_nir as to_source
 from spikelet_converters.recurrent import brian2
 from spikelet_converters.recurrent.comparison import compare, report
 from spikelet_converters.recurrent.delays import delayed, ordered
-from spikelet_converters.recurrent.network import from_nir
+from spikelet_converters.recurrent.network import from_nir, read
 from spikelet_converters.recurrent.simulation import check, simulate
 
 F, HIDDEN, K, DT = 6, 9, 4, 1e-4
@@ -290,3 +290,17 @@ def test_the_spikes_of_snntorch(frames):
         spikes2, current2, potential2 = second(spikes @ w["fc2"].T + w["b2"], current2, potential2)
         outputs.append(spikes2.numpy())
     assert np.array_equal(simulate(from_nir(braille()), frames).outputs["lif2"], np.stack(outputs))
+
+
+def test_a_file_is_checked_before_it_is_read(tmp_path, monkeypatch):
+    """As `convert` does: the sizes that the file declares are compared with what it stores."""
+    h5py = pytest.importorskip("h5py")
+    nir.write(tmp_path / "a.nir", braille())
+    with h5py.File(tmp_path / "a.nir", "r+") as file:
+        file.create_dataset("node/extra", shape=(1 << 20, 1 << 20), dtype="f4", chunks=(1024, 1024), compression="gzip")
+    monkeypatch.setattr(nir, "read", None)
+    with pytest.raises(ConversionError, match="declares 4,398,046,511,104 bytes, of which 0 are stored"):
+        read(tmp_path / "a.nir")
+    (tmp_path / "b.nir").write_bytes(b"junk")
+    with pytest.raises(ConversionError, match=r"b\.nir: not a NIR file that can be read"):
+        read(tmp_path / "b.nir")

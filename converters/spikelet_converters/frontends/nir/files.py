@@ -44,16 +44,25 @@ def read(
             names the node.
         CostError: Its compressed arrays need more memory than the limit permits.
     """
+    return from_nir(load(path), dt=dt, preprocessing=preprocessing, low=low, high=high, output=output)
+
+
+def load(path: Path) -> NirNode:
+    """Open a `.nir` file as a nir.NIRGraph.
+
+    Raises:
+        ConversionError: The file is not a NIR file.
+        CostError: Its compressed arrays need more memory than the limit permits.
+    """
     nir = package()
     try:
         check_file(path)
-        network = nir.read(path, type_check=False)
+        return nir.read(path, type_check=False)
     except CostError as error:
         raise error.locate(path) from None
     except Exception as error:  # h5py and nir raise many types of errors
         pass_out_of_memory(error, str(path))
         raise ConversionError(f"{path}: not a NIR file that can be read ({error})") from None
-    return from_nir(network, dt=dt, preprocessing=preprocessing, low=low, high=high, output=output)
 
 
 def from_nir(
