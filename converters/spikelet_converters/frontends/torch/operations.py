@@ -104,6 +104,12 @@ def _batch_norm(call: Call) -> Value:
     return call.builder.affine(call.where, gain, shift, x, alone=call.alone)
 
 
+def _instance_norm(call: Call) -> Value:
+    if call.get("use_input_stats", True):
+        raise ConversionError(f"{call.where}: {ADVICE['instance_norm']}")
+    return _batch_norm(call)
+
+
 def _constant(call: Call, name: str, x: Value) -> Factor | None:
     """Return an argument as a constant for a value, () or (C,), or None if it is a value of the network."""
     other = call.get(name)
@@ -285,6 +291,7 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(ENDINGS, _ending),
     "add": _add,
     "addmm": _addmm,
+    "instance_norm": _instance_norm,
     "linear": _linear,
     "abs": _absolute,
     "maximum": _maximum,

@@ -367,3 +367,15 @@ def test_a_network_of_another_precision_is_read_in_float32(kind):
     assert next(network.parameters()).dtype == kind, "the network of the user is not changed"
     expected = Net(torch.relu).eval().to(kind).float()
     compare(expected, source)
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+def test_an_exported_instance_norm(tracked):
+    """With running statistics it is a batch norm; without, it normalises by the input."""
+    network = Net(None, nn.InstanceNorm2d(4, affine=True, track_running_stats=tracked), 4).eval()
+    program = torch.export.export(network, (torch.zeros(2, *SHAPE),))
+    if tracked:
+        compare(network, from_program(program, RAW))
+        return
+    with pytest.raises(ConversionError, match="instance_norm.*use batch norm"):
+        from_program(program, RAW)
