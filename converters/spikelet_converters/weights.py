@@ -11,6 +11,7 @@ from __future__ import annotations
 import collections
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -19,7 +20,8 @@ from types import ModuleType
 import torch
 from torch import Tensor, nn
 
-from spikelet.errors import ConversionError, pass_out_of_memory
+from spikelet.errors import ConversionError, CostError, pass_out_of_memory
+from spikelet_converters.torch_file import BoundedFile, check_sizes
 
 State = dict[str, Tensor]
 DEPTH = 4  # largest depth of nested dictionaries
@@ -98,6 +100,7 @@ def load(path: Path) -> object:
 
     Raises:
         ConversionError: The file is a TorchScript program, is damaged, or is not a torch file.
+        CostError: A compressed file needs more memory than the limit permits.
     """
     if not path.is_file():
         raise ConversionError(f"{path}: no such file")
@@ -110,7 +113,16 @@ def load(path: Path) -> object:
             f"save its weights with {SAVE}"
         )
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        check_sizes(path)
+    except CostError as error:
+        raise error.locate(path) from None
+    except Exception as error:  # zipfile and pickletools raise errors of many types for a damaged file
+        pass_out_of_memory(error, str(path))
+        raise ConversionError(f"{path}: not a complete file of torch ({_first_line(error)})") from None
+    try:
+        with warnings.catch_warnings(), BoundedFile(path) as file:
+            warnings.simplefilter("ignore")  # opcodes of pickles of other programs
+            return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises errors of many types for other files
         pass_out_of_memory(error, str(path))
         reason = error
@@ -123,7 +135,8 @@ def load(path: Path) -> object:
     restricted.Unpickler = _Unpickler  # type: ignore[attr-defined]
     try:
         # classes are looked up by _Unpickler, which imports none
-        return torch.load(path, map_location="cpu", weights_only=False, pickle_module=restricted)
+        with BoundedFile(path) as file:
+            return torch.load(file, map_location="cpu", weights_only=False, pickle_module=restricted)
     except Exception as error:
         pass_out_of_memory(error, str(path))
         raise ConversionError(f"{path}: not a complete torch file ({_first_line(error)})") from None

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from spikelet import options
-from spikelet.errors import ConversionError
+from spikelet.errors import ConversionError, translated
 from spikelet.files.atomic import replacing
 from spikelet.files.decoded import Document
 from spikelet_converters.source_model.networks import NetworkSpec
@@ -39,9 +39,12 @@ class Checkpoint:
     training: Document = field(default_factory=dict)
 
     def network(self) -> nn.Module:
-        """Build the network and load its weights, in evaluation mode."""
-        network = self.spec.build()
-        network.load_state_dict(self.weights)
+        """Build the network and load its weights, in evaluation mode. Raises ConversionError if they do not fit."""
+        try:
+            network = self.spec.build()
+            network.load_state_dict(self.weights)
+        except Exception as error:  # a file may state any values
+            raise translated(error, "checkpoint", ConversionError) from error
         return network.eval()
 
     def save(self, path: Path) -> None:

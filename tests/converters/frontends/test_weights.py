@@ -1,8 +1,12 @@
 """Weight files: each is loaded into the network, or refused with a remedy; none executes code."""
 
 import argparse
+import io
 import os
 import pickle
+import re
+import struct
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 
@@ -11,6 +15,7 @@ import pytest
 import torch
 from torch import nn
 
+from counts.calls import peak_bytes
 from spikelet.errors import ConversionError
 from spikelet_converters import weights
 from spikelet_converters.frontends.torch import load_module
@@ -219,3 +224,53 @@ def test_prefixes_that_do_not_decide():
     expected = {"fc.weight": torch.zeros(1)}
     assert weights.matched({"a.fc.weight": torch.ones(1), "b.fc.weight": torch.ones(1)}, expected) is None
     assert weights.matched({"a.fc.weight": torch.ones(1)}, expected) == {"fc.weight": torch.ones(1)}
+
+
+def _record_that_states_more(content):
+    """The largest record of an archive states 4 GB."""
+    data = bytearray(content)
+    position = data.rindex(b"PK\1\2")
+    sizes = [
+        (struct.unpack_from("<I", data, at.start() + 24)[0], at.start())
+        for at in re.finditer(rb"PK\x01\x02", bytes(data[: position + 4]))
+    ]
+    _, position = max(sizes)
+    data[position + 20 : position + 28] = struct.pack("<II", 2**32 - 2, 2**32 - 2)
+    return bytes(data)
+
+
+def _archive_of(storage):
+    """An archive whose pickle refers to a storage of any size."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(
+            "a/data.pkl",
+            b"\x80\x02(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpu" + storage + b"tQ.",
+        )
+        archive.writestr("a/version", "3\n")
+        archive.writestr("a/data/0", bytes(16))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_record_that_states_more, r"a record states 4,294,967,294 bytes"),
+        (lambda _: _archive_of(b"J\0\0\0\x40"), "storage 0 states 4,294,967,296 bytes and holds 16"),
+        (lambda _: _archive_of(b"N"), "a storage whose size is not stated"),
+        (lambda _: b"\x80\x02X\xff\xff\xff\x7fa", "not a complete file of torch"),
+        (lambda _: b"\x80\x02.", "not a complete file of torch"),
+    ],
+    ids=["record", "storage", "no size", "text", "nothing"],
+)
+def test_stated_sizes_are_compared_with_the_file_before_torch_allocates_them(change, message, tmp_path):
+    buffer = io.BytesIO()
+    torch.save({"a": torch.zeros(100)}, buffer)
+    path = tmp_path / "w.pt"
+    path.write_bytes(change(buffer.getvalue()))
+
+    def refused():
+        with pytest.raises(ConversionError, match=message):
+            weights.load(path)
+
+    assert peak_bytes(refused) < 2**22
