@@ -57,7 +57,7 @@ def check_sizes(path: Path) -> None:
     """
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
-            _check_archive(archive)
+            _check_archive(archive, path.stat().st_size)
         return
     with BoundedFile(path) as file:
         for _ in range(MOST_PICKLES):
@@ -66,12 +66,13 @@ def check_sizes(path: Path) -> None:
                     raise ConversionError(f"a storage of {storage.size:,} bytes, the file has {file.size:,}")
 
 
-def _check_archive(archive: zipfile.ZipFile) -> None:
+def _check_archive(archive: zipfile.ZipFile, size: int) -> None:
     sizes, expanded = {}, 0
     for member in archive.infolist():
         packed = member.compress_type != zipfile.ZIP_STORED
-        if member.file_size > member.compress_size * (DEFLATE_RATIO if packed else 1):
-            raise ConversionError(f"a record states {member.file_size:,} bytes and holds {member.compress_size:,}")
+        held = min(member.compress_size, size)
+        if member.file_size > held * (DEFLATE_RATIO if packed else 1):
+            raise ConversionError(f"a record states {member.file_size:,} bytes and holds {held:,}")
         expanded += member.file_size if packed else 0
         sizes[member.filename] = member.file_size
     Limits().check("compressed records", expanded)

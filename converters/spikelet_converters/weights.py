@@ -118,7 +118,10 @@ def load(path: Path) -> object:
         raise error.locate(path) from None
     except Exception as error:  # zipfile and pickletools raise errors of many types for a damaged file
         pass_out_of_memory(error, str(path))
-        raise ConversionError(f"{path}: not a complete file of torch ({_first_line(error)})") from None
+        raise ConversionError(
+            f"{path}: not a file that torch can read safely; it is damaged, or was written by another program "
+            f"({_first_line(error)})"
+        ) from None
     try:
         with warnings.catch_warnings(), BoundedFile(path) as file:
             warnings.simplefilter("ignore")  # opcodes of pickles of other programs

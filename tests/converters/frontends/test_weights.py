@@ -258,8 +258,8 @@ def _archive_of(storage):
         (_record_that_states_more, r"a record states 4,294,967,294 bytes"),
         (lambda _: _archive_of(b"J\0\0\0\x40"), "storage 0 states 4,294,967,296 bytes and holds 16"),
         (lambda _: _archive_of(b"N"), "a storage whose size is not stated"),
-        (lambda _: b"\x80\x02X\xff\xff\xff\x7fa", "not a complete file of torch"),
-        (lambda _: b"\x80\x02.", "not a complete file of torch"),
+        (lambda _: b"\x80\x02X\xff\xff\xff\x7fa", "not a file that torch can read safely"),
+        (lambda _: b"\x80\x02.", "not a file that torch can read safely"),
     ],
     ids=["record", "storage", "no size", "text", "nothing"],
 )
