@@ -275,5 +275,5 @@ def test_draws(draw, kind):
 
 @pytest.mark.parametrize("draw", [0, -1, "0x1", "2x0", "x", "2x", "2x2x2", "1.5", True + 0.5, "limits"])
 def test_other_draws_are_refused(draw):
-    with pytest.raises(ValueError, match='expected a number of 1 or more, "kxT", "limit" or "quantised", got'):
+    with pytest.raises(ValueError, match='expected a number of 1 or more, "kxT", "limit" or "quantised", found'):
         neurons_and_steps(draw)

@@ -189,7 +189,7 @@ class TestSchedule:
             ({"augment": "shift"}, "augment: expected true or false, found 'shift'"),
             (
                 {"time_steps": (1, "never")},
-                'time_steps: expected a number of 1 or more, "kxT", "limit" or "quantised", got',
+                'time_steps: expected a number of 1 or more, "kxT", "limit" or "quantised", found',
             ),
             ({"time_steps": ("0x2",)}, "time_steps: expected a number of 1 or more, .* found '0x2'"),
             ({"validation_steps": (0,)}, "validation_steps: expected a number of 1 or more, .* found 0"),
