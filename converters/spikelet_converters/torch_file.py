@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from spikelet.errors import ConversionError
-from spikelet.files.numpy_file import DEFLATE_RATIO
-from spikelet.limits import Limits
+from spikelet.limits import DEFLATE_RATIO, Limits
 
 BYTES = {
     **dict.fromkeys(("Double", "Long", "ComplexFloat"), 8), **dict.fromkeys(("Float", "Int", "QInt32"), 4),
