@@ -7,6 +7,7 @@ and zipfile. Here the declared size is first compared with that of the file or m
 from __future__ import annotations
 
 import math
+import sys
 import zipfile
 from pathlib import Path
 from typing import IO
@@ -92,7 +93,20 @@ def _array(file: IO[bytes], size: int, expanded: int | None = None) -> Values:
         part = content[start : start + PART]
         if _fill(file, part) < len(part):
             raise DataError("it ends early")
+    _check_texts(array)
     return array.reshape(shape, order="F" if by_columns else "C")
+
+
+def _check_texts(array: Values) -> None:
+    """Raise DataError if a text contains a code that is not a character: NumPy cannot convert it to str."""
+    if array.dtype.names is not None:
+        for name in array.dtype.names:
+            _check_texts(array[name])
+    elif array.dtype.kind == "U" and array.size:
+        codes = np.ascontiguousarray(array).view(np.dtype("u4").newbyteorder(array.dtype.byteorder))
+        invalid = codes[(codes > sys.maxunicode) | ((codes >= 0xD800) & (codes <= 0xDFFF))]
+        if invalid.size:
+            raise DataError(f"a text contains {invalid[0]:#x}, which is not a character")
 
 
 def _fill(file: IO[bytes], part: memoryview) -> int:

@@ -127,6 +127,23 @@ def elsewhere(folder):
     return lambda: events.read(folder / "a.h5", (2, 6, 6), 3)
 
 
+def texts(code, dtype):
+    return np.frombuffer(np.array([65, code] * 3, dtype).tobytes(), f"{dtype[0]}U2")
+
+
+@pytest.mark.parametrize("code", [0x110000, 0xFFFFFFFF, 0xD800])
+@pytest.mark.parametrize("dtype", ["<u4", ">u4"])
+@pytest.mark.parametrize("structured", [False, True])
+def test_texts_of_codes_that_are_not_characters_are_refused(code, dtype, structured, tmp_path):
+    names = texts(code, dtype)
+    if structured:
+        names = np.zeros(3, [("n", "u1"), ("name", names.dtype)])
+        names["name"] = texts(code, dtype)
+    np.savez(tmp_path / "a.npz", images=np.zeros((3, 2, 2), np.uint8), classes=names)
+    with pytest.raises(DataError, match=f"a text contains {code:#x}, which is not a character"):
+        read(tmp_path / "a.npz")
+
+
 DECLARED = {
     "gzip that contains more": (gz_bomb, "and contains more"),
     "gzip that holds less": (gz_announces, "more than the file can contain"),
