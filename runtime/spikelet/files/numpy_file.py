@@ -10,7 +10,7 @@ import math
 import sys
 import zipfile
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -97,7 +97,7 @@ def _array(file: IO[bytes], size: int, expanded: int | None = None) -> Values:
     return array.reshape(shape, order="F" if by_columns else "C")
 
 
-def _check_texts(array: Values) -> None:
+def _check_texts(array: npt.NDArray[Any]) -> None:
     """Raise DataError if a text contains a code that is not a character: NumPy cannot convert it to str."""
     if array.dtype.names is not None:
         for name in array.dtype.names:
