@@ -20,6 +20,7 @@ from pathlib import Path
 
 import int8
 import numpy as np
+import processors
 from isolated import Contender, alone, warm
 from shapes import STEPS, VGG9, VGG16, network
 
@@ -31,7 +32,7 @@ from spikelet_converters.conversion.copies import with_copies
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = """\
-# Speed
+# {title}
 
 Written by `make bench`. All contenders have the same weights, are warmed up and run in turn, each in a process of its own that is
 stopped while the others run; figures are lower quartiles. "Float network"
@@ -246,12 +247,8 @@ def installed(package):
 
 
 def machine():
-    model = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next((line.partition(": ")[2] for line in lines if line.startswith("model name")), model)
     packages = ", ".join(f"{name} {installed(name)}" for name in ("numpy", "onnxruntime", "openvino"))
-    return f"{model}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, {packages}"
+    return f"{processors.description()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, {packages}"
 
 
 def main():
@@ -264,12 +261,16 @@ def main():
     )
     parser.add_argument("--no-peers", action="store_true", help="without other frameworks")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="duration of the rounds for one row of a table")
+    parser.add_argument("--avx2", action="store_true", help="as on a processor without AVX-512, VNNI and AMX")
     args = parser.parse_args()
+    if args.avx2:
+        processors.restrict_to_avx2()
     all_settings = [(1, 1, steps) for steps in (1, 2, 4, 8)] + [(1, 2, 4), (32, 1, 4), (32, 2, 4)]
     settings = [(1, 1, 4)] if args.quick else all_settings
     with np.load(ROOT / "assets" / "spikelet_assets" / "cifar10-500.npz") as shipped:
         images, labels = shipped["images"].astype(np.float32), shipped["labels"]
-    print(f"{HEAD.format(calibration=int8.CALIBRATION)}\n{machine()}")
+    title = "Speed with AVX2" if args.avx2 else "Speed"
+    print(f"{HEAD.format(title=title, calibration=int8.CALIBRATION)}\n{machine()}")
     tested, calibration = slice(None, -int8.CALIBRATION), images[-int8.CALIBRATION :]
     if "demo" in args.parts:
         graph = bundle.read(args.bundle).graph
