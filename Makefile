@@ -103,10 +103,11 @@ vectors: ## write the conformance vectors, docs/vectors/ and docs/vectors.md
 	@.ci/setup dev
 	PYTHONPATH=tests/support $(PYTHON) -m conformance_vectors.generate
 
-fuzz: ## read 1,000,000 mutated bundles under limits (COUNT=…), 200,000 with two readers (NETWORKS=…), then coverage-guided (SECONDS=…)
+fuzz: ## read 1,000,000 mutated bundles under limits (COUNT=…), 200,000 with two readers (NETWORKS=…), 100,000 files of data, checkpoints and settings (FILES=…), then coverage-guided (SECONDS=…)
 	@.ci/setup dev
 	PYTHONPATH=tests/support nice -n 10 $(PYTHON) tests/stress/fuzz.py --count $(or $(COUNT),1000000) --seconds 1
 	PYTHONPATH=tests/support nice -n 10 $(PYTHON) tests/stress/two_readers_campaign.py --count $(or $(NETWORKS),200000)
+	PYTHONPATH=tests/support nice -n 10 $(PYTHON) tests/stress/data_campaign.py --count $(or $(FILES),100000)
 	PYTHONPATH=tests/support nice -n 10 $(PYTHON) tests/stress/fuzz_coverage.py --seconds $(or $(SECONDS),600)
 
 .PHONY: faults soak wheel audit docs
