@@ -104,3 +104,27 @@ def test_exported_c_fires_the_spikes_of_the_expansion(form, tmp_path):
             done = subprocess.run(["./selftest"], cwd=folder, capture_output=True, text=True, check=False)
             assert done.returncode == 0, (copies, done.stdout)
             assert "pass: 2 images" in done.stdout
+
+
+@pytest.mark.parametrize("groups", [1, 4, 16])
+def test_readers_of_one_pool_that_multiply_counts_and_that_read_lists(groups, monkeypatch):
+    monkeypatch.setenv("SPIKELET_CFLAGS", "-O0")  # compiled quickly
+    net = Builder((3, 8, 8), np.random.default_rng(groups))
+    net.conv("conv1", 16)
+    net.neuron("if1", copies=4, start="even", scale=60)
+    pool = net.add("pool", SumPool2d((2, 2), (2, 2)))
+    net.conv("conv2", 16)
+    first = net.neuron("if2", scale=90)
+    net.here = pool
+    net.conv("conv3", 16, groups=groups)
+    second = net.neuron("if3", scale=90)
+    net.add("add", Add(), (first, second))
+    net.add("flat", Flatten())
+    net.linear("fc", 3)
+    graph = net.graph()
+    inputs = np.random.default_rng(0).integers(0, 256, (1, 2, *graph.input.shape)).astype(np.float32)
+    expected = on_engine("numpy", expand(graph), inputs, 3)
+    for window in (False, True):
+        actual = on_engine("native", graph, inputs, 3, window=window)
+        assert np.array_equal(actual.logits, expected.logits)
+        assert all(np.array_equal(actual.spikes[layer], expected.spikes[layer]) for layer in graph.spiking)

@@ -129,15 +129,18 @@ class HostPlan(Plan):
 
     def stores_counts(self, name: str) -> bool:
         """Return whether neurons store counts of their spikes if the processor can multiply them."""
-        return any(self._reads_counts(target) for target in self.graph.successors[name])
+        successors = self.graph.successors
+        pools = [target for target in successors[name] if isinstance(self.graph.nodes[target], SumPool2d)]
+        readers = [*successors[name], *(target for pool in pools for target in successors[pool])]
+        return any(self.multiplies_counts(target) and self.counted(target)[0] == name for target in readers)
 
     def lists_counts(self, name: str) -> bool:
         """Return whether stored counts are also converted to lists, because some nodes read lists."""
         readers = self.graph.successors[name]
-        return self.stores_counts(name) and not all(map(self._reads_counts, readers))
+        return self.stores_counts(name) and not all(map(self._reads_counts_alone, readers))
 
-    def _reads_counts(self, name: str) -> bool:
-        """Return whether a node, or for a SumPool2d all its readers, multiply counts of spikes."""
+    def _reads_counts_alone(self, name: str) -> bool:
+        """Return whether a node, or for a SumPool2d all its readers, multiply counts, and none needs lists."""
         pool = isinstance(self.graph.nodes[name], SumPool2d)
         return self.skipped(name) if pool else self.multiplies_counts(name)
 
