@@ -113,7 +113,7 @@ fuzz: ## read 1,000,000 mutated bundles under limits (COUNT=…), 200,000 with t
 .PHONY: faults soak wheel audit docs
 faults: ## kill commands 200 times at random (KILLS=…) and 100 times at file operations; full disks, too little memory
 	@.ci/setup dev
-	PYTHONPATH=tests/support nice -n 5 $(PYTHON) tests/stress/faults.py --limits --kills $(or $(KILLS),200)
+	PYTHONPATH=tests/support nice -n 5 $(PYTHON) tests/stress/faults.py --limits --memory --kills $(or $(KILLS),200)
 
 soak: ## stream 1,000,000 time-steps on every engine (STEPS=…), then run threads and processes at the same time
 	@.ci/setup dev

@@ -1,4 +1,4 @@
-"""The short form of `make faults`: kills at operations on files, full disks, closed folders, too little memory.
+"""The short form of `make faults`: kills at operations on files, full disks and closed folders.
 
 Kills at random moments depend on the machine's clock and load: they are in the long form.
 """

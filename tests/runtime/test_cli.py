@@ -327,6 +327,17 @@ def test_out_of_memory_is_reported_for_every_cause(call, monkeypatch, error):
     assert err.startswith("spikelet inspect: out of memory; ")
 
 
+@pytest.mark.parametrize("name", ["parse", "_failed"])
+def test_memory_that_runs_out_in_the_command_line_itself_is_one_line(name, monkeypatch, capfd, tmp_path):
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(f"spikelet.cli.{name}", fail)
+    (tmp_path / "damaged.snnb").write_bytes(b"damaged")
+    assert cli.main(["inspect", str(tmp_path / "damaged.snnb")]) == 1
+    assert capfd.readouterr() == ("", "spikelet: out of memory\n")
+
+
 def test_any_error_is_one_of_memory_where_memory_is_short(call, monkeypatch):
     def fail(*_, **__):
         raise ImportError("cannot import name 'x' from partially initialized module 'y'")

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 from spikelet.cli import completion, registry
 from spikelet.cli.common import Command, add_limits, configure_command
@@ -25,6 +26,7 @@ from spikelet.version import __version__
 PROGRAM = "spikelet"
 ABOUT = "Convert a trained network into a spiking network, and run it anywhere."
 EXAMPLE = "spikelet run vgg9-cifar10 --steps 8"
+NO_MEMORY = b"spikelet: out of memory\n"
 OUT_OF_MEMORY = "out of memory; use fewer images at a time (--count), or a machine with more memory"
 
 
@@ -44,6 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise SystemExit(finish(0 if stop.code is None else int(stop.code))) from None
     except OSError as error:  # the help cannot be printed
         return discard_after(error)
+    except MemoryError:  # while the command line was read, or an error was printed
+        with suppress(OSError):
+            os.write(2, NO_MEMORY)  # allocates nothing, unlike print
+        return 1
 
 
 def _main(argv: Sequence[str] | None) -> int:
@@ -52,9 +58,6 @@ def _main(argv: Sequence[str] | None) -> int:
         completion.complete(build_parser())
     try:
         args = parse(argv)
-    except MemoryError:
-        print(f"{PROGRAM}: out of memory", file=sys.stderr)
-        return 1
     except WrongCall as error:
         return _fail(error.program, error.line, "--json" in argv, 2)
     try:

@@ -38,7 +38,8 @@ def check_failures(work, name, folder, trouble, expected, commands=WRITERS, may_
         output = Path("log").read_text()
         # earlier lines may be output from before the failure
         last = output.strip().splitlines()[-1] if output.strip() else ""
-        expected_end = code == 1 and last.startswith(f"spikelet {command.split()[0]}: ") and "Traceback" not in output
+        starts = (f"spikelet {command.split()[0]}: ", "spikelet: out of memory")
+        expected_end = code == 1 and last.startswith(starts) and "Traceback" not in output
         if not expected_end or not any(text in last for text in expected) or _tree(folder) != before:
             work.wrong.append(f"{name}: {line}: exit code {code}, {output!r}, left {_tree(folder)}, before {before}")
         work.outcomes.setdefault(name, {})[command] = last
