@@ -9,7 +9,7 @@ from spikelet.errors import UsageError
 from spikelet.files.decoded import ReadOnlyDocument
 from spikelet.metrics.toml_fields import Table
 
-TEXTS = ("recipe", "residual", "of", "rival", "about", "checkpoint", "model")
+TEXTS = ("recipe", "residual", "of", "baseline", "rival", "about", "checkpoint", "model")
 MOST_RUNS = 10_000
 MOST_IMAGES = 2**31
 

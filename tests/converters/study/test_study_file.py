@@ -57,6 +57,8 @@ class TestFile:
                 r"\[method.rts\] of: there is no method 'none'",
             ),
             ('of = "qcfs"\nbaseline = "rts"', 'baseline = "rts"', r'baseline = "rts" needs of = "…"'),
+            ('baseline = "rts"', 'baseline = ["rts"]', "baseline: expected a string"),
+            ('baseline = "rts"', 'rival = ["rts"]', "rival: expected a string"),
             ('baseline = "rts"', 'baseline = "rtx"', "unknown 'rtx'; known: srp, cos, rts, snnc, ftbc"),
             ('baseline = "rts"', 'baseline = "rts"\nrival = "srp"', "rival is the older name of baseline"),
             ('baseline = "srp"', 'baseline = "srp"\nrho = 3', "baseline srp: got an unexpected keyword argument 'rho'"),
