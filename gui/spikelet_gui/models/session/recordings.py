@@ -17,7 +17,6 @@ from spikelet.data.folder import class_files, is_image
 from spikelet.data.options import Split
 from spikelet.errors import DataError
 from spikelet.graph import Graph
-from spikelet.limits import Limits
 from spikelet.nodes import Shape
 
 Frames = npt.NDArray[np.float32]
@@ -69,7 +68,6 @@ class RecordingSource:
             CostError: The frames need more memory than the limit permits.
         """
         name = self.files[index].name
-        Limits().check(f"frames of {steps} time-steps", 4 * steps * int(np.prod(self.shape)))
         try:
             frames = binned(self.read(index), self.shape, steps, self.binning)
         except DataError as error:

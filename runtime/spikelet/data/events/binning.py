@@ -120,12 +120,14 @@ def binned(recording: Columns | Column, shape: Shape, steps: int, by: Binning = 
 
     Raises:
         DataError: The recording does not fit the network.
+        CostError: The frames need more memory than the limit permits.
     """
     if isinstance(recording, dict):
         t, x, y, p = (recording[name] for name in FIELDS)
         return frames(t, x, y, p, shape, steps, by)
     if recording.dtype.kind not in "buif" or recording.shape[1:] != shape or recording.size == 0:
         raise DataError(f"expected frames (T, {', '.join(map(str, shape))}), found {recording.dtype} {recording.shape}")
+    Limits().check(f"events: frames {recording.shape}", 4 * recording.size)
     if not (np.abs(as_float64(recording)) <= LARGEST).all():
         raise DataError("frames: a value is NaN, infinite or beyond 2^64")
     return recording.astype(np.float32)
