@@ -37,8 +37,8 @@ class Command(Protocol):
         """Run the command; returns the exit code."""
 
 
-class _Positional(argparse.Action):
-    """Argparse action of an output that is given as the last argument."""
+class _Output(argparse.Action):
+    """Argparse action of an output that may be given as the last argument or as an option, and is required once."""
 
     def __call__(
         self,
@@ -50,29 +50,16 @@ class _Positional(argparse.Action):
         if getattr(namespace, self.dest, None) is not None:
             parser.error(f"-o: the output is given twice, as {getattr(namespace, self.dest)} and as {values}")
         setattr(namespace, self.dest, values)
-
-
-class _Option(_Positional):
-    """Argparse action of an output that is given as an option; the last argument is then not required."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,
-    ) -> None:
-        super().__call__(parser, namespace, values, option_string)
-        for action in parser._actions:
-            if type(action) is _Positional:
-                action.required = False
+        for action in parser._actions if self.option_strings else ():
+            if isinstance(action, _Output):
+                action.required = False  # the last argument
 
 
 def output_argument(parser: argparse.ArgumentParser, metavar: str, hint: str) -> None:
     """Add the output of a command, `args.output`: its last argument, or the option -o as in other commands."""
-    parser.add_argument("output", type=Path, action=_Positional, metavar=metavar, help=hint)
+    parser.add_argument("output", type=Path, action=_Output, metavar=metavar, help=hint)
     parser.add_argument(
-        "-o", "--output", type=Path, action=_Option, metavar=metavar, help=f"same as the last argument, {metavar}"
+        "-o", "--output", type=Path, action=_Output, metavar=metavar, help=f"same as the last argument, {metavar}"
     )
 
 
