@@ -11,7 +11,7 @@ from spikelet_converters.planning import timing
 from spikelet_converters.planning.plan import plan
 from spikelet_converters.planning.settings import Setting
 from spikelet_gui.models.analysis.planning import COSTS
-from spikelet_gui.models.session.looking import look_into
+from spikelet_gui.models.session.settings_view import show_setting
 from spikelet_gui.views.shell.app import settle
 
 
@@ -107,7 +107,7 @@ def test_a_setting_is_looked_into_in_all_panels(panel, opened, rest, qtbot, path
     assert {p.setting.copies for p in panel.state.planned.plan.points} == {1, 2, 4, 8}, (
         "of the file, not of the network"
     )
-    look_into(inspector, Setting(1, 2))
+    show_setting(inspector, Setting(1, 2))
     rest(opened)
     assert inspector.document.bundle.digest == origin.bundle.digest
     assert inspector.cursor.steps == 2

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from spikelet_converters.planning.settings import Setting
 
 
-def look_into(inspector: Inspector, setting: Setting) -> None:
+def show_setting(inspector: Inspector, setting: Setting) -> None:
     """Show a setting of the measured ones, in the background: its network, T, and margin of early exit."""
     planned = inspector.results.planned
     if planned is None:

@@ -8,7 +8,7 @@ import pyqtgraph as pg
 
 from spikelet_gui.models.analysis.planning import COSTS, Cost, cost_text, facts, table
 from spikelet_gui.models.export import DataTable
-from spikelet_gui.models.session.looking import look_into
+from spikelet_gui.models.session.settings_view import show_setting
 from spikelet_gui.views.panels.plan.state import PlanState
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.widgets.cards import CardView
@@ -196,4 +196,4 @@ class SettingCard(CardView):
     def _look(self) -> None:
         point = self.state.selected
         if point is not None:
-            look_into(self.state.inspector, point.setting)
+            show_setting(self.state.inspector, point.setting)
