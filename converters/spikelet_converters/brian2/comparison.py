@@ -95,35 +95,29 @@ class Sample:
     theta: Array | None
 
 
-@dataclass(frozen=True)
-class LayerReport:
-    """The comparison of one layer.
+@dataclass(frozen=True, kw_only=True)
+class LayerDifferences:
+    """Differences between two simulations of a layer.
 
     Attributes:
         name: Name of the layer.
         neurons: Number of compared neurons.
-        of: Number of neurons in the layer.
         spikes: Spikes in Brian2.
-        differing_spikes: Number of spikes that only the engine or only Brian2 fired.
-        ties: Differing spikes at a tie (float32 bundles).
-        after_ties: Differing spikes after a tie of the same neuron (float32 bundles).
+        differing_spikes: Number of spikes that occur in one of the two simulations only.
+        ties: Differing spikes at a tie (float32 networks).
+        after_ties: Differing spikes after a tie (float32 networks).
         drifts: Potentials that differ by more than the tolerance before any tie.
-        max_potential_difference: Over all potentials; in float32 bundles, over those before a neuron's first tie.
-        first_divergence: The earliest difference.
-        sample: Neurons for the figures.
+        max_potential_difference: Over all potentials; in float32 networks, over those before a tie.
     """
 
     name: str
     neurons: int
-    of: int
     spikes: int
     differing_spikes: int
     ties: int
     after_ties: int
     drifts: int
     max_potential_difference: float
-    first_divergence: Divergence | None
-    sample: Sample
 
     @property
     def real(self) -> int:
@@ -134,6 +128,21 @@ class LayerReport:
     def ok(self) -> bool:
         """Whether all differences are at or after ties."""
         return self.real == 0 and self.drifts == 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerReport(LayerDifferences):
+    """The comparison of one layer of the engine with Brian2. A tie affects later time-steps of the same neuron.
+
+    Attributes:
+        of: Number of neurons in the layer.
+        first_divergence: The earliest difference.
+        sample: Neurons for the figures.
+    """
+
+    of: int
+    first_divergence: Divergence | None
+    sample: Sample
 
     def facts(self) -> dict[str, object]:
         """Return the report as JSON values."""

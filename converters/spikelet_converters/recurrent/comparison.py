@@ -13,49 +13,27 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet_converters.brian2 import simulator
+from spikelet_converters.brian2.comparison import Bools, LayerDifferences
+from spikelet_converters.brian2.synapses import Values
 from spikelet_converters.choices import TIE_TOLERANCE
 from spikelet_converters.recurrent.brian2 import simulate as simulate_in_brian2
 from spikelet_converters.recurrent.network import Layer, RecurrentNetwork
 from spikelet_converters.recurrent.simulation import Traces, check, simulate
 
-Bools = npt.NDArray[np.bool_]
-Values = npt.NDArray[np.float64]
 
-
-@dataclass(frozen=True)
-class LayerComparison:
-    """The comparison of one layer.
+@dataclass(frozen=True, kw_only=True)
+class LayerComparison(LayerDifferences):
+    """The comparison of one layer. A tie affects later time-steps of the same sample.
 
     Attributes:
-        name: Name of the node.
-        kind: Its type in NIR.
-        neurons: Number of neurons.
-        spikes: Number of spikes in Brian2.
-        differing_spikes: Number of spikes that occur in one of the two simulations only.
-        ties: Differing spikes at a tie.
-        after_ties: Differing spikes after a tie of the same sample.
-        drifts: Number of potentials that differ by more than the tolerance before any tie.
-        max_potential_difference: Largest difference of potentials before any tie.
+        kind: Type of the node in NIR.
     """
 
-    name: str
     kind: str
-    neurons: int
-    spikes: int
-    differing_spikes: int
-    ties: int
-    after_ties: int
-    drifts: int
-    max_potential_difference: float
-
-    @property
-    def real(self) -> int:
-        """Differing spikes that are neither at nor after a tie."""
-        return self.differing_spikes - self.ties - self.after_ties
 
     def facts(self) -> dict[str, object]:
         """Return the comparison as JSON values."""
-        return {**vars(self), "real": self.real}
+        return {"name": self.name, "kind": self.kind, **vars(self), "real": self.real}
 
 
 @dataclass(frozen=True)
@@ -87,7 +65,7 @@ class RecurrentReport:
     @property
     def ok(self) -> bool:
         """Whether all differences are at or after ties."""
-        return all(layer.real == 0 and layer.drifts == 0 for layer in self.layers)
+        return all(layer.ok for layer in self.layers)
 
     @property
     def predictions(self) -> list[int]:
@@ -126,25 +104,22 @@ def report(
     network: RecurrentNetwork, inputs: npt.NDArray[np.generic], ours: Traces, theirs: Traces, version: str, eps: float
 ) -> RecurrentReport:
     """Compare two simulations of a network."""
-    earlier: Bools = np.zeros(
-        inputs.shape[:2], np.bool_
-    )  # whether a sample has a tie in an earlier layer, by time-step
     magnitudes: dict[str, Values] = {network.input_name: np.abs(inputs).reshape(*inputs.shape[:2], -1).max((0, 1))}
     magnitudes |= {name: np.abs(values).max((0, 1)) for name, values in theirs.outputs.items()}
-    ties: dict[str, Bools] = {}
-    for layer in network.layers:
-        ties[layer.name] = _at_tie(layer, magnitudes, ours, theirs, eps)
+    tolerances = {layer.name: _tolerance(layer, magnitudes, theirs, eps) for layer in network.layers}
+    ties = {layer.name: _at_tie(layer, ours, theirs, tolerances[layer.name]) for layer in network.layers}
     # differences of a sample before its first tie are real
     any_tie = np.zeros(inputs.shape[:2], np.bool_)
     for tied in ties.values():
         any_tie |= tied.any(2)
     past = np.logical_or.accumulate(any_tie, 0)
     past = np.concatenate([np.zeros_like(past[:1]), past[:-1]])
-    layers = []
+    # at a time-step, a tie affects the layers after its own
+    affected, layers = past, []
     for layer in network.layers:
-        excused = (past | earlier)[:, :, None]
-        layers.append(_layer(layer, magnitudes, ours, theirs, ties[layer.name] & ~excused, excused, eps))
-        earlier = earlier | ties[layer.name].any(2)
+        excused = affected[:, :, None]
+        layers.append(_layer(layer, ours, theirs, ties[layer.name] & ~excused, excused, tolerances[layer.name]))
+        affected = affected | ties[layer.name].any(2)
     last = network.layers[-1].name
     return RecurrentReport(
         network.name, tuple(network.loops), version, inputs.shape[0], inputs.shape[1], network.dt, eps,
@@ -165,17 +140,17 @@ def _tolerance(layer: Layer, magnitudes: dict[str, Values], theirs: Traces, eps:
     return eps * (reach if layer.theta is None else reach + np.abs(layer.theta))
 
 
-def _at_tie(layer: Layer, magnitudes: dict[str, Values], ours: Traces, theirs: Traces, eps: float) -> Bools:
+def _at_tie(layer: Layer, ours: Traces, theirs: Traces, tolerance: Values) -> Bools:
     """Return whether a spike differs while the potential in Brian2 is at the threshold, (T, N, n)."""
     differs: Bools = ours.outputs[layer.name] != theirs.outputs[layer.name]
     if layer.theta is None:
         return np.zeros_like(differs)
-    near: Bools = np.abs(theirs.before[layer.name] - layer.theta) <= _tolerance(layer, magnitudes, theirs, eps)
+    near: Bools = np.abs(theirs.before[layer.name] - layer.theta) <= tolerance
     return differs & near
 
 
 def _layer(
-    layer: Layer, magnitudes: dict[str, Values], ours: Traces, theirs: Traces, ties: Bools, excused: Bools, eps: float
+    layer: Layer, ours: Traces, theirs: Traces, ties: Bools, excused: Bools, tolerance: Values
 ) -> LayerComparison:
     name = layer.name
     differs = np.zeros_like(ties) if layer.theta is None else ours.outputs[name] != theirs.outputs[name]
@@ -188,6 +163,6 @@ def _layer(
         differing_spikes=int(differs.sum()),
         ties=int(ties.sum()),
         after_ties=int((differs & excused).sum()),
-        drifts=int((difference > _tolerance(layer, magnitudes, theirs, eps)).sum()),
+        drifts=int((difference > tolerance).sum()),
         max_potential_difference=float(difference.max(initial=0)),
     )

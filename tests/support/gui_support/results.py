@@ -96,7 +96,20 @@ def report(bundle, steps):
     sample = Sample(0, (), (none > 0, none > 0), (none, none), None)
     graph = bundle.graph
     layers = [
-        LayerReport(name, 256, graph.neurons(name), 1_234_567, 0, 0, 0, 0, 0.0, None, sample) for name in graph.spiking
+        LayerReport(
+            name=name,
+            neurons=256,
+            of=graph.neurons(name),
+            spikes=1_234_567,
+            differing_spikes=0,
+            ties=0,
+            after_ties=0,
+            drifts=0,
+            max_potential_difference=0.0,
+            first_divergence=None,
+            sample=sample,
+        )
+        for name in graph.spiking
     ]
     return ValidationReport(
         bundle=bundle.manifest.name,
