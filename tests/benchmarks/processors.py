@@ -11,6 +11,12 @@ from pathlib import Path
 SOURCE = Path(__file__).parent / "drivers" / "avx2_only.c"
 BUILT = Path(__file__).resolve().parents[2] / "build" / "avx2"
 RESTRICTED = "SPIKELET_AVX2_ONLY"  # environment variable of a restricted process
+VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}  # by flag, the widest first
+
+
+def intercepts() -> bool:
+    """Return whether CPUID can be intercepted: on Linux, where the processor supports it."""
+    return "cpuid_fault" in _flags()
 
 
 def restrict_to_avx2() -> None:
@@ -24,29 +30,33 @@ def restrict_to_avx2() -> None:
     """
     if RESTRICTED in os.environ:
         return
-    if "cpuid_fault" not in _flags():
+    if not intercepts():
         raise SystemExit("--avx2: expected Linux on an x86-64 processor with cpuid_fault in /proc/cpuinfo")
     BUILT.mkdir(parents=True, exist_ok=True)
     library = BUILT / "avx2_only.so"
     subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-o", str(library), str(SOURCE), "-ldl"], check=True)
-    # another cache: libraries of the native engine are found by the processor's features, which /proc/cpuinfo still lists
+    # another cache: the native engine finds its libraries by the features that /proc/cpuinfo lists, which stay the same
     environment = {"LD_PRELOAD": str(library), "XDG_CACHE_HOME": str(BUILT / "cache"), RESTRICTED: "1"}
     sys.stdout.flush()
     os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | environment)
 
 
 def description() -> str:
-    """Return the model of the processor and the widest vectors that this process uses, where the system tells them."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    model = next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
+    """Return the model of the processor and the widest vectors that this process uses, as far as the system states them."""
+    model = _first_processor().get("model name", platform.machine())
     if RESTRICTED in os.environ:
         return f"{model} restricted to AVX2 (without AVX-512, VNNI and AMX)"
-    names = {"avx512f": "AVX-512", "avx2": "AVX2"}
-    return " with ".join([model, *[name for flag, name in names.items() if flag in _flags()][:1]])
+    widest = next((name for flag, name in VECTORS.items() if flag in _flags()), None)
+    return model if widest is None else f"{model} with {widest}"
 
 
-def _flags() -> set[str]:
+def _flags() -> list[str]:
+    return _first_processor().get("flags", "").split()
+
+
+def _first_processor() -> dict[str, str]:
+    """Return the fields of /proc/cpuinfo for the first processor; none where there is no such file."""
     path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    return set(next((line.partition(": ")[2].split() for line in lines if line.startswith("flags")), []))
+    text = path.read_text().partition("\n\n")[0] if path.exists() else ""
+    pairs = (line.partition(":") for line in text.splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}
