@@ -23,7 +23,7 @@ def einsum(builder: Builder, name: str, where: str, equation: str, operands: lis
         operands: One value and one array.
 
     Raises:
-        ConversionError: It is not a layer with weights over features or channels.
+        ConversionError: The sum is not a layer with weights over features or channels.
     """
     terms, output = _parsed(where, equation, operands)
     values = [index for index, operand in enumerate(operands) if isinstance(operand, Value)]
@@ -54,7 +54,7 @@ def einsum(builder: Builder, name: str, where: str, equation: str, operands: lis
 
 
 def _parsed(where: str, equation: str, operands: list[Value | Factor]) -> tuple[list[str], str]:
-    """The letters of the operands and of the output, with letters in place of an ellipsis."""
+    """Return the letters of the operands and of the output; an ellipsis is replaced by letters."""
     text = equation.replace(" ", "")
     before, arrow, output = text.partition("->")
     terms = before.split(",")
@@ -67,8 +67,8 @@ def _parsed(where: str, equation: str, operands: list[Value | Factor]) -> tuple[
             letters = "".join(spare[: max(rank - len(terms[index]) + 3, 0)])
             terms[index], output = terms[index].replace("...", letters), output.replace("...", letters)
     if not arrow:
-        every = "".join(terms)
-        output = "".join(sorted(letter for letter in set(every) if every.count(letter) == 1))
+        letters = "".join(terms)
+        output = "".join(sorted(letter for letter in set(letters) if letters.count(letter) == 1))
     if not "".join([*terms, output]).isalpha():
         raise ConversionError(f"{where}: {equation!r} is not an equation that is read; {EXPECTED}")
     return terms, output

@@ -1,4 +1,4 @@
-"""Operations that move pixels or weigh them alike in every channel: resampling, padding with pixels, depth to space."""
+"""Operations that are linear in the pixels: resampling, padding with pixels, and moving pixels to or from channels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.values import Value, Window
 
 Operation = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
-"""From images or lines of one channel, (N, 1, *pixels), to those after the operation."""
+"""Converts images or lines of one channel, (N, 1, *pixels)."""
 
 
 def weighed(builder: Builder, name: str, where: str, operation: Operation, after: Sequence[float], x: Value) -> Value:
@@ -27,7 +27,7 @@ def weighed(builder: Builder, name: str, where: str, operation: Operation, after
         name: Name of the layer.
         where: The operation in error messages.
         operation: The operation itself.
-        after: Pixels along each axis after the operation, about.
+        after: Approximate number of pixels along each axis after the operation.
         x: The value, (C, H, W) or (C, L).
 
     Raises:
@@ -44,7 +44,7 @@ def weighed(builder: Builder, name: str, where: str, operation: Operation, after
 
 
 def window(x: Value, block: int) -> Window:
-    """Windows of block x block pixels side by side."""
+    """Return adjacent windows of block x block pixels."""
     axes = len(sizes(x)) - 1
     return window_of(x, (block,) * axes, (block,) * axes, (0,) * 2 * axes)
 
@@ -82,7 +82,7 @@ def space_to_depth(builder: Builder, name: str, where: str, block: int, x: Value
 
 
 def _blocks(where: str, block: int, x: Value, depth: int) -> int:
-    """The number of channels of the value whose pixels are side by side."""
+    """Return the number of channels of the image with more pixels; depth: channels of the one with fewer."""
     if len(sizes(x)) != 3 or block < 1 or depth % (block * block):
         raise ConversionError(
             f"{where}: takes (N, C, H, W) with a multiple of {block * block} channels, found (N, "
@@ -92,7 +92,7 @@ def _blocks(where: str, block: int, x: Value, depth: int) -> int:
 
 
 def padded_by(builder: Builder, name: str, where: str, mode: str, pairs: list[tuple[int, int]], x: Value) -> Value:
-    """Add pixels around an image that are copies of others.
+    """Pad an image with copies of its pixels.
 
     Args:
         builder: The graph under construction.

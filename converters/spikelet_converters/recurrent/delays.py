@@ -2,9 +2,8 @@
 
 NIR does not state which edge of a loop has the delay. Here it is the edge after the neurons that close the loop: an
 edge from a neuron whose signal reaches, through nodes without a state, a neuron of the same loop that is not farther
-from the input. All other edges carry the values of the same time-step. In the networks of the NIR paper, whose
-neurons receive their own spikes through a linear layer, the recurrent input at time-step t is then the output at t -
-1.
+from the input. All other edges carry the values of the same time-step. In the networks of the NIR paper, neurons
+receive their own spikes through a linear layer; their recurrent input at time-step t is the output at t - 1.
 """
 
 from __future__ import annotations

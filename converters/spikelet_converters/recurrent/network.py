@@ -138,7 +138,7 @@ def from_nir(
 
 
 def _shapes(nodes: Mapping[str, NirNode], edges: list[tuple[str, str]], entry: str, shape: Shape) -> dict[str, Shape]:
-    """Shape of the output of every node."""
+    """Return the shape of the output of every node."""
     shapes = {entry: shape}
     waiting = [entry]
     for name in waiting:

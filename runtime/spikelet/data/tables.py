@@ -1,4 +1,7 @@
-"""Tables of labels beside images, which are not read: without them, images would get no label or a wrong one."""
+"""Detect tables of labels beside images.
+
+Such tables are not read, and without them the images would have no label or a wrong one.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,12 @@ from pathlib import Path
 
 from spikelet.errors import DataError
 
-LABELS = ("label", "class", "category", "target", "species", "breed", "diagnosis")  # how names of columns begin
-CHARACTERS = 2**16  # of a table that are read
+LABELS = ("label", "class", "category", "target", "species", "breed", "diagnosis")  # beginnings of names of columns
+CHARACTERS = 2**16  # number of characters of a table that are read
 
 
 def check_tables(folder: Path, images: Sequence[Path]) -> None:
-    """Check that no table in a folder, or above it, has labels of its images.
+    """Check that no table in a folder has labels of its images.
 
     Args:
         folder: The folder.
@@ -32,7 +35,7 @@ def check_tables(folder: Path, images: Sequence[Path]) -> None:
 
 
 def _labels(path: Path, names: set[str]) -> bool:
-    """Whether a table has a column of labels, and the name of an image near its beginning."""
+    """Return whether a table has a column of labels, and the name of an image near its beginning."""
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:

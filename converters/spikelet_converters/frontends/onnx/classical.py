@@ -1,4 +1,4 @@
-"""Operators of ai.onnx.ml, which sklearn-onnx writes around a network: as operators of ONNX, or left out.
+"""Replace or remove operators of ai.onnx.ml, which sklearn-onnx writes around a network.
 
 A classifier has two outputs, the label and the probabilities, which ZipMap turns into a dictionary by class. The label
 is that of the largest probability, so the probabilities are converted, and the labels become the class names.
@@ -17,7 +17,7 @@ DOMAIN = "ai.onnx.ml"
 
 
 def standardise(model: onnx.ModelProto, output: str | None = None) -> tuple[str, ...] | None:
-    """Replace operators of ai.onnx.ml in place, and drop the output of labels if there is another one.
+    """Replace operators of ai.onnx.ml in place, and remove the output of labels if there is another one.
 
     Args:
         model: The model.
@@ -34,7 +34,7 @@ def standardise(model: onnx.ModelProto, output: str | None = None) -> tuple[str,
 
 
 def _scalers(model: onnx.ModelProto) -> None:
-    """Scaler as Sub and Mul."""
+    """Replace Scaler by Sub and Mul."""
     from onnx import helper, numpy_helper
 
     graph, nodes = model.graph, []
@@ -57,7 +57,7 @@ def _scalers(model: onnx.ModelProto) -> None:
 
 
 def _zip_maps(model: onnx.ModelProto) -> tuple[str, ...] | None:
-    """ZipMap as the tensor of probabilities; returns its class names."""
+    """Replace ZipMap by the tensor of probabilities, and return its class names."""
     from onnx import TensorProto, helper
 
     graph, labels = model.graph, None
@@ -75,7 +75,7 @@ def _zip_maps(model: onnx.ModelProto) -> tuple[str, ...] | None:
 
 
 def _labels(model: onnx.ModelProto, output: str | None) -> tuple[str, ...] | None:
-    """Drop the output of labels, or replace it by the index of the class; returns the labels."""
+    """Remove the output of labels, or replace it by the index of the class, and return the labels."""
     from onnx import TensorProto, helper, numpy_helper
 
     graph = model.graph

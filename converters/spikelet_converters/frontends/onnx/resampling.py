@@ -42,7 +42,7 @@ def _resize(step: Step) -> Value:
 
 
 def _scales(step: Step, rank: int) -> npt.NDArray[np.float32] | None:
-    """The scales (N, C, …), None if sizes are given."""
+    """Return the scales (N, C, …), or None if sizes are given."""
     index = 1 if step.node.op_type == "Upsample" or step.state.opset < 11 else 2
     scales = step.optional(index)
     if scales is None and "scales" in step.attributes:
@@ -53,7 +53,7 @@ def _scales(step: Step, rank: int) -> npt.NDArray[np.float32] | None:
 
 
 def _goal(step: Step) -> list[int] | None:
-    """The sizes after the operator (N, C, …), None if scales are given."""
+    """Return the sizes after the operator (N, C, …), or None if scales are given."""
     tensor = step.optional(3)
     if step.node.op_type == "Upsample" or tensor is None or not tensor.size:
         return None
@@ -63,20 +63,20 @@ def _goal(step: Step) -> list[int] | None:
     return [int(size) for size in _of_axes(step, tensor, before)]
 
 
-def _of_axes(step: Step, given: npt.NDArray[np.generic], every: Factor) -> Factor:
-    """Numbers for all axes, from those of the attribute `axes`."""
-    axes = integers(step.attributes, "axes", list(range(len(every))))
-    if given.size != len(axes):
-        raise ConversionError(f"{step.where}: has {given.size} numbers for {len(axes)} axes")
-    result = every.copy()
-    result[[axis % len(every) for axis in axes]] = given.ravel()
+def _of_axes(step: Step, numbers: npt.NDArray[np.generic], defaults: Factor) -> Factor:
+    """Return a number for every axis: those of the attribute `axes`, and the defaults of the others."""
+    axes = integers(step.attributes, "axes", list(range(len(defaults))))
+    if numbers.size != len(axes):
+        raise ConversionError(f"{step.where}: has {numbers.size} numbers for {len(axes)} axes")
+    result = defaults.copy()
+    result[[axis % len(defaults) for axis in axes]] = numbers.ravel()
     return result
 
 
 def _evaluated(
     step: Step, units: npt.NDArray[np.float32], scales: npt.NDArray[np.float32] | None, goal: list[int] | None
 ) -> npt.NDArray[np.float32]:
-    """The output of the operator in ONNX Runtime for images of one channel."""
+    """Return the output of the operator in ONNX Runtime for images of one channel."""
     import onnx
     from onnx import helper, numpy_helper
 
@@ -90,10 +90,10 @@ def _evaluated(
         tensors = {"scales": scales}
     elif goal is not None:
         tensors = {"sizes": np.array([len(units), 1, *goal[2:]])}
-    places = {"scales": 1 if node.op_type == "Upsample" or opset < 11 else 2, "sizes": 3}
+    positions = {"scales": 1 if node.op_type == "Upsample" or opset < 11 else 2, "sizes": 3}
     inputs = ["x", "roi" if opset < 13 and node.op_type == "Resize" and opset >= 11 else "", "", ""]
     for name in tensors:
-        inputs[places[name]] = name
+        inputs[positions[name]] = name
     if inputs[1] == "roi":
         tensors["roi"] = np.zeros(0, np.float32)
         if goal is not None:

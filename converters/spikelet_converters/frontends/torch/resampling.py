@@ -55,15 +55,15 @@ def _resampled(call: Call) -> Value:
 
 
 def _after(call: Call) -> list[float]:
-    """Pixels along each axis after resampling, about."""
+    """Return the approximate number of pixels along each axis after resampling."""
     before = sizes(call.x)[1:]
 
     def numbers(*names: str) -> list[float]:
-        given = next((call.get(name) for name in names if call.get(name) is not None), None)
-        entries = _entries(given)
+        argument = next((call.get(name) for name in names if call.get(name) is not None), None)
+        entries = _entries(argument)
         values = [float(entry) for entry in entries if isinstance(entry, int | float)]
         if len(values) < len(entries):
-            raise ConversionError(f"{call.where}: resizes by {given!r}; expected numbers")
+            raise ConversionError(f"{call.where}: resizes by {argument!r}; expected numbers")
         return values * len(before) if len(values) == 1 else values
 
     goal, factors = numbers("size", "output_size"), numbers("scale_factor", "scale_factors")
@@ -93,7 +93,7 @@ def _einsum(call: Call) -> Value:
 
 
 def _entries(argument: object) -> list[object]:
-    """The entries of nested lists."""
+    """Return the entries of nested lists."""
     if isinstance(argument, tuple | list):
         return [inner for entry in argument for inner in _entries(entry)]
     return [] if argument is None else [argument]
