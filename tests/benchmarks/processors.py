@@ -36,7 +36,7 @@ def restrict_to_avx2() -> None:
     library = BUILT / "avx2_only.so"
     subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-o", str(library), str(SOURCE), "-ldl"], check=True)
     # another cache: the native engine finds its libraries by the features that /proc/cpuinfo lists, which stay the same
-    environment = {"LD_PRELOAD": str(library), "XDG_CACHE_HOME": str(BUILT / "cache"), RESTRICTED: "1"}
+    environment = {"LD_PRELOAD": str(library), "SPIKELET_CACHE": str(BUILT / "cache"), RESTRICTED: "1"}
     sys.stdout.flush()
     os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | environment)
 
