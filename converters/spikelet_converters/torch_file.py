@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from spikelet.errors import ConversionError
-from spikelet.limits import DEFLATE_RATIO, Limits
+from spikelet.limits import Limits, expanded_at_most
 
 BYTES = {
     **dict.fromkeys(("Double", "Long", "ComplexFloat"), 8), **dict.fromkeys(("Float", "Int", "QInt32"), 4),
@@ -69,9 +69,9 @@ def _check_archive(archive: zipfile.ZipFile, size: int) -> None:
     sizes, expanded = {}, 0
     for member in archive.infolist():
         packed = member.compress_type != zipfile.ZIP_STORED
-        held = min(member.compress_size, size)
-        if member.file_size > held * (DEFLATE_RATIO if packed else 1):
-            raise ConversionError(f"a record states {member.file_size:,} bytes and holds {held:,}")
+        stored = min(member.compress_size, size)
+        if member.file_size > expanded_at_most(stored, packed):
+            raise ConversionError(f"a record states {member.file_size:,} bytes, of which {stored:,} are stored")
         expanded += member.file_size if packed else 0
         sizes[member.filename] = member.file_size
     Limits().check("compressed records", expanded)
@@ -79,9 +79,9 @@ def _check_archive(archive: zipfile.ZipFile, size: int) -> None:
         folder, _, last = name.rpartition("/")
         if last == "data.pkl":
             for storage in _storages(io.BytesIO(archive.read(name))):
-                held = sizes.get(f"{folder}/data/{storage.key}", 0)
-                if not 0 <= storage.size <= held:
-                    raise ConversionError(f"storage {storage.key} states {storage.size:,} bytes and holds {held:,}")
+                stored = sizes.get(f"{folder}/data/{storage.key}", 0)
+                if not 0 <= storage.size <= stored:
+                    raise ConversionError(f"storage {storage.key} states {storage.size:,} bytes, {stored:,} are stored")
 
 
 def _storages(file: BinaryIO) -> Iterator[_Storage]:

@@ -26,6 +26,18 @@ DEFLATE_RATIO = 1032  # decompressed bytes per byte of a file, at most
 _NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?(?:e[0-9]{1,3})?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 
 
+def expanded_at_most(stored: int, compressed: bool) -> int:
+    """Return the largest number of bytes that `stored` bytes of a file can contain.
+
+    A header that states more is wrong, which is known before anything is allocated.
+
+    Examples:
+        >>> expanded_at_most(100, compressed=False), expanded_at_most(100, compressed=True)
+        (100, 103200)
+    """
+    return stored * DEFLATE_RATIO if compressed else stored
+
+
 def _from_environment(name: str, default: int, unit: int) -> int:
     text = os.environ.get(name, "")
     if not text:

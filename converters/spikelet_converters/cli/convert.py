@@ -17,113 +17,30 @@ The source takes pixels 0...255 as (pixel / 255 - mean) / std, or with --range L
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikelet import shipped
-from spikelet.choices import DEFAULT_STEPS, MAX_COPIES, Split
-from spikelet.cli.common import Progress, above_zero, command_line, emit, existing, number, positive
-from spikelet.cli.data import add_data_options, data_options, labels_for
+from spikelet.choices import DEFAULT_STEPS, Split
+from spikelet.cli.common import Progress, command_line, emit
+from spikelet.cli.data import data_options, labels_for
 from spikelet.errors import DataError, MissingDependency, UsageError
 from spikelet.options import whole
 from spikelet.shipped import find_data
+from spikelet_converters.cli.convert_arguments import STEPS, configure
 from spikelet_converters.cli.convert_view import facts, text
 
 if TYPE_CHECKING:
     from spikelet.bundle import Bundle
     from spikelet.data import ImageSet
-    from spikelet.graph import Graph
     from spikelet.nodes import Shape
     from spikelet_converters.frontends.source import Source
 
+__all__ = ["EXAMPLE", "HELP", "configure", "run"]
+
 HELP = "convert a network to a bundle"
-STEPS = 16  # default T of plain networks
 EXAMPLE = "spikelet convert model.onnx --calibration photos/ --steps 16 -o model.snnb"
-
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument("source", metavar="SOURCE")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.snnb")
-    parser.add_argument(
-        "--bits", type=int, choices=range(4, 13), help="bits of a weight (default 8; spiking networks: float32)"
-    )
-    parser.add_argument("--float32", action="store_true", help="keep float32 weights; the network is not exact")
-    parser.add_argument("--data", type=existing, metavar="DATA", help="images to measure the conversion on")
-    parser.add_argument("--count", type=positive, default=500, metavar="N", help="number of these images (default 500)")
-    parser.add_argument("--data-name", metavar="NAME", help="name of the data in results")
-    add_data_options(parser)
-    copies = parser.add_argument_group("copies of neurons, which replace time-steps")
-    copies.add_argument(
-        "--copies",
-        type=_copies,
-        metavar="K",
-        help="copies of every neuron; or of layers: LAYER=K,LAYER=K, and K for all others",
-    )
-    copies.add_argument(
-        "--copies-start",
-        choices=("half", "trained"),
-        default="half",
-        help="initial potentials: around half of the threshold, or around trained ones (default half)",
-    )
-    plain = parser.add_argument_group("plain networks")
-    plain.add_argument(
-        "--calibration", type=existing, metavar="DATA", help="calibration images, which set the thresholds"
-    )
-    plain.add_argument(
-        "--calibration-count",
-        type=positive,
-        default=128,
-        metavar="N",
-        help="number of calibration images (default 128)",
-    )
-    plain.add_argument(
-        "--method", choices=("mse", "percentile", "max"), default="mse", help="calibration method (default mse)"
-    )
-    plain.add_argument(
-        "--percentile", type=number, default=99.9, metavar="P", help="percentile for --method percentile (default 99.9)"
-    )
-    plain.add_argument(
-        "--per",
-        choices=("channel", "layer"),
-        default="channel",
-        help="one threshold per channel or layer (default channel)",
-    )
-    plain.add_argument(
-        "--steps",
-        type=positive,
-        metavar="T",
-        help=f"number of time-steps T for which thresholds and scales are chosen (default {STEPS})",
-    )
-    plain.add_argument("--no-correction", action="store_true", help="do not correct biases and initial potentials")
-    plain.add_argument(
-        "--max-pool",
-        choices=("or", "average"),
-        default="or",
-        help="max pools become neurons that fire if any in their window does, or average pools (default or)",
-    )
-    source = parser.add_argument_group("input of the source network")
-    source.add_argument("--weights", type=existing, metavar="FILE.pt", help="weights of model.py:NAME")
-    source.add_argument("--weights-key", metavar="KEY", help="name of the weights in FILE.pt, where several fit")
-    source.add_argument("--input", metavar="CxHxW", help="shape of one input, if the source does not contain it")
-    source.add_argument("--output-name", metavar="NAME", help="output to convert, by name or index, of several")
-    source.add_argument(
-        "--mean", type=number, nargs="+", default=[0.0], help="mean per channel, of pixels 0...1 (default 0)"
-    )
-    source.add_argument(
-        "--std",
-        type=number,
-        nargs="+",
-        default=[1.0],
-        help="standard deviation per channel, of pixels 0...1 (default 1)",
-    )
-    source.add_argument(
-        "--raw-pixels", action="store_true", help="the source takes pixels 0…255, normalised with --mean and --std"
-    )
-    source.add_argument(
-        "--dt", type=above_zero, metavar="S", help="length of a time-step in seconds, for NIR (default 1e-4)"
-    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -201,22 +118,6 @@ def _copied(args: argparse.Namespace, bundle: Bundle, time_steps: int | None = N
         command=command_line(args),
         on_progress=Progress("measuring", quiet=args.json),
     )
-
-
-def _copies(text: str) -> int | Callable[[Graph], dict[str, int]]:
-    """Parse --copies: a number, or a function that returns numbers by layer."""
-    rest, by_layer = 1, {}
-    for part in text.split(","):
-        layer, equals, number = part.rpartition("=")
-        if not number.isdecimal() or not 1 <= int(number) <= MAX_COPIES or (equals and not layer):
-            raise argparse.ArgumentTypeError(f"expected 1…{MAX_COPIES}, or LAYER=K,LAYER=K, found {text!r}")
-        if layer:
-            by_layer[layer] = int(number)
-        else:
-            rest = int(number)
-    if not by_layer:
-        return rest
-    return lambda graph: dict.fromkeys(graph.spiking, rest) | by_layer
 
 
 def _checkpoint(args: argparse.Namespace) -> Bundle:

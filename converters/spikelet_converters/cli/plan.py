@@ -37,37 +37,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
     parser.add_argument("data", type=existing, metavar="DATA", nargs="?")
-    budget = parser.add_argument_group("budget, as means of an image")
-    budget.add_argument("--max-steps", type=above_zero, metavar="T", help="time-steps")
-    budget.add_argument("--max-neurons", type=_large, metavar="N", help="neurons of the network, such as 300k")
-    budget.add_argument("--max-synaptic-operations", type=_large, metavar="N", help="synaptic operations, such as 5M")
-    budget.add_argument("--max-energy", type=above_zero, metavar="UJ", help="estimated energy in µJ, with --profile")
-    budget.add_argument("--max-time", type=above_zero, metavar="MS", help="milliseconds on this machine")
-    budget.add_argument(
-        "--profile",
-        metavar="NAME|FILE",
-        help=f"hardware profile of the energy: {', '.join(profiles())}, or a TOML file",
-    )
-    budget.add_argument("--time", action="store_true", help="measure the time, also without --max-time")
-    budget.add_argument(
-        "--tolerance",
-        type=number,
-        default=0.0,
-        metavar="POINTS",
-        help="accuracy in points that may be given up for a cheaper setting (default 0)",
-    )
-    settings = parser.add_argument_group("settings")
-    settings.add_argument(
-        "--copies", type=_copies, metavar="K,K=T", help="numbers of copies, with the largest T of one (default 1,2,4,8)"
-    )
-    settings.add_argument(
-        "--copies-start", choices=("half", "trained"), default="half", help="initial potentials, as for `convert`"
-    )
-    settings.add_argument(
-        "--steps", type=positive, metavar="T", help="largest T (default: that of the bundle, less with more copies)"
-    )
-    settings.add_argument("--no-early-exit", action="store_true", help="only settings in which every image takes T")
-    settings.add_argument("--all", action="store_true", help="list all settings, not only the front")
+    _add_budget(parser)
+    _add_settings(parser)
     parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto")
     parser.add_argument(
         "--count", type=positive, metavar="N", help="use N images, drawn with a fixed seed (default: all)"
@@ -81,6 +52,45 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="write the front as a plot")
     add_threads(parser)
     add_data_options(parser)
+
+
+def _add_budget(parser: argparse.ArgumentParser) -> None:
+    """Add the limits on the cost of an image."""
+    group = parser.add_argument_group("budget, as means of an image")
+    group.add_argument("--max-steps", type=above_zero, metavar="T", help="time-steps")
+    group.add_argument("--max-neurons", type=_large, metavar="N", help="neurons of the network, such as 300k")
+    group.add_argument("--max-synaptic-operations", type=_large, metavar="N", help="synaptic operations, such as 5M")
+    group.add_argument("--max-energy", type=above_zero, metavar="UJ", help="estimated energy in µJ, with --profile")
+    group.add_argument("--max-time", type=above_zero, metavar="MS", help="milliseconds on this machine")
+    group.add_argument(
+        "--profile",
+        metavar="NAME|FILE",
+        help=f"hardware profile of the energy: {', '.join(profiles())}, or a TOML file",
+    )
+    group.add_argument("--time", action="store_true", help="measure the time, also without --max-time")
+    group.add_argument(
+        "--tolerance",
+        type=number,
+        default=0.0,
+        metavar="POINTS",
+        help="accuracy in points that may be given up for a cheaper setting (default 0)",
+    )
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add the options that select the settings to compare."""
+    group = parser.add_argument_group("settings")
+    group.add_argument(
+        "--copies", type=_copies, metavar="K,K=T", help="numbers of copies, with the largest T of one (default 1,2,4,8)"
+    )
+    group.add_argument(
+        "--copies-start", choices=("half", "trained"), default="half", help="initial potentials, as for `convert`"
+    )
+    group.add_argument(
+        "--steps", type=positive, metavar="T", help="largest T (default: that of the bundle, less with more copies)"
+    )
+    group.add_argument("--no-early-exit", action="store_true", help="only settings in which every image takes T")
+    group.add_argument("--all", action="store_true", help="list all settings, not only the front")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -198,7 +198,7 @@ def _check_config(run_folder: Path, config: Document) -> None:
         for key in current:
             if before.get(key) != current[key]:
                 raise SpikeletError(
-                    f"{run_folder}: holds a run with {key} = {before.get(key)}, the study has {current[key]}; "
+                    f"{run_folder}: contains a run with {key} = {before.get(key)}, the study has {current[key]}; "
                     "choose another folder (--out), or remove this one"
                 )
         return

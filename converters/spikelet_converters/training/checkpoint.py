@@ -82,7 +82,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         hint = ""
         if states(content):
             hint = (
-                f"; it holds {described(content)}, and not the layers: convert model.py:NAME --weights {path} "
+                f"; it contains {described(content)}, and not the layers: convert model.py:NAME --weights {path} "
                 "--input CxHxW, where NAME is the module or its class"
             )
         raise ConversionError(

@@ -126,7 +126,7 @@ def train(
     if resume:
         best = begin.resume(out, spec, recipe, data, network, optimiser, log)
     elif (out / "last.pt").exists():
-        raise SpikeletError(f"{out}: holds a training run already; continue it with --resume, or choose another folder")
+        raise SpikeletError(f"{out}: contains a training run; continue it with --resume, or choose another folder")
     out.mkdir(parents=True, exist_ok=True)
     files = RunLog(out, len(log)) if workers.first else None
     if files is not None and log:

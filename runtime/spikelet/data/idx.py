@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from spikelet.data.images import ImageSet
 from spikelet.errors import DataError
-from spikelet.limits import DEFLATE_RATIO, Limits
+from spikelet.limits import Limits, expanded_at_most
 
 PREFIX = {"train": "train", "test": "t10k"}
 FASHION = (
@@ -82,7 +82,7 @@ def _array(path: Path, axes: int) -> npt.NDArray[np.uint8]:
             shape = tuple(int.from_bytes(head[4 + 4 * i : 8 + 4 * i], "big") for i in range(axes))
             size = math.prod(shape)
             # not more is decompressed than the header declares
-            if size > DEFLATE_RATIO * path.stat().st_size:
+            if size > expanded_at_most(path.stat().st_size, compressed=True):
                 raise DataError(f"{path}: declares {shape}, that is {size:,} bytes, more than the file can contain")
             if path.suffix == ".gz":
                 Limits().check(f"{path}: {size:,} bytes", 2 * size)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from spikelet.errors import DataError
-from spikelet.limits import DEFLATE_RATIO, Limits
+from spikelet.limits import Limits, expanded_at_most
 
 MOST_LEVELS = 32
 MOST_FILLED = 2**20  # bytes of a dataset that may be declared without being stored
@@ -51,7 +51,7 @@ def check_stored(datasets: Iterable[Any]) -> None:
             raise DataError(f"{dataset.name}: its values are in other files; copy them into one file")
         stored = dataset.id.get_storage_size()
         packed = dataset.id.get_create_plist().get_nfilters() > 0
-        if dataset.nbytes > MOST_FILLED + stored * (DEFLATE_RATIO if packed else 1):
+        if dataset.nbytes > MOST_FILLED + expanded_at_most(stored, packed):
             raise DataError(f"{dataset.name}: declares {dataset.nbytes:,} bytes, of which {stored:,} are stored")
         expanded += dataset.nbytes if packed else 0
     Limits().check("compressed datasets", expanded)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.errors import CostError, DataError, pass_out_of_memory
-from spikelet.limits import DEFLATE_RATIO, Limits
+from spikelet.limits import Limits, expanded_at_most
 
 MAGIC, ZIP_MAGIC = b"\x93NUMPY", b"PK"
 PART = 2**22  # bytes that are read at a time
@@ -59,7 +59,7 @@ def _members(archive: zipfile.ZipFile) -> dict[str, Values]:
             if file.read(len(MAGIC)) == MAGIC:
                 file.seek(0)
                 packed = member.compress_type != zipfile.ZIP_STORED
-                size = min(member.file_size, member.compress_size * (DEFLATE_RATIO if packed else 1))
+                size = min(member.file_size, expanded_at_most(member.compress_size, packed))
                 array = _array(file, size, expanded if packed else None)
                 expanded += array.nbytes if packed else 0
                 arrays[member.filename.removesuffix(".npy")] = array

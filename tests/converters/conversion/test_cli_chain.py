@@ -22,7 +22,7 @@ def test_the_whole_chain(call, folder):
     out = call(f"{TRAIN} --residual gaussian --epochs 2").out
     assert out.count("validation: float") == 2
     assert "run/best.pt" in out
-    assert "holds a training run already" in call(f"{TRAIN} --residual gaussian --epochs 2", code=1).err
+    assert "contains a training run" in call(f"{TRAIN} --residual gaussian --epochs 2", code=1).err
     out = call(f"{TRAIN} --residual gaussian --epochs 3 --resume", code=1).err
     assert "was started with epochs = 2, now 3" in out
 

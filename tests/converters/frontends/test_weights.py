@@ -180,7 +180,7 @@ def test_a_state_dict_as_source_is_refused_with_a_remedy(tmp_path):
     ):
         load_checkpoint(tmp_path / "a.pt")
     torch.save({"net": state()}, tmp_path / "a.pt")
-    with pytest.raises(ConversionError, match=r"it holds net, the weights of a network"):
+    with pytest.raises(ConversionError, match=r"it contains net, the weights of a network"):
         load_checkpoint(tmp_path / "a.pt")
     torch.save({"epoch": 3}, tmp_path / "a.pt")
     with pytest.raises(ConversionError, match=r"which is the file `best.pt` that `spikelet train` writes$"):
@@ -256,7 +256,7 @@ def _archive_of(storage):
     ("change", "message"),
     [
         (_record_that_states_more, r"a record states 4,294,967,294 bytes"),
-        (lambda _: _archive_of(b"J\0\0\0\x40"), "storage 0 states 4,294,967,296 bytes and holds 16"),
+        (lambda _: _archive_of(b"J\0\0\0\x40"), "storage 0 states 4,294,967,296 bytes, 16 are stored"),
         (lambda _: _archive_of(b"N"), "a storage whose size is not stated"),
         (lambda _: b"\x80\x02X\xff\xff\xff\x7fa", "not a file that torch can read safely"),
         (lambda _: b"\x80\x02.", "not a file that torch can read safely"),

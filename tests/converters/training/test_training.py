@@ -100,7 +100,7 @@ def test_held_out_images_are_a_part_of_the_training_images(data):
 
 class TestRefusals:
     def test_a_folder_that_holds_a_run(self, finished_run, data):
-        with pytest.raises(SpikeletError, match="holds a training run already; continue it with --resume"):
+        with pytest.raises(SpikeletError, match="contains a training run; continue it with --resume"):
             train(SPEC, RECIPE, data, finished_run)
 
     def test_nothing_to_resume(self, data, tmp_path):
