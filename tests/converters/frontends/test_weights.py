@@ -122,7 +122,7 @@ def test_a_pickled_module_gives_its_weights_and_executes_nothing(network, tmp_pa
     assert torch.equal(load_module(network, tmp_path / "a.pt").fc.weight, state()["fc.weight"])
     with pytest.raises(
         ConversionError,
-        match=r"holds the weights of a network \(9 tensors: .*, and not the layers: convert model\.py:NAME",
+        match=r"contains the weights of a network \(9 tensors: .*, and not the layers: convert model\.py:NAME",
     ):
         load_checkpoint(tmp_path / "a.pt")
 
