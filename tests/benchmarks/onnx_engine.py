@@ -74,7 +74,7 @@ def main() -> None:
         medians, rate = measure(graph, batch, args.threads, rounds)
         for name, (wall, own) in medians.items():
             ratio, own_ratio = wall / medians["float"][0], own / medians["float"][1]
-            result = {"batch": batch, "rounds": rounds, "what": name, "ms": wall, "ratio": ratio}
+            result = {"batch": batch, "rounds": rounds, "contender": name, "ms": wall, "ratio": ratio}
             if args.json:
                 print(json.dumps(result | {"processor_ms": own, "processor_ratio": own_ratio, "spike_rate": rate}))
             else:

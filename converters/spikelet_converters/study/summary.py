@@ -163,7 +163,7 @@ def to_csv(rows: Sequence[Row]) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(
-        ["method", "place", "T", "seeds", "mean", "sd", "noise_off", "noise_on", "difference", "low", "high", "p"]
+        ["method", "grid_point", "T", "seeds", "mean", "sd", "noise_off", "noise_on", "difference", "low", "high", "p"]
     )
     for row in rows:
         for t, cell in row.cells.items():

@@ -92,7 +92,7 @@ def as_json(moved: Iterable[Moved]) -> list[dict[str, object]]:
         entry[0] += transfer.least / 8
         entry[1] += transfer.most / 8
     return [
-        {"what": traffic, "place": memory, "bytes_least": least, "bytes_most": most}
+        {"traffic": traffic, "memory": memory, "bytes_least": least, "bytes_most": most}
         for (traffic, memory), (least, most) in total.items()
     ]
 

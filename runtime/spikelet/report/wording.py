@@ -119,7 +119,7 @@ def _estimate_json(measured: Measurement, estimate: Estimate) -> dict[str, objec
         "first_layer_at_every_step_adds": _energy_json(estimate.static_again),
         "left_out": list(estimate.left_out),
         "sources": [
-            {"what": quantity, "low": figure.low, "high": figure.high, "source": figure.source}
+            {"quantity": quantity, "low": figure.low, "high": figure.high, "source": figure.source}
             for quantity, figure in profile.sources()
         ],
     }

@@ -215,4 +215,4 @@ class TestTraffic:
         assert sum(entry["bytes_most"] for entry in entries) == pytest.approx(
             sum(transfer.most for transfer in moved) / 8
         )
-        assert {entry["place"] for entry in entries} == {"buffer", "dram"}
+        assert {entry["memory"] for entry in entries} == {"buffer", "dram"}
