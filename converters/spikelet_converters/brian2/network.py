@@ -107,7 +107,7 @@ class Network:
         self._net.schedule = ["start", "groups", *own, "thresholds", "synapses", "resets", "end"]
         self._groups: dict[str, tuple[Group, Index]] = {}
         self._monitors: dict[str, tuple[Group, ...]] = {}
-        with simulator.quiet():
+        with simulator.building():
             for population in populations:
                 self._add_population(population)
 
@@ -126,7 +126,7 @@ class Network:
                 self._net.stop()
 
         second = self._b2.second
-        with simulator.quiet():
+        with simulator.building():
             self._net.run(
                 self._images * self._steps * second, report=report, report_period=REPORT_SECONDS * second, namespace={}
             )

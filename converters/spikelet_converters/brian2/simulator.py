@@ -147,6 +147,35 @@ def quiet() -> Iterator[None]:
         yield
 
 
+class _NoStack:
+    """Replaces the module `traceback` in Brian2 while it builds a network."""
+
+    @staticmethod
+    def extract_stack() -> tuple[()]:
+        return ()
+
+
+@contextmanager
+def building() -> Iterator[None]:
+    """As `quiet`; objects of Brian2 also do not record where they are created.
+
+    Brian2 reads the whole call stack, with its source lines, for each object and each piece of generated code, a fifth of
+    the time of a small simulation. It shows the stack only in errors of its own.
+    """
+    base = sys.modules.get("brian2.core.base")
+    before = getattr(base, "traceback", None)
+    if base is None or before is None:
+        with quiet():
+            yield
+        return
+    base.traceback = _NoStack  # type: ignore[attr-defined]
+    try:
+        with quiet():
+            yield
+    finally:
+        base.traceback = before  # type: ignore[attr-defined]
+
+
 def has_compiler() -> bool:
     """Return whether Brian2's Cython target works; the first call runs a compiler and takes about a second."""
     load()

@@ -29,7 +29,7 @@ def simulate(network: RecurrentNetwork, inputs: npt.NDArray[np.generic]) -> Trac
     Raises:
         MissingDependency: Brian2 is not installed.
     """
-    with simulator.quiet():
+    with simulator.building():
         return _Network(network, inputs).run()
 
 

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from brian2_traces import keep
 from networks import small_graph
 from runners import on_engine
 from spikelet import cli, engines
@@ -27,6 +28,14 @@ GRAPH = small_graph()
 BUNDLE = Bundle(
     GRAPH, Manifest("small", bits=8, exact_steps=exact_steps(GRAPH)), record_golden(GRAPH, IMAGES[:1], 2), ""
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _simulated_once():
+    """Brian2's side does not depend on the engine."""
+    with pytest.MonkeyPatch.context() as patch:
+        keep(patch)
+        yield
 
 
 def changed(node, **fields):

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import traceback
 
 import numpy as np
 import pytest
@@ -46,6 +47,25 @@ def test_nothing_of_a_network_is_remembered():
     simulate(graph, np.zeros((1, 1, *graph.input.shape), np.float32), 2)
     assert base.make_statements is translation.make_statements
     assert base.make_statements._cache == {}
+
+
+def test_the_call_stack_is_not_read_for_each_object(monkeypatch):
+    """A network has hundreds of objects, and the stack of a user's program may be deep."""
+    simulator.load()
+    from brian2.core import base
+
+    reads, extract_stack = [], traceback.extract_stack
+
+    def counted():
+        reads.append(1)
+        return extract_stack()
+
+    monkeypatch.setattr(traceback, "extract_stack", counted)
+    graph = small_graph()
+    simulate(graph, np.zeros((1, 1, *graph.input.shape), np.float32), 2)
+    assert reads == []
+    base.BrianObject(name="of_a_user*", dt=base.second)._network = "in use"
+    assert len(reads) == 1
 
 
 def test_a_missing_brian2_is_named_in_an_error(monkeypatch):
