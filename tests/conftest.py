@@ -43,8 +43,8 @@ LONGEST = ("test_faults.py", "test_study.py", "test_supply_chain.py", "test_para
 
 # No limit of time: machines differ in speed and load.
 settings.register_profile("campaign", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-# The same examples in every run; the long campaigns (make conformance) draw new ones.
-settings.register_profile("seeded", settings.get_profile("campaign"), derandomize=True)
+# The same examples in every run, and fewer; the long campaigns (make conformance) draw new ones.
+settings.register_profile("seeded", settings.get_profile("campaign"), derandomize=True, max_examples=40)
 # Hypothesis also draws numbers and texts that it finds in the modules of the project that are loaded: which these are
 # depends on the tests that ran before in the same process, and each change of a file would change the examples.
 if "SPIKELET_CONFORMANCE" not in os.environ and hasattr(providers, "is_local_module_file"):
@@ -65,6 +65,16 @@ def _own_cache(tmp_path_factory):
     os.environ["SPIKELET_CACHE"] = str(folder / "cache")
     if not os.access(os.path.expanduser("~"), os.W_OK):  # matplotlib, which Brian2 imports, would write a warning
         os.environ.setdefault("MPLCONFIGDIR", str(folder / "matplotlib"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread_of_onnx_runtime():
+    """Create sessions of ONNX Runtime without threads, which would wait actively on the cores of other workers."""
+    from spikelet import onnx_runtime
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(onnx_runtime, "default_threads", lambda: 1)
+        yield
 
 
 @pytest.fixture

@@ -30,3 +30,18 @@ def load() -> ModuleType:
         return import_module("onnxruntime")
     except ImportError:
         raise MissingDependency("ONNX Runtime", "ort") from None
+
+
+def default_threads() -> int:
+    """Return the number of threads of an operator: 0 (ONNX Runtime decides) unless CPU affinity limits this process.
+
+    With a limit, ONNX Runtime would still start one thread per core of the machine.
+
+    Examples:
+        >>> default_threads() >= 0
+        True
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return 0
+    allowed = len(os.sched_getaffinity(0))
+    return allowed if allowed < (os.cpu_count() or 1) else 0

@@ -1,7 +1,7 @@
 """The shipped network on the shipped images: every engine fires the same spikes.
 
-Every neuron of every layer is compared with the reference engine on three images of each class; on all 500 the two fast
-engines, which share no numerical code, are compared in the logits and the spikes of every layer at every time-step, T = 8. `make conformance` (SPIKELET_CONFORMANCE is set) compares every neuron on all 500, T = 16.
+Every neuron of every layer is compared with the reference engine on two images of each class; on all 500 the two fast
+engines, which share no numerical code, are compared in the logits and the spikes of every layer at every time-step, T = 4. `make conformance` (SPIKELET_CONFORMANCE is set) compares every neuron on all 500, T = 16.
 """
 
 import os
@@ -17,7 +17,7 @@ from spikelet.engines import create
 pytestmark = pytest.mark.usefixtures("flags_of_users")
 BUNDLE = Path(__file__).resolve().parents[2] / "assets" / "spikelet_assets" / "vgg9-cifar10.snnb"
 STEPS, BATCH = 16, 25
-OF_A_CLASS, STEPS_OF_ALL = (50, 16) if "SPIKELET_CONFORMANCE" in os.environ else (3, 8)
+OF_A_CLASS, STEPS_OF_ALL = (50, 16) if "SPIKELET_CONFORMANCE" in os.environ else (2, 4)
 
 
 @pytest.fixture(scope="module")
@@ -76,4 +76,4 @@ def test_fast_engines_agree_on_every_image(graph, images):
                 assert np.array_equal(counts[0][name], counts[1][name]), f"{where}, layer {name}"
             spikes += [int(counts[0][name].sum()) for name in graph.spiking]
     assert (spikes > 0).all()
-    assert spikes.sum() > 5_000_000
+    assert spikes.sum() > 2_500_000

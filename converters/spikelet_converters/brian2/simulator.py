@@ -159,8 +159,8 @@ class _NoStack:
 def building() -> Iterator[None]:
     """As `quiet`; objects of Brian2 also do not record where they are created.
 
-    Brian2 reads the whole call stack, with its source lines, for each object and each piece of generated code, a fifth of
-    the time of a small simulation. It shows the stack only in errors of its own.
+    Brian2 reads the whole call stack, with its source lines, for each object and each piece of generated code: a fifth
+    of the time of a small simulation. It shows the stack only in errors of its own.
     """
     base = sys.modules.get("brian2.core.base")
     before = getattr(base, "traceback", None)

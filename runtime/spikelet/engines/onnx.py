@@ -9,7 +9,6 @@ step by step. If the network permits it, the models multiply bytes; their images
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -312,18 +311,7 @@ def open_session(model: bytes | Path, threads: int | None = None) -> Session:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors are raised; warnings about small graphs are suppressed
     options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED  # in the written order, layer by layer
-    options.intra_op_num_threads = _allowed_cores() if threads is None else threads
+    options.intra_op_num_threads = onnx_runtime.default_threads() if threads is None else threads
     content = model if isinstance(model, bytes) else str(model)
     session: Session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     return session
-
-
-def _allowed_cores() -> int:
-    """Thread count: 0 (ONNX Runtime decides) unless CPU affinity limits this process.
-
-    With a limit, ONNX Runtime would still start one thread per core of the machine.
-    """
-    if not hasattr(os, "sched_getaffinity"):
-        return 0
-    allowed = len(os.sched_getaffinity(0))
-    return allowed if allowed < (os.cpu_count() or 1) else 0

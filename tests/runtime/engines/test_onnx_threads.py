@@ -4,9 +4,16 @@ import numpy as np
 import pytest
 
 from networks import small_graph
-from spikelet.engines import create, onnx
+from spikelet import onnx_runtime
+from spikelet.engines import create
 
 onnxruntime = pytest.importorskip("onnxruntime")
+DEFAULT_THREADS = onnx_runtime.default_threads  # of users; a fixture replaces it for all other tests
+
+
+@pytest.fixture(autouse=True)
+def _default_threads(monkeypatch):
+    monkeypatch.setattr(onnx_runtime, "default_threads", DEFAULT_THREADS)
 
 
 @pytest.fixture
@@ -14,8 +21,8 @@ def cores(monkeypatch):
     """A function that simulates a machine: cores(allowed, machine_cores)."""
 
     def simulate(allowed, machine_cores):
-        monkeypatch.setattr(onnx.os, "sched_getaffinity", lambda process: set(range(allowed)), raising=False)
-        monkeypatch.setattr(onnx.os, "cpu_count", lambda: machine_cores)
+        monkeypatch.setattr(onnx_runtime.os, "sched_getaffinity", lambda process: set(range(allowed)), raising=False)
+        monkeypatch.setattr(onnx_runtime.os, "cpu_count", lambda: machine_cores)
 
     return simulate
 
@@ -55,7 +62,7 @@ def test_a_process_limited_to_some_cores_requests_as_many_threads(
 
 
 def test_without_an_affinity_of_the_system_onnx_runtime_decides(monkeypatch, requested):
-    monkeypatch.delattr(onnx.os, "sched_getaffinity", raising=False)
+    monkeypatch.delattr(onnx_runtime.os, "sched_getaffinity", raising=False)
     run(None)
     assert set(requested) == {0}
 

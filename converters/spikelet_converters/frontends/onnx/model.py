@@ -113,6 +113,7 @@ def predictor(path: Path, model: onnx.ModelProto, arrange: Arrange, output: str 
         model = copied
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
+    options.intra_op_num_threads = onnx_runtime.default_threads()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])

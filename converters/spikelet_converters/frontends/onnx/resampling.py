@@ -108,8 +108,11 @@ def _evaluated(
         [numpy_helper.from_array(np.asarray(values), name) for name, values in tensors.items()],
     )  # fmt: skip
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    onnxruntime = onnx_runtime.load()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # it is evaluated once
     try:
-        session = onnx_runtime.load().InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
         result: npt.NDArray[np.float32] = session.run(None, {"x": units})[0]
     except Exception as error:  # ONNX Runtime raises many types of errors
         pass_out_of_memory(error, step.where)
