@@ -97,10 +97,10 @@ def many_channels() -> bytes:
     return described(nodes, pairwise(list(nodes)), golden=golden, exact_steps=1)
 
 
-def many_nodes() -> bytes:
-    """Return a chain of the largest permitted number of nodes."""
+def many_nodes(count: int = graphs.MAX_NODES) -> bytes:
+    """Return a chain of `count` nodes; by default, of as many as are permitted."""
     nodes = {"input": Input((1,), ONE.astype(np.int16)), "if": IF(ONE, ONE)}
-    nodes |= {f"s{i}": Scale(ONE) for i in range(graphs.MAX_NODES - 3)}
+    nodes |= {f"s{i}": Scale(ONE) for i in range(count - 3)}
     nodes["output"] = Output()
     golden = {
         "input": np.zeros((1, 1), np.int16),
