@@ -6,7 +6,15 @@ from PySide6.QtCore import Qt
 from gui_support.driving import drop
 from spikelet.metrics.energy import Energy
 from spikelet_gui.models.analysis.costs import energy_text, unit_of
+from spikelet_gui.models.session.inputs import read_bundle
+from spikelet_gui.views.panels.layers.cards import PotentialCard
 from spikelet_gui.views.panels.overview.network_card import NetworkCard
+from spikelet_gui.views.plots.evidence import EvidenceCard, MarginCard, PredictionCard
+from spikelet_gui.views.plots.picture import Picture
+from spikelet_gui.views.plots.raster import Raster
+from spikelet_gui.views.widgets.cards import CardView
+
+RUN_CARDS = ("Prediction", "Margin", "Spikes", "Potentials", "Feature maps", "Spike rates", "Neurons")
 
 
 @pytest.fixture
@@ -43,6 +51,35 @@ def test_rates_of_this_image_or_of_all_images(opened, rest, data, card, qtbot):
     opened.set_theme("light")
     assert opened.panels["overview"].findChild(NetworkCard).looks()["if1"].rate == inspector.trace.rate("if1", 2)
     assert inspector.settings.rates == "image"
+
+
+def test_until_another_bundle_has_run_nothing_of_the_last_one_is_shown(opened, rest, grey_path, monkeypatch):
+    panels = [opened.panels[name] for name in ("overview", "layers")]
+    for name in ("layers", "overview"):
+        opened.show_panel(name)
+        rest(opened)
+    monkeypatch.setattr(opened.inspector, "run", lambda: None)  # a run that takes long
+    opened.inspector.show_document(read_bundle(grey_path))
+    for name in ("layers", "overview"):
+        opened.show_panel(name)
+        rest(opened)
+    overview, layers = panels
+    (prediction,) = overview.findChildren(PredictionCard)
+    assert (prediction.message.text(), prediction.verdict.text(), prediction.bars._bars) == ("", "", [])
+    for card in (card for panel in panels for card in panel.findChildren(CardView)):
+        if card.card.name in RUN_CARDS:
+            assert card.card.note.accessibleName() == "", card.card.name
+    assert overview.findChild(MarginCard).curve.getData()[0] is None
+    assert overview.findChild(EvidenceCard)._items == layers.findChild(PotentialCard)._drawn == []
+    assert layers.findChild(Raster)._spikes.shape[1] == layers.neurons.model.rowCount() == 0
+    assert layers.findChild(Picture).image.image is None
+    monkeypatch.undo()
+    opened.inspector.run()
+    rest(opened)
+    opened.show_panel("layers")
+    rest(opened)
+    assert prediction.message.text()
+    assert layers.findChild(Raster)._spikes.shape[1] == 256
 
 
 def test_energies_of_a_column_have_one_unit():

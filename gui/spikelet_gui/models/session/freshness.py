@@ -6,7 +6,7 @@ from spikelet_gui.models.session.inputs import missing_images
 from spikelet_gui.models.session.inspector import Inspector
 
 
-def outdated(steps: int, data: str, inspector: Inspector, digest: str = "") -> str:
+def outdated(steps: int, data: str, inspector: Inspector, digest: str = "", subject: str = "") -> str:
     """Return a message on settings that have changed since a measurement, or "".
 
     Args:
@@ -14,6 +14,7 @@ def outdated(steps: int, data: str, inspector: Inspector, digest: str = "") -> s
         data: Name of the measured images.
         inspector: The current settings.
         digest: Digest of the measured data set, which distinguishes data of equal name; "" compares names.
+        subject: What is out of date, in the plural; "" if it is everything that is shown.
     """
     before, now = [], []
     if steps != inspector.cursor.steps:
@@ -24,15 +25,18 @@ def outdated(steps: int, data: str, inspector: Inspector, digest: str = "") -> s
         same_name = images.name == data
         before.append(f"on {data} ({digest[:8]})" if same_name else f"on {data}")
         now.append(f"{images.name} ({images.digest[:8]})" if same_name else images.name)
-    return f"Out of date: measured {' '.join(before)}; now {', '.join(now)}." if before else ""
+    if not before:
+        return ""
+    state = f"{subject} are out of date" if subject else "Out of date"
+    return f"{state}: measured {' '.join(before)}; now {', '.join(now)}."
 
 
-def outdated_sweep(inspector: Inspector) -> str:
-    """Return a message on settings that have changed since the accuracy was measured, or ""."""
+def outdated_sweep(inspector: Inspector, subject: str = "") -> str:
+    """Return a message on settings that have changed since the accuracy was measured, or ""; see `outdated`."""
     sweep, data = inspector.sweep, inspector.sweep_data
     if sweep is None or data is None:
         return ""
-    return outdated(sweep.counted.steps, data.name, inspector, data.digest)
+    return outdated(sweep.counted.steps, data.name, inspector, data.digest, subject)
 
 
 def sweep_again(inspector: Inspector) -> None:

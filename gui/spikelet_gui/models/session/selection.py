@@ -53,7 +53,7 @@ class Selection:
         self.blocks, self._spiking = blocks, spiking
         self.layer = layer if layer in spiking or not spiking else spiking[0]
         self.block = self.layer
-        self.view, self.picked = View(), ()
+        self.view, self.picked, self.rows, self.query_error = View(), (), np.zeros(0, np.int64), ""
         self._picked_before.clear()
 
     def table(self) -> NeuronTable | None:

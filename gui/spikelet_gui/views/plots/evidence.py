@@ -53,7 +53,7 @@ class EvidenceCard(CardView):
         self.timeline = TimeLine(self.plot, inspector.cursor.go)
         self.body.addWidget(self.plot, 1)
         self._items: list[pg.GraphicsObject] = []
-        self.follow(self._draw, inspector.traced)
+        self.follow(self._draw, inspector.opened, inspector.traced)
         self.follow(lambda: self.timeline.go(inspector.cursor.time), inspector.cursor.moved)
 
     def _draw(self) -> None:
@@ -106,13 +106,16 @@ class MarginCard(CardView):
         self.plot.addItem(self.exit)
         self.timeline = TimeLine(self.plot, inspector.cursor.go)
         self.body.addWidget(self.plot, 1)
-        self.follow(self._draw, inspector.traced)
+        self.follow(self._draw, inspector.opened, inspector.traced)
         self.follow(self._mark, inspector.threshold_moved)
         self.follow(lambda: self.timeline.go(inspector.cursor.time), inspector.cursor.moved)
 
     def _draw(self) -> None:
         trace = self.inspector.trace
-        if trace is None:
+        if trace is None:  # another bundle has been opened
+            self.curve.setData([], [])
+            self.exit.setData([], [])
+            self.set_note("")
             return
         finite = np.where(np.isfinite(trace.margins), trace.margins, 0)
         self.curve.setData(np.arange(1, trace.steps + 1), finite)
@@ -219,11 +222,15 @@ class PredictionCard(CardView):
         for widget in (self.message, self.verdict):
             self.body.addWidget(widget)
         self.body.addWidget(self.bars, 1)
-        self.follow(self._draw, inspector.traced, inspector.cursor.moved)
+        self.follow(self._draw, inspector.opened, inspector.traced, inspector.cursor.moved)
 
     def _draw(self) -> None:
         trace, inspector = self.inspector.trace, self.inspector
         if trace is None or inspector.source is None:
+            for text in (self.message, self.verdict):
+                text.clear()
+            self.set_note("")
+            self.bars.show_bars([])
             return
         time = min(inspector.cursor.time, trace.steps)
         names, shares = class_names(inspector), trace.probabilities[time - 1]

@@ -68,6 +68,12 @@ class Picture(Plot):
             self._shape = values.shape[:2]
             self.fit()
 
+    def clear_values(self) -> None:
+        """Show no values and no frames."""
+        self._shape = ()
+        self.image.clear()
+        self.marks.setData([])
+
     def fit(self) -> None:
         """Show the whole image."""
         if self._shape:

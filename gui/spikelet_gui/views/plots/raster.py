@@ -55,6 +55,10 @@ class Raster(QWidget):
         self._picture = None
         self.update()
 
+    def clear(self) -> None:
+        """Show no spikes."""
+        self.show_spikes(np.zeros((1, 0), np.uint8))
+
     def mark(self, rows: list[tuple[int, str]]) -> None:
         """Draw dots at the left of rows: (row, colour)."""
         self._marks = rows

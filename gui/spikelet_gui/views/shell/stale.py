@@ -51,9 +51,8 @@ class StaleLine(View):
         """Show or hide the line."""
         panel = self._panel()
         text = panel.out_of_date() if panel is not None else ""
-        busy = any(self._inspector.jobs.running(key) for key in ("sweep", "residuals", "robustness", "plan"))
         self.text.setText(text)
-        self.setVisible(bool(text) and not busy)
+        self.setVisible(bool(text) and panel is not None and not self._inspector.jobs.running(panel.task))
 
     def _run(self) -> None:
         panel = self._panel()

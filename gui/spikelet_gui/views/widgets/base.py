@@ -117,8 +117,10 @@ class Panel(View):
 
     Attributes:
         inspector: The models.
+        task: Key of the background task that measures the results of the panel.
     """
 
+    task = "sweep"
     _stacked: tuple[QBoxLayout, ...] = ()
     _narrow = False
 
@@ -147,7 +149,9 @@ class Panel(View):
                 layout.setDirection(QBoxLayout.Direction.TopToBottom if turned else QBoxLayout.Direction.LeftToRight)
 
     def run(self) -> None:
-        """Start the task of the panel, if it has one (key R)."""
+        """Start the task of the panel (key R); without one of its own, measure again what is out of date."""
+        if self.out_of_date():
+            self.run_again()
 
     def focus_search(self) -> None:
         """Give the focus to the search field of the panel, if it has one (Ctrl+F)."""

@@ -33,13 +33,15 @@ class RasterCard(CardView):
         self.raster = Raster("spike raster", inspector.cursor.go, self._touched)
         self.raster.label = self._row_name
         self.body.addWidget(self.raster, 1)
-        self.follow(self._draw, inspector.selection.filtered, inspector.traced)
+        self.follow(self._draw, inspector.opened, inspector.selection.filtered, inspector.traced)
         self.follow(self._mark, inspector.selection.picking)
         self.follow(lambda: self.raster.go(inspector.cursor.time), inspector.cursor.moved)
 
     def _draw(self) -> None:
         inspector = self.inspector
-        if inspector.trace is None:
+        if inspector.trace is None:  # another bundle has been opened
+            self.raster.clear()
+            self.set_note("")
             return
         spikes, rows = inspector.trace.spikes[inspector.selection.layer], inspector.selection.rows
         view = inspector.selection.view
@@ -87,7 +89,7 @@ class PotentialCard(CardView):
         self.body.addWidget(self.legend)
         self.body.addWidget(self.plot, 1)
         self._drawn: list[object] = []
-        self.follow(self._draw, inspector.selection.picking, inspector.traced)
+        self.follow(self._draw, inspector.opened, inspector.selection.picking, inspector.traced)
         self.follow(lambda: self.timeline.go(inspector.cursor.time), inspector.cursor.moved)
 
     def _draw(self) -> None:
@@ -97,6 +99,8 @@ class PotentialCard(CardView):
         self._drawn = []
         table = inspector.selection.table()
         if trace is None or table is None:
+            self.legend.show_entries([])
+            self.set_note("")
             return
         lows, highs = [0.0], [1.1]
         for index, neuron in enumerate(inspector.selection.picked):
@@ -163,7 +167,9 @@ class MapCard(CardView):
         self.picture.pixel = self._pixel
         self.body.addWidget(self.picture, 1)
         self._mosaic: Mosaic | None = None
-        self.follow(self._draw, inspector.traced, inspector.selection.filtered, inspector.cursor.moved)
+        self.follow(
+            self._draw, inspector.opened, inspector.traced, inspector.selection.filtered, inspector.cursor.moved
+        )
         self.follow(self._mark, inspector.selection.picking)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
@@ -174,6 +180,9 @@ class MapCard(CardView):
     def _draw(self) -> None:
         inspector, trace = self.inspector, self.inspector.trace
         if trace is None:
+            self._mosaic = None
+            self.picture.clear_values()
+            self.set_note("")
             return
         shape, time = trace.graph.shapes[inspector.selection.layer], min(inspector.cursor.time, trace.steps)
         aspect = max(0.4, self.picture.width() / max(self.picture.height(), 1))
@@ -237,12 +246,15 @@ class RatesCard(CardView):
         self.plot.addItem(self.bars)
         self.body.addWidget(self.plot, 1)
         self._counts: list[tuple[float, int]] = []
-        self.follow(self._draw, inspector.selection.filtered, inspector.traced)
+        self.follow(self._draw, inspector.opened, inspector.selection.filtered, inspector.traced)
 
     def _draw(self) -> None:
         inspector = self.inspector
         table, trace = inspector.selection.table(), inspector.trace
         if table is None or trace is None:
+            self._counts = []
+            self.bars.setOpts(x=[], height=[])
+            self.set_note("")
             return
         rates = table.columns["rate"][inspector.selection.rows]
         bins = min(trace.steps, BINS)

@@ -161,7 +161,7 @@ class NeuronCard(CardView):
         self.body.addWidget(self.error)
         self.body.addWidget(self.table, 1)
         self._updating = False
-        self.follow(self._draw, inspector.selection.filtered)
+        self.follow(self._draw, inspector.opened, inspector.selection.filtered)
         self.follow(self._mark, inspector.selection.picking)
 
     def _draw(self) -> None:
@@ -174,8 +174,8 @@ class NeuronCard(CardView):
             self.query.setText(view.query)
         self.preset.setCurrentText(view.preset)
         self._updating = False
-        total = 0 if table is None else len(table)
-        self.set_note(f"{len(inspector.selection.rows):,} of {total:,}; select up to {PICKED}")
+        matching = f"{len(inspector.selection.rows):,} of {0 if table is None else len(table):,}"
+        self.set_note("" if table is None else f"{matching}; select up to {PICKED}")
         self.error.setText(inspector.selection.query_error)
         self.error.setVisible(bool(inspector.selection.query_error))
         self._mark()

@@ -82,7 +82,7 @@ class LayersPanel(Panel):
         self.neurons.query.setFocus()
 
     def out_of_date(self) -> str:
-        return outdated_sweep(self.inspector)
+        return outdated_sweep(self.inspector, "Spike rates over all images")
 
     def run_again(self) -> None:
         sweep_again(self.inspector)

@@ -28,6 +28,8 @@ LEAD = (
 class PlanPanel(Panel):
     """The front on the left; its table and the selected setting on the right."""
 
+    task = "plan"
+
     def build(self) -> Iterator[None]:
         inspector = self.inspector
         self.state = PlanState(inspector)

@@ -28,6 +28,8 @@ IMAGES = 100  # largest number of images
 class ResidualPanel(Panel):
     """Layers on the left, the selected one on the right."""
 
+    task = "residuals"
+
     def build(self) -> Iterator[None]:
         inspector = self.inspector
         self.state = ResidualState(inspector)

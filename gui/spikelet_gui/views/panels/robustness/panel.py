@@ -30,6 +30,8 @@ LEAD = (
 class RobustnessPanel(Panel):
     """All faults on the left, the selected one by level and by time-step on the right."""
 
+    task = "robustness"
+
     def build(self) -> Iterator[None]:
         inspector = self.inspector
         self.state = RobustnessState(inspector)
