@@ -3,7 +3,16 @@
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel, QSpinBox, QStyle, QStyleOptionComboBox, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QComboBox,
+    QLabel,
+    QScrollArea,
+    QSpinBox,
+    QStyle,
+    QStyleOptionComboBox,
+    QWidget,
+)
 
 from spikelet_gui.views.images.gallery import Gallery
 from spikelet_gui.views.panels.layers.neuron_table import NeuronView
@@ -135,7 +144,16 @@ def squeezed(panel):
             yield f"{card.name}: {card.width()} × {card.height()}, needs {minimum.width()} × {minimum.height()}"
 
 
+def hidden(panel):
+    """Yield scroll areas whose contents are wider than they are, without a scroll bar to reach the rest."""
+    for area in shown(panel, QScrollArea):
+        if area.horizontalScrollBarPolicy() == Qt.ScrollBarPolicy.ScrollBarAlwaysOff:
+            excess = area.widget().width() - area.viewport().width()
+            if excess > 0:
+                yield f"{area.accessibleName()}: {excess} pixels too wide"
+
+
 def wrong(panel):
     """Return descriptions of everything that is cut off or overlaps on a panel."""
-    checks = cut_texts, cut_fields, cut_cells, cut_columns, cut_names, cut_numbers, squeezed, overlapping
+    checks = cut_texts, cut_fields, cut_cells, cut_columns, cut_names, cut_numbers, squeezed, overlapping, hidden
     return [text for check in checks for text in check(panel)]

@@ -10,7 +10,12 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 from spikelet_gui.views.widgets.layouts import clear
 from spikelet_gui.views.widgets.text import label
 
-SHORT = 24  # largest number of letters of a value that is not wrapped, such as a range of numbers with its unit
+SHORT = 24  # largest number of letters of a value that is not wrapped, such as a number with its unit
+
+
+def unbroken(value: str) -> str:
+    """Return a short value that is not wrapped, except after the … of a range, in a narrow card."""
+    return value.replace(" ", "\u00a0").replace("…\u00a0", "… ") if len(value) <= SHORT else value
 
 
 class Facts(QWidget):
@@ -20,7 +25,7 @@ class Facts(QWidget):
         super().__init__()
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(14)
+        self._grid.setHorizontalSpacing(8)
         self._grid.setVerticalSpacing(3)
         self._grid.setColumnStretch(1, 1)
 
@@ -36,7 +41,7 @@ class Facts(QWidget):
                 row += 1
             for name, value in facts:
                 self._grid.addWidget(label(name, "muted"), row, 0, Qt.AlignmentFlag.AlignTop)
-                text = label(value.replace(" ", "\u00a0") if len(value) <= SHORT else value, wrap=True)
+                text = label(unbroken(value), wrap=True)
                 text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
                 text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
                 self._grid.addWidget(text, row, 1)

@@ -20,7 +20,6 @@ from spikelet_gui.views.widgets.controls import Choice
 from spikelet_gui.views.widgets.layouts import row
 from spikelet_gui.views.widgets.text import label
 
-ARROW = 38  # width of a list beside its text, in pixels
 ANY = -1  # entry of a list of classes that selects all of them
 
 
@@ -31,14 +30,18 @@ class BrowserCard(CardView):
         super().__init__(inspector, "Images", data=self._data)
         self.kind = Choice("images by result", "Which images are shown")
         self.truth, self.predicted = Choice("true class"), Choice("predicted class")
-        for box, letters in ((self.kind, 1), (self.truth, 7), (self.predicted, 10)):  # names of classes can be long
+        for box, letters in (
+            (self.kind, 14),
+            (self.truth, 7),
+            (self.predicted, 10),
+        ):  # others are elided in small windows
             box.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             box.setMinimumContentsLength(letters)
         for box in (self.kind, self.truth, self.predicted):
             box.activated.connect(lambda _: self._filter())
         self.message = label("", "muted", wrap=True)
         self.gallery = Gallery("images", self._show, self._enter)
-        self.body.addLayout(row(self.kind, self.truth, self.predicted, stretch=(0, 2, 3), spacing=6))
+        self.body.addLayout(row(self.kind, self.truth, self.predicted, stretch=(3, 2, 3), spacing=6))
         self.body.addWidget(self.message)
         self.body.addWidget(self.gallery, 1)
         self._drawn: tuple[object, ...] = ()
@@ -118,8 +121,6 @@ class BrowserCard(CardView):
             count = len(selected(sweep, replace(chosen, kind=kind), time, inspector.threshold))
             self.kind.addItem(f"{KINDS[kind][0]} ({count:,})", kind)
         self.kind.setCurrentIndex(self.kind.findData(chosen.kind))
-        widest = max(self.kind.fontMetrics().horizontalAdvance(self.kind.itemText(i)) for i in range(self.kind.count()))
-        self.kind.setMinimumWidth(widest + ARROW)
         for box, title, value in (
             (self.truth, "true", chosen.truth),
             (self.predicted, "predicted", chosen.predicted),
