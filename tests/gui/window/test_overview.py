@@ -82,6 +82,17 @@ def test_until_another_bundle_has_run_nothing_of_the_last_one_is_shown(opened, r
     assert layers.findChild(Raster)._spikes.shape[1] == 256
 
 
+def test_axes_of_time_steps_have_no_ticks_after_the_last_one(opened, rest, data):
+    opened.inspector.set_steps(43)
+    rest(opened)
+    overview = opened.panels["overview"]
+    for card in (overview.findChild(EvidenceCard), overview.findChild(MarginCard)):
+        low, high = card.plot.box.viewRange()[0]
+        ticks = [value for _, values in card.plot.getAxis("bottom").tickValues(low, high, 400) for value in values]
+        assert high > 45
+        assert 40 <= max(ticks) <= 43
+
+
 def test_energies_of_a_column_have_one_unit():
     small, large = Energy(120.0, 900.0), Energy(2e6, 5e6)
     assert energy_text(small) == "120 – 900 pJ"

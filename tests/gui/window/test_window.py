@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
-from PySide6.QtWidgets import QApplication, QDialog, QLabel
+from PySide6.QtWidgets import QApplication, QDialog, QLabel, QPushButton
 
 from gui_support.cutting import wrong
 from gui_support.driving import click_block, drop, until
@@ -77,6 +77,7 @@ def test_a_key_lists_all_keys(opened, qtbot):
     until(dialog.isVisible)
     texts = [label.text() for label in dialog.findChildren(QLabel)]
     assert all(key in texts and effect in texts for _, keys in KEYS for key, effect in keys)
+    assert all(button.icon().isNull() for button in dialog.findChildren(QPushButton)), "dark icons of the platform"
     qtbot.keyClick(dialog, Qt.Key.Key_Escape)
     assert not dialog.isVisible()
 

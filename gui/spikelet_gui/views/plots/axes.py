@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,8 +20,13 @@ Ticks = Sequence[Sequence[tuple[float, str]]] | None
 
 
 class NumberAxis(pg.AxisItem):
-    """An axis of numbers with proper minus signs."""
+    """An axis of numbers with proper minus signs.
 
+    Attributes:
+        last: Largest value with a tick; beyond it is space for names and symbols.
+    """
+
+    last = math.inf
     _names: tuple[tuple[float, str], ...] = ()
 
     def setTicks(self, ticks: Ticks) -> None:  # noqa: N802
@@ -35,6 +41,10 @@ class NumberAxis(pg.AxisItem):
     def format(self, value: float) -> str:
         """Format a value that has no labelled tick."""
         return number(value)
+
+    def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:  # noqa: N802
+        levels = super().tickValues(low, high, size)
+        return [(spacing, [value for value in values if value <= self.last]) for spacing, values in levels]
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
         return [minus(text) for text in super().tickStrings(values, scale, spacing)]

@@ -103,7 +103,8 @@ class Plot(ChartView):
 
     def steps_axis(self, steps: int, margin: float = 0.5) -> None:
         """Set the horizontal axis to the time-steps 1…T."""
-        axis = self.getAxis("bottom")
+        axis = self._axes["bottom"]
+        axis.last = steps
         if steps <= 16:
             axis.setTicks([[(t, str(t)) for t in range(1, steps + 1)]])
         else:

@@ -39,7 +39,18 @@ class Transport(View):
         super().__init__()
         self.setObjectName("foot")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.inspector, cursor = inspector, inspector.cursor
+        self.inspector = inspector
+        self._make_playback()
+        self._make_settings()
+        self._make_status()
+        self._arrange()
+        self._subscribe()
+        self._changed()
+        self._show()
+
+    def _make_playback(self) -> None:
+        """Make the controls of the time cursor."""
+        cursor = self.inspector.cursor
         self.timer = QTimer(self)
         self.timer.timeout.connect(cursor.tick)
         self.play = tool("play", "Play or pause  (Space)", cursor.toggle)
@@ -55,6 +66,10 @@ class Transport(View):
         self.speed = Choice("speed", "Time-steps per second  ([ and ])")
         self.speed.addItems([f"{speed:g} / s" for speed in SPEEDS])
         self.speed.activated.connect(lambda index: cursor.set_speed(SPEEDS[index]))
+
+    def _make_settings(self) -> None:
+        """Make the fields of T and of the engine."""
+        inspector = self.inspector
         self.steps = Number("time-steps T", "Number of time-steps T")
         self.steps.setPrefix("T = ")
         self.steps.setFixedWidth(92)
@@ -62,6 +77,9 @@ class Transport(View):
         self.steps.exceeded = lambda: inspector.status.emit(inspector.steps_limit[1])
         self.engine = Choice("engine", "Engine that runs the network; all engines fire identical spikes")
         self.engine.textActivated.connect(inspector.set_engine)
+
+    def _make_status(self) -> None:
+        """Make the status line and the progress of background tasks."""
         self.below = label("", "caption", wrap=True)
         self.below.hide()
         self.message = Elided()
@@ -71,10 +89,12 @@ class Transport(View):
         self.progress.setAccessibleName("progress")
         self.progress.setTextVisible(False)
         self.progress.setFixedWidth(110)
-        self.stop = tool("close", "Cancel running tasks  (Esc)", inspector.jobs.cancel_all)
-        self._arrange()
+        self.stop = tool("close", "Cancel running tasks  (Esc)", self.inspector.jobs.cancel_all)
         self._text, self._bad, self._elided = "", False, False
         self._running: dict[str, tuple[int, int]] = {}
+
+    def _subscribe(self) -> None:
+        inspector, cursor = self.inspector, self.inspector.cursor
         self.listen(cursor.moved, self._moved)
         self.listen(cursor.changed, self._changed)
         for signal in (inspector.opened, inspector.showing, inspector.traced):
@@ -85,8 +105,6 @@ class Transport(View):
         self.listen(inspector.jobs.progressed, self._progressed)
         self.listen(inspector.jobs.finished, self._ended)
         self.listen(inspector.jobs.cancelled, self._cancelled)
-        self._changed()
-        self._show()
 
     def _arrange(self) -> None:
         """Put the controls into a line, above the line of a long message."""

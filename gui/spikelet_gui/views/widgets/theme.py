@@ -210,6 +210,7 @@ def _sheet(chosen: Theme) -> str:
 
 SHEET = """
 QMainWindow, QDialog { background: @window; }
+QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }
 QWidget { color: @text; }
 QToolTip { background: @raised; color: @text; border: 1px solid @line; padding: 5px; }
 #readout { background: @raised; color: @text; border: 1px solid @muted; border-radius: 6px; padding: 5px 8px;

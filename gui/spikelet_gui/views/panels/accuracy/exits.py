@@ -14,7 +14,7 @@ from spikelet_gui.models.session.freshness import unmeasured
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.profiles import find_profile
 from spikelet_gui.views.choosers.profiles import ProfilePicker
-from spikelet_gui.views.plots.axes import number
+from spikelet_gui.views.plots.axes import NumberAxis, number
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.facts import Facts
@@ -35,7 +35,7 @@ class ExitCard(CardView):
         self.plot.set_title("left", "accuracy", theme().series[0])
         self.accuracy = self.plot.line([], [], 0, 2.4, name="accuracy")
         self.right = pg.ViewBox(enableMenu=False)
-        axis = pg.AxisItem("right")
+        self.steps_axis = axis = NumberAxis("right")
         self.plot.plotItem.add_axis("right", axis)
         self.plot.scene().addItem(self.right)
         axis.linkToView(self.right)
@@ -86,6 +86,7 @@ class ExitCard(CardView):
                 self.accuracy.setData(x, [point.accuracy for point in sweep.exits])
             self.steps.setData(x, [point.steps for point in sweep.exits])
             self.plot.setXRange(0, max(x[-1], self.inspector.threshold), padding=0.02)
+            self.steps_axis.last = sweep.counted.steps
             self.right.setYRange(1, sweep.counted.steps, padding=0.05)
         self._mark()
 

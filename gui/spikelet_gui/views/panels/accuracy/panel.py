@@ -38,6 +38,7 @@ class CurveCard(CardView):
         self.runner = Runner(inspector.jobs, "sweep", "Run all images", self.run_all, hint, self._draw)
         self.choose = button("Other data…", self._choose, "Pictures, a folder of class folders, CIFAR, IDX or .npz")
         self.plot = Plot("accuracy by time-step", "time-steps", "accuracy", percent=("left",))
+        self.plot.getAxis("left").last = 1.0
         clear_pen = pg.mkPen((0, 0, 0, 0))
         self.low = self.plot.plot([], [], pen=clear_pen)
         self.high = self.plot.plot([], [], pen=clear_pen)
@@ -117,7 +118,7 @@ class CurveCard(CardView):
         assert self.inspector.document is not None
         chance = 1 / self.inspector.document.bundle.graph.classes
         ends = [point[end] for point in accuracy for end in ("low", "high")] + ([] if source is None else [source])
-        low, high = max(0.0, min(ends) - 0.12), min(1.0, max(ends) + 0.05)
+        low, high = max(0.0, min(ends) - 0.12), min(1.02, max(ends) + 0.05)  # dots at 100 % need space
         span = (0.6, len(accuracy) + 0.02 * len(accuracy))
         if source is not None:
             self._levels += self.plot.reference(source, span, theme().over, f"float network {source:.1%}")

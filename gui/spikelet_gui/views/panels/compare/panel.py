@@ -45,6 +45,17 @@ class ComparePanel(Panel):
         yield
         self.depths = DepthCard(inspector)
         yield
+        self._make_controls()
+        self._arrange()
+        self.follow(self._show_names, inspector.opened)
+        self.follow(
+            self.run, inspector.opened, inspector.showing, inspector.results.second_changed, inspector.cursor.changed
+        )
+        self.follow(self._draw, inspector.results.comparison_changed, inspector.selection.focused)
+        self.follow(self._move, inspector.cursor.moved)
+
+    def _make_controls(self) -> None:
+        """Make the lists of bundles and engines, the buttons and the messages."""
         self.engines = Choice("engine of the first"), Choice("engine of the second")
         for box in self.engines:
             box.textActivated.connect(lambda _: self.run())
@@ -58,6 +69,21 @@ class ComparePanel(Panel):
         self._tabs = QHBoxLayout()
         self._tabs.addStretch(1)
         self.first_name = label("", "title")
+        self.empty, self._error = Empty(""), ""
+
+    def _arrange(self) -> None:
+        """Put both sides into a line, and below it the messages, the tabs and the cards."""
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(GAP, GAP, GAP, GAP)
+        outer.setSpacing(8)
+        outer.addLayout(self._sides_line())
+        outer.addLayout(row(self.message, self.neuron, stretch=(1, 0), spacing=8))
+        outer.addLayout(self._tabs)
+        outer.addWidget(self.empty, 1)
+        outer.addWidget(self._content(), 1)
+
+    def _sides_line(self) -> QHBoxLayout:
+        """Return the line of both bundles and their engines."""
         choice = row(
             self.first_name,
             self.engines[0],
@@ -69,11 +95,15 @@ class ComparePanel(Panel):
         )
         choice.addStretch(1)
         choice.addWidget(self.all)
-        self.content, self.empty, self._error = QWidget(), Empty(""), ""
+        return choice
+
+    def _content(self) -> QWidget:
+        """Return the cards of networks with and without a common layer, of which some are visible."""
+        self.content = QWidget()
         panes = QHBoxLayout(self.content)
         panes.setContentsMargins(0, 0, 0, 0)
         panes.setSpacing(GAP)
-        self.same, self.others = QWidget(), QWidget()  # of networks with and without a common layer
+        self.same, self.others = QWidget(), QWidget()
         left = QVBoxLayout(self.same)
         left.setContentsMargins(0, 0, 0, 0)
         left.setSpacing(GAP)
@@ -88,20 +118,7 @@ class ComparePanel(Panel):
         for widget, height in ((self.same, 340), (self.others, 340), (self.layers, 190), (self.predictions, 190)):
             widget.setMinimumHeight(height)
         self.stack(panes)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(GAP, GAP, GAP, GAP)
-        outer.setSpacing(8)
-        outer.addLayout(choice)
-        outer.addLayout(row(self.message, self.neuron, stretch=(1, 0), spacing=8))
-        outer.addLayout(self._tabs)
-        outer.addWidget(self.empty, 1)
-        outer.addWidget(self.content, 1)
-        self.follow(self._show_names, inspector.opened)
-        self.follow(
-            self.run, inspector.opened, inspector.showing, inspector.results.second_changed, inspector.cursor.changed
-        )
-        self.follow(self._draw, inspector.results.comparison_changed, inspector.selection.focused)
-        self.follow(self._move, inspector.cursor.moved)
+        return self.content
 
     # the comparison
 
