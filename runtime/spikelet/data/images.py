@@ -37,7 +37,7 @@ class ImageSet:
     Examples:
         >>> import numpy as np
         >>> pixels, labels = np.zeros((4, 1, 8, 8), np.uint8), np.array([0, 1, 1, 0])
-        >>> images = ImageSet(pixels, labels, ("cat", "dog"), "four pictures")
+        >>> images = ImageSet(pixels, labels, ("cat", "dog"), "four images")
         >>> len(images), images.shape, images.class_count, len(images.subset(2))
         (4, (1, 8, 8), 2, 2)
     """

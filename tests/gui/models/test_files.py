@@ -129,5 +129,5 @@ def test_arrays_of_a_network_of_features_are_read_with_the_range_that_the_bundle
     np.save(tmp_path / "a.npy", np.array([[-1.0, 0.0, 1.0], [5.0, -5.0, 0.5]], np.float32))
     source = open_source(DataFile(tmp_path / "a.npy"), bundle)
     assert source.images.tolist() == [[0, 128, 255], [255, 0, 191]]
-    with pytest.raises(DataError, match="takes 3 numbers, not pictures"):
+    with pytest.raises(DataError, match="takes 3 numbers, not images"):
         open_source(DataFile(tmp_path / "a.png"), bundle)

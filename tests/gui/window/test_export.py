@@ -93,9 +93,9 @@ def test_pictures_and_data_are_copied(filled, rest, qtbot):
     lines = [line.split("\t") for line in clipboard.text().splitlines()]
     assert lines[0] == ["time_steps", "accuracy", "low_95", "high_95"]
     assert [line[0] for line in lines[1:]] == ["1", "2", "3", "4"]
-    entry["Copy picture"].trigger()
+    entry["Copy image"].trigger()
     assert clipboard.image().size() == card.size()
-    assert messages == ["Copied: accuracy, as a picture", "Copied: Accuracy, 4 rows", "Copied: Accuracy, as a picture"]
+    assert messages == ["Copied: accuracy, as an image", "Copied: Accuracy, 4 rows", "Copied: Accuracy, as an image"]
 
 
 def test_selected_rows_are_copied_with_their_headings(filled, rest, qtbot):

@@ -1,4 +1,4 @@
-"""Input images: dropped, pasted or drawn pictures."""
+"""Input images: dropped, pasted or drawn images."""
 
 import wave
 from pathlib import Path
@@ -45,7 +45,7 @@ def test_a_picture_that_is_pasted_is_fitted_and_run(clipboard, opened, rest, qtb
     qtbot.keyClick(opened, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
     rest(opened)
     card = opened.panels["overview"].findChild(InputCard)
-    assert opened.inspector.source.name == "pasted picture.png"
+    assert opened.inspector.source.name == "pasted image.png"
     assert card.note.text() == "60×40 colour → centre 40×40 → resampled to 8×8"
     assert (opened.inspector.trace.frame(1) == 200).all()
 
@@ -56,7 +56,7 @@ def test_a_pasted_object_may_be_a_file_or_have_no_image(clipboard, opened, rest,
     opened.inspector.failed.connect(messages.append)
     clipboard.setText("only words")
     opened.paste()
-    assert messages == ["The clipboard contains no picture and no file"]
+    assert messages == ["The clipboard contains no image and no file"]
     files = QMimeData()
     files.setUrls([QUrl.fromLocalFile(str(data))])
     clipboard.setMimeData(files)
@@ -67,7 +67,7 @@ def test_a_pasted_object_may_be_a_file_or_have_no_image(clipboard, opened, rest,
     picture.save = lambda name: False  # as where the disk is full
     opened.inspector.open_pasted(picture)
     rest(opened)
-    assert messages[-1].startswith("pasted picture.png: cannot be written to ")
+    assert messages[-1].startswith("pasted image.png: cannot be written to ")
     assert opened.inspector.source is before
 
 

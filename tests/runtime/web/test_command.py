@@ -34,7 +34,7 @@ def test_the_command_writes_a_page_that_runs_from_a_file(browser, workspace, cap
     line = "deploy small.snnb --target web --images samples.npz -o small.html --json"
     assert cli.main(line.split()) == 0
     facts = json.loads(capsys.readouterr().out)
-    assert (facts["bytes"], facts["pictures"]) == ((workspace / "small.html").stat().st_size, 7)
+    assert (facts["bytes"], facts["inputs"]) == ((workspace / "small.html").stat().st_size, 7)
     browser.open(workspace / "small.html")
     assert browser.evaluate("(await spikelet, document.documentElement.dataset.golden)") == "pass"
     offered = browser.evaluate("(await spikelet).page.offered.map(({name, truth}) => [name, truth])")

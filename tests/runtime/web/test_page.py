@@ -94,7 +94,7 @@ def test_a_difference_from_the_golden_record_is_shown(browser, write, coloured, 
      "pixels-16-bits", "residual-downsampling"],
 )  # fmt: skip
 def test_networks_of_every_kind(browser, write, name):
-    """For vectors, and pixels or channels that pictures cannot have, the page shows a message and runs the golden inputs."""
+    """For vectors, and pixels or channels that images cannot have, the page shows a message and runs the golden inputs."""
     vector = bundle.read(VECTORS / f"{name}.snnb")
     browser.open(write(vector, name))
     assert browser.evaluate(DATA)["golden"] == "pass"
@@ -136,10 +136,10 @@ def test_a_dropped_picture_is_seen_as_on_the_command_line(browser, write, either
 
 
 def test_a_file_that_is_no_picture_is_refused(browser, write, coloured, tmp_path):
-    (tmp_path / "notes.png").write_text("no picture")
+    (tmp_path / "notes.png").write_text("no image")
     browser.open(write(coloured, "small"))
     drop(browser, tmp_path / "notes.png")
-    assert browser.evaluate(TEXT.format("input-state")).startswith("notes.png: not a picture that this browser reads")
+    assert browser.evaluate(TEXT.format("input-state")).startswith("notes.png: not an image that this browser reads")
     assert browser.evaluate("(await spikelet).page.input.name") == "golden input 1"
 
 
@@ -226,7 +226,7 @@ def test_a_network_of_sound_offers_samples_and_says_that_pictures_do_not_fit(bro
     assert [int(run["prediction"]) for run in runs] == expected.tolist()
     assert browser.evaluate(DATA)["golden"] == "pass"
     assert browser.evaluate(TEXT.format("other")) == (
-        "The input of this network is 32 × 1 × 48 numbers 0…255, not a picture of one or three channels with pixels "
+        "The input of this network is 32 × 1 × 48 numbers 0…255, not an image of one or three channels with pixels "
         "0…255. Choose a golden input or a sample."
     )
     assert browser.problems() == []

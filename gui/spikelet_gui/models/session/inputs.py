@@ -1,4 +1,4 @@
-"""Sources of inputs: shipped images, golden inputs, a folder or data set, a picture, a drawing, recordings."""
+"""Sources of inputs: shipped images, golden inputs, a folder or data set, an image, a drawing, recordings."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def from_data(data: ImageSet, path: Path | None = None, note: str = "") -> Sourc
 
 
 def open_inputs(file: DataFile, bundle: Bundle, steps: int) -> Inputs:
-    """Read data for a network: a picture, a folder, a data set, or recordings of events.
+    """Read data for a network: an image, a folder, a data set, or recordings of events.
 
     Args:
         file: File or folder, and how it is read.
@@ -127,7 +127,7 @@ def _are_recordings(file: DataFile) -> bool:
 
 
 def open_source(file: DataFile, bundle: Bundle) -> Source:
-    """Read a picture, a folder of pictures or a data set, and fit it to the input of the network.
+    """Read an image, a folder of images or a data set, and fit it to the input of the network.
 
     Raises:
         DataError: There is no image, or it does not fit.
@@ -137,7 +137,7 @@ def open_source(file: DataFile, bundle: Bundle) -> Source:
     array = path.suffix.lower() in (".npy", ".npz")
     if len(shape) != 3 and not array:
         raise DataError.at(
-            path.name, f"the network takes {shape[0]} numbers, not pictures", expected=f"{shape[0]} numbers"
+            path.name, f"the network takes {shape[0]} numbers, not images", expected=f"{shape[0]} numbers"
         )
     if path.is_file() and path.suffix.lower() in SUFFIXES:
         pixels, note = fit(path, shape, options)
@@ -163,9 +163,9 @@ def open_source(file: DataFile, bundle: Bundle) -> Source:
 
 
 def check_range(graph: Graph) -> None:
-    """Raise DataError if the input range of the network does not include that of a picture, 0…255."""
+    """Raise DataError if the input range of the network does not include that of an image, 0…255."""
     if graph.input.low > 0 or graph.input.high < 255:
-        raise DataError(f"the network takes values {graph.input.low}…{graph.input.high}; a picture has 0…255")
+        raise DataError(f"the network takes values {graph.input.low}…{graph.input.high}; an image has 0…255")
 
 
 def fit(path: Path, shape: tuple[int, ...], options: DataOptions = DEFAULTS) -> tuple[npt.NDArray[np.uint8], str]:
@@ -221,7 +221,7 @@ def shown(image: Pixels, low: int, high: int) -> npt.NDArray[np.uint8]:
 
 
 def is_line(shape: Shape) -> bool:
-    """Return whether an input (C, 1, L) is a line of several channels, such as a spectrogram, and not a picture."""
+    """Return whether an input (C, 1, L) is a line of several channels, such as a spectrogram, and not an image."""
     return len(shape) == 3 and shape[1] == 1 and shape[0] not in (1, 3)
 
 

@@ -187,7 +187,7 @@ class Inspector:
             self.run()
 
     def open_data(self, file: DataFile, then: Callable[[Inputs], object] = lambda source: None) -> None:
-        """Open a picture, a folder, a data set or recordings in the background, read as by `open_inputs`.
+        """Open an image, a folder, a data set or recordings in the background, read as by `open_inputs`.
 
         Args:
             file: File or folder, and how it is read.
@@ -201,8 +201,8 @@ class Inspector:
         self._read(file.path.name, lambda: file, opened)
 
     def open_pasted(self, picture: Saves) -> None:
-        """Open a picture from the clipboard, in the background."""
-        self._read("pasted picture", lambda: DataFile(keep(picture)), self._data_opened)
+        """Open an image from the clipboard, in the background."""
+        self._read("pasted image", lambda: DataFile(keep(picture)), self._data_opened)
 
     def _read(
         self,
@@ -212,7 +212,7 @@ class Inspector:
         failed: Callable[[str], object] | None = None,
     ) -> None:
         if self.document is None:
-            return self.failed.emit("Open a bundle before you drop a picture")
+            return self.failed.emit("Open a bundle before you drop an image")
         bundle, steps = self.document.bundle, self.cursor.steps
         self.status.emit(f"Reading {name}…")
         failed = failed or self.failed.emit
@@ -223,7 +223,7 @@ class Inspector:
 
         Args:
             source: The images or recordings.
-            file: Where they are read from in the next session; None for a pasted picture.
+            file: Where they are read from in the next session; None for a pasted image.
             index: The image that the last session showed; None for images that were opened in this one.
         """
         self.status.emit(f"{source.name}: {source.note}" if source.note else source.name)

@@ -1,4 +1,4 @@
-"""Store a picture from the clipboard in a temporary file, so that it is read like any other file."""
+"""Store an image from the clipboard in a temporary file, so that it is read like any other file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spikelet.errors import DataError
 
 
 class Saves(Protocol):
-    """A picture that can be written to a file, such as QImage."""
+    """An image that can be written to a file, such as QImage."""
 
     def save(self, name: str) -> bool:
         """Write to a file; return whether it was written."""
@@ -22,7 +22,7 @@ _folder: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def keep(picture: Saves) -> Path:
-    """Write the picture to a temporary file, which is deleted when the program ends.
+    """Write the image to a temporary file, which is deleted when the program ends.
 
     Raises:
         DataError: The file cannot be written.
@@ -30,7 +30,7 @@ def keep(picture: Saves) -> Path:
     if not _folder:
         _folder.append(tempfile.TemporaryDirectory(prefix="spikelet-"))
         atexit.register(_folder[0].cleanup)
-    path = Path(_folder[0].name) / "pasted picture.png"
+    path = Path(_folder[0].name) / "pasted image.png"
     if not picture.save(str(path)):
         raise DataError.at(path.name, f"cannot be written to {path.parent}; is the disk full?")
     return path

@@ -97,7 +97,7 @@ def few_frames(count: int) -> str:
 
 
 def are_recordings(path: Path, split: Split) -> bool:
-    """Return whether a file is a recording of events, or a folder has such files and no pictures.
+    """Return whether a file is a recording of events, or a folder has such files and no images.
 
     Raises:
         DataError: A NumPy file is damaged, or the folders have several meanings.

@@ -1,4 +1,4 @@
-"""One dialog for every kind of data: pictures, arrays, sound, recordings of events, and folders of them.
+"""One dialog for every kind of data: images, arrays, sound, recordings of events, and folders of them.
 
 Options for data whose form is ambiguous are below the files.
 """
@@ -42,14 +42,14 @@ class DataDialog(QFileDialog):
 
     def __init__(self, parent: QWidget, opened: Opened, recent: DataFile | None = None) -> None:
         folder = "" if recent is None or not recent.path.parent.is_dir() else str(recent.path.parent)
-        super().__init__(parent, "Open pictures, recordings or a data set", folder)
+        super().__init__(parent, "Open images, recordings or a data set", folder)
         self._opened = opened
         self.setOption(QFileDialog.Option.DontUseNativeDialog)  # a native dialog takes either files or folders
         self.setOption(QFileDialog.Option.HideNameFilterDetails)  # all suffixes do not fit
         self.resize(820, 520)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setFileMode(QFileDialog.FileMode.ExistingFile)
-        self.setNameFilters([f"Pictures, recordings and data sets ({FILES})", "All files (*)"])
+        self.setNameFilters([f"Images, recordings and data sets ({FILES})", "All files (*)"])
         self.fileSelected.connect(lambda name: self._open(Path(name)))
         self.form = Choice("form", "Images, or events of a camera in one bin for each time-step")
         self.split = Choice("split", "Split of data with several: the test split, or valid if there is none")
@@ -63,7 +63,7 @@ class DataDialog(QFileDialog):
             self.axes.addItem("axes: automatic" if layout == "auto" else layout)
         for text in WHITES:
             self.white.addItem(text)
-        hint = "A folder of pictures or recordings, of class folders, CIFAR-10, CIFAR-100 or IDX files"
+        hint = "A folder of images or recordings, of class folders, CIFAR-10, CIFAR-100 or IDX files"
         self.folder = button("Open this folder", self._open_folder, hint)
         lines = self.layout()
         assert isinstance(lines, QGridLayout)

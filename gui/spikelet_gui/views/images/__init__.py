@@ -1,1 +1,1 @@
-"""Pictures: a gallery, and an image that can be drawn."""
+"""Images: a gallery, and an image that can be drawn."""

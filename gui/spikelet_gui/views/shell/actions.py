@@ -14,13 +14,13 @@ class Actions:
 
     Attributes:
         open_bundle: Ask for a bundle and open it.
-        open_picture: Ask for a picture or a data set and open it.
-        paste: Open the picture or the file on the clipboard.
+        open_picture: Ask for an image or a data set and open it.
+        paste: Open the image or the file on the clipboard.
         draw: Show an empty drawing pad.
         find: Give the focus to the search field of the current panel.
         run: Start the task of the current panel.
         export: Ask for a file and write the current panel to it.
-        copy: Copy the current panel to the clipboard as a picture.
+        copy: Copy the current panel to the clipboard as an image.
         toggle_theme: Switch between dark and light.
         show_keys: Show the list of keys.
         quit: Close the window.

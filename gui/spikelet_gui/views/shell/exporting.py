@@ -1,4 +1,4 @@
-"""Export panels and cards as PNG, SVG or CSV, the report as HTML, and copy pictures and data to the clipboard."""
+"""Export panels and cards as PNG, SVG or CSV, the report as HTML, and copy images and data to the clipboard."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Exporter:
             card.head.addWidget(more)
 
     def _add_entries(self, menu: QMenu, formats: Sequence[tuple[str, str]], card: Card | None = None) -> None:
-        menu.addAction("Copy picture").triggered.connect(lambda: self.copy_picture(card))
+        menu.addAction("Copy image").triggered.connect(lambda: self.copy_picture(card))
         if FORMATS[2] in formats:
             menu.addAction("Copy data").triggered.connect(lambda: self.copy_data(card))
         menu.addSeparator()
@@ -64,11 +64,11 @@ class Exporter:
             menu.addAction(text).triggered.connect(lambda _, suffix=suffix: self.ask(suffix, card))
 
     def copy_picture(self, card: Card | None = None) -> None:
-        """Copy a card, or the current panel, to the clipboard as a picture."""
+        """Copy a card, or the current panel, to the clipboard as an image."""
         if self._inspector.document is None:
             return
         QGuiApplication.clipboard().setPixmap(self._shown(card).grab())
-        self._inspector.status.emit(f"Copied: {self._subject(card)}, as a picture")
+        self._inspector.status.emit(f"Copied: {self._subject(card)}, as an image")
 
     def copy_data(self, card: Card | None = None) -> None:
         """Copy the data of a card, or of the current panel, to the clipboard for a spreadsheet."""

@@ -268,16 +268,16 @@ class Window(QMainWindow):
         self._overview().input.draw()
 
     def open_path(self, path: Path) -> None:
-        """Open a bundle, or a picture, recording, folder or data set as input of the open bundle."""
+        """Open a bundle, or an image, recording, folder or data set as input of the open bundle."""
         if path.suffix.lower() == ".snnb":
             self.inspector.open(path)
         else:
             self.inspector.open_data(DataFile(path))
 
     def paste(self) -> None:
-        """Open the picture or the file on the clipboard."""
+        """Open the image or the file on the clipboard."""
         if not self._open_mime(QGuiApplication.clipboard().mimeData()):
-            self.inspector.failed.emit("The clipboard contains no picture and no file")
+            self.inspector.failed.emit("The clipboard contains no image and no file")
 
     def _open_mime(self, data: QMimeData) -> bool:
         paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]

@@ -92,11 +92,11 @@ def _run_web(args: argparse.Namespace, bundle: Bundle) -> int:
         "bytes": len(content),
         "module_bytes": page.module_bytes,
         "parameter_bytes": page.parameter_bytes,
-        "pictures": page.pictures,
+        "inputs": page.inputs,
     }
     text = (
         f"{args.output}: for a web browser, {len(content) / 1e6:.2f} MB: {page.module_bytes / 1e3:.0f} kB of code, "
-        f"{page.parameter_bytes / 1e3:.0f} kB of parameters, {page.pictures} inputs to try\n"
+        f"{page.parameter_bytes / 1e3:.0f} kB of parameters, {page.inputs} inputs to try\n"
         "open the file; it replays the golden inputs and needs no server"
     )
     emit(args, facts, text)

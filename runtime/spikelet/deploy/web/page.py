@@ -21,13 +21,13 @@ class WebPage:
         html: Text of the file.
         module_bytes: Size of the WebAssembly module, without parameters.
         parameter_bytes: Size of the parameters in memory.
-        pictures: Number of golden inputs and sample images.
+        inputs: Number of golden inputs and sample images.
     """
 
     html: str
     module_bytes: int
     parameter_bytes: int
-    pictures: int
+    inputs: int
 
 
 def web_page(bundle: Bundle, samples: ImageSet | None = None) -> WebPage:
@@ -55,5 +55,5 @@ def web_page(bundle: Bundle, samples: ImageSet | None = None) -> WebPage:
     parameters = [value for name, value in data.tensors.items() if name.startswith("parameter.")]
     sizes = {"moduleBytes": len(module), "parameterBytes": sum(value.nbytes for value in parameters)}
     html = document(bundle.manifest.name, data.facts | sizes, module, safetensors.encode(data.tensors))
-    pictures = sum(len(data.tensors[name]) for name in ("golden.input", "samples") if name in data.tensors)
-    return WebPage(html, len(module), sizes["parameterBytes"], pictures)
+    inputs = sum(len(data.tensors[name]) for name in ("golden.input", "samples") if name in data.tensors)
+    return WebPage(html, len(module), sizes["parameterBytes"], inputs)

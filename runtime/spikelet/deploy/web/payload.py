@@ -73,7 +73,7 @@ def takes_bytes(graph: Graph) -> bool:
 
 
 def takes_pictures(graph: Graph) -> bool:
-    """Return whether pictures fit the input: one or three channels of a plane, and pixels 0…255."""
+    """Return whether images fit the input: one or three channels of a plane, and pixels 0…255."""
     shape = graph.input.shape
     return len(shape) == 3 and shape[0] in (1, 3) and takes_bytes(graph)
 

@@ -36,7 +36,7 @@ class CurveCard(CardView):
         super().__init__(inspector, "Accuracy", data=self._data)
         hint = "Measure on the whole data set in the background  (R)"
         self.runner = Runner(inspector.jobs, "sweep", "Run all images", self.run_all, hint, self._draw)
-        self.choose = button("Other data…", self._choose, "Pictures, a folder of class folders, CIFAR, IDX or .npz")
+        self.choose = button("Other data…", self._choose, "Images, a folder of class folders, CIFAR, IDX or .npz")
         self.plot = Plot("accuracy by time-step", "time-steps", "accuracy", percent=("left",))
         self.plot.getAxis("left").last = 1.0
         clear_pen = pg.mkPen((0, 0, 0, 0))

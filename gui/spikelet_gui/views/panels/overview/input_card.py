@@ -40,7 +40,7 @@ class InputCard(CardView):
         self.note = label("", "caption", wrap=True)
         self.pencil = tool("pencil", "Draw an input by hand  (D)", self.draw)
         for widget in (
-            tool("picture", "Open a picture, a recording or a data set, or drop one here  (Ctrl+I)", self.choose),
+            tool("picture", "Open an image, a recording or a data set, or drop one here  (Ctrl+I)", self.choose),
             tool("pictures", "Initial images, or golden inputs", self.back),
             self.pencil,
         ):
@@ -127,7 +127,7 @@ class InputCard(CardView):
         return Reading(f"row {row}, column {column}, t = {time}", values)
 
     def choose(self) -> None:
-        """Ask for a picture, a recording or a data set, and open it."""
+        """Ask for an image, a recording or a data set, and open it."""
         DataDialog(self, self.inspector.open_data, DataFile.latest(self.inspector.settings.recent_data)).open()
 
     def back(self) -> None:

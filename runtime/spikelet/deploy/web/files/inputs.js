@@ -42,7 +42,7 @@ function thumbnail(facts, { pixels, name, truth }, onInput) {
 function describeOther(facts) {
   byId("other").hidden = false;
   byId("other").textContent = `The input of this network is ${facts.shape.join(" × ")} numbers ` +
-    `${facts.low}…${facts.high}, not a picture of one or three channels with pixels 0…255. ` +
+    `${facts.low}…${facts.high}, not an image of one or three channels with pixels 0…255. ` +
     (facts.samples.length ? "Choose a golden input or a sample." : "Choose a golden input.");
 }
 

@@ -1,9 +1,9 @@
-/* Pictures: from files, the camera and the drawing pad to the pixels of the network. */
+/* Images: from files, the camera and the drawing pad to the pixels of the network. */
 
 import { byId } from "./dom.js";
 import { toPixels } from "./resample.js";
 
-const MOST = 4096; // width and height of a picture that is read; larger ones are reduced first
+const MOST = 4096; // width and height of an image that is read; larger ones are reduced first
 
 /** Draw a source on a canvas of its own and return its ImageData. Transparent parts are white. */
 function readSource(source, width, height) {
@@ -18,13 +18,13 @@ function readSource(source, width, height) {
   return context.getImageData(0, 0, canvas.width, canvas.height);
 }
 
-/** Return the pixels of a picture file. Throws an Error with a text for people if it is none. */
+/** Return the pixels of an image file. Throws an Error with a text for people if it is none. */
 export async function pixelsOfFile(file, shape) {
   let bitmap;
   try {
     bitmap = await createImageBitmap(file, { colorSpaceConversion: "none" });
   } catch {
-    throw new Error(`${file.name}: not a picture that this browser reads; use PNG, JPEG, WebP or GIF`);
+    throw new Error(`${file.name}: not an image that this browser reads; use PNG, JPEG, WebP or GIF`);
   }
   const pixels = toPixels(readSource(bitmap, bitmap.width, bitmap.height), shape);
   bitmap.close();

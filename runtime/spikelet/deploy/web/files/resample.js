@@ -1,6 +1,6 @@
-/* Pictures to the shape of the network: cut to its aspect ratio around the centre, grey or RGB, bicubic with
- * antialiasing. The arithmetic is that of Pillow, rows first, so that a picture has the pixels that `spikelet run` gives
- * it. Versions of Pillow that resample some tall pictures by columns first differ by a few of 255 levels. */
+/* Images to the shape of the network: cut to its aspect ratio around the centre, grey or RGB, bicubic with
+ * antialiasing. The arithmetic is that of Pillow, rows first, so that an image has the pixels that `spikelet run` gives
+ * it. Versions of Pillow that resample some tall images by columns first differ by a few of 255 levels. */
 
 const BITS = 22; // fraction of a weight
 
