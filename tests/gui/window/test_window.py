@@ -146,6 +146,24 @@ def test_both_themes_build_every_panel(opened, rest):
             assert opened.panels[panel].isVisible()
 
 
+def test_another_theme_keeps_what_is_selected_in_the_panels(opened, rest):
+    def pages():
+        return [opened.panels[name].pages.currentIndex() for name in ("layers", "accuracy")]
+
+    for name in ("layers", "accuracy"):
+        opened.show_panel(name)
+        rest(opened)
+        opened.panels[name].choice.pick(1)
+    assert pages() == [1, 1]
+    opened.toggle_theme()
+    rest(opened)
+    assert pages() == [1, 1]
+    opened.panels["layers"].choice.pick(0)
+    opened.toggle_theme()
+    rest(opened)
+    assert pages() == [0, 1]
+
+
 @pytest.mark.parametrize("panel", ["accuracy", "robustness"])
 def test_it_closes_in_the_middle_of_a_run(window, rest, path, data, capfd, panel):
     window.inspector.open(path)

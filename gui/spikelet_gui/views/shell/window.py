@@ -46,6 +46,7 @@ from spikelet_gui.views.shell.stale import StaleLine
 from spikelet_gui.views.shell.transport import Transport
 from spikelet_gui.views.widgets import theme
 from spikelet_gui.views.widgets.base import Panel, release_all
+from spikelet_gui.views.widgets.controls import Segments
 from spikelet_gui.views.widgets.icons import icon
 from spikelet_gui.views.widgets.scrolling import Page
 from spikelet_gui.views.widgets.slices import slices
@@ -65,6 +66,7 @@ class Window(QMainWindow):
             self.restoreGeometry(QByteArray.fromBase64(inspector.settings.window.encode()))
         self.exporter = Exporter(self, inspector, lambda: self.panels[self.panel])
         self.actions_ = self._actions()
+        self._options: dict[str, dict[str, int]] = {}  # selected in panels that are rebuilt for another theme
         self._collector = Collector(self)
         self._collector.start()
         self._focus = FocusReturn(self, lambda event: shortcuts.pressed(self.actions_, inspector, event))
@@ -107,6 +109,8 @@ class Window(QMainWindow):
     def _add_page(self, name: str, panel: Panel) -> None:
         panel.setObjectName(f"panel-{name}")
         self.exporter.add_menus(panel)
+        for segments in panel.findChildren(Segments):
+            segments.pick(self._options.get(name, {}).pop(segments.accessibleName(), segments.chosen))
         self._pages[name] = Page(panel)
         self.stack.addWidget(self._pages[name])
 
@@ -148,7 +152,9 @@ class Window(QMainWindow):
 
     def _delete_pages(self) -> None:
         self._release()
-        for page in self._pages.values():
+        for name, page in self._pages.items():
+            options = self.panels[name].findChildren(Segments)
+            self._options[name] = {segments.accessibleName(): segments.chosen for segments in options}
             shiboken6.delete(page)
         self.panels.clear()
         self._pages.clear()

@@ -71,6 +71,7 @@ class Segments(QWidget):
             segment.setAccessibleName(f"{name}: {option}")
             self._group.addButton(segment, index)
             layout.addWidget(segment)
+        self._chosen = chosen
         self._group.idClicked.connect(lambda index: chosen(index))
         if options:
             self.choose(0)
@@ -80,6 +81,12 @@ class Segments(QWidget):
         segment = self._group.button(index)
         if segment is not None:
             segment.setChecked(True)
+
+    def pick(self, index: int) -> None:
+        """Select an option as a click does."""
+        if index != self.chosen and self._group.button(index) is not None:
+            self.choose(index)
+            self._chosen(index)
 
     def allow(self, index: int, allowed: bool) -> None:
         """Enable or disable an option."""
