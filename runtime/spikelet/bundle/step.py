@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from spikelet.bundle import safetensors
 from spikelet.bundle.schema import WEIGHTS
@@ -37,11 +38,15 @@ class StepModel:
         return lowering.writes_version(self.version)
 
     def decode(self) -> Model:
-        """Return the decoded model.
+        """Return the decoded model. It is audited at the first call only.
 
         Raises:
             BundleError: It contains something that spikelet does not write.
         """
+        return self._audited
+
+    @cached_property
+    def _audited(self) -> Model:
         return audit(STEP, memoryview(self.content), _locations(self.weights))
 
 

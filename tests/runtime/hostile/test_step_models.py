@@ -15,10 +15,11 @@ from counts.calls import peak_bytes
 from hostile.bundles import bases, put_together
 from hostile.mutations import Mutator
 from networks import small_graph
-from spikelet.bundle import decode
+from spikelet.bundle import decode, step
 from spikelet.cli import main
 from spikelet.errors import BundleError, EngineError
 from spikelet.files import protobuf
+from spikelet.lowering.onnx.audit import audit
 from spikelet.lowering.onnx.protobuf import OnnxGraph
 from spikelet.lowering.onnx.step import LOWERING_VERSION, step_model
 from spikelet.verify import verify_step
@@ -81,6 +82,14 @@ def test_the_step_model_of_every_network_is_replayed(runtime):
             assert result.compared == (version == LOWERING_VERSION)
             assert result.runtime.startswith(runtime)
             assert ("does not write" in str(result)) == (version != LOWERING_VERSION)
+
+
+@pytest.mark.parametrize("version", [LOWERING_VERSION, LATER])
+def test_a_step_model_is_audited_once(features, version, monkeypatch):
+    calls = []
+    monkeypatch.setattr(step, "audit", lambda *args: calls.append(args) or audit(*args))
+    assert verify_step(decode(put_together(features, lowering_version=version))).ok
+    assert len(calls) == 1
 
 
 def test_a_mapped_file_that_the_system_does_not_remove(features, tmp_path, monkeypatch):
