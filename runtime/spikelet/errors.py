@@ -8,6 +8,8 @@ from __future__ import annotations
 import mmap
 from typing import Self
 
+_SHORT = 64 << 20  # bytes
+
 
 class SpikeletError(Exception):
     """Base class of all errors raised by spikelet. The command line prints them without a stack trace.
@@ -160,7 +162,7 @@ def translated(error: Exception, where: str, kind: type[SpikeletError] = EngineE
         return error
     if out_of_memory(error):
         remedy = "use fewer images or time-steps at a time, or a machine with more memory"
-        return OutOfMemory.at(where, f"out of memory; {remedy}", remedy=remedy)
+        return OutOfMemory.at(where, f"out of memory; {remedy}{unstated_cause(error)}", remedy=remedy)
     if isinstance(error, OSError):
         file = "" if error.filename is None else f"{error.filename}: "
         return kind.at(where, f"{file}{error.strerror or error}", found=type(error).__name__)
@@ -184,6 +186,20 @@ def pass_out_of_memory(error: Exception, where: str) -> None:
 
 def out_of_memory(error: Exception) -> bool:
     """Whether an error means that memory ran out; torch, ONNX Runtime and the loader raise types of their own."""
+    return _states_lack_of_memory(error) or _memory_is_short()
+
+
+def unstated_cause(error: Exception) -> str:
+    """Return the error in parentheses if memory is short but the error does not state it; otherwise "".
+
+    Such an error can have another cause, which the message must not hide.
+    """
+    if _states_lack_of_memory(error):
+        return ""
+    return f" (less than {_SHORT >> 20} MiB available; {type(error).__name__}: {_cut(str(error), 500)})"
+
+
+def _states_lack_of_memory(error: Exception) -> bool:
     texts = (
         "allocate memory",
         "bad allocation",
@@ -193,13 +209,18 @@ def out_of_memory(error: Exception) -> bool:
         "failed to map segment",
         "start new thread",
     )
-    return isinstance(error, MemoryError) or any(text in str(error).lower() for text in texts) or _memory_is_short()
+    return isinstance(error, MemoryError) or any(text in str(error).lower() for text in texts)
 
 
 def _memory_is_short() -> bool:
-    """Whether the system refuses 64 MiB. Any unexpected error, for instance of an import, is then caused by that."""
+    """Whether the system refuses 64 MiB. An unexpected error, for instance of an import, is then most likely due to it.
+
+    That is the size of an allocator's arena, which libraries reserve for each thread.
+    """
+    # private, so that limits on the data segment apply too; its pages are never written
+    kind = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
     try:
-        mmap.mmap(-1, 64 << 20).close()  # its pages are never written
+        mmap.mmap(-1, _SHORT, **kind).close()
     except (OSError, MemoryError):
         return True
     return False

@@ -1,6 +1,8 @@
 """Errors have a text for people and attributes for programs."""
 
 import pickle
+import subprocess
+import sys
 
 import pytest
 
@@ -66,3 +68,24 @@ def test_a_missing_package_is_an_import_error_with_its_attributes():
     error = MissingDependency("Brian2", "brian2")
     assert isinstance(error, ImportError)
     assert (str(error), error.message) == ('Brian2 is not installed: pip install "spikelet[brian2]"', error.reason)
+
+
+def test_short_memory_is_an_assumption_that_does_not_hide_the_error(monkeypatch):
+    monkeypatch.setattr(errors, "_memory_is_short", lambda: True)
+    assumed = str(errors.translated(ValueError("broken chunk"), "a.png"))
+    assert assumed.startswith("a.png: out of memory; use fewer images")
+    assert assumed.endswith(" (less than 64 MiB available; ValueError: broken chunk)")
+    stated = errors.translated(MemoryError(), "a.png")
+    assert "64 MiB" not in str(stated)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of the data segment are Linux's")
+def test_a_limit_of_the_data_segment_makes_memory_short():
+    script = (
+        "import resource\n"
+        "from spikelet import errors\n"
+        "assert not errors._memory_is_short()\n"
+        "resource.setrlimit(resource.RLIMIT_DATA, (1 << 25, -1))\n"
+        "assert errors._memory_is_short()\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

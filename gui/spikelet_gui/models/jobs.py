@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from spikelet.errors import Cancelled, SpikeletError, out_of_memory
+from spikelet.errors import Cancelled, SpikeletError, out_of_memory, unstated_cause
 from spikelet_gui.models.signal import Signal
 
 OUT_OF_MEMORY = "out of memory; try fewer time-steps or fewer images"
@@ -201,4 +201,6 @@ class Jobs:
 def _message(error: Exception) -> str:
     if isinstance(error, SpikeletError):
         return str(error)
-    return OUT_OF_MEMORY if out_of_memory(error) else f"{type(error).__name__}: {error}"
+    if out_of_memory(error):
+        return OUT_OF_MEMORY + unstated_cause(error)
+    return f"{type(error).__name__}: {error}"

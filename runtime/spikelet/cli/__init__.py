@@ -20,7 +20,7 @@ from spikelet.cli.common import Command, add_limits, configure_command
 from spikelet.cli.console import discard, discard_after, finish, tolerate
 from spikelet.cli.parser import Parser, WrongCall, suggestion
 from spikelet.display import printable
-from spikelet.errors import SpikeletError, UsageError, out_of_memory
+from spikelet.errors import SpikeletError, UsageError, out_of_memory, unstated_cause
 from spikelet.version import __version__
 
 PROGRAM = "spikelet"
@@ -77,7 +77,7 @@ def _main(argv: Sequence[str] | None) -> int:
         return _failed(args, str(stop) or "interrupted", 130)
     except Exception as error:
         if out_of_memory(error):
-            return _failed(args, OUT_OF_MEMORY, 1)
+            return _failed(args, OUT_OF_MEMORY + unstated_cause(error), 1)
         if isinstance(error, OSError):
             return _failed(args, f"{error.filename or 'input/output'}: {error.strerror or error}", 1)
         raise
