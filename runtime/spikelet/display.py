@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterable, Mapping
 from html import escape
 
 SHOWN = 6  # names in a line
 # Control characters, line and paragraph separators, and controls of the direction of text.
 CONTROLS = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
 _CONTROL = re.compile(f"[{CONTROLS}]")
+_BYTE = re.compile("[\udc80-\udcff]")  # a byte in the name of a file that is not valid text
 
 
 def printable(text: str, allowed: str = "") -> str:
@@ -27,6 +29,25 @@ def printable(text: str, allowed: str = "") -> str:
         'a\\\\nb\\\\x1b[31m'
     """
     return _CONTROL.sub(lambda match: match[0] if match[0] in allowed else repr(match[0])[1:-1], text)
+
+
+def shell_line(arguments: Iterable[str]) -> str:
+    """Return a command in one line that a shell such as Bash reads.
+
+    Control characters are escaped, and so are bytes that are not valid text, which Python represents by surrogates.
+
+    Examples:
+        >>> shell_line(["spikelet", "run", "my file", "a\\nb"])
+        "spikelet run 'my file' $'a\\\\u000ab'"
+    """
+    return " ".join(map(_quoted, arguments))
+
+
+def _quoted(argument: str) -> str:
+    if argument == printable(argument) and not _BYTE.search(argument):
+        return shlex.quote(argument)
+    escaped = _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", re.sub(r"([\\'])", r"\\\1", argument))
+    return "$'" + _BYTE.sub(lambda match: f"\\x{ord(match[0]) - 0xDC00:02x}", escaped) + "'"
 
 
 def line(kind: str, title: str, facts: Mapping[str, object]) -> str:

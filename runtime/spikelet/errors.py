@@ -166,7 +166,12 @@ def translated(error: Exception, where: str, kind: type[SpikeletError] = EngineE
     if isinstance(error, OSError):
         file = "" if error.filename is None else f"{error.filename}: "
         return kind.at(where, f"{file}{error.strerror or error}", found=type(error).__name__)
-    return kind.at(where, f"failed with {type(error).__name__}: {_cut(str(error), 500)}", found=type(error).__name__)
+    return kind.at(where, f"failed with {type(error).__name__}: {one_line(error)}", found=type(error).__name__)
+
+
+def one_line(error: Exception) -> str:
+    """Return the text of an exception of another package in one line, and at most 500 characters of it."""
+    return _cut(" ".join(str(error).split()), 500)
 
 
 def _cut(text: str, length: int) -> str:
@@ -196,7 +201,7 @@ def unstated_cause(error: Exception) -> str:
     """
     if _states_lack_of_memory(error):
         return ""
-    return f" (less than {_SHORT >> 20} MiB available; {type(error).__name__}: {_cut(str(error), 500)})"
+    return f" (less than {_SHORT >> 20} MiB available; {type(error).__name__}: {one_line(error)})"
 
 
 def _states_lack_of_memory(error: Exception) -> bool:

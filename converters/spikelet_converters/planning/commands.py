@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import PurePath
 
 from spikelet.bundle import SUFFIX
+from spikelet.display import shell_line
 from spikelet_converters.conversion.copies import Start
 from spikelet_converters.planning.settings import Setting
 
@@ -30,7 +30,7 @@ def command_lines(setting: Setting, bundle: str, converted: bool, start: Start, 
         path = f"{PurePath(bundle).name.removesuffix(SUFFIX)}-x{setting.copies}{SUFFIX}"
         convert = ["spikelet", "convert", bundle, "--copies", str(setting.copies)]
         convert += ["--copies-start", start] if start != "half" else []
-        lines.append(shlex.join([*convert, "--steps", str(setting.steps), "-o", path]))
+        lines.append(shell_line([*convert, "--steps", str(setting.steps), "-o", path]))
     run = ["spikelet", "run", path, *data, "--steps", str(setting.steps)]
     run += [] if setting.margin is None else ["--early-exit", f"{setting.margin:g}"]
-    return [*lines, shlex.join(run)]
+    return [*lines, shell_line(run)]

@@ -159,5 +159,5 @@ def _fail(program: str, line: str, as_json: bool, code: int, message: str | None
             print(json.dumps({"error": line.removeprefix(f"{program}: ") if message is None else message}), flush=True)
         except OSError:  # the output itself may have failed
             discard()
-    print(printable(line, "\n"), file=sys.stderr)
+    print(printable(line), file=sys.stderr)  # one line, whatever the names of files are
     return code

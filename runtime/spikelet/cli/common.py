@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import shlex
 import sys
 import time
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from typing import Protocol
 
 from spikelet import limits
 from spikelet.cli.parser import suggestion
-from spikelet.display import printable
+from spikelet.display import printable, shell_line
 
 
 class Command(Protocol):
@@ -165,13 +164,28 @@ def _limit(text: str, unit: int) -> int:
 
 
 def emit(args: argparse.Namespace, value: Mapping[str, object], text: str) -> None:
-    """Print `value` as JSON if --json was given, else `text`, with control characters escaped."""
+    """Print `value` as JSON if --json was given, else `text`, with control characters escaped.
+
+    Newlines in the names of files that the command line states are escaped too, so that they begin no line.
+    """
+    for name in sorted(_names(args), key=len, reverse=True):
+        text = text.replace(name, printable(name))
     print(json.dumps(value, allow_nan=False) if args.json else printable(text, "\n\t"))
 
 
+def _names(args: argparse.Namespace) -> set[str]:
+    """Return the arguments that contain line breaks or tabs, and the names of files and folders in them."""
+    names: set[str] = set()
+    for value in vars(args).values():
+        for item in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(item, str | Path):
+                names.update((str(item), Path(item).stem, *Path(item).parts))
+    return {name for name in names if not {"\n", "\t"}.isdisjoint(name)}
+
+
 def command_line(args: argparse.Namespace) -> str:
-    """Return the running command as a line for a shell."""
-    return shlex.join(["spikelet", *args.argv])
+    """Return the running command as a line for a shell, with control characters escaped."""
+    return shell_line(["spikelet", *args.argv])
 
 
 class Progress:

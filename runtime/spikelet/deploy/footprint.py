@@ -122,5 +122,7 @@ def _code(target: Path, compiler: str) -> int:
     done = subprocess.run([tool, str(target)], capture_output=True, encoding="locale", errors="replace", check=False)
     rows = done.stdout.splitlines()
     if done.returncode or len(rows) != 2:
-        raise EngineError(f"footprint: {tool} does not state the sizes of an object file ({done.stderr.strip()})")
+        raise EngineError(
+            f"footprint: {tool} does not state the sizes of an object file ({' '.join(done.stderr.split())})"
+        )
     return int(rows[1].split()[0])

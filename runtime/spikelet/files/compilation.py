@@ -32,5 +32,5 @@ def compile_file(command: Sequence[str], output: Path) -> str:
     nothing = f"exit code {completed.returncode}, no message and no output file"
     lines = (completed.stderr.strip() or nothing).splitlines()
     omitted = [f"… and {len(lines) - MESSAGE_LINES} more lines"] if len(lines) > MESSAGE_LINES else []
-    message = "\n  ".join(lines[:MESSAGE_LINES] + omitted)
-    return f"the compiler failed: {shlex.join(command)}\n  {message}"
+    message = "; ".join(line.strip() for line in lines[:MESSAGE_LINES] + omitted)
+    return f"the compiler failed: {shlex.join(command)}; {message}"

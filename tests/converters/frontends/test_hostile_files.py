@@ -1,6 +1,7 @@
 """Sources, weights and studies that are changed are read or refused."""
 
 from contextlib import suppress
+from dataclasses import replace
 from random import Random
 
 import h5py
@@ -9,13 +10,14 @@ import pytest
 
 from counts.calls import peak_bytes
 from hostile_data.kinds import changed, put
-from hostile_data.sources import SOURCES, nir_file
-from spikelet.errors import ConversionError, SpikeletError, UsageError
+from hostile_data.sources import SOURCES, checkpoint, nir_file
+from spikelet.errors import ConversionError, CostError, SpikeletError, UsageError
 from spikelet.limits import MAX_MEMORY
 from spikelet_converters.frontends import open as opening
 from spikelet_converters.frontends.nir import read as read_nir
 from spikelet_converters.study.config import read_study
 from spikelet_converters.study.published import published_section
+from spikelet_converters.training.checkpoint import load_checkpoint
 from studies import STUDY
 
 COUNT = 5  # of each kind; `tests/stress/data_campaign.py` reads many
@@ -86,6 +88,22 @@ def test_compressed_arrays_of_nir_are_compared_with_the_limit(tmp_path, monkeypa
     monkeypatch.setenv(MAX_MEMORY, "1M")
     with pytest.raises(SpikeletError, match=r"a\.nir: compressed datasets: needs up to 2 MiB"):
         read_nir(tmp_path / "a.nir")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "needs"), [("classes", 2**40, "516 TiB"), ("shape", (1, 16_000, 16_000), r"122\.1 GiB")]
+)
+def test_weights_that_a_checkpoint_only_states_are_not_allocated(field, value, needs, tmp_path):
+    put(tmp_path, checkpoint())
+    content = load_checkpoint(tmp_path / "best.pt")
+    stated = replace(content, spec=replace(content.spec, **{field: value}))
+    message = rf"the weights of vgg5: needs up to {needs} of memory; the limit is at most 4 GiB"
+
+    def refused():
+        with pytest.raises(CostError, match=message):
+            stated.network()
+
+    assert peak_bytes(refused) < 2**22
 
 
 def test_an_exception_of_a_library_is_wrapped_with_its_cause(monkeypatch, tmp_path):

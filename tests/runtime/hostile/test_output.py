@@ -1,12 +1,18 @@
 """Manifests with false or malicious free entries: commands display them safely."""
 
+import os
+import shutil
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from hostile.bundles import put_together
-from spikelet import cli
+from spikelet import cli, display
 from spikelet.bundle import decode
-from spikelet.errors import BundleError
+from spikelet.display import shell_line
+from spikelet.errors import BundleError, translated
 
 LIES = [
     None,
@@ -78,3 +84,56 @@ class TestOutput:
             out = capsys.readouterr()
             assert "Traceback" not in out.err
             assert "\x1b" not in out.out + out.err
+
+
+FORGED = "a\nFORGED ok\t\x1b[31m\u202e\"'*-&<b>"
+
+
+@pytest.fixture
+def forged(members, tmp_path):
+    """A bundle and images, each in a folder and a file whose names would begin lines of the output."""
+    if sys.platform == "win32":
+        pytest.skip("Windows does not permit such names")
+    folder = tmp_path / FORGED
+    folder.mkdir()
+    (folder / f"{FORGED}.snnb").write_bytes(put_together(members))
+    np.savez(folder / f"d{FORGED}.npz", images=np.zeros((2, 3, 6, 6), np.uint8), labels=[0, 1])
+    return folder / f"{FORGED}.snnb", folder / f"d{FORGED}.npz"
+
+
+def test_names_of_files_begin_no_line(forged, capsys):
+    bundle, data = map(str, forged)
+    lines = [
+        ["verify", bundle, "--engine", "numpy"],
+        ["run", bundle, data, "--engine", "numpy"],
+        ["energy", bundle, data, "--engine", "numpy"],
+        ["inspect", data],
+        ["inspect", f"{bundle}\nFORGED"],
+        ["run", bundle, f"{data}.txt"],
+        ["run", bundle, data, "--engine", "x\nFORGED"],
+        ["FORGED\nFORGED"],
+    ]
+    for line in lines:
+        code = cli.main(line)
+        out, err = capsys.readouterr()
+        assert not [text for text in f"{out}\n{err}".splitlines() if text.startswith("FORGED")]
+        assert "\x1b" not in out + err
+        assert "\u202e" not in out + err
+        assert err.count("\n") == (code != 0)
+
+
+def test_errors_of_other_packages_are_one_line():
+    error = translated(ValueError("a\n\tb\x85c"), "work")
+    assert str(error) == "work: failed with ValueError: a b c"
+
+
+def test_the_command_of_a_result_is_one_line_that_a_shell_reads(forged):
+    arguments = ["spikelet", "run", *map(str, forged), "it's", "\\n", "\x85", "\udcff", ""]
+    line = shell_line(arguments)
+    assert line == display.printable(line)
+    assert "\n" not in line
+    if shell := shutil.which("bash"):
+        done = subprocess.run(
+            [shell, "-c", f"printf '%s\\0' {line}"], capture_output=True, env={"LC_ALL": "C.UTF-8"}, check=True
+        )
+        assert done.stdout == b"".join(os.fsencode(argument) + b"\0" for argument in arguments)

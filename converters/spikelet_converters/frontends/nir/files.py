@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spikelet.errors import ConversionError, CostError, pass_out_of_memory
+from spikelet.errors import ConversionError, CostError, one_line, pass_out_of_memory
 from spikelet.files.hdf5 import check_file
 from spikelet_converters.choices import TIME_STEP
 from spikelet_converters.exports.nir import METADATA, NirNode, package
@@ -62,7 +62,7 @@ def load(path: Path) -> NirNode:
         raise error.locate(path) from None
     except Exception as error:  # h5py and nir raise many types of errors
         pass_out_of_memory(error, str(path))
-        raise ConversionError(f"{path}: not a NIR file that can be read ({error})") from None
+        raise ConversionError(f"{path}: not a NIR file that can be read ({one_line(error)})") from None
 
 
 def from_nir(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.errors import ConversionError, pass_out_of_memory
+from spikelet.errors import ConversionError, one_line, pass_out_of_memory
 
 if TYPE_CHECKING:
     import onnx
@@ -70,7 +70,7 @@ def evaluate(node: object, where: str, inputs: list[Constant | None], opset: int
             values = ReferenceEvaluator(model).run(None, {})
     except Exception as error:  # the reference implementation raises many types of errors
         pass_out_of_memory(error, where)
-        raise ConversionError(f"{where}: cannot be evaluated ({type(error).__name__}: {error})") from None
+        raise ConversionError(f"{where}: cannot be evaluated ({type(error).__name__}: {one_line(error)})") from None
     return [np.asarray(value) for value in values]
 
 

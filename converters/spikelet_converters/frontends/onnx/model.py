@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import onnx_runtime
-from spikelet.errors import ConversionError, MissingDependency, UsageError, pass_out_of_memory
+from spikelet.errors import ConversionError, MissingDependency, UsageError, one_line, pass_out_of_memory
 from spikelet_converters.frontends.onnx.classical import standardise
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def predictor(path: Path, model: onnx.ModelProto, arrange: Arrange, output: str 
         session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises many types of errors
         pass_out_of_memory(error, str(path))
-        raise ConversionError(f"{path}: ONNX Runtime cannot load it ({error})") from None
+        raise ConversionError(f"{path}: ONNX Runtime cannot load it ({one_line(error)})") from None
     entry = session.get_inputs()[0]
     size = entry.shape[0]  # a number if the file was exported for a fixed batch
     is_float = entry.type == "tensor(float)"
@@ -137,7 +137,7 @@ def predictor(path: Path, model: onnx.ModelProto, arrange: Arrange, output: str 
                 (value,) = session.run(None, {entry.name: padded})
             except Exception as error:  # ONNX Runtime raises many types of errors
                 pass_out_of_memory(error, str(path))
-                raise ConversionError(f"{path}: ONNX Runtime cannot evaluate it ({error})") from None
+                raise ConversionError(f"{path}: ONNX Runtime cannot evaluate it ({one_line(error)})") from None
             parts.append(np.asarray(value)[: len(part)])
         return np.concatenate(parts)
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import onnx_runtime
-from spikelet.errors import ConversionError, pass_out_of_memory
+from spikelet.errors import ConversionError, one_line, pass_out_of_memory
 from spikelet_converters.frontends.einsum import einsum
 from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.onnx.attributes import integer, integers, text
@@ -116,7 +116,7 @@ def _evaluated(
         result: npt.NDArray[np.float32] = session.run(None, {"x": units})[0]
     except Exception as error:  # ONNX Runtime raises many types of errors
         pass_out_of_memory(error, step.where)
-        raise ConversionError(f"{step.where}: cannot be evaluated ({error})") from None
+        raise ConversionError(f"{step.where}: cannot be evaluated ({one_line(error)})") from None
     return result
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import fx, nn
 
-from spikelet.errors import ConversionError, UsageError, pass_out_of_memory
+from spikelet.errors import ConversionError, UsageError, one_line, pass_out_of_memory
 from spikelet.graph import Graph
 from spikelet.nodes import Shape
 from spikelet_converters.frontends import frameworks
@@ -129,7 +129,7 @@ def traced(network: nn.Module) -> tuple[nn.Module, fx.Graph, time_loop.Reduced]:
         pass_out_of_memory(error, f"{type(network).__name__}.forward")
         spiking = any(frameworks.is_neuron(module) for module in network.modules())
         advice = time_loop.ADVICE if spiking else "it may not branch on values"
-        raise NotTraced(f"{type(network).__name__}.forward: cannot be traced ({error}); {advice}") from None
+        raise NotTraced(f"{type(network).__name__}.forward: cannot be traced ({one_line(error)}); {advice}") from None
     neurons = {name for name, module in network.named_modules() if frameworks.is_neuron(module)}
     reduced = time_loop.one_step(graph, lambda step: step.op == "call_module" and step.target in neurons)
     return network, graph, reduced
@@ -342,7 +342,7 @@ def evaluated(where: str, step: fx.Node, args: tuple[Any, ...], kwargs: dict[str
             result = function(*args, **kwargs) if callable(step.target) else function(*args[1:], **kwargs)
     except Exception as error:  # torch raises many types of errors
         pass_out_of_memory(error, where)
-        raise ConversionError(f"{where}: computes a constant that cannot be evaluated ({error})") from None
+        raise ConversionError(f"{where}: computes a constant that cannot be evaluated ({one_line(error)})") from None
     return constant(result) if isinstance(result, torch.Tensor) else result
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from spikelet.errors import ConversionError, UsageError, pass_out_of_memory
+from spikelet.errors import ConversionError, UsageError, one_line, pass_out_of_memory
 from spikelet.nodes import Shape
 from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.builder import Builder
@@ -96,7 +96,7 @@ def from_exported(
         program = torch.export.load(path)
     except Exception as error:  # torch raises many types of errors for an invalid file
         pass_out_of_memory(error, str(path))
-        raise ConversionError(f"{path}: not a torch.export program ({error})") from None
+        raise ConversionError(f"{path}: not a torch.export program ({one_line(error)})") from None
     return from_program(program, preprocessing, average_pools=average_pools, output=output)
 
 
@@ -160,7 +160,7 @@ def load_module(reference: str, weights: Path | None, weights_key: str | None = 
         raise
     except Exception as error:  # the user's own code
         pass_out_of_memory(error, reference)
-        raise ConversionError(f"{reference}: {type(error).__name__}: {error}") from None
+        raise ConversionError(f"{reference}: {type(error).__name__}: {one_line(error)}") from None
     finally:
         sys.path.remove(str(path.parent))
     if not isinstance(network, nn.Module):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
+import torch
 from torch import nn
 
 from spikelet.errors import UsageError
+from spikelet.limits import Limits
 from spikelet_converters.source_model.activation import SURROGATES, SpikingActivation
 from spikelet_converters.source_model.networks.common import Normalise
 from spikelet_converters.source_model.networks.line import line5
@@ -50,7 +53,21 @@ class NetworkSpec:
     surrogate: str = "straight"
 
     def build(self) -> nn.Module:
-        """Build the network, with initial weights from torch's global generator."""
+        """Build the network, with initial weights from torch's global generator.
+
+        Raises:
+            UsageError: A field is not one of the known names, or the images are too small.
+            CostError: The weights need more memory than the limits permit, see `spikelet.limits`.
+        """
+        with torch.device("meta"):  # without memory for the weights
+            described = self._build()
+        tensors = itertools.chain(described.parameters(), described.buffers())
+        Limits().check(
+            f"the weights of {self.model}", sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+        )
+        return self._build()
+
+    def _build(self) -> nn.Module:
         if self.model not in NETWORKS:
             raise UsageError(f"unknown network {self.model!r}; known: {', '.join(NETWORKS)}")
         if self.residual not in RESIDUALS:

@@ -63,5 +63,5 @@ def compile_module(source: str) -> bytes:
         text.write_text(source, "utf-8")
         command = ["clang", *COMPILE, f"-I{include}", *LINK, *EXPORTS, "-o", str(module), str(text)]
         if failure := compile_file(command, module):
-            raise SpikeletError(f"target web: {failure}\nIf this Clang does not compile for wasm32, {REMEDY}")
+            raise SpikeletError(f"target web: {failure}; if this Clang does not compile for wasm32, {REMEDY}")
         return module.read_bytes()
