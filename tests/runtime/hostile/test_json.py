@@ -11,7 +11,6 @@ from hostile.bundles import MEMORY, put_together
 from spikelet.bundle import decode, strict_json
 from spikelet.errors import BundleError
 
-
 SHARE = 4  # texts of a quarter of the limits may need a quarter of the memory: tracing memory is slow
 
 
