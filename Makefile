@@ -51,11 +51,9 @@ bench: ## time engines, float networks and other frameworks (writes docs/results
 	@$(MAKE) --no-print-directory bench-speed
 	$(PYTHON) tests/benchmarks/training.py
 
-bench-speed: ## the part of bench that writes docs/results/benchmarks.md, benchmarks-avx2.md and the table of the README (eight minutes on an idle machine)
+bench-speed: ## the part of bench that writes docs/results/benchmarks.md (with AVX-512), benchmarks-avx2.md and the table of the README (eight minutes on an idle machine)
 	@.ci/peers -c "" # install first: its messages do not belong in the table
-	.ci/peers tests/benchmarks/speed.py >build/benchmarks.md
-	.ci/peers tests/benchmarks/speed.py --avx2 --parts demo,vgg16 >build/benchmarks-avx2.md
-	@mv build/benchmarks.md build/benchmarks-avx2.md docs/results/ && cat docs/results/benchmarks*.md && $(PYTHON) tests/benchmarks/readme.py
+	.ci/peers tests/benchmarks/pages.py
 
 bench-instructions: ## count instructions of generated C per image, on x86-64 and emulated boards (writes docs/results/instructions.md; ARGS="--release NAME" stores the counts for comparison, "--threads" and "--deployed" count threads of one image and other runtimes too, "--only" keeps the rest, "--x86" those of emulated processors)
 	@.ci/setup edge

@@ -87,6 +87,26 @@ def test_a_restricted_process_its_libraries_and_its_compiler_use_avx2(tmp_path):
     assert "restricted to AVX2" in lines[1]
 
 
+@pytest.mark.parametrize(
+    ("flags", "pages"),
+    [
+        ("sse2 avx2", ["AVX2"]),
+        ("sse2 avx2 cpuid_fault", ["AVX2"]),
+        ("avx2 avx512f", ["AVX-512"]),
+        ("avx2 avx512f cpuid_fault", ["AVX-512", "AVX2"]),
+        ("sse2", []),
+    ],
+)
+def test_the_pages_are_those_that_the_processor_can_measure(monkeypatch, flags, pages):
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "benchmarks"))
+    module = importlib.import_module("pages")
+    monkeypatch.setattr(module.processors, "_first_processor", lambda: {"model name": "A", "flags": flags})
+    assert module.measurable() == pages
+    if pages == ["AVX2"]:
+        module.processors.restrict_to_avx2()  # returns: there is nothing to restrict
+        assert module.processors.description() == "A with AVX2"
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="contenders are forked processes")
 def test_contenders_run_while_the_others_are_stopped(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "tests" / "benchmarks"))

@@ -20,7 +20,7 @@ def intercepts() -> bool:
 
 
 def restrict_to_avx2() -> None:
-    """Start this program again as on a processor with AVX2 and without AVX-512, VNNI and AMX, unless it runs so already.
+    """Start this program again as on a processor with AVX2 and without AVX-512, VNNI and AMX, unless it has no wider vectors.
 
     The kernels of all libraries and the flags of `-march=native` follow. Instructions take the time that they take on the
     processor of this machine.
@@ -28,7 +28,7 @@ def restrict_to_avx2() -> None:
     Raises:
         SystemExit: The processor or the system cannot intercept CPUID.
     """
-    if RESTRICTED in os.environ:
+    if RESTRICTED in os.environ or widest() == "AVX2":
         return
     if not intercepts():
         raise SystemExit("--avx2: expected Linux on an x86-64 processor with cpuid_fault in /proc/cpuinfo")
@@ -46,8 +46,13 @@ def description() -> str:
     model = _first_processor().get("model name", platform.machine())
     if RESTRICTED in os.environ:
         return f"{model} restricted to AVX2 (without AVX-512, VNNI and AMX)"
-    widest = next((name for flag, name in VECTORS.items() if flag in _flags()), None)
-    return model if widest is None else f"{model} with {widest}"
+    vectors = widest()
+    return model if vectors is None else f"{model} with {vectors}"
+
+
+def widest() -> str | None:
+    """Return the widest vectors of the processor, as far as the system states them: "AVX-512", "AVX2" or None."""
+    return next((name for flag, name in VECTORS.items() if flag in _flags()), None)
 
 
 def _flags() -> list[str]:

@@ -1,4 +1,4 @@
-"""Write the speed table of the README from the pages of `make bench-speed`: batch 1, one thread, T = 4."""
+"""The speed table of the README, from the pages of `make bench-speed`: batch 1, one thread, T = 4."""
 
 from __future__ import annotations
 
@@ -54,7 +54,3 @@ def _cell(name: str, milliseconds: str, ratio: str) -> str:
 def with_table(readme: str) -> str:
     """Return the README with the table of the stored pages."""
     return with_block(readme, "speed", table({name: path.read_text("utf-8") for name, path in PAGES.items()}))
-
-
-if __name__ == "__main__":
-    README.write_text(with_table(README.read_text("utf-8")), "utf-8")

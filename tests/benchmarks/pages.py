@@ -1,0 +1,40 @@
+"""Write the speed pages that the processor of this machine can measure, and the table of the README.
+
+A page is replaced when its measurement is complete. The page of wider vectors than this processor has is kept.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import processors
+import readme
+
+SPEED = Path(__file__).with_name("speed.py")
+OPTIONS = {"AVX-512": [], "AVX2": ["--avx2", "--parts", "demo,vgg16"]}  # of speed.py, by page
+
+
+def measurable() -> list[str]:
+    """Return the pages that can be measured: with the vectors of this processor, and with AVX2 if it can be restricted."""
+    own = processors.widest()
+    return [vectors for vectors in OPTIONS if vectors == own or (vectors == "AVX2" and processors.intercepts())]
+
+
+def main() -> None:
+    """Measure and write."""
+    for vectors in measurable():
+        page = readme.PAGES[vectors]
+        measured = subprocess.run([sys.executable, SPEED, *OPTIONS[vectors]], stdout=subprocess.PIPE, check=True)
+        page.write_bytes(measured.stdout)
+        print(page.read_text("utf-8"))
+    for vectors in OPTIONS.keys() - set(measurable()):
+        print(
+            f"{readme.PAGES[vectors].name} is kept: it is for {vectors}, this processor is {processors.description()}"
+        )
+    readme.README.write_text(readme.with_table(readme.README.read_text("utf-8")), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
