@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gui_support.cutting import wrong
-from gui_support.driving import opened_window
+from gui_support.driving import draw, drawn_on_request, opened_window
 from gui_support.results import fill
 from gui_support.turns import Turns
 from spikelet import shipped
@@ -42,20 +42,20 @@ def faults(window, size):
     """Return cut and overlapping parts by panel and content, and panels that are wider than a window of this size."""
     problems = {}
     window.resize(*size)
-    for name in PANELS:
-        window.show_panel(name)
-        panel = window.panels[name]
-        for content in (0, 1) if name in PAGES else (0,):
-            if name in PAGES:
-                panel.choice.choose(content)
-                panel.pages.setCurrentIndex(content)
-            settle(window)
-            panel.grab()  # a name in a chart is placed once the chart is drawn in its size
-            settle(window)
-            cut = wrong(panel)
-            bar = window._pages[name].horizontalScrollBar().maximum()
-            if cut or bar:
-                problems[name, content] = [*cut, *([f"{bar} pixels too wide"] if bar else [])]
+    with drawn_on_request(window):
+        for name in PANELS:
+            window.show_panel(name)
+            panel = window.panels[name]
+            for content in (0, 1) if name in PAGES else (0,):
+                if name in PAGES:
+                    panel.choice.choose(content)
+                    panel.pages.setCurrentIndex(content)
+                settle(window)
+                draw(window, panel)
+                cut = wrong(panel)
+                bar = window._pages[name].horizontalScrollBar().maximum()
+                if cut or bar:
+                    problems[name, content] = [*cut, *([f"{bar} pixels too wide"] if bar else [])]
     cut = [*wrong(window.transport), *wrong(window.nav.button(0).parentWidget())]
     return {**problems, "frame": cut} if cut else problems
 

@@ -9,6 +9,7 @@ from spikelet_gui.models.jobs import Jobs
 from spikelet_gui.models.session.settings import Settings
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.plots.network.view import GraphView
+from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.shell.app import discard, make_window, settle
 from spikelet_gui.views.widgets.readout import Readout
 
@@ -36,6 +37,29 @@ def opened_window(path):
         window.inspector.open(path)
         settle(window)
         yield window
+
+
+@contextmanager
+def drawn_on_request(window):
+    """Do not draw the window; `draw` draws one panel. Layouts are computed as usual."""
+    window.setUpdatesEnabled(False)
+    try:
+        yield
+    finally:
+        window.setUpdatesEnabled(True)
+
+
+def draw(window, panel):
+    """Draw a panel, and process what its drawing requests.
+
+    A name in a chart is placed once the chart is drawn, and the name of a line once more: charts are drawn twice.
+    """
+    for parts in ([panel], [plot for plot in panel.findChildren(Plot) if plot.isVisible()]):
+        window.setUpdatesEnabled(True)
+        for part in parts:
+            part.grab()
+        window.setUpdatesEnabled(False)
+        settle(window)
 
 
 def until(condition):

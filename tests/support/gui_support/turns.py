@@ -23,7 +23,7 @@ class Turns(QObject):
         self._timer.timeout.connect(self._turn)
 
     def __enter__(self):
-        self._now, self._start = Counter(), len(self.counts)
+        self._now, self._calls, self._start = Counter(), 0, len(self.counts)
         QApplication.instance().installEventFilter(self)
         self._timer.start()
         sys.setprofile(self._called)
@@ -48,8 +48,9 @@ class Turns(QObject):
         return False
 
     def _called(self, frame, event, value):
-        self._now["calls"] += event in ("call", "c_call")
+        if event == "call" or event == "c_call":  # it is called for every call: a set would be slower
+            self._calls += 1
 
     def _turn(self):
-        self.counts.append(self._now)
-        self._now = Counter()
+        self.counts.append(self._now + Counter(calls=self._calls))
+        self._now, self._calls = Counter(), 0
