@@ -15,8 +15,18 @@ from gui_support.driving import empty_window, opened_window
 from networks import small_graph
 from spikelet.bundle import write
 from spikelet.data import ImageSet
+from spikelet_converters.planning import timing
 from spikelet_gui.models.activity.trace import record
 from spikelet_gui.views.shell.app import settle
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_images_timed():
+    """Time the fewest images for a plan: that a time is shown is tested, not the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(timing, "SECONDS", 0)
+        patch.setattr(timing, "SECONDS_OF_RUN", 0)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ from spikelet_converters.brian2 import network, validation
 class KeptNetwork(network.Network):
     """A network of Brian2 that is built and run only if its traces are not known."""
 
+    traces = {}  # by digest: {layer: trace}
+
     def __init__(self, graph, populations, drive, steps, target="numpy"):
         self._kept = self.traces.setdefault(_digest(graph, populations, drive, steps, target), {})
         if not self._kept:
@@ -37,7 +39,6 @@ def _digest(graph, populations, drive, steps, target):
 
 
 def keep(patch):
-    """Keep simulations until the patch, a pytest.MonkeyPatch, is undone."""
-    patch.setattr(KeptNetwork, "traces", {}, raising=False)
+    """Use simulations that are kept, until the patch, a pytest.MonkeyPatch, is undone."""
     for module in (network, validation):
         patch.setattr(module, "Network", KeptNetwork)

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from brian2_traces import keep
 from networks import small_graph
 from spikelet import cli
 from spikelet.bounds.ranges import exact_steps
@@ -28,6 +29,14 @@ class Deaf(NumpyEngine):
     def spikes(self, layer):
         result = super().spikes(layer)
         return result & (layer != "if2" or self.time != 3)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _simulated_once():
+    """Brian2's side does not depend on the engine."""
+    with pytest.MonkeyPatch.context() as patch:
+        keep(patch)
+        yield
 
 
 @pytest.fixture(scope="module")
