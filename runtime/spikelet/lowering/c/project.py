@@ -82,6 +82,7 @@ def project(
         "LOW": str(program.graph.input.low),
         "HIGH": str(program.graph.input.high),
         "IMAGE": templates.IMAGE[program.form],
+        "RULE": renamed(templates.IMAGE_RULE[program.form], prefix),
         "WARNINGS": templates.WARNINGS[program.form],
     }
     return {

@@ -113,6 +113,13 @@ IMAGE = {
     "mcu": "required at every time-step; must stay valid during the call.",
 }
 
+IMAGE_RULE = {
+    "host": """\
+`model_step(NULL)` keeps the last image since the reset, which saves the computation of the first layer.""",
+    "mcu": """\
+`model_step` reads the image at every time-step; it must stay valid during the call.""",
+}
+
 WARNINGS = {
     "host": """\
 /* Sizes and indices are int, never negative, and become size_t in addresses. */
@@ -216,8 +223,8 @@ A spiking network as C, written by `spikelet export c` from the bundle with sha2
 @USE@
 
 The network takes @FLASH@ KB of constants and @RAM@ KB of memory for each instance. The values of an image lie in the
-order @ORDER@ (@SHAPE@, each from @LOW@ to @HIGH@; `spikelet export c --layout` selects the order). The image of
-`model_step` is @IMAGE@
+order @ORDER@ (@SHAPE@, each from @LOW@ to @HIGH@; `spikelet export c --layout` selects the order).
+@RULE@
 
 Two networks in one program need different names: `spikelet export c --prefix NAME`. Functions whose names begin with
 `model_state_` use an instance in memory of the caller, so that several instances can run in several threads. The other
