@@ -72,6 +72,17 @@ def test_names_of_files_do_not_control_a_terminal(command, call, tmp_path):
     assert not any(line.startswith("b.png") for line in out.splitlines())
 
 
+def test_watch_counts_in_words_and_its_help_describes_its_lines_of_json(call, tmp_path, capsys):
+    Image.fromarray(np.zeros((6, 6, 3), np.uint8)).save(tmp_path / "a.png")
+    _, out, _ = call("watch small.snnb FOLDER --once --steps 1", {"FOLDER": str(tmp_path)})
+    first, last = out.splitlines()
+    assert "(1 time-step, " in first
+    assert last.startswith("1 image, engine ")
+    with pytest.raises(SystemExit):
+        cli.main(["watch", "--help"])
+    assert "print one JSON object per line" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("command", ["run small.snnb FILE", "watch small.snnb FOLDER --once", "inspect FILE"])
 def test_names_in_errors_do_not_control_a_terminal(command, call, tmp_path):
     damaged = tmp_path / "i\x1b[1m\u202e.png"

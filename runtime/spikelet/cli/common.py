@@ -15,6 +15,8 @@ from spikelet import limits
 from spikelet.cli.parser import suggestion
 from spikelet.display import printable, shell_line
 
+JSON = "print one JSON object and nothing else"
+
 
 class Command(Protocol):
     """Interface of a command's module; its docstring is the description in `--help`.
@@ -22,6 +24,7 @@ class Command(Protocol):
     Attributes:
         HELP: One line for the list of commands.
         EXAMPLE: A complete command line.
+        JSON: Help of the option --json, if it prints more than one object.
     """
 
     HELP: str
@@ -67,7 +70,7 @@ def configure_command(parser: argparse.ArgumentParser, command: Command) -> None
     parser.description, parser.epilog = command.__doc__, f"example: {command.EXAMPLE}"
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     command.configure(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    parser.add_argument("--json", action="store_true", help=getattr(command, "JSON", JSON))
 
 
 def existing(text: str) -> Path:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 HELP = "classify every image that appears in a folder, or every frame of a camera"
 EXAMPLE = "spikelet watch vgg9-cifar10 camera/ --steps 4"
+JSON = "print one JSON object per line: of each image at once, and of all images at the end"
 STEPS = 4
 STANDARD_INPUT = Path("-")
 CAMERA_SIZE = (640, 480)
@@ -269,7 +270,8 @@ def _classify(
     label = model.labels[index] if model.labels else str(index)
     answer: Answer = {"file": name, "class": index, "label": label, "steps": steps, "ms": ms}
     summary.add(ms)
-    shown = json.dumps(answer) if args.json else f"{printable(name)}: {label} ({steps} time-steps, {ms:.1f} ms)"
+    cost = f"{steps} time-step{'s' * (steps != 1)}, {ms:.1f} ms"
+    shown = json.dumps(answer) if args.json else f"{printable(name)}: {label} ({cost})"
     print(shown, flush=True)
 
 
@@ -277,4 +279,4 @@ def _text(engine: str, images: int, latency: dict[str, float] | None) -> str:
     if latency is None:
         return f"no image was classified (engine {engine})"
     shown = ", ".join(f"{name} {ms:.1f}" for name, ms in latency.items())
-    return f"{images} images, engine {engine}; latency in ms: {shown}"
+    return f"{images:,} image{'s' * (images != 1)}, engine {engine}; latency in ms: {shown}"
