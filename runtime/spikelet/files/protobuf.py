@@ -33,7 +33,12 @@ def integer(number: int, value: int) -> bytes:
 
 def message(number: int, content: bytes) -> bytes:
     """Encode a field of bytes, such as an encoded message."""
-    return _tag(number, LENGTH) + varint(len(content)) + content
+    return header(number, len(content)) + content
+
+
+def header(number: int, length: int) -> bytes:
+    """Encode the start of a field of bytes, which `length` bytes follow."""
+    return _tag(number, LENGTH) + varint(length)
 
 
 def text(number: int, value: str) -> bytes:

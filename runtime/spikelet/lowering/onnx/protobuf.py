@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from spikelet.files.protobuf import float32, integer, message, text
+from spikelet.files.protobuf import float32, header, integer, message, text
 from spikelet.nodes import Array
 
 IR_VERSION = 8
@@ -53,7 +53,7 @@ class OnnxGraph:
     _domains: set[str] = field(default_factory=set)
     _nodes: list[bytes] = field(default_factory=list)
     _constants: dict[str, Array] = field(default_factory=dict)
-    _initializers: list[bytes] = field(default_factory=list)
+    _initializers: list[bytes | memoryview] = field(default_factory=list)
     _inputs: list[bytes] = field(default_factory=list)
     _outputs: list[bytes] = field(default_factory=list)
     _defined: set[str] = field(default_factory=set)
@@ -105,10 +105,13 @@ class OnnxGraph:
                 "length": str(location.length),
             }
             content += b"".join(message(13, text(1, key) + text(2, entry)) for key, entry in entries.items())
-            content += integer(14, 1)
+            self._initializers.append(message(5, content + integer(14, 1)))
         else:
-            content += message(9, np.ascontiguousarray(value.astype(value.dtype.newbyteorder("<"))).tobytes())
-        self._initializers.append(message(5, content))
+            # the elements are copied once, in `encode`: they may be hundreds of megabytes
+            elements = np.ascontiguousarray(value, value.dtype.newbyteorder("<"))
+            content += header(9, elements.nbytes)
+            start = header(5, len(content) + elements.nbytes) + content
+            self._initializers += [start, elements.reshape(-1).view(np.uint8).data]
         return name
 
     def input(self, name: str, shape: Sequence[Dimension], dtype: str = "float32") -> str:
@@ -128,10 +131,11 @@ class OnnxGraph:
 
     def encode(self) -> bytes:
         """Return the encoded ModelProto."""
-        graph = b"".join([*self._nodes, text(2, self.name), *self._initializers, *self._inputs, *self._outputs])
+        graph = [*self._nodes, text(2, self.name), *self._initializers, *self._inputs, *self._outputs]
+        length = sum(map(len, graph))
         opsets = [("", OPSET), *((domain, 1) for domain in sorted(self._domains) if domain)]
         imports = b"".join(message(8, text(1, domain) + integer(2, version)) for domain, version in opsets)
-        return integer(1, IR_VERSION) + text(2, "spikelet") + message(7, graph) + imports
+        return b"".join([integer(1, IR_VERSION), text(2, "spikelet"), header(7, length), *graph, imports])
 
     def _name(self, number: int, name: str) -> bytes:
         return text(number, self.rename(name))
