@@ -3,6 +3,7 @@
 import pytest
 
 from spikelet import cli
+from spikelet.engines.native.engine import NativeEngine
 
 
 @pytest.fixture
@@ -16,3 +17,14 @@ def call(folder, capsys, monkeypatch):
         return capsys.readouterr()
 
     return run
+
+
+@pytest.fixture(scope="module")
+def nothing_compiled():
+    """Let "auto" select the onnx engine: to compile a network takes longer than to run it on few images.
+
+    All engines give the same spikes, which `tests/conformance` checks.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(NativeEngine, "priority", -1)
+        yield

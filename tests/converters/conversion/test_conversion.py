@@ -14,6 +14,8 @@ from spikelet_converters.source_model.activation import Mode
 from spikelet_converters.source_model.simulation import layer_rates
 from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
 
+pytestmark = pytest.mark.usefixtures("nothing_compiled")
+
 
 @pytest.fixture(scope="module")
 def checkpoint():

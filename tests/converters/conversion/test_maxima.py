@@ -28,6 +28,8 @@ from spikelet_converters.frontends.open import open_source
 from spikelet_converters.frontends.torch import from_module
 from spikelet_converters.maxima import maxima
 
+pytestmark = pytest.mark.usefixtures("nothing_compiled")
+
 POOLS = {
     "plain": nn.MaxPool2d(2),
     "overlapping": nn.MaxPool2d(3, 1),

@@ -23,6 +23,8 @@ from spikelet_converters.conversion.source import Calibration, convert_source
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.torch import from_module
 
+pytestmark = pytest.mark.usefixtures("nothing_compiled")
+
 
 @pytest.fixture(scope="module")
 def pixels():

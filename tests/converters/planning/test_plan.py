@@ -30,6 +30,8 @@ from spikelet_converters.planning.plan import confirm, plan, without
 from spikelet_converters.planning.settings import COSTS, Budget, Point, Setting
 from spikelet_converters.planning.timing import elapsed, run_times
 
+pytestmark = pytest.mark.usefixtures("nothing_compiled")
+
 i32 = np.int32
 THETA = 16
 

@@ -11,6 +11,8 @@ from spikelet_converters.conversion.check import check_graph
 from spikelet_converters.conversion.source import Calibration, convert_source
 from spikelet_converters.frontends.torch import from_module, from_program
 
+pytestmark = pytest.mark.usefixtures("nothing_compiled")
+
 SHAPE = (3, 32, 32)
 
 
