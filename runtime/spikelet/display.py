@@ -67,6 +67,16 @@ def size(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))
 
 
+def number_of(count: int, noun: str) -> str:
+    """Return a count with its noun in the singular or plural.
+
+    Examples:
+        >>> number_of(1, "image"), number_of(1234, "image")
+        ('1 image', '1,234 images')
+    """
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def several(names: tuple[str, ...]) -> str:
     """Return names in a line; of many, the first ones and their number."""
     if len(names) <= SHOWN:

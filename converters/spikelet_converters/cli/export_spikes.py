@@ -6,6 +6,7 @@ import argparse
 
 from spikelet.cli.common import above_zero, bundle_file, emit, existing, output_argument, positive
 from spikelet.cli.data import add_data_options, find_images
+from spikelet.display import number_of
 from spikelet.errors import UsageError
 from spikelet_converters.choices import TIME_STEP
 
@@ -49,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
     recording.write(args.output, result.spikes, args.dt)
     spikes = {name: int(value.sum()) for name, value in result.spikes.items()}
     facts = {"output": str(args.output), "images": len(images), "steps": len(result.logits), "spikes": spikes}
-    text = f"wrote {args.output}: {sum(spikes.values()):,} spikes of {len(layers)} layers, {len(images)} images"
+    of_images = f"spikes of {len(layers)} layers, {number_of(len(images), 'image')}"
+    text = f"wrote {args.output}: {sum(spikes.values()):,} {of_images}"
     emit(args, facts, text)
     return 0

@@ -18,6 +18,7 @@ from spikelet import limits, shipped
 from spikelet.choices import ENGINES, MAX_COPIES, profiles
 from spikelet.cli.common import Progress, above_zero, add_threads, bundle_file, emit, existing, number, positive
 from spikelet.cli.data import add_data_options, find_images
+from spikelet.display import number_of
 from spikelet.errors import DataError, UsageError
 from spikelet.files.atomic import replacing
 from spikelet.report.columns import table
@@ -195,7 +196,10 @@ def _text(
 
     listed = result.points if show_all else result.front
     within = [point for point in listed if result.budget.permits(point)]
-    lines = [f"{result.bundle}, engine {result.engine}: chosen on {result.data}, {result.images:,} images", ""]
+    lines = [
+        f"{result.bundle}, engine {result.engine}: chosen on {result.data}, {number_of(result.images, 'image')}",
+        "",
+    ]
     if within:
         rows = [_row(point, result) for point in _shown(within, result.chosen)]
         lines += [table(_head(result), rows), ""]
@@ -212,7 +216,7 @@ def _text(
         lines.append(_origin(result, images, split))
     if confirmed is not None:
         others, measured = confirmed
-        lines.append(f"Confirmed on {others.name}, {len(others):,} images: {_accuracy(measured)}")
+        lines.append(f"Confirmed on {others.name}, {number_of(len(others), 'image')}: {_accuracy(measured)}")
     if result.profile is not None:
         lines.append(f"Energy on {result.profile}, upper bound. {wording.ESTIMATE}")
     for reason in dict.fromkeys(result.refusals.values()):

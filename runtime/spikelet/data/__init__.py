@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from spikelet.data import arrays, cifar, folder, idx
@@ -82,6 +83,8 @@ def _read(path: Path, split: Split, shape: Shape | None, options: DataOptions) -
     if path.is_file() and is_recording(path):
         values = read_recording(path, options.features, shape)[None]
         return ImageSet(values, None, None, path.name, (path.name,), options.provenance)
+    if path.is_file() and _PUBLISHED.search(path.name):
+        raise DataError(f"{path}: one file of a data set, expected the folder that contains all of them, {path.parent}")
     problem = "a file of an unknown type" if path.exists() else "no such file or folder"
     raise DataError(
         f"{path}: {problem}; expected an image ({', '.join(SUFFIXES)}), a recording (.wav), a folder of them, .npy, "
@@ -89,6 +92,7 @@ def _read(path: Path, split: Split, shape: Shape | None, options: DataOptions) -
     )
 
 
+_PUBLISHED = re.compile(r"idx[13]-ubyte|_batch(_[1-5])?(\.bin)?$")  # of CIFAR, and IDX
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 _LIBRARIES = {
     ".csv": "pandas", ".tsv": "pandas", ".parquet": "pandas", ".pkl": "pickle", ".pickle": "pickle", ".mat": "SciPy",

@@ -220,6 +220,15 @@ def test_the_digest_distinguishes_data():
 
 
 @pytest.mark.parametrize(
+    "name", ["t10k-images-idx3-ubyte", "train-labels.idx1-ubyte.gz", "data_batch_1", "test_batch.bin"]
+)
+def test_one_file_of_a_published_data_set_names_its_folder(tmp_path, name):
+    (tmp_path / name).write_bytes(b"junk")
+    with pytest.raises(DataError, match=f"{name}: one file of a data set, expected the folder .*, {tmp_path}$"):
+        read(tmp_path / name)
+
+
+@pytest.mark.parametrize(
     ("name", "advice"),
     [
         ("train.csv", "load it with pandas and save it with numpy.savez"),

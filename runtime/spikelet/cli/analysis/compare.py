@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from spikelet.cli.analysis.report import check_output, configure_report, make_report, save_report
 from spikelet.cli.common import bundle_file, emit
+from spikelet.display import number_of
 from spikelet.errors import DataError, UsageError
 from spikelet.report.columns import table
 
@@ -71,7 +72,7 @@ def _text(args: argparse.Namespace, report: Report) -> str:
 
     first = report.measured[0]
     lines = [
-        f"{first.data.name}, {len(first.data):,} images, T = {first.counted.steps}, engine {first.engine}",
+        f"{first.data.name}, {number_of(len(first.data), 'image')}, T = {first.counted.steps}, engine {first.engine}",
         "",
         table(*summary_table(report.measured, report.names, report.main_estimates)),
         "",

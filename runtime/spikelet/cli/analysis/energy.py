@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from spikelet.choices import BUFFER, ENGINES, MAIN_PROFILE, profiles
 from spikelet.cli.common import Progress, add_threads, bundle_file, emit, existing, positive
 from spikelet.cli.data import add_data_options, find_images
+from spikelet.display import number_of
 from spikelet.report.columns import table
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ def _text(measured: Measurement, estimates: list[Estimate], profiles: list[Profi
     from spikelet.report.tables import accuracy_table, baselines_table, energy_table, operations_table
 
     facts, name = measured.facts(), measured.bundle.manifest.name
-    lines = [f"{name}, engine {facts['engine']}: {facts['data']}, {facts['images']:,} images, T = {facts['steps']}", ""]
+    images = number_of(len(measured.data), "image")
+    lines = [f"{name}, engine {facts['engine']}: {facts['data']}, {images}, T = {facts['steps']}", ""]
     rows = accuracy_table([measured], [name])
     lines += [table(*rows) if measured.accuracy is not None else wording.NO_LABELS, ""]
     lines += ["Operations per image", "", table(*operations_table([measured], [name])), ""]

@@ -17,6 +17,7 @@ from spikelet.benchmark.measure import measure as benchmark
 from spikelet.choices import MAIN_PROFILE
 from spikelet.cli.analysis.energy import chosen_profiles, configure_measuring, measure_bundle
 from spikelet.cli.common import bundle_file, emit, existing
+from spikelet.display import number_of
 from spikelet.errors import UsageError
 from spikelet.files.atomic import replacing, write_files
 from spikelet.files.json_object import read_object
@@ -73,7 +74,7 @@ def _text(args: argparse.Namespace, report: Report) -> str:
     measurement, main = report.measured[0], report.main_estimates
     data, steps = measurement.data, measurement.counted.steps
     lines = [
-        f"{data.name}, {len(data):,} images, T = {steps}, engine {measurement.engine}",
+        f"{data.name}, {number_of(len(data), 'image')}, T = {steps}, engine {measurement.engine}",
         "",
     ]
     lines += [wording.NO_LABELS, ""] if measurement.accuracy is None else []

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from spikelet.choices import FAULT_SEEDS, FAULTS
 from spikelet.cli.common import Progress, bundle_file, emit, existing, number, positive
 from spikelet.cli.data import add_data_options, find_images
+from spikelet.display import number_of
 from spikelet.errors import UsageError
 from spikelet.files.atomic import replacing, write_files
 from spikelet.report.columns import table
@@ -84,8 +85,9 @@ def run(args: argparse.Namespace) -> int:
             file.write(json.dumps(facts, indent=1).encode())
     if args.figures is not None:
         write_files(args.figures, files(fault_figures(facts)))
+    images = number_of(result.images, "image")
     text = (
-        f"{result.bundle}: {result.data}, {result.images:,} images, T = {result.steps}, {len(result.seeds)} devices "
+        f"{result.bundle}: {result.data}, {images}, T = {result.steps}, {number_of(len(result.seeds), 'device')} "
         f"per fault; {result.measure}, 95 % interval"
     )
     emit(args, facts, f"{text}\n\n{table(*fault_table(facts))}")

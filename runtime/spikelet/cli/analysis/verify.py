@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from spikelet import signing
 from spikelet.choices import ENGINES
 from spikelet.cli.common import bundle_file, emit, existing
+from spikelet.display import number_of
 
 if TYPE_CHECKING:
     from spikelet.verify import StepVerification, Verification
@@ -72,7 +73,8 @@ def _text(result: Verification) -> str:
     verdict = "ok" if result.ok else "DIFFERS"
     text = (
         f"{result.engine:<6} {verdict}: {result.differing_spikes} differing spikes of {result.spikes:,} "
-        f"({result.neuron_steps:,} neuron steps; {result.samples} images, {result.steps} time-steps), "
+        f"({result.neuron_steps:,} neuron steps; {number_of(result.samples, 'image')}, "
+        f"{number_of(result.steps, 'time-step')}), "
         f"{result.differing_logits} differing logits"
     )
     if result.first is not None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypedDict
 from spikelet.choices import ENGINES
 from spikelet.cli.common import Progress, add_threads, bundle_file, emit, existing, number, positive
 from spikelet.cli.data import add_data_options, find_images
+from spikelet.display import number_of
 from spikelet.report.columns import table
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def _row(answer: Answer) -> list[str]:
 
 
 def _text(images: ImageSet, result: Result, facts: Facts) -> str:
-    lines = [f"{facts['bundle']}, engine {facts['engine']}: {images.name}, {len(images):,} images", ""]
+    lines = [f"{facts['bundle']}, engine {facts['engine']}: {images.name}, {number_of(len(images), 'image')}", ""]
     if facts["accuracy"] is not None:
         rows = [[str(t + 1), f"{share:.1%}"] for t, share in enumerate(facts["accuracy"])]
         if facts["float_accuracy"] is not None:

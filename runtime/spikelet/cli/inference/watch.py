@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from spikelet.choices import ENGINES, FRAME_FORMATS
 from spikelet.cli.common import above_zero, bundle_file, existing, number, positive
-from spikelet.display import printable
+from spikelet.display import number_of, printable
 from spikelet.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -270,7 +270,7 @@ def _classify(
     label = model.labels[index] if model.labels else str(index)
     answer: Answer = {"file": name, "class": index, "label": label, "steps": steps, "ms": ms}
     summary.add(ms)
-    cost = f"{steps} time-step{'s' * (steps != 1)}, {ms:.1f} ms"
+    cost = f"{number_of(steps, 'time-step')}, {ms:.1f} ms"
     shown = json.dumps(answer) if args.json else f"{printable(name)}: {label} ({cost})"
     print(shown, flush=True)
 
@@ -279,4 +279,4 @@ def _text(engine: str, images: int, latency: dict[str, float] | None) -> str:
     if latency is None:
         return f"no image was classified (engine {engine})"
     shown = ", ".join(f"{name} {ms:.1f}" for name, ms in latency.items())
-    return f"{images:,} image{'s' * (images != 1)}, engine {engine}; latency in ms: {shown}"
+    return f"{number_of(images, 'image')}, engine {engine}; latency in ms: {shown}"
