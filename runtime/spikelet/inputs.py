@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Literal
 
 import numpy as np
@@ -51,6 +52,11 @@ def as_sequence(graph: Graph, value: object, layout: BatchLayout = "auto") -> Va
         value, layout = pixels(value, shape), "NCHW"
     elif are_pictures(value):
         value, layout = np.stack([pixels(picture, shape) for picture in value]), "NCHW"
+    if isinstance(value, str | os.PathLike):
+        raise DataError(
+            f"input: expected numbers or an image, found the path {os.fspath(value)!r}; open it, for example with "
+            "PIL.Image.open, or read a data set with spikelet.data.read"
+        )
     array = _array("input", value)
     if array.dtype.kind not in "uif":
         raise DataError(f"input: expected numbers, found an array of {array.dtype}")

@@ -75,13 +75,13 @@ def choice(name: str, value: object, choices: Sequence[str]) -> str:
     return value
 
 
-def names(name: str, value: object) -> tuple[str, ...]:
+def names(name: str, value: object, expected: str = "a text or a sequence of texts") -> tuple[str, ...]:
     """Return one text or several as a tuple of texts. Raises UsageError for any other value."""
     if isinstance(value, str):
         return (value,)
     if isinstance(value, list | tuple | set | frozenset) and all(isinstance(item, str) for item in value):
         return tuple(value)
-    raise _error(name, "a text or a sequence of texts", value)
+    raise _error(name, expected, value)
 
 
 def path(name: str, value: object) -> Path:

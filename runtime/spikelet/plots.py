@@ -19,6 +19,7 @@ from spikelet.metrics.fanout import Map, sites
 from spikelet.metrics.hardware import MAIN_PROFILE, find_profile
 from spikelet.metrics.operations import Operations, operations
 from spikelet.metrics.tally import Tally
+from spikelet.neurons import per_channel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -123,7 +124,7 @@ class Plots:
     def potentials(
         self, neurons: int | Sequence[int] = 0, layer: str | None = None, sample: int = 0, ax: Axes | None = None
     ) -> Axes:
-        """Draw the potentials of some neurons of one sample, after the reset of each time-step.
+        """Draw the potentials of some neurons of one sample, after the reset of each time-step, and their thresholds.
 
         Args:
             neurons: Index or indices of neurons in the flattened layer, at most 20.
@@ -141,17 +142,24 @@ class Plots:
         chosen = list(neurons) if isinstance(neurons, Sequence | np.ndarray) else [neurons]
         if not 0 < len(chosen) <= MOST_NEURONS:
             raise UsageError(f"neurons: expected 1 to {MOST_NEURONS} of them, found {len(chosen)}")
+        thetas = None if self._result.graph is None else _thetas(self._result.graph, layer)
         ax = _axes(ax)
         for neuron in chosen:
             index = options.whole("neurons", neuron, 0, values.shape[1] - 1)
-            ax.step(range(1, len(values) + 1), values[:, index], where="mid", marker="o", label=f"neuron {index}")
-        ax.set(xlabel="time-step", ylabel="potential", title=f"potentials of {layer}, sample {sample}")
+            (line,) = ax.step(
+                range(1, len(values) + 1), values[:, index], where="mid", marker="o", label=f"neuron {index}"
+            )
+            if thetas is not None:
+                ax.hlines(float(thetas[index]), 0.5, len(values) + 0.5, line.get_color(), "dashed", linewidth=1)
+        label = "potential" if thetas is None else "potential (dashed: theta)"
+        ax.set(xlabel="time-step", ylabel=label, title=f"potentials of {layer}, sample {sample}")
         ax.legend()
         return ax
 
     def energy(self, profile: str = MAIN_PROFILE, ax: Axes | None = None) -> Axes:
         """Draw the estimated energy per sample beside that of the same network without spikes, with low and high.
 
+        The axis is logarithmic, because memory traffic can exceed operations by orders of magnitude.
         Accumulates are counted exactly in recorded layers; in the others, spikes count with the mean fan-out of the
         layer.
 
@@ -179,6 +187,7 @@ class Plots:
             heights, errors = _whiskers(list(known.values()))
             positions = [position + (index - (len(bars) - 1) / 2) * width for position in known]
             ax.bar(positions, heights, width, yerr=errors, capsize=3, label=name)
+        ax.set_yscale("log")
         ax.set(ylabel="energy per sample (µJ, estimate)", title=f"{hardware.name}, T = {len(result.sums)}")
         ax.set_xticks(range(len(LEVELS)), ["synaptic operations", "+ neurons", "+ memory"])
         ax.legend()
@@ -196,6 +205,12 @@ class Plots:
 
     def _sample(self, sample: int) -> int:
         return options.whole("sample", sample, 0, self._result.sums.shape[1] - 1)
+
+
+def _thetas(graph: Graph, layer: str) -> npt.NDArray[np.generic]:
+    """Return the threshold of each neuron of a layer, flattened."""
+    node, shape = graph.neuron(layer), graph.population(layer)
+    return np.broadcast_to(per_channel(node.by_copy(node.theta), len(shape)), shape).reshape(-1)
 
 
 def counted(result: Run, graph: Graph) -> Operations:

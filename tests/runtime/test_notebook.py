@@ -174,10 +174,13 @@ def test_plots_show_the_values(model, plotting):
     potentials = result.plot.potentials([0, 7], sample=1)
     for line, neuron in zip(potentials.lines, (0, 7), strict=True):
         assert line.get_ydata().tolist() == result.potentials["if1"][:, 1].reshape(4, -1)[:, neuron].tolist()
+    thetas = [segments[0][0][1] for dashes in potentials.collections for segments in [dashes.get_segments()]]
+    assert thetas == [float(model.graph.neuron("if1").theta[0])] * 2, "neurons of the first channel"
     assert result.plot.raster(ax=axes) is axes
     energy = result.plot.energy()
     assert [text.get_text() for text in energy.get_legend().get_texts()][:2] == ["spiking", "float32"]
     assert "µJ" in energy.get_ylabel()
+    assert energy.get_yscale() == "log", "synaptic operations are visible beside memory traffic"
     energy.figure.canvas.draw()
 
 

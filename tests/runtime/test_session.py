@@ -223,6 +223,7 @@ class TestInputs:
             (np.full((3, 6, 6), "a"), "expected numbers, found an array of <U1"),
             (np.zeros((3, 6, 6), complex), "expected numbers, found an array of complex128"),
             (None, "expected numbers, found an array of object"),
+            ("photo.png", "expected numbers or an image, found the path 'photo.png'; open it"),
         ],
     )
     def test_inputs_that_do_not_fit_are_refused(self, model, value, message):

@@ -38,6 +38,8 @@ OnLimit = Literal["refuse", "reset"]
 
 __all__ = ["DEFAULT_STEPS", "Model", "Result", "Step", "load"]
 
+LAYERS = "the name of a layer or a sequence of names, such as model.graph.spiking"
+
 
 class Model:
     """A converted network on one engine.
@@ -146,7 +148,7 @@ class Model:
         if on_progress is not None:
             options.function("on_progress", on_progress)
         rule = as_rule(early_exit)
-        layers = options.names("record", record)
+        layers = options.names("record", record, LAYERS)
         sequence = as_sequence(self.graph, inputs, layout)
         bundle = self.bundle
         steps = resolve_steps(steps, len(sequence), bundle.step_limit, default=bundle.default_steps)
@@ -222,7 +224,7 @@ class Model:
             (10,)
         """
         options.choice("on_limit", on_limit, ("refuse", "reset"))
-        layers = options.names("record", record)
+        layers = options.names("record", record, LAYERS)
         frames = self._frames(inputs, steps, on_limit, layout)
         # a separate engine, since the model may run other inputs while the stream is open
         return self._stream(self._engine(layers), frames, on_limit)

@@ -23,6 +23,7 @@ from spikelet.limits import Limits
 from spikelet.metrics.measurement import measure
 from spikelet.metrics.robustness import robustness
 from spikelet.session import Model
+from spikelet.session.model import LAYERS
 from spikelet.verify import record_golden, verify
 
 STEPS = 2
@@ -131,7 +132,7 @@ def test_errors_name_object_expectation_and_finding(bundle):
     for call, where, expected, found in [
         (lambda: model.run(np.zeros(SHAPE), True), "steps", "a whole number of 1 or more", "True"),
         (lambda: model.run(np.zeros(SHAPE), math.nan), "steps", "a whole number of 1 or more", "nan"),
-        (lambda: model.run(np.zeros(SHAPE), record=3), "record", "a text or a sequence of texts", "3"),
+        (lambda: model.run(np.zeros(SHAPE), record=3), "record", LAYERS, "3"),
         (lambda: Model(bundle, "numpy", 0), "threads", "a whole number of 1…1024", "0"),
         (lambda: Model(bundle, "numpy", "2"), "threads", "a whole number of 1…1024", "'2'"),
         (lambda: Model(None), "bundle", "a Bundle", "None"),
