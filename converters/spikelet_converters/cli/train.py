@@ -42,7 +42,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command. Those that a recipe may set have no default here."""
     parser.add_argument("--data", type=existing, required=True, metavar="DATA")
     parser.add_argument(
-        "-o", "--out", "--output", type=Path, required=True, metavar="DIR", help="output folder of the run"
+        "-o",
+        "--out",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="output folder of the run: checkpoints, log.csv, log.svg, and event files for TensorBoard",
     )
     parser.add_argument("--model", choices=MODELS, default="vgg9", help="architecture (default vgg9)")
     parser.add_argument(

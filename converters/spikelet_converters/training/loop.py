@@ -196,9 +196,10 @@ def split(data: ImageSet, recipe: Recipe) -> tuple[ImageSet, ImageSet]:
     order = np.random.default_rng(recipe.seed).permutation(len(data))
     held_out = round(len(data) * recipe.validation)
     if held_out < 1 or len(data) - held_out < recipe.batch:
+        remedy = f"; use a batch of at most {len(data) - held_out}" if held_out and len(data) > held_out else ""
         raise DataError(
             f"{data.name}: {len(data)} images are too few for a batch of {recipe.batch} "
-            f"and a validation share of {recipe.validation}"
+            f"and a validation share of {recipe.validation}{remedy}"
         )
     return data.take(order[held_out:]), data.take(order[:held_out])
 

@@ -121,8 +121,11 @@ class TestRefusals:
             train(SPEC, RECIPE, ImageSet(data.images, None, None, "bare"), tmp_path / "a")
 
     def test_too_few_images(self, data, tmp_path):
-        with pytest.raises(DataError, match="17 images are too few for a batch of 16 and a validation share of 0.1"):
+        few = "images are too few for a batch of 16 and a validation share of 0.1"
+        with pytest.raises(DataError, match=f"17 {few}; use a batch of at most 15$"):
             train(SPEC, RECIPE, data.take(slice(0, 17)), tmp_path / "a")
+        with pytest.raises(DataError, match=f"2 {few}$"):
+            train(SPEC, RECIPE, data.take(slice(0, 2)), tmp_path / "a")
 
     def test_divergence(self, data, tmp_path):
         wild = Recipe(epochs=1, batch=16, learning_rate=1e20)
