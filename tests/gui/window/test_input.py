@@ -221,7 +221,7 @@ def test_a_recording_of_sound_is_shown_as_a_spectrogram(sound_path, qapp, rest, 
         assert (view._image.height(), view._image.width()) == (32, 48)
         assert (
             card.note.text()
-            == "Spectrogram: 0.77 s from left to right, 93 to 3,746 Hz from the bottom up, -60 to 0 dB."
+            == "Spectrogram: 0.77 s from left to right, 93 to 3,746 Hz from the bottom up, −60 to 0 dB."
         )
         colours = ramp()[:, :3].astype(int)
         loudest = np.abs(window.inspector.trace.frame(1)[:, 0, 24] - 255).argmin()

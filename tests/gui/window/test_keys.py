@@ -126,6 +126,16 @@ def test_letters_in_lists_and_numbers_are_keys_of_the_window(opened, card, qtbot
     assert (opened.inspector.engine, opened.inspector.cursor.speed) == (engine, speed)
 
 
+def test_space_in_a_number_plays_and_does_not_replace_it(opened, qtbot):
+    steps = opened.transport.steps
+    steps.setFocus()
+    steps.selectAll()
+    key(qtbot, opened, Qt.Key.Key_Space)
+    assert steps.text() == "T = 4"
+    assert opened.inspector.cursor.playing
+    opened.inspector.cursor.pause()
+
+
 def test_a_list_that_closes_gives_the_focus_back(opened, qtbot):
     engine = opened.transport.engine
     engine.setFocus()

@@ -162,7 +162,7 @@ def spectrogram_note(features: LogMel) -> str:
     low, high = features.centres[0], features.centres[-1]
     return (
         f"Spectrogram: {features.frames * features.hop:.2f} s from left to right, {low:,.0f} to {high:,.0f} Hz "
-        f"from the bottom up, {features.floor:g} to 0 dB."
+        f"from the bottom up, {number(features.floor)} to 0 dB."
     )
 
 
