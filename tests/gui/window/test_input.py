@@ -18,7 +18,7 @@ from spikelet_gui.views.panels.overview.input_card import InputCard
 from spikelet_gui.views.widgets.theme import ramp
 
 
-def test_a_picture_that_is_dropped_is_fitted_and_run(opened, rest, tmp_path):
+def test_an_image_that_is_dropped_is_fitted_and_run(opened, rest, tmp_path):
     image = pytest.importorskip("PIL.Image")
     file = tmp_path / "photo.png"
     image.fromarray(np.full((40, 60, 3), 200, np.uint8)).save(file)
@@ -37,7 +37,7 @@ def clipboard(qapp):
     QGuiApplication.clipboard().clear()
 
 
-def test_a_picture_that_is_pasted_is_fitted_and_run(clipboard, opened, rest, qtbot):
+def test_an_image_that_is_pasted_is_fitted_and_run(clipboard, opened, rest, qtbot):
     pytest.importorskip("PIL")
     picture = QImage(60, 40, QImage.Format.Format_RGB32)
     picture.fill(QColor(200, 200, 200))
@@ -144,7 +144,7 @@ def test_one_can_draw_with_keys_and_time_has_them_again_afterwards(window, rest,
 
 
 @pytest.mark.parametrize("panel", ["overview", "accuracy"])
-def test_one_dialog_opens_pictures_data_sets_and_folders(opened, rest, tmp_path, data, panel):
+def test_one_dialog_opens_images_data_sets_and_folders(opened, rest, tmp_path, data, panel):
     image = pytest.importorskip("PIL.Image")
     (tmp_path / "photos").mkdir()
     for value in (10, 200):
