@@ -98,6 +98,13 @@ def test_one_can_draw_for_one_channel(window, rest, grey_path, qtbot):
     rest(window)
     assert window.inspector.source.name == "drawing"
     assert window.inspector.trace.frame(1).max() == 255
+    window.toggle_theme()
+    rest(window)
+    view = window.panels["overview"].findChild(PixelView)
+    view.setFocus()
+    qtbot.keyClick(view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    rest(window)
+    assert not window.inspector.trace.frame(1).any(), "another theme keeps the pad and its strokes"
 
 
 def test_one_can_draw_with_keys_and_time_has_them_again_afterwards(window, rest, grey_path, qtbot):

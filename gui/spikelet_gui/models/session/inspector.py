@@ -25,6 +25,7 @@ from spikelet_gui.models.session.inputs import (
     steps_limit,
 )
 from spikelet_gui.models.session.kept.keeper import Keeper, Restored
+from spikelet_gui.models.session.pad import Pad
 from spikelet_gui.models.session.pictures import Saves, keep
 from spikelet_gui.models.session.results import Results
 from spikelet_gui.models.session.selection import Selection
@@ -61,6 +62,7 @@ class Inspector:
         keeper: Files of results that are kept between sessions.
         sweep: Accuracy over many images, or None.
         sweep_data: The data set of `sweep`, which can be that of its first images only; or None.
+        pad: The last drawing pad, or None.
         threshold: Margin of early exit, in logits.
     """
 
@@ -84,6 +86,7 @@ class Inspector:
         self._traced_input: tuple[Inputs, int] | None = None
         self.sweep: Sweep | None = None
         self.sweep_data: ImageSet | None = None
+        self.pad: Pad | None = None
         self.threshold = settings.threshold
         self._tables = TableCache()
         self.selection = Selection(lambda layer: self._tables.table(self.trace, self.sweep, layer))

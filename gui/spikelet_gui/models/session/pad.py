@@ -35,6 +35,10 @@ class Pad:
         if earlier is not None and earlier.pixels.shape == shape:
             self._earlier.append(earlier.pixels)
 
+    def is_in(self, images: npt.NDArray[np.generic]) -> bool:
+        """Return whether images contain this drawing, not a copy of it."""
+        return np.may_share_memory(images, self.pixels)
+
     def begin(self) -> None:
         """Remember the drawing before a stroke or another change, for `undo`."""
         if not self._earlier or not np.array_equal(self._earlier[-1], self.pixels):

@@ -7,7 +7,7 @@ import numpy as np
 from spikelet.data.log_mel import LogMel, stated_features
 from spikelet_gui.models.session.data_file import DataFile
 from spikelet_gui.models.session.frames import coloured, description
-from spikelet_gui.models.session.inputs import can_draw, drawing, golden_source, is_line, shown, start_source
+from spikelet_gui.models.session.inputs import Source, can_draw, drawing, golden_source, is_line, shown, start_source
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.pad import Pad
 from spikelet_gui.models.session.recordings import TITLES
@@ -35,7 +35,6 @@ class InputCard(CardView):
         self.number = Number("index of the input")
         self.number.valueChanged.connect(lambda value: inspector.show_index(value - 1))
         self.sound: LogMel | None = None
-        self._last_pad: Pad | None = None
         self.truth = label("", "muted")
         self.note = label("", "caption", wrap=True)
         self.pencil = tool("pencil", "Draw an input by hand  (D)", self.draw)
@@ -64,7 +63,8 @@ class InputCard(CardView):
         inspector, document, source = self.inspector, self.inspector.document, self.inspector.source
         if document is None or source is None:
             return
-        self.view.set_pad(None)
+        pad = inspector.pad
+        self.view.set_pad(pad if pad is not None and isinstance(source, Source) and pad.is_in(source.images) else None)
         self.sound = stated_features(document.bundle.manifest.provenance) if source.constant else None
         if source.constant:
             node = document.bundle.graph.input
@@ -143,8 +143,8 @@ class InputCard(CardView):
         document = self.inspector.document
         if document is None or not can_draw(document.bundle.graph):
             return
-        self._last_pad = Pad(document.bundle.graph.input.shape, self._last_pad)
-        self.view.set_pad(self._last_pad)
+        self.inspector.pad = Pad(document.bundle.graph.input.shape, self.inspector.pad)
+        self.view.set_pad(self.inspector.pad)
         self.view.setFocus()
         self.truth.setText("")
         self.note.setText(f"Draw with the mouse or with keys: {HELP}. The prediction is updated after each stroke.")
@@ -154,7 +154,6 @@ class InputCard(CardView):
         pad = self.view.pad
         assert pad is not None
         self.inspector.show(drawing(pad.pixels))
-        self.view.set_pad(pad)  # the pad is not cleared: the next stroke is added
 
 
 def spectrogram_note(features: LogMel) -> str:
