@@ -8,6 +8,7 @@ from spikelet_converters.frontends import frameworks, refusals
 from spikelet_converters.frontends.nir.reader import Reader
 from spikelet_converters.frontends.onnx.attributes import READ
 from spikelet_converters.frontends.onnx.constants import EVALUATED
+from spikelet_converters.frontends.onnx.qonnx import MOST_BITS, OPERATORS
 from spikelet_converters.frontends.onnx.reader import HANDLERS
 from spikelet_converters.frontends.torch import fx
 from spikelet_converters.frontends.torch.leaves import LEAVES
@@ -79,6 +80,12 @@ def support() -> str:
             for name in sorted({*HANDLERS, "Shape"})
         ],
     )
+    names = ", ".join(f"`{name}`" for name in OPERATORS)
+    lines += [
+        f"Quantisers of QONNX ({names}, which Brevitas writes) are read as those of ONNX: of weights with 1 to 32 "
+        f"bits, of activations with at most {MOST_BITS} bits, rounding to nearest, and one scale or one per channel.",
+        "",
+    ]
     lines += ["Operators on constants: " + ", ".join(f"`{name}`" for name in sorted(EVALUATED)) + ".", ""]
     lines += table(
         ("not supported", "reason and alternative"), [(f"`{name}`", why) for name, why in sorted(refusals.ONNX.items())]

@@ -144,7 +144,8 @@ class Layers(Construction):
     def is_nonnegative(self, x: Value, *, scaled: bool = False) -> bool:
         """Return whether a value cannot be negative: it is a rectified value, or pooled, added or flattened ones.
 
-        With `scaled`, it may also have been multiplied by numbers of 0 or more.
+        With `scaled`, it may also have been multiplied by weights of 0 or more, as are the pixels that a padding by
+        replication copies.
         """
         if (x.factor < 0).any() or (x.offset < 0).any():
             return False
@@ -153,7 +154,7 @@ class Layers(Construction):
             name = pending.pop()
             node = self.nodes[name]
             sums = isinstance(node, SumPool2d | Flatten | Add) or (isinstance(node, Conv2d) and _sums_pixels(node))
-            if sums or (scaled and isinstance(node, Scale) and (node.scale >= 0).all()):
+            if sums or (scaled and _has_no_negative_weights(node)):
                 pending += [source for source, target in self.edges if target == name]
             elif not isinstance(node, IF | LIF):
                 return False
@@ -284,6 +285,15 @@ class Layers(Construction):
         for x in sources[1:]:
             self.connect(where, x, total.node)
         return replace(inputs[0], node=total.node, factor=ONE, offset=NOTHING)
+
+
+def _has_no_negative_weights(node: Node) -> bool:
+    match node:
+        case Scale():
+            return bool((node.scale >= 0).all())
+        case Conv2d() | Linear():
+            return bool((node.weight >= 0).all() and (node.bias >= 0).all())
+    return False
 
 
 def _sums_pixels(node: Conv2d) -> bool:

@@ -6,6 +6,7 @@ import gzip
 import math
 import re
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from spikelet.errors import DataError
 from spikelet.limits import Limits, expanded_at_most
 
 PREFIX = {"train": "train", "test": "t10k"}
+EMNIST = "emnist-*-images-idx3-ubyte*"  # names of EMNIST (Cohen et al., 2017)
 FASHION = (
     *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
     *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
@@ -28,7 +30,7 @@ def find(folder: Path, split: str) -> Path | None:
     It is in the folder, or in `raw` or `NAME/raw` below it, where torchvision stores it.
 
     Raises:
-        DataError: Several folders below have one.
+        DataError: Several folders below have one, or the files are those of EMNIST.
     """
     if split not in PREFIX:
         return None
@@ -36,11 +38,24 @@ def find(folder: Path, split: str) -> Path | None:
     if here is not None:
         return here
     folders = [folder / "raw", *(path / "raw" for path in sorted(folder.iterdir()) if path.is_dir())]
+    _refuse_emnist([folder, *folders])
     below = [path for path in (_file(path, split) for path in folders) if path is not None]
     if len(below) > 1:
         names = ", ".join(str(path.parent.relative_to(folder)) for path in below[:4])
         raise DataError(f"{folder}: has several data sets, in {names}; name the folder of one")
     return below[0] if below else None
+
+
+def _refuse_emnist(folders: Iterable[Path]) -> None:
+    """Raise DataError for EMNIST, whose pixels and labels depend on the program that a network was trained with."""
+    path = next((path for folder in folders for path in sorted(folder.glob(EMNIST))), None)
+    if path is not None:
+        remedy = (
+            "save images as the network was trained on them, and labels from 0, with numpy.savez('data.npz', "
+            "images=images, labels=labels)"
+        )
+        reason = f"EMNIST stores images with rows and columns exchanged, and its letters have labels 1…26; {remedy}"
+        raise DataError.at(str(path), reason, remedy=remedy)
 
 
 def _file(folder: Path, split: str) -> Path | None:

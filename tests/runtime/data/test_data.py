@@ -194,6 +194,13 @@ class TestIdx:
         with pytest.raises(DataError, match="t10k-labels-idx1-ubyte: missing"):
             idx.read(tmp_path, "test")
 
+    @pytest.mark.parametrize("place", [".", "EMNIST/raw"])
+    def test_emnist_is_refused_by_name(self, place, tmp_path):
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+        (tmp_path / place / "emnist-letters-test-images-idx3-ubyte.gz").write_bytes(b"")
+        with pytest.raises(DataError, match=r"ubyte\.gz: EMNIST stores images with rows and columns exchanged"):
+            read(tmp_path)
+
 
 def test_unknown_names_are_refused_with_the_known_ones(tmp_path):
     (tmp_path / "a.xyz").write_text("x")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from spikelet.errors import ConversionError
 from spikelet.nodes import Shape
-from spikelet_converters.frontends.onnx.model import entry_of, load, predictor
+from spikelet_converters.frontends.onnx.model import entry_of, load, opset_of, predictor
+from spikelet_converters.frontends.onnx.qonnx import translated
 from spikelet_converters.frontends.onnx.reader import HANDLERS, Reader
 from spikelet_converters.frontends.source import Preprocessing, Source, finished
 
@@ -37,10 +38,11 @@ def read(
     """
     model, labels = load(path, output)
     preprocessing = _of_integers(path, entry_of(path, model).type.tensor_type.elem_type, preprocessing)
+    model, executable = translated(model, opset_of(model))
     reader = Reader(path, model, shape, average_pools, preprocessing)
     state = reader.run()
-    predict = predictor(path, model, reader.arrange)
-    logits = None if state.logits is None else predictor(path, model, reader.arrange, state.logits)
+    predict = predictor(path, executable, reader.arrange)
+    logits = None if state.logits is None else predictor(path, executable, reader.arrange, state.logits)
     source = finished("ONNX", state.builder, predict, preprocessing, logits=logits)
     return replace(source, labels=labels if labels is not None and len(labels) == source.graph.classes else None)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Attribute = int | float | str | Sequence[int] | Sequence[float] | npt.NDArray[np.generic]
 Attributes = Mapping[str, Attribute]
 
+DOMAINS_OF_QONNX = ("qonnx", "onnx.brevitas", "finn")  # how the names of the domains begin
 _WINDOW = ("auto_pad", "dilations", "kernel_shape", "pads", "strides")
 READ: dict[str, tuple[str, ...]] = {
     "Abs": (),
@@ -93,7 +94,7 @@ def check_domain(node: onnx.NodeProto, where: str) -> None:
     Raises:
         ConversionError: The operator belongs to another domain.
     """
-    if node.domain.startswith(("qonnx", "onnx.brevitas", "finn")):
+    if node.domain.startswith(DOMAINS_OF_QONNX):
         raise ConversionError(
             f"{where}: is an operator of QONNX ({node.domain}), which ONNX Runtime does not execute; export the "
             "network with brevitas.export.export_onnx_qcdq, or convert the file with qonnx.transformation.qonnx_to_qcdq"

@@ -92,7 +92,7 @@ CASES = {
     "an argmax of the batch": ([*body(RELU)[:-1], n("ArgMax", ["f"], ["y"], axis=0)], "is along axis 0; expected the classes"),
     "top k": ([*body(RELU)[:-1], n("TopK", ["f", "k1"], ["y", "i"])], "see docs/reference/support.md"),
     "other integers": (body(n("QuantizeLinear", ["c", "s", "zi"], ["q"]), n("DequantizeLinear", ["q", "s", "zi"], ["r"])),
-                       "quantises to int32; expected integers of 8 or 16 bits"),
+                       "quantises to int32; expected integers of 4, 8 or 16 bits"),
     "another scale behind": (
         body(n("Relu", ["c"], ["e"]), n("QuantizeLinear", ["e", "s", "z"], ["q"]), n("DequantizeLinear", ["q", "s2", "z"], ["r"])),
         "has another scale or zero point than the QuantizeLinear before it",

@@ -172,6 +172,19 @@ def test_quantisers_of_few_bits_as_brevitas_writes_them(form, constant, tmp_path
         assert np.abs(actual - expected).max() < 0.02 * np.abs(expected).max(), "but for ties"
 
 
+@pytest.mark.parametrize("kind", [TensorProto.UINT4, TensorProto.INT4])
+def test_quantisers_of_four_bit_types(kind, tmp_path):
+    nodes = [conv(), n("Relu", ["c"], ["e"]), n("QuantizeLinear", ["e", "k", "origin"], ["q"]),
+             n("DequantizeLinear", ["q", "k", "origin"], ["r"]), *tail()]  # fmt: skip
+    path = model(tmp_path / "a.onnx", nodes, own={"k": np.float32(6)}, opset=21, ir=10)
+    whole = onnx.load(path)
+    whole.graph.initializer.append(helper.make_tensor("origin", kind, [], [0]))
+    onnx.save(whole, path)
+    source = read(path, RAW)
+    assert list(source.levels.values()) == [15 if kind == TensorProto.UINT4 else 7]
+    assert check_graph(source, None) is not None
+
+
 @pytest.mark.parametrize(
     ("nodes", "message"),
     [
@@ -184,8 +197,8 @@ def test_quantisers_of_few_bits_as_brevitas_writes_them(form, constant, tmp_path
         ([*body(RELU)[:2], n("Reshape", ["r", "wide"], ["s"]), n("ReduceMean", ["s"], ["y"], axes=[1])],
          r"\(ReduceMean\): a mean over axes \[1\] has no node; expected the pixels, axis 2"),
         ([*body(RELU)[:2], n("Reshape", ["r", "grid"], ["s"]), n("Pad", ["s", "ten"], ["y"])], r"\(Pad\): pads \(N, 2, 2, 7, 7\)"),
-        ([conv(), n("Quant", ["c", "half", "zero", "six"], ["r"], domain="qonnx.custom_op.general"), *tail()],
-         r"\(Quant\): is an operator of QONNX .*, which ONNX Runtime does not execute; export .*export_onnx_qcdq"),
+        ([conv(), n("Trunc", ["c", "half", "zero", "six"], ["r"], domain="qonnx.custom_op.general"), *tail()],
+         r"\(Trunc\): is an operator of QONNX .*, which ONNX Runtime does not execute; export .*export_onnx_qcdq"),
         ([conv(), n("Erf", ["c"], ["r"]), *tail()], r"\(Erf\): .*fine-tune with ReLU in its place"),
     ],
 )  # fmt: skip

@@ -56,6 +56,7 @@ CALLS = {
     "pixel_unshuffle": (lambda x: F.pixel_unshuffle(torch.relu(x)[..., :6, :6], 3), 36),
     "pad by reflection": (lambda x: F.pad(torch.relu(x), (1, 2, 2, 0), mode="reflect"), 4),
     "pad by replication": (lambda x: F.pad(torch.relu(x), (1, 2, 2, 0), mode="replicate"), 4),
+    "max pool of a padding by replication": (lambda x: F.max_pool2d(F.pad(torch.relu(x), (1,) * 4, mode="replicate"), 2), 4),
     "pad in a circle": (lambda x: F.pad(torch.relu(x), (1, 2, 2, 0), "circular"), 4),
     "einsum of channels": (lambda x: torch.einsum("bchw,oc->bohw", torch.relu(x), MATRIX), 6),
     "einsum, transposed": (lambda x: torch.relu(torch.einsum("co,bchw->bohw", MATRIX.T, x)), 6),

@@ -1,0 +1,218 @@
+"""Quantisers of QONNX, which Brevitas writes: Quant and BipolarQuant, in terms of operators of ONNX.
+
+A quantiser has the inputs x, scale, zero point and bits, and computes scale (clip(round(x / scale + zero)) - zero); see
+https://github.com/fastmachinelearning/qonnx. ONNX Runtime does not execute it. In the model that is run it becomes
+floating-point operators. In the model that is read, quantisers of activations become QuantizeLinear, Clip and
+DequantizeLinear, so that the comparison of the two also covers this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.errors import ConversionError
+from spikelet_converters.frontends.onnx.attributes import DOMAINS_OF_QONNX
+
+if TYPE_CHECKING:
+    import onnx
+
+OPERATORS = ("Quant", "IntQuant", "BipolarQuant")
+MOST_BITS = 16  # of a quantiser of activations
+OPSET = 11  # first version of ONNX with Round, and with the bounds of Clip as inputs
+ROUNDING = {"ROUND": "Round", "FLOOR": "Floor", "CEIL": "Ceil"}
+
+Constant = npt.NDArray[np.generic]
+
+
+@dataclass(frozen=True)
+class _Quantiser:
+    """A quantiser: its node in messages, its parameters, and the smallest and largest integer."""
+
+    where: str
+    scale: npt.NDArray[np.float32]
+    zero: npt.NDArray[np.float32]
+    low: int
+    high: int
+    rounding: str
+
+
+class _Rewriter:
+    """Adds nodes and constants with new names to the graph of a model."""
+
+    def __init__(self, graph: onnx.GraphProto) -> None:
+        self.graph = graph
+        self.nodes: list[onnx.NodeProto] = []
+        self.names = {tensor.name for tensor in [*graph.initializer, *graph.input]}
+        self.names.update(name for node in graph.node for name in node.output)
+
+    def name(self, base: str, role: str) -> str:
+        """Return a new name."""
+        name = f"{base}.{role}"
+        while name in self.names:
+            name += "_"
+        self.names.add(name)
+        return name
+
+    def constant(self, base: str, role: str, value: npt.ArrayLike) -> str:
+        """Add an initializer and return its name."""
+        from onnx import numpy_helper
+
+        name = self.name(base, role)
+        self.graph.initializer.append(numpy_helper.from_array(np.asarray(value), name))
+        return name
+
+    def node(
+        self, operator: str, inputs: Sequence[str], base: str, *, last: bool = False, axis: int | None = None
+    ) -> str:
+        """Add a node and return its output: `base` if it is the last one, else a new name."""
+        from onnx import helper
+
+        output = base if last else self.name(base, operator.lower())
+        node = helper.make_node(operator, list(inputs), [output], name=self.name(base, "op"))
+        if axis is not None:
+            node.attribute.append(helper.make_attribute("axis", axis))
+        self.nodes.append(node)
+        return output
+
+
+def translated(model: onnx.ModelProto, opset: int) -> tuple[onnx.ModelProto, onnx.ModelProto]:
+    """Return the model that is read and the model that is run; both are the model itself without quantisers of QONNX.
+
+    Raises:
+        ConversionError: A quantiser has no equivalent in ONNX that is supported. The message names the node.
+    """
+    if not any(_is_quantiser(node) for node in model.graph.node):
+        return model, model
+    return _rewritten(model, opset, read=True), _rewritten(model, opset, read=False)
+
+
+def _is_quantiser(node: onnx.NodeProto) -> bool:
+    return node.domain.startswith(DOMAINS_OF_QONNX) and node.op_type in OPERATORS
+
+
+def _rewritten(model: onnx.ModelProto, opset: int, *, read: bool) -> onnx.ModelProto:
+    copied = type(model)()
+    copied.CopyFrom(model)
+    constants = _constants(copied.graph)
+    rewriter = _Rewriter(copied.graph)
+    for index, node in enumerate(copied.graph.node):
+        if not _is_quantiser(node):
+            rewriter.nodes.append(node)
+            continue
+        where = f"node {node.name or f'#{index}'} ({node.op_type})"
+        if opset < OPSET:
+            raise ConversionError(f"{where}: expected opset {OPSET} or later, found {opset}; export the network again")
+        of_weights = node.input[0] in constants
+        if node.op_type == "BipolarQuant":
+            _signs(rewriter, node, where, of_weights)
+            continue
+        quantiser = _quantiser(node, where, constants)
+        if read and not of_weights:
+            _as_integers(rewriter, node, quantiser)
+        else:
+            _as_floats(rewriter, node, quantiser)
+    copied.graph.ClearField("node")
+    copied.graph.node.extend(rewriter.nodes)
+    others = [entry for entry in copied.opset_import if not entry.domain.startswith(DOMAINS_OF_QONNX)]
+    copied.ClearField("opset_import")
+    copied.opset_import.extend(others)
+    return copied
+
+
+def _constants(graph: onnx.GraphProto) -> dict[str, Constant]:
+    from onnx import numpy_helper
+
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    for node in graph.node:
+        values = [attribute.t for attribute in node.attribute if attribute.name == "value"]
+        if node.op_type == "Constant" and values:
+            constants[node.output[0]] = numpy_helper.to_array(values[0])
+    return constants
+
+
+def _quantiser(node: onnx.NodeProto, where: str, constants: Mapping[str, Constant]) -> _Quantiser:
+    names = [*node.input, "", "", ""][1:4]
+    parameters = [constants.get(name) for name in names]
+    for title, value in zip(("scale", "zero point", "bits"), parameters, strict=True):
+        if value is None:
+            raise ConversionError(f"{where}: its {title} is computed by the network; expected a constant")
+    scale, zero, bits = (np.asarray(value, np.float32) for value in parameters)
+    if not (np.isfinite(scale).all() and (scale > 0).all()):
+        raise ConversionError(f"{where}: expected scales above 0, found {scale.min():g}…{scale.max():g}")
+    if bits.size != 1 or not 1 <= (width := float(bits.ravel()[0])) <= 32 or width % 1 or (zero % 1).any():
+        raise ConversionError(f"{where}: expected 1…32 bits, one whole number, and zero points that are whole numbers")
+    stated = {attribute.name: attribute for attribute in node.attribute}
+    if missing := [name for name in ("signed", "narrow") if name not in stated]:
+        raise ConversionError(f"{where}: has no attribute {missing[0]}; export the network again")
+    signed, narrow = bool(stated["signed"].i), bool(stated["narrow"].i)
+    if signed and width == 1:
+        raise ConversionError(f"{where}: has 1 bit with a sign; expected BipolarQuant, or 2 bits or more")
+    rounding = stated["rounding_mode"].s.decode(errors="replace").upper() if "rounding_mode" in stated else "ROUND"
+    if rounding not in ROUNDING:
+        raise ConversionError(f"{where}: rounds by {rounding}; expected {', '.join(ROUNDING)}")
+    count = 2 ** int(width)
+    low, high = (-count // 2 + narrow, count // 2 - 1) if signed else (0, count - 1 - narrow)
+    return _Quantiser(where, scale, zero, low, high, rounding)
+
+
+def _as_floats(rewriter: _Rewriter, node: onnx.NodeProto, quantiser: _Quantiser) -> None:
+    """Add floating-point operators that compute a quantiser."""
+    base = node.output[0]
+    scale = rewriter.constant(base, "scale", quantiser.scale)
+    zero = rewriter.constant(base, "zero", quantiser.zero)
+    bounds = [rewriter.constant(base, name, np.float32(getattr(quantiser, name))) for name in ("low", "high")]
+    moved = rewriter.node("Add", [rewriter.node("Div", [node.input[0], scale], base), zero], base)
+    integers = rewriter.node(ROUNDING[quantiser.rounding], [rewriter.node("Clip", [moved, *bounds], base)], base)
+    rewriter.node("Mul", [rewriter.node("Sub", [integers, zero], base), scale], base, last=True)
+
+
+def _as_integers(rewriter: _Rewriter, node: onnx.NodeProto, quantiser: _Quantiser) -> None:
+    """Add QuantizeLinear, Clip and DequantizeLinear for a quantiser of activations."""
+    where, base = quantiser.where, node.output[0]
+    if quantiser.rounding != "ROUND":
+        raise ConversionError(f"{where}: rounds activations by {quantiser.rounding}; expected ROUND, train with it")
+    kind = next(
+        (
+            kind
+            for kind in ("uint8", "int8", "uint16", "int16")
+            if np.iinfo(kind).min <= min(quantiser.low, quantiser.zero.min())
+            and max(quantiser.high, quantiser.zero.max()) <= np.iinfo(kind).max
+        ),
+        None,
+    )
+    if kind is None:
+        raise ConversionError(
+            f"{where}: quantises activations to integers of {quantiser.low}…{quantiser.high}; expected at most "
+            f"{MOST_BITS} bits"
+        )
+    shape = np.broadcast_shapes(quantiser.scale.shape, quantiser.zero.shape)
+    axes = [axis for axis, size in enumerate(shape) if size != 1]
+    if len(axes) > 1:
+        raise ConversionError(f"{where}: has scales along {len(axes)} axes; expected one scale, or one per channel")
+    scale, zero = (
+        np.broadcast_to(value, shape).reshape(-1 if axes else ()) for value in (quantiser.scale, quantiser.zero)
+    )
+    axis = axes[0] if axes else None
+    parameters = [rewriter.constant(base, "scale", scale), rewriter.constant(base, "zero", zero.astype(kind))]
+    bounds = [
+        rewriter.constant(base, name, np.asarray(getattr(quantiser, name)).astype(kind)) for name in ("low", "high")
+    ]
+    integers = rewriter.node("QuantizeLinear", [node.input[0], *parameters], base, axis=axis)
+    few = rewriter.node("Clip", [integers, *bounds], base)
+    rewriter.node("DequantizeLinear", [few, *parameters], base, last=True, axis=axis)
+
+
+def _signs(rewriter: _Rewriter, node: onnx.NodeProto, where: str, of_weights: bool) -> None:
+    """Add operators for weights of plus or minus one scale."""
+    if not of_weights:
+        raise ConversionError(
+            f"{where}: quantises activations to -1 and 1, which spikes are not; train with unsigned activations"
+        )
+    base = node.output[0]
+    negative = rewriter.node("Less", [node.input[0], rewriter.constant(base, "zero", np.float32(0))], base)
+    rewriter.node("Where", [negative, rewriter.node("Neg", [node.input[1]], base), node.input[1]], base, last=True)
