@@ -1,5 +1,6 @@
 """Sources, weights and studies that are changed are read or refused."""
 
+import logging
 from contextlib import suppress
 from dataclasses import replace
 from random import Random
@@ -104,6 +105,15 @@ def test_weights_that_a_checkpoint_only_states_are_not_allocated(field, value, n
             stated.network()
 
     assert peak_bytes(refused) < 2**22
+
+
+def test_a_damaged_program_is_refused_without_a_log(tmp_path, monkeypatch):
+    records: list[logging.LogRecord] = []
+    monkeypatch.setattr(logging.getLogger("torch.export"), "handle", records.append)
+    (tmp_path / "a.pt2").write_bytes(b"PK\x03\x04 damaged")
+    with pytest.raises(ConversionError, match=r"a\.pt2: not a torch\.export program"):
+        opening.open_source(str(tmp_path / "a.pt2"))
+    assert not records
 
 
 def test_an_exception_of_a_library_is_wrapped_with_its_cause(monkeypatch, tmp_path):

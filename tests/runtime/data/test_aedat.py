@@ -1,12 +1,11 @@
 """AEDAT recordings: an encoder written from the format's description, and a file of iniVation's library."""
 
-import importlib
 import struct
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from spikelet.data.events import aedat
 from spikelet.data.events.recordings import columns
 from spikelet.errors import DataError, MissingDependency
 
@@ -53,26 +52,47 @@ def test_damaged(form, tmp_path):
         columns(tmp_path / "a.aedat")
 
 
+DECODER = """
+import os
+import numpy as np
+KIND = np.dtype([("t", "<u8"), ("x", "<u2"), ("y", "<u2"), (("p", "on"), "?")])
+def Decoder(path):
+    first = np.array([(10, 1, 2, True), (11, 3, 4, False)], KIND)
+    yield {"stream_id": 1, "frame": {}}
+    yield {"stream_id": 0, "events": first}
+    yield {"stream_id": 0, "events": first[:1]}
+"""
+
+
 class TestVersion4:
-    """The package `aedat` decodes; its packets are structured arrays t, x, y, on."""
+    """The package `aedat` decodes in another process; its packets are structured arrays t, x, y, on."""
 
-    def packets(self):
-        kind = np.dtype([("t", "<u8"), ("x", "<u2"), ("y", "<u2"), (("p", "on"), "?")])
-        first = np.array([(10, 1, 2, True), (11, 3, 4, False)], kind)
-        return [{"stream_id": 1, "frame": {}}, {"stream_id": 0, "events": first}, {"stream_id": 0, "events": first[:1]}]
-
-    def test_packets(self, tmp_path, monkeypatch):
+    @pytest.fixture
+    def path(self, tmp_path, monkeypatch):
         (tmp_path / "a.aedat4").write_bytes(b"#!AER-DAT4.0\r\n")
-        decoder = SimpleNamespace(Decoder=lambda path: iter(self.packets()))
-        monkeypatch.setattr(importlib, "import_module", lambda name: decoder)
-        table = columns(tmp_path / "a.aedat4")
+        monkeypatch.syspath_prepend(tmp_path)
+        return tmp_path / "a.aedat4"
+
+    def test_packets(self, path):
+        path.with_name("aedat.py").write_text(DECODER)
+        table = columns(path)
         assert np.stack([table[name] for name in "txyp"], 1).tolist() == [[10, 1, 2, 1], [11, 3, 4, 0], [10, 1, 2, 1]]
 
-    def test_without_the_package(self, tmp_path, monkeypatch):
-        def absent(name):
-            raise ModuleNotFoundError(name=name)
+    @pytest.mark.parametrize(
+        ("failure", "message"),
+        [
+            ("raise BaseException('range\\nout of range')", "not an AEDAT 4 file that can be read .*out of range"),
+            ("os.abort()", r"\(the package aedat ended by signal \d+, with at most 4 GiB of memory\)"),
+            ("while True: pass", "not decoded by the package aedat within 0.3 s; the file may be damaged"),
+        ],
+    )
+    def test_files_at_which_the_package_fails(self, failure, message, path, monkeypatch):
+        monkeypatch.setattr(aedat, "SECONDS", 0.3 if "while" in failure else 60)
+        path.with_name("aedat.py").write_text(DECODER + f"    {failure}\n")
+        with pytest.raises(DataError, match=rf"a\.aedat4: .*{message}"):
+            columns(path)
 
-        (tmp_path / "a.aedat4").write_bytes(b"#!AER-DAT4.0\r\n")
-        monkeypatch.setattr(importlib, "import_module", absent)
+    def test_without_the_package(self, path, monkeypatch):
+        monkeypatch.setattr(aedat.importlib.util, "find_spec", lambda name: None)
         with pytest.raises(MissingDependency, match=r"aedat.*spikelet\[aedat\]"):
-            columns(tmp_path / "a.aedat4")
+            columns(path)

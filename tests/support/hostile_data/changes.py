@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import json
@@ -153,7 +154,8 @@ class Changes:
         name, inner = members[index]
         case = self.random.random()
         if case < 0.6:
-            members[index] = name, self.pickled(inner) if pickles and name.endswith(".pkl") else self.binary(inner)
+            methods = {".pkl": self.pickled, ".json": self.document} if pickles else {}
+            members[index] = name, methods.get(name[-4:], methods.get(name[-5:], self.binary))(inner)
         elif case < 0.7:
             members[index] = name, bytes(self.random.choice((0, 1, 2**16, 2**23)))
         elif case < 0.8:
@@ -166,6 +168,19 @@ class Changes:
         else:
             members.append((self.random.choice((name, "again.npy")), inner))
         return zip_of(members, self.random.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)))
+
+    def pem(self, content: bytes) -> bytes:
+        """Change the encoded structure of a key in PEM, or its text."""
+        lines = content.splitlines()
+        if len(lines) < 3 or self.random.random() < 0.3:
+            return self.text(content)
+        inner = [line for line in lines[1:-1] if b":" not in line and line]
+        try:
+            encoded = base64.b64encode(self.binary(base64.b64decode(b"".join(inner))))
+        except ValueError:
+            return self.text(content)
+        rows = [encoded[start : start + 64] for start in range(0, len(encoded), 64)]
+        return b"\n".join([*(line for line in lines[:-1] if line not in inner), *rows, lines[-1], b""])
 
     def torch(self, content: bytes) -> bytes:
         """Change a file of torch.save."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 
@@ -76,9 +77,9 @@ def _sound(folder: Path) -> None:
     assert np.isfinite(read(_first(folder), options=DataOptions(features=FEATURES)).images).all()
 
 
-def _events(folder: Path) -> None:
+def _events(folder: Path, shape: tuple[int, int, int] = (2, 6, 6)) -> None:
     for by in ("time", "count"):
-        assert np.isfinite(events.read(_first(folder), (2, 6, 6), STEPS, by)).all()
+        assert np.isfinite(events.read(_first(folder), shape, STEPS, by)).all()
 
 
 def _faults(folder: Path) -> None:
@@ -97,12 +98,12 @@ def _labels(folder: Path) -> None:
         class_names(str(_first(folder)))
 
 
-def _signature(folder: Path) -> None:
+def _signature(folder: Path, password: str | None = None) -> None:
     path, refused = folder / "net.snnb", None
     for attempt in (
         lambda: signing.status(path, [signing.read_public_key(folder / "key.pub")]),
         lambda: signing.status(path, []),
-        lambda: signing.sign(path, signing.read_private_key(folder / "key.key")),
+        lambda: signing.sign(path, signing.read_private_key(folder / "key.key", password)),
         lambda: signing.Policy.from_environment({signing.TRUSTED_KEYS: str(folder)}),
     ):
         try:
@@ -111,6 +112,11 @@ def _signature(folder: Path) -> None:
             refused = error
     if refused is not None:
         raise refused
+
+
+def _refused_keys(folder: Path, password: str) -> None:
+    with suppress(SpikeletError):
+        _signature(folder, password)
 
 
 BINARY, NUMPY = {"": "binary"}, {".npy": "binary", ".npz": "zipped", "": "binary"}
@@ -129,8 +135,16 @@ KINDS: dict[str, Kind] = {
     "faults": Kind(lambda: {"f.json": samples.FAULTS}, {"": "document"}, _faults),
     "validation": Kind(lambda: {"v.json": samples.VALIDATION}, {"": "document"}, _validation),
     "labels": Kind(lambda: {"names.txt": b"cat\ndog\nfrog\n"}, {"": "text"}, _labels, "run BUNDLE IMAGES --classes FILE --engine numpy --steps 2"),
-    "signature": Kind(lambda: samples.signed(b"any bytes"), {"": "text"}, _signature, "verify FOLDER/net.snnb --engine numpy --key FOLDER/key.pub"),
+    "signature": Kind(lambda: samples.signed(b"any bytes"), {"": "text", ".pub": "pem", ".key": "pem"}, _signature, "verify FOLDER/net.snnb --engine numpy --key FOLDER/key.pub"),
 }  # fmt: skip
+for _name, _make in (("encrypted", samples.signed), ("other keys", samples.other_keys)):
+    KINDS[f"signature, {_name}"] = Kind(
+        partial(_make, b"any bytes", samples.PASSWORD), {"": "text", ".pub": "pem", ".key": "pem"},
+        partial(_refused_keys if _name == "other keys" else _signature, password=samples.PASSWORD),
+        "verify FOLDER/net.snnb --engine numpy --key FOLDER/key.pub",
+    )  # fmt: skip
+if find_spec("aedat"):
+    KINDS["events .aedat4"] = Kind(samples.aedat_4, BINARY, partial(_events, shape=(2, 10, 12)))
 for _suffix in (".csv", ".npz", ".npy", ".bin", ".dat", "2.raw", "3.raw", ".aedat", ".h5", ".hdf5"):
     _change = {".csv": {"": "text"}, ".npz": NUMPY}.get(_suffix, BINARY)
     KINDS[f"events {_suffix}"] = Kind(

@@ -8,6 +8,7 @@ import io
 import json
 import pickle
 import struct
+from pathlib import Path
 
 import numpy as np
 
@@ -16,6 +17,8 @@ SHAPE = (1, 6, 6)
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (3, *SHAPE), np.uint8)
 EVENTS = 8
+PASSWORD = "a password"
+AEDAT_4 = Path(__file__).resolve().parents[2] / "peers" / "events.aedat4"
 
 
 def idx(suffix: str = "") -> Files:
@@ -180,8 +183,13 @@ VALIDATION = json.dumps(
 ).encode()
 
 
-def signed(content: bytes) -> Files:
-    """A bundle with a signature, its public and its private key."""
+def aedat_4() -> Files:
+    """A recording of AEDAT 4, of 12 x 10 pixels."""
+    return {"a.aedat4": AEDAT_4.read_bytes()}
+
+
+def signed(content: bytes, password: str | None = None) -> Files:
+    """A bundle with a signature, its public and its private key, encrypted if there is a password."""
     from spikelet import signing
     from spikelet.signing.signature import sign
 
@@ -189,9 +197,25 @@ def signed(content: bytes) -> Files:
     files = {
         "net.snnb": content,
         "key.pub": signing.encode_public(signing.public_key(key)),
-        "key.key": signing.encode_private(key),
+        "key.key": signing.encode_private(key, password),
     }
     return files | {"net.snnb.sig": _signature(files["net.snnb"], key, sign)}
+
+
+def other_keys(content: bytes, password: str) -> Files:
+    """A bundle whose keys are of another algorithm."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key, pem = ec.generate_private_key(ec.SECP256R1()), serialization.Encoding.PEM
+    return signed(content) | {
+        "key.pub": key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo),
+        "key.key": key.private_bytes(
+            pem,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.BestAvailableEncryption(password.encode()),
+        ),
+    }
 
 
 def _signature(content: bytes, key: object, sign: object) -> bytes:

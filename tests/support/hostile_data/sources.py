@@ -58,6 +58,23 @@ def weights(legacy: bool = False) -> Files:
     return {"w.pt": buffer.getvalue()}
 
 
+def program() -> Files:
+    """A program of torch.export."""
+    import torch
+
+    exported = torch.export.export(_model().eval(), (torch.zeros(1, *SHAPE),))
+    return _written("a.pt2", lambda path: torch.export.save(exported, path))
+
+
+def module() -> Files:
+    """A whole module, pickled."""
+    import torch
+
+    buffer = io.BytesIO()
+    torch.save(_model(), buffer)
+    return {"w.pt": buffer.getvalue()}
+
+
 def nir_file() -> Files:
     """A chain of the nodes of NIR."""
     import nir
@@ -117,7 +134,7 @@ def _weights(folder: Path) -> None:
 def _source(folder: Path) -> None:
     from spikelet_converters.frontends.open import open_source
 
-    source = open_source(str(next(path for path in folder.iterdir() if path.suffix in (".nir", ".onnx"))))
+    source = open_source(str(next(path for path in folder.iterdir() if path.suffix in (".nir", ".onnx", ".pt2"))))
     assert source.graph.nodes
 
 
@@ -127,6 +144,8 @@ SOURCES: dict[str, Kind] = {
     "checkpoint": Kind(checkpoint, {"": "torch"}, _checkpoint, "convert FILE -o /dev/null"),
     "weights": Kind(weights, {"": "torch"}, _weights),
     "weights legacy": Kind(lambda: weights(True), {"": "binary"}, _weights),
+    "module": Kind(module, {"": "torch"}, _weights, "convert FILE -o /dev/null"),
+    "program": Kind(program, {"": "torch"}, _source),
     "nir": Kind(nir_file, {"": "hdf5"}, _source),
     "onnx": Kind(onnx_file, {"": "onnx"}, _source),
 }

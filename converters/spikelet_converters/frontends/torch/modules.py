@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import copy
 import importlib.util
+import logging
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +87,17 @@ def from_module(
     )  # fmt: skip
 
 
+@contextmanager
+def _without_log(name: str) -> Iterator[None]:
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 def from_exported(
     path: Path, preprocessing: Preprocessing | None = None, *, average_pools: bool = False, output: str | None = None
 ) -> Source:
@@ -93,7 +107,8 @@ def from_exported(
         ConversionError: The file is not an exported program, or a layer has no spiking form.
     """
     try:
-        program = torch.export.load(path)
+        with _without_log("torch.export"):  # it logs the traceback of the error that it raises
+            program = torch.export.load(path)
     except Exception as error:  # torch raises many types of errors for an invalid file
         pass_out_of_memory(error, str(path))
         raise ConversionError(f"{path}: not a torch.export program ({one_line(error)})") from None

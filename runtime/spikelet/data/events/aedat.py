@@ -8,23 +8,43 @@ bits of time in microseconds.
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
+import io
+import os
 import re
 import struct
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet.data.events.header import header_end
 from spikelet.errors import DataError, MissingDependency
+from spikelet.limits import Limits, size
 
 Column = npt.NDArray[np.generic]
 SUFFIXES = (".aedat", ".aedat4")
 POLARITY = 1  # type of polarity events
 HEADER = struct.Struct("<hhiiiiii")
 END = b"#!END-HEADER"
+SECONDS, BYTES_PER_SECOND = 60, 2**20  # most time for an AEDAT 4 file, and what is added for its size
+INTERPRETER = 2**30  # bytes of address space of Python and NumPy
+DECODER = """
+import sys
+import aedat
+import numpy as np
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]),) * 2)
+except (ImportError, ValueError, OSError):
+    pass  # the system has no such limit
+packets = [packet["events"] for packet in aedat.Decoder(sys.argv[1]) if "events" in packet]
+for field in ("t", "x", "y", "on"):
+    arrays = [np.asarray(packet[field]).astype(np.int64) for packet in packets]
+    np.save(sys.stdout.buffer, np.concatenate([np.zeros(0, np.int64), *arrays]))
+"""
 
 
 def read(path: Path) -> dict[str, Column]:
@@ -88,16 +108,25 @@ def _first_packet(content: bytes) -> int:
 
 
 def _version_4(path: Path) -> dict[str, Column]:
+    """Decode an AEDAT 4 file in another process.
+
+    The package is compiled code that ends the process, or takes all memory, for some damaged files.
+    """
+    if importlib.util.find_spec("aedat") is None:
+        raise MissingDependency("aedat", "aedat")
+    memory = Limits().max_memory
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "RUST_BACKTRACE": "0"}
+    command = [sys.executable, "-c", DECODER, str(path.absolute()), str(memory + INTERPRETER)]
+    seconds = SECONDS + path.stat().st_size // BYTES_PER_SECOND
     try:
-        aedat: Any = importlib.import_module("aedat")
-    except ModuleNotFoundError:
-        raise MissingDependency("aedat", "aedat") from None
-    try:
-        packets = [packet["events"] for packet in aedat.Decoder(str(path)) if "events" in packet]
-    except Exception as error:  # the package raises many types of errors
-        raise DataError(f"not an AEDAT 4 file that can be read ({error})") from None
-    columns = {}
-    for name, field in (("t", "t"), ("x", "x"), ("y", "y"), ("p", "on")):
-        arrays = [np.asarray(packet[field]).astype(np.int64) for packet in packets]
-        columns[name] = np.concatenate([np.zeros(0, np.int64), *arrays])
-    return columns
+        done = subprocess.run(command, capture_output=True, env=environment, timeout=seconds, check=False)
+    except subprocess.TimeoutExpired:
+        raise DataError(f"not decoded by the package aedat within {seconds} s; the file may be damaged") from None
+    if done.returncode:
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        reason = lines[-1].partition(": ")[2] or lines[-1] if lines else "no message"
+        if done.returncode < 0:
+            reason = f"the package aedat ended by signal {-done.returncode}, with at most {size(memory)} of memory"
+        raise DataError(f"not an AEDAT 4 file that can be read ({reason[:200]})")
+    stream = io.BytesIO(done.stdout)
+    return {name: np.load(stream) for name in ("t", "x", "y", "p")}
