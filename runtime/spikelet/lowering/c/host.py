@@ -5,7 +5,6 @@ It uses GCC's vector extensions, which Clang supports as well. One source compil
 
 from __future__ import annotations
 
-import math
 from functools import cached_property
 from typing import ClassVar
 
@@ -17,7 +16,7 @@ from spikelet.lowering.c.plan import Field, Value, weight_of
 from spikelet.lowering.c.program import PixelLayout, Program
 from spikelet.lowering.c.text.declarations import block, function, initialised
 from spikelet.lowering.c.text.sources import Kernel
-from spikelet.nodes import LIF, Conv2d, Output
+from spikelet.nodes import LIF, Output
 
 WINDOW = 8  # largest number of time-steps that are evaluated layer by layer; they share one read of the weights
 WINDOW_BYTES = 2**22  # memory of a window; large networks have shorter windows
@@ -25,7 +24,6 @@ CACHED_WEIGHTS = 2**18  # number of weights that fit the nearest caches of a pro
 # statements that take the parts of a phase, and that end the phase when all parts are finished
 TAKE, WAIT = "while (take_part(share))\n    ", "wait_for_all(share);"
 STEPS = "for (int t = 0; t < steps; t++, w++)"
-PART_BYTES = 3 * 2**15  # weights of a part, which stay in the second-level cache while the next ones are loaded
 
 
 class HostProgram(Program):
@@ -123,7 +121,13 @@ class HostProgram(Program):
                 target = ("NULL", self._sum(name), "1")
             own = f"share->own[{'t' if layer is None else 0}].current"
             sums = ("w->current", own, plan.tile(name))
-            lines.append(self._call(kernel, "&g", weight, bias, "&in", *sums, *target, "share"))
+            merged = "NULL"
+            if plan.merges_rows(name):
+                sizes = (1, source.width, source.channels, plan.merged_capacity(name), source.planes)
+                memory = "share->own->starts, share->own->merged"
+                lines.append(f"const struct spikes merged = {{{memory}, {', '.join(map(str, sizes))}}};")
+                merged = "MERGED(&merged)"
+            lines.append(self._call(kernel, "&g", weight, bias, "&in", merged, *sums, *target, "share"))
             if plan.multiplies_counts(name):
                 lines = self._multiplied(name, lines)
             return self._summed(name, lines) if layer is None else [*lines, *self._listed(layer, "steps")]
@@ -254,7 +258,7 @@ class HostProgram(Program):
     def _convolution(self, name: str) -> str:
         """Return the definition of `g`, with the additional fields of the host form."""
         weight = weight_of(self.graph.nodes[name])
-        part = self._part(name)
+        part = self.plan.part(name)
         extra = {
             "out_stride": self.plan.padded(self.plan.outputs(name)),
             "part_height": part[0],
@@ -262,16 +266,6 @@ class HostProgram(Program):
             "prefetch": int(weight is not None and weight.size > CACHED_WEIGHTS),
         }
         return self._geometry(name, extra)
-
-    def _part(self, name: str) -> tuple[int, int]:
-        """Return the largest part of a kernel whose weights fit PART_BYTES: all of it, a row or a tap."""
-        if weight_of(self.graph.nodes[name]) is None:
-            return 0, 0  # a pool has no weights
-        height, width, _, _ = self.plan.taps(name).shape
-        if not isinstance(self.graph.nodes[name], Conv2d):
-            return height, width
-        tap = self.plan.source(name).channels * lanes(self.plan.outputs(name))
-        return next((part for part in ((height, width), (1, width)) if math.prod(part) * tap <= PART_BYTES), (1, 1))
 
     def _initialised(self) -> list[str]:
         return [

@@ -7,11 +7,12 @@ them fire; a neuron is in the lists of plane p if bit p of this number is set. D
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import cached_property
 from typing import Literal
 
-from spikelet.lowering.c.plan import Field, Plan, Value
+from spikelet.lowering.c.plan import Field, Plan, Value, weight_of
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, SumPool2d
 
 # Evaluation of a layer: add the rows of weights that lists of spikes select; multiply weights by counts of spikes;
@@ -21,6 +22,7 @@ SCALE = 16  # factor of the entries of lists; the smallest number of lanes, so t
 SLACK = 32  # entries past the end of a list that may be read or, 16 of them, be written
 MAX_REPEATS = 16  # of a neuron in one list; larger pools are summed densely
 LEAST_COPIES, MOST_COUNT = 3, 31  # copies of a neuron, and spikes of an input, for which counts are multiplied
+PART_BYTES = 3 * 2**15  # weights of a part, which stay in the second-level cache while the next ones are loaded
 TILE_BYTES = 2**14  # currents of the output pixels that are summed before their neurons are updated
 
 
@@ -155,6 +157,33 @@ class HostPlan(Plan):
         size = TILE_BYTES if stride == lanes(self.outputs(name)) else 2 * TILE_BYTES
         return max(1, min(pixels, size // (4 * stride)))
 
+    def part(self, name: str) -> tuple[int, int]:
+        """Return the largest part of a kernel whose weights fit PART_BYTES: all of it, a row or a tap."""
+        if weight_of(self.graph.nodes[name]) is None:
+            return 0, 0  # a pool has no weights
+        height, width, _, _ = self.taps(name).shape
+        if not isinstance(self.graph.nodes[name], Conv2d):
+            return height, width
+        tap = self.source(name).channels * lanes(self.outputs(name))
+        return next((part for part in ((height, width), (1, width)) if math.prod(part) * tap <= PART_BYTES), (1, 1))
+
+    def merges_rows(self, name: str) -> bool:
+        """Return whether the lists of the rows that an output pixel reads are joined, if that is faster.
+
+        All weights of the layer are used for one pixel after the other, and entries of a joined list fit its type.
+        """
+        if not self.packs(name) or self.padded(self.outputs(name)) > lanes(self.outputs(name)):
+            return False
+        height, width = (int(size) for size in self.taps(name).shape[:2])
+        source = self.source(name)
+        largest = ((height - 1) * width + source.width) * source.channels * self.scale
+        fits = self.spike_type == "uint32_t" or max(largest, self.merged_capacity(name)) < 2**16
+        return height > 1 and self.part(name) == (height, width) and fits
+
+    def merged_capacity(self, name: str) -> int:
+        """Return the number of entries allocated for the joined lists of the rows that an output pixel reads."""
+        return int(self.taps(name).shape[0]) * capacity(self.source(name))
+
     def has_memory(self, name: str) -> bool:
         """Return whether a node has a dense value in memory; that of an IF is its current, if it reads spikes."""
         node = self.graph.nodes[name]
@@ -266,6 +295,12 @@ class HostPlan(Plan):
         padded = [self._padded_image(name) for name in self.graph.order if self.multiplies_image(name)]
         if padded:
             fields.append(Field("pixels", "int16_t", max(padded), "of the image, with zeros around it", itemsize=2))
+        merged = [(name, self.source(name)) for name in self.graph.order if self.merges_rows(name)]
+        if merged:
+            count = max(value.planes * (value.width + 1) for _, value in merged)
+            fields.append(Field("starts", "spike_t", count, "first spike of each pixel of joined rows", itemsize))
+            count = max(value.planes * self.merged_capacity(name) for name, value in merged)
+            fields.append(Field("merged", "spike_t", count, "spikes of the rows that a pixel reads", itemsize))
         fields.append(Field("current", "int32_t", max([1, *currents]), "of the pixels that are summed together"))
         if counts:
             fields.append(Field("inputs", "uint8_t", max(counts), "spikes of each input of a layer", itemsize=1))

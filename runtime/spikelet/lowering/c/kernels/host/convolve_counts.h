@@ -108,7 +108,18 @@ static void pad_counts(const struct geometry *g, const struct counts *in, const 
     }
 }
 
-/* As convolve_spikes, for layers most of whose inputs spike: weights are multiplied by the number of spikes.
+/* The sums of a row of output pixels for some registers of outputs. window: of the first pixel, see sum_window. */
+static inline __attribute__((always_inline)) void sum_row(const struct geometry *g, const uint8_t *window, int row,
+                                                          const int8_t *weight, size_t group, int most,
+                                                          const int32_t *bias, int32_t *out, const int registers)
+{
+    const int quads = g->kernel_width * g->channels / 4;
+    for (int x = 0; x < g->out_width; x++, window += g->stride_x * g->channels, out += g->out_stride)
+        sum_window(window, row, quads, g->kernel_height, weight, group, most, bias, out, registers);
+}
+
+/* As convolve_spikes, for layers most of whose inputs spike: weights are multiplied by the number of spikes. The weights of
+ * some outputs, which fit the first-level cache if possible, are used for a row of pixels before those of the next ones.
  *
  * weight: [out_stride / 16][tap][channels / 4][16 outputs][4 inputs], channels being a multiple of 4.
  * in: of the first time-step. most: number of products of a pair that can be added in 16 bits. inputs: see pad_counts.
@@ -118,29 +129,28 @@ static void convolve_counts(const struct geometry *g, const int8_t *weight, cons
                             const struct counts *in, int most, uint8_t *inputs, int32_t *current,
                             const struct neurons *neurons, int steps, struct share *share)
 {
+    enum { LEVEL_1 = 5 << 12 }; /* bytes of weights */
     const int first = first_of_part(g->out_height, part_of(share), parts_of(share));
     const int end = first_of_part(g->out_height, part_of(share) + 1, parts_of(share));
     const int rows = first < end ? (end - first - 1) * g->stride_y + g->kernel_height : 0;
-    const int row = (g->width + 2 * g->padding_x) * g->channels, quads = g->kernel_width * g->channels / 4;
-    const size_t group = (size_t)g->kernel_height * quads * 64;
+    const int row = (g->width + 2 * g->padding_x) * g->channels;
+    const size_t group = (size_t)g->kernel_height * g->kernel_width * g->channels * 16;
     for (int t = 0; t < steps; t++) {
         const struct neurons fired = neurons_at(*neurons, t);
         pad_counts(g, in, in->numbers + t * sizeof(struct work), first * g->stride_y,
                    first * g->stride_y + rows, inputs);
         for (int y = first; y < end; y++) {
             const uint8_t *window = inputs + y * g->stride_y * row;
-            int32_t *out = current;
-            for (int x = 0; x < g->out_width; x++, window += g->stride_x * g->channels, out += g->out_stride) {
-                int i = 0;
-                for (; i + 64 <= g->out_stride; i += 64)
-                    sum_window(window, row, quads, g->kernel_height, weight + i / 16 * group, group, most, bias + i,
-                               out + i, 8);
-                for (; i + 32 <= g->out_stride; i += 32)
-                    sum_window(window, row, quads, g->kernel_height, weight + i / 16 * group, group, most, bias + i,
-                               out + i, 4);
-                for (; i < g->out_stride; i += 16)
-                    sum_window(window, row, quads, g->kernel_height, weight + i / 16 * group, group, most, bias + i,
-                               out + i, 2);
+            for (int i = 0, outputs; i < g->out_stride; i += outputs) {
+                const int8_t *weights = weight + i / 16 * group;
+                const int left = g->out_stride - i;
+                outputs = left >= 64 && group <= LEVEL_1 / 4 ? 64 : left >= 32 ? 32 : 16;
+                if (outputs == 64)
+                    sum_row(g, window, row, weights, group, most, bias + i, current + i, 8);
+                else if (outputs == 32)
+                    sum_row(g, window, row, weights, group, most, bias + i, current + i, 4);
+                else
+                    sum_row(g, window, row, weights, group, most, bias + i, current + i, 2);
             }
             fire(&fired, y, 0, g->out_width, current);
         }

@@ -2,6 +2,7 @@
 #include "../stand_in/host.h"
 #include "fire.h"
 #include "geometry.h"
+#include "merge_rows.h"
 #include "neurons.h"
 #include "prefetch.h"
 #include "segments.h"
@@ -12,42 +13,63 @@
 typedef int16_t JOIN(pairs_, LANES) __attribute__((vector_size(PAIRS_BYTES), may_alias));
 typedef uint16_t JOIN(unsigned_pairs_, LANES) __attribute__((vector_size(PAIRS_BYTES), may_alias));
 
-/* The upper bytes of pairs, pair >> 8. AVX2 multiplies operands in memory, but does not shift them. */
-static inline JOIN(pairs_, LANES) JOIN(high_bytes_, LANES)(const JOIN(pairs_, LANES) *pairs)
-{
-#if defined WITH_AVX2 && LANES > 16
-    typedef int16_t int16x16 __attribute__((vector_size(32)));
-    const int16x16 zero = {0};
-    return (JOIN(pairs_, LANES))__builtin_ia32_pmulhw256((int16x16)*pairs, zero + 256);
-#else
-    return *pairs >> 8;
-#endif
-}
-
-/* Add one row of weights to the sums of pairs and of their upper bytes: [LANES * 8 / VECTOR_BITS]. */
-static inline __attribute__((always_inline)) void JOIN(add_row_, LANES)(uintptr_t row,
+/* Add row `index` of the weights at `base` to the sums of pairs and of their upper bytes: [LANES * 8 / VECTOR_BITS].
+ *
+ * AVX2 multiplies operands in memory by 256 instead of shifting them, to save an instruction. Every other vector is loaded
+ * and shifted nevertheless, since these processors load two vectors a cycle.
+ */
+static inline __attribute__((always_inline)) void JOIN(add_row_, LANES)(uintptr_t base, uintptr_t index,
                                                                         JOIN(unsigned_pairs_, LANES) *pairs,
                                                                         JOIN(pairs_, LANES) *high)
 {
-    const JOIN(pairs_, LANES) *weights = (const JOIN(pairs_, LANES) *)row;
-    for (int i = 0; i < LANES / (int)sizeof *pairs; i++) {
+    enum { UNIT = LANES / SCALE, VECTORS = LANES / PAIRS_BYTES };
+    _Static_assert(LANES % SCALE == 0, "a row has a whole number of bytes for each unit of an entry");
+#if defined WITH_AVX2 && LANES > 16
+    typedef int16_t int16x16 __attribute__((vector_size(32)));
+    const int16x16 zero = {0};
+    for (int i = 0; i < VECTORS; i++) {
+        JOIN(pairs_, LANES) loaded, upper;
+        JOIN(unsigned_pairs_, LANES) total;
+        READ_AGAIN(index);
+        const JOIN(pairs_, LANES) *weights = (const JOIN(pairs_, LANES) *)(base + index * UNIT) + i;
+        if (i % 2 == 0) {
+            loaded = *weights;
+            IN_ORDER(loaded);
+            total = pairs[i] + (JOIN(unsigned_pairs_, LANES))loaded;
+            upper = loaded >> 8;
+        } else {
+            total = pairs[i] + (JOIN(unsigned_pairs_, LANES))*weights;
+            READ_AGAIN(index);
+            weights = (const JOIN(pairs_, LANES) *)(base + index * UNIT) + i;
+            upper = (JOIN(pairs_, LANES))__builtin_ia32_pmulhw256((int16x16)*weights, zero + 256);
+        }
+        IN_ORDER(total);
+        pairs[i] = total;
+        upper += high[i];
+        IN_ORDER(upper);
+        high[i] = upper;
+    }
+#else
+    const JOIN(pairs_, LANES) *weights = (const JOIN(pairs_, LANES) *)(base + index * UNIT);
+    for (int i = 0; i < VECTORS; i++) {
         JOIN(unsigned_pairs_, LANES) total = pairs[i] + (JOIN(unsigned_pairs_, LANES))weights[i];
         IN_ORDER(total);
         pairs[i] = total;
     }
     READ_AGAIN(weights);
-    for (int i = 0; i < LANES / (int)sizeof *pairs; i++) {
-        JOIN(pairs_, LANES) total = high[i] + JOIN(high_bytes_, LANES)(weights + i);
+    for (int i = 0; i < VECTORS; i++) {
+        JOIN(pairs_, LANES) total = high[i] + (weights[i] >> 8);
         IN_ORDER(total);
         high[i] = total;
     }
+#endif
 }
 
 /* sum += 2^plane * the weight rows that the entries of the segments select.
  *
  * A pair of weights (h, l) is one int16, 256 h + l + 128. Adding whole pairs gives 256 sum(h) + sum(l + 128) modulo
- * 2^16; adding their upper bytes gives sum(h); the difference is sum(l + 128). Both fit for ROWS = 256 rows:
- * |sum(h)| <= 256 * 128 = 2^15, and 0 <= sum(l + 128) <= 256 * 255 < 2^16.
+ * 2^16; adding their upper bytes gives sum(h); the difference, less 128 for each row, is sum(l). Both fit 16 bits for
+ * ROWS = 256 rows, as -2^15 = -256 * 128 <= sum <= 256 * 127 < 2^15.
  *
  * segment: from here to `end`, changed. sum: [LANES].
  * prefetch: 1 to prefetch each row PREFETCH_ROWS entries before it is added, into the second-level cache, which accepts
@@ -57,7 +79,6 @@ static __attribute__((noinline)) void JOIN(add_rows_, LANES)(struct segment *seg
                                                              int prefetch, int plane, int32_t *restrict sum)
 {
     enum { PREFETCH_ROWS = 28, ROWS = 256, VECTORS = LANES / PAIRS_BYTES, UNIT = LANES / SCALE };
-    _Static_assert(LANES % SCALE == 0, "a row has a whole number of bytes for each unit of an entry");
     _Static_assert(PREFETCH_ROWS < (int)SLACK, "entries past the end of a list are read to prefetch their rows");
     while (segment < end) {
         JOIN(unsigned_pairs_, LANES) pairs[VECTORS] = {{0}}; /* overflow of an unsigned sum is defined */
@@ -73,28 +94,27 @@ static __attribute__((noinline)) void JOIN(add_rows_, LANES)(struct segment *seg
                 for (; entry < last; entry++) {
                     for (int line = 0; line < LANES; line += 64)
                         __builtin_prefetch((const void *)(base + (uintptr_t)entry[PREFETCH_ROWS] * UNIT + line), 0, 2);
-                    JOIN(add_row_, LANES)(base + (uintptr_t)*entry * UNIT, pairs, high);
+                    JOIN(add_row_, LANES)(base, *entry, pairs, high);
                 }
             for (const uintptr_t fours = (uintptr_t)last - 3 * sizeof *last; (uintptr_t)entry < fours; entry += 4)
                 for (int k = 0; k < 4; k++)
-                    JOIN(add_row_, LANES)(base + (uintptr_t)entry[k] * UNIT, pairs, high);
+                    JOIN(add_row_, LANES)(base, entry[k], pairs, high);
             for (; entry < last; entry++)
-                JOIN(add_row_, LANES)(base + (uintptr_t)*entry * UNIT, pairs, high);
+                JOIN(add_row_, LANES)(base, *entry, pairs, high);
             if (left < 0) {
                 segment->entries = last;
                 left = 0;
                 break;
             }
         } while (++segment < end);
-        JOIN(unsigned_pairs_, LANES) low_sums[VECTORS]; /* copies, so that the sums above stay in registers */
-        JOIN(pairs_, LANES) high_sums[VECTORS];
+        const uint16_t offset = (uint16_t)(128 * (ROWS - left));
+        JOIN(pairs_, LANES) low_sums[VECTORS], high_sums[VECTORS]; /* copies, so that the sums above stay in registers */
         for (int i = 0; i < VECTORS; i++) {
             high_sums[i] = high[i];
-            low_sums[i] = pairs[i] - ((JOIN(unsigned_pairs_, LANES))high[i] << 8);
+            low_sums[i] = (JOIN(pairs_, LANES))(pairs[i] - ((JOIN(unsigned_pairs_, LANES))high[i] << 8) - offset);
         }
-        const int offset = 128 * (int)(ROWS - left);
         for (int i = 0; i < LANES / 2; i++) {
-            sum[i] += (((const uint16_t *)low_sums)[i] - offset) * (1 << plane);
+            sum[i] += ((const int16_t *)low_sums)[i] * (1 << plane);
             sum[LANES / 2 + i] += ((const int16_t *)high_sums)[i] * (1 << plane);
         }
     }
@@ -104,12 +124,13 @@ static __attribute__((noinline)) void JOIN(add_rows_, LANES)(struct segment *seg
  * weights is read by all of them while it is in the cache. Weights that exceed the nearest caches are prefetched: if many
  * sums share a part, the next part while this one is in use; if few share it, each row shortly before a spike selects it.
  *
+ * merged: memory for the lists of one row of output pixels, see merge_rows, or NULL; then the kernel is one part.
  * start, end: pixels. first_block, end_block: blocks of LANES outputs. current: [end - start][out_stride] of the first
  * time-step, written. The others: see convolve_spikes.
  */
 static void JOIN(sum_tile_, LANES)(const struct geometry *g, const int16_t *weight, const int32_t *bias,
-                                   const struct spikes *in, int32_t *current, int start, int end, int first_block,
-                                   int end_block, int steps)
+                                   const struct spikes *in, const struct spikes *merged, int32_t *current, int start,
+                                   int end, int first_block, int end_block, int steps)
 {
     enum { MANY_SUMS = 5 }; /* so many sums use most rows of a part */
     const int taps = g->kernel_height * g->kernel_width, sums = steps * (end - start);
@@ -141,7 +162,12 @@ static void JOIN(sum_tile_, LANES)(const struct geometry *g, const int16_t *weig
                             unfetched = prefetch_lines(
                                 unfetched, (size_t)(part_end - unfetched) < bytes ? part_end : unfetched + bytes);
                         struct segment *ends[PLANES] = {0}, *first_segment = segments;
-                        find_segments(g, &in_at, y, x, row, column, (uintptr_t)block, LANES, segments, ends);
+                        if (merged && (p == start || !x))
+                            merge_rows(g, &in_at, y, merged);
+                        if (merged)
+                            find_merged(g, merged, x, (uintptr_t)block, LANES, segments, ends);
+                        else
+                            find_segments(g, &in_at, y, x, row, column, (uintptr_t)block, LANES, segments, ends);
                         for (int plane = 0; plane < PLANES && plane < in->planes; plane++) {
                             if (first_segment < ends[plane])
                                 JOIN(add_rows_, LANES)(first_segment, ends[plane], prefetch_rows, plane, total);
@@ -194,7 +220,7 @@ static void JOIN(fire_tile_, LANES)(const struct geometry *g, const int32_t *cur
  */
 static __attribute__((unused)) void JOIN(convolve_spikes_, LANES)(const struct geometry *g, const int16_t *weight,
                                                                   const int32_t *bias, const struct spikes *in,
-                                                                  int32_t *current, int32_t *own, int tile,
+                                                                  const struct spikes *merged, int32_t *current, int32_t *own, int tile,
                                                                   const struct neurons *neurons, int32_t *sum,
                                                                   int steps, struct share *share)
 {
@@ -205,7 +231,7 @@ static __attribute__((unused)) void JOIN(convolve_spikes_, LANES)(const struct g
             int start = first_of_part(g->out_height, part_of(share), parts_of(share)) * g->out_width;
             for (; start < rows_end; start += tile) {
                 const int end = start + tile < rows_end ? start + tile : rows_end;
-                JOIN(sum_tile_, LANES)(g, weight, bias, in, own, start, end, 0, blocks, steps);
+                JOIN(sum_tile_, LANES)(g, weight, bias, in, merged, own, start, end, 0, blocks, steps);
                 JOIN(fire_tile_, LANES)(g, own, start, end, neurons, sum, steps, 0, 1);
             }
         }
@@ -217,7 +243,7 @@ static __attribute__((unused)) void JOIN(convolve_spikes_, LANES)(const struct g
         while (take_part(share)) {
             const int first_block = first_of_part(blocks, part_of(share), parts_of(share));
             const int end_block = first_of_part(blocks, part_of(share) + 1, parts_of(share));
-            JOIN(sum_tile_, LANES)(g, weight, bias, in, current, start, end, first_block, end_block, steps);
+            JOIN(sum_tile_, LANES)(g, weight, bias, in, merged, current, start, end, first_block, end_block, steps);
         }
         wait_for_all(share);
         while (take_part(share))

@@ -49,4 +49,26 @@ static inline __attribute__((always_inline)) void find_segments(const struct geo
     }
 }
 
+/* Find the spikes that an output pixel reads in lists of merge_rows, as find_segments with the whole kernel as its part.
+ *
+ * merged: of row y of output pixels. x: output pixel. segments: [planes], written.
+ */
+static inline __attribute__((always_inline)) void find_merged(const struct geometry *g, const struct spikes *merged,
+                                                              int x, uintptr_t weights, int row_bytes,
+                                                              struct segment *segments, struct segment **ends)
+{
+    const int left = x * g->stride_x - g->padding_x;
+    int x0, x1;
+    clip(left, g->kernel_width, g->width, &x0, &x1);
+    struct segment *next = segments;
+    for (int plane = 0; plane < PLANES && plane < merged->planes; plane++) {
+        const struct spikes lists = plane_of(*merged, plane);
+        next->entries = lists.list + lists.start[left + x0];
+        next->end = lists.list + lists.start[left + x1];
+        next->base = weights - (uintptr_t)((ptrdiff_t)left * g->channels * row_bytes);
+        next += next->end > next->entries;
+        ends[plane] = next;
+    }
+}
+
 #endif /* SEGMENTS_H */

@@ -49,6 +49,13 @@
 #define COUNTED(counts) NULL
 #endif
 
+/* The memory for merged lists, see merge_rows, if merging them is faster; measured with AVX2. */
+#ifdef WITH_AVX2
+#define MERGED(lists) lists
+#else
+#define MERGED(lists) ((void)(lists), NULL)
+#endif
+
 /* WITH_PRODUCTS: one instruction adds products of 16-bit integers in pairs, PRODUCT_BYTES at a time. */
 #if defined __SSE2__ && defined __has_builtin && !defined PORTABLE
 #if __has_builtin(__builtin_ia32_pmaddwd128)
@@ -67,17 +74,17 @@ typedef int32_t int32_vector __attribute__((vector_size(VECTOR_BYTES), aligned(4
 typedef spike_t spikex8 __attribute__((vector_size(8 * sizeof(spike_t)), aligned(sizeof(spike_t)), may_alias));
 
 /* IN_ORDER(x): the compiler does not reorder additions to x, so that each has an operand in memory, or is one
- * instruction with a shift. READ_AGAIN(pointer): the compiler does not keep what was read there in registers: two
- * operands in memory are fewer instructions than a load. */
+ * instruction with a shift. READ_AGAIN(address): the compiler does not keep in registers what was read there, or the sum
+ * of an index and an address: operands in memory are fewer instructions. */
 #if defined WITH_AVX512 || defined WITH_AVX2 || defined WITH_SSE2
 #define IN_ORDER(x) __asm__("" : "+x"(x))
-#define READ_AGAIN(pointer) __asm__("" : "+r"(pointer))
+#define READ_AGAIN(address) __asm__("" : "+r"(address))
 #elif defined WITH_NEON
 #define IN_ORDER(x) __asm__("" : "+w"(x))
-#define READ_AGAIN(pointer) (void)0
+#define READ_AGAIN(address) (void)0
 #else
 #define IN_ORDER(x) (void)0
-#define READ_AGAIN(pointer) (void)0
+#define READ_AGAIN(address) (void)0
 #endif
 
 #endif /* VECTORS_H */
