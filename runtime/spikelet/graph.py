@@ -9,7 +9,7 @@ import math
 import re
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from types import MappingProxyType
 from typing import Concatenate, ParamSpec, TypeVar, cast
@@ -37,6 +37,9 @@ class Graph:
     Args:
         nodes: Node by name, in any order.
         edges: Pairs (from, to) of node names. The order of the edges into an Add is irrelevant.
+        activity: By spiking layer, the measured shares of neurons of which 0, 1 … k copies fire in a time-step; None if
+            unknown. An engine may choose by it how to evaluate a layer, which changes no spike. Equal networks may
+            differ in it. `bundle.read` measures it on the golden inputs.
 
     Raises:
         GraphError: A name is invalid, an edge refers to a missing node, there is a cycle, a node has a wrong number
@@ -57,6 +60,7 @@ class Graph:
 
     nodes: Mapping[str, Node]
     edges: tuple[Edge, ...]
+    activity: Mapping[str, tuple[float, ...]] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.nodes, Mapping) or not all(isinstance(node, Node) for node in self.nodes.values()):

@@ -21,6 +21,7 @@ from pathlib import Path
 import int8
 import numpy as np
 import processors
+from forms import measured
 from isolated import Contender, alone, warm
 from shapes import STEPS, VGG9, VGG16, network
 
@@ -60,7 +61,7 @@ def builders(graph, inputs, threads, with_frameworks, models):
     for name in ("native", "onnx"):
         contenders[f"spikelet, {name}"] = partial(ours, graph, name, threads, inputs)
         contenders[f"spikelet, {name}, step by step"] = partial(ours, graph, name, threads, inputs, stream=True)
-    copied = with_copies(graph, COPIES)
+    copied = measured(with_copies(graph, COPIES), inputs[0][:1], 1)
     contenders[f"spikelet, native, {COPIES} copies"] = partial(ours, copied, "native", threads, inputs, share=COPIES)
     for name in int8.names(models):
         if name != "float, ONNX Runtime":  # the same as FLOAT

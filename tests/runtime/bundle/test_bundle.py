@@ -18,8 +18,11 @@ import spikelet
 from bundle_changes import MEMBERS, make
 from networks import graphs, small_graph
 from spikelet.bundle import Golden, archive, bundle, decode, read, safetensors, schema, step, write
+from spikelet.bundle.golden import Activity
 from spikelet.errors import SpikeletError
 from spikelet.files import atomic
+from spikelet.graph import Graph
+from spikelet.nodes import IF, Input, Linear, Output
 from spikelet.verify import verify, verify_step
 
 GOLDEN = {version: Path(__file__).with_name(f"golden-lowering-{version}.snnb") for version in (1, 3)}
@@ -39,6 +42,26 @@ class TestRoundTrip:
         assert np.array_equal(after.golden.logits, before.golden.logits)
         assert all(np.array_equal(after.golden.spikes[n], before.golden.spikes[n]) for n in graph.spiking)
         assert verify(after, "onnx").ok
+
+    def test_activity_is_that_of_the_golden_inputs(self, tmp_path):
+        write(make(small_graph()), tmp_path / "small.snnb")
+        loaded = read(tmp_path / "small.snnb")
+        for name, shares in loaded.graph.activity.items():
+            assert shares == pytest.approx((1 - loaded.golden.spikes[name].mean(), loaded.golden.spikes[name].mean()))
+
+    def test_activity_of_copies(self):
+        graph = Graph(
+            {
+                "x": Input((1,), np.zeros(1, np.int16)),
+                "fc": Linear(np.ones((2, 1), np.int8), np.zeros(2, np.int32)),
+                "if": IF(np.full(2, 8, np.int32), np.arange(4, dtype=np.int32), copies=2),
+                "last": Linear(np.ones((1, 2), np.int8), np.zeros(1, np.int32)),
+                "y": Output(),
+            },
+            (("x", "fc"), ("fc", "if"), ("if", "last"), ("last", "y")),
+        )
+        spikes = np.array([[[True, True, False, True]], [[False, False, False, True]]])  # copies are neighbours
+        assert dict(Activity(graph, {"if": spikes})) == {"if": (0.25, 0.5, 0.25)}
 
     def test_float32(self, tmp_path):
         write(make(exact=False), tmp_path / "float.snnb")

@@ -1,5 +1,7 @@
 """Layers that multiply the image or counts of spikes: sums of products do not overflow for any weights and inputs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,9 @@ from networks import Builder
 from spikelet.engines import create
 from spikelet.lowering.c import HostProgram
 from spikelet.lowering.c.parameters import pack_quads, pack_rows, products_in_16_bits
-from spikelet.nodes import IF, Conv2d, Input, SumPool2d
+from spikelet.metrics.fanout import sites
+from spikelet.metrics.tally import costs
+from spikelet.nodes import IF, Add, Conv2d, Input, Scale, SumPool2d
 
 LIMIT = 2**15 - 1
 
@@ -78,6 +82,78 @@ def test_extreme_weights_and_counts(sign):
         potentials.append(engine.potentials("if2"))
     assert np.array_equal(*potentials)
     assert np.abs(potentials[0] - 2**20).max() == 2 * 28 * 8 * 9 * abs(int(weight.flat[0]))
+
+
+def active(graph, share):
+    """Return the network as if this share of all neurons had fired in each time-step when it was measured."""
+    return replace(graph, activity=dict.fromkeys(graph.spiking, (1 - share, share)))
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """Neurons without copies: one layer is read by a convolution and a shortcut, one by a pool, one has a leak."""
+    net = Builder((2, 8, 8), np.random.default_rng(3))
+    net.conv("conv0", 16)
+    root = net.neuron("if0", scale=5000, tie=">")
+    net.conv("branch", 16)
+    net.neuron("if_branch", scale=60)
+    branch = net.conv("conv1", 16)
+    shortcut = net.add("shortcut", Scale(np.full(16, 3, np.int8)), (root,))
+    net.add("sum", Add(), (branch, shortcut))
+    net.neuron("if1", scale=200)
+    net.add("pool", SumPool2d((2, 2), (2, 2)))
+    net.conv("conv2", 70)
+    net.neuron("if2", scale=90, leaky=True)
+    net.conv("conv3", 8)
+    net.neuron("if3", scale=90)
+    return net.graph()
+
+
+def test_the_form_of_a_layer_follows_its_measured_activity(plain):
+    def multiplied(graph):
+        plan = HostProgram(graph).plan
+        return [name for name in graph.order if isinstance(graph.nodes[name], Conv2d) and plan.form(name) == "counts"]
+
+    assert multiplied(plain) == []
+    assert multiplied(active(plain, 0.1)) == []
+    # four pixels of 16 channels share rows of 64 weights, half of them zeros; a sum over four pixels has four spikes
+    assert multiplied(active(plain, 0.2)) == ["conv2"]
+    assert multiplied(active(plain, 0.3)) == ["branch", "conv2"]
+    assert multiplied(active(plain, 1.0)) == ["branch", "conv2"]  # counts of neurons with a leak are not stored
+    plan = HostProgram(active(plain, 0.3)).plan
+    assert plan.added_rows("branch") == pytest.approx(0.6)
+    assert plan.lists_counts("if0")
+    assert not plan.lists_counts("if1")
+
+
+def test_the_form_of_a_layer_changes_no_spike(plain):
+    images = np.random.default_rng(1).integers(0, 256, (2, *plain.input.shape)).astype(np.float32)
+    recorded = []
+    for name, graph in (("numpy", plain), ("native", active(plain, 1))):
+        engine = create(graph, name, graph.spiking)
+        engine.reset(2)
+        values = []
+        for t in range(4):
+            values.append(engine.step(images if t == 0 else None))
+            values += [value(layer) for layer in graph.spiking for value in (engine.spikes, engine.potentials)]
+        recorded.append(values)
+    assert all(map(np.array_equal, *recorded))
+    assert all(np.any(values) for values in recorded[0])
+
+
+def test_spikes_of_layers_that_store_counts_are_counted(plain):
+    images = np.random.default_rng(1).integers(0, 256, (2, *plain.input.shape)).astype(np.float32)
+    counted = []
+    for name, graph in (("numpy", plain), ("native", active(plain, 1))):
+        engine = create(graph, name)
+        engine.count_spikes(costs(graph, sites(graph)))
+        engine.reset(2, 4)  # a window
+        events = []
+        for t in range(4):
+            engine.step(images if t == 0 else None)
+            events.append(engine.events().copy())
+        counted.append([*events, *engine.counted().values()])
+    assert all(map(np.array_equal, *counted))
 
 
 def test_weights_of_two_inputs_of_a_row_are_neighbours():

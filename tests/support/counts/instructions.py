@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import numpy.typing as npt
 import spikelet.bundle
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
+from spikelet.bundle.golden import Activity
 from spikelet.deploy.firmware import c_project
 from spikelet.engines import create, run
 from spikelet.graph import Graph
@@ -65,9 +66,13 @@ def compiler_version(compiler: str = "gcc") -> str:
 
 
 def network(bundle: Path, copies: int) -> Graph:
-    """Read the network of a bundle, with `copies` copies of each neuron."""
-    graph = spikelet.bundle.read(bundle).graph
-    return graph if copies == 1 else with_copies(graph, copies)
+    """Read the network of a bundle, with `copies` copies of each neuron, and measure its activity on the golden inputs."""
+    source = spikelet.bundle.read(bundle)
+    if copies == 1:
+        return source.graph
+    graph = with_copies(source.graph, copies)
+    golden = record_golden(graph, source.golden.inputs.astype(np.float32), 1)
+    return replace(graph, activity=Activity(graph, golden.spikes))
 
 
 def answers(bundle: Path, copies: int, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from spikelet.graph import Graph
 from spikelet.lowering.c.copies import compact, progression
-from spikelet.lowering.c.host_plan import SLACK, HostPlan, capacity, lanes
+from spikelet.lowering.c.host_plan import CACHED_WEIGHTS, SLACK, HostPlan, capacity, lanes
 from spikelet.lowering.c.parameters import Packing
 from spikelet.lowering.c.plan import Field, Value, weight_of
 from spikelet.lowering.c.program import PixelLayout, Program
@@ -20,7 +20,6 @@ from spikelet.nodes import LIF, Output
 
 WINDOW = 8  # largest number of time-steps that are evaluated layer by layer; they share one read of the weights
 WINDOW_BYTES = 2**22  # memory of a window; large networks have shorter windows
-CACHED_WEIGHTS = 2**18  # number of weights that fit the nearest caches of a processor; larger layers prefetch
 # statements that take the parts of a phase, and that end the phase when all parts are finished
 TAKE, WAIT = "while (take_part(share))\n    ", "wait_for_all(share);"
 STEPS = "for (int t = 0; t < steps; t++, w++)"

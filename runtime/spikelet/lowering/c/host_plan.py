@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Literal
 
 from spikelet.lowering.c.plan import Field, Plan, Value, weight_of
-from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, SumPool2d
+from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Output, SumPool2d
 
 # Evaluation of a layer: add the rows of weights that lists of spikes select; multiply weights by counts of spikes;
 # multiply weights by pairs of values of the image; or multiply one value at a time.
@@ -22,7 +22,11 @@ SCALE = 16  # factor of the entries of lists; the smallest number of lanes, so t
 SLACK = 32  # entries past the end of a list that may be read or, 16 of them, be written
 MAX_REPEATS = 16  # of a neuron in one list; larger pools are summed densely
 LEAST_COPIES, MOST_COUNT = 3, 31  # copies of a neuron, and spikes of an input, for which counts are multiplied
+CACHED_WEIGHTS = 2**18  # number of weights that fit the nearest caches of a processor; larger layers prefetch
 PART_BYTES = 3 * 2**15  # weights of a part, which stay in the second-level cache while the next ones are loaded
+# weights that lists add for each weight of a layer, from which on multiplying counts is faster; measured with AVX2 by
+# tests/benchmarks/forms.py
+LEAST_ROWS = 0.55
 TILE_BYTES = 2**14  # currents of the output pixels that are summed before their neurons are updated
 
 
@@ -99,19 +103,40 @@ class HostPlan(Plan):
     def multiplies_counts(self, name: str) -> bool:
         """Return whether a Conv2d multiplies counts of spikes if the processor supports it.
 
-        On processors that add products of bytes, this is faster than adding a row of weights for each spike if most
-        inputs spike. That is so for neurons with several copies that read a constant image, and for sums over pixels of
-        such neurons.
+        On processors that add products of bytes, this is faster than adding a row of weights for each spike if many
+        inputs spike: at the measured activity, see `added_rows`. If that is unknown, it is so for neurons with several
+        copies that read a constant image, and for sums over pixels of such neurons.
         """
         node = self.graph.nodes[name]
         if not isinstance(node, Conv2d) or not self.fused(name) or self.source(name).channels % 4:
             return False
         neuron, pool = self.counted(name)
-        if not isinstance(self.graph.nodes[neuron], IF):
+        counted = self.graph.nodes[neuron]
+        if not isinstance(counted, IF) or isinstance(counted, LIF) or counted.reset != "subtract":
             return False
-        copies = self.graph.neuron(neuron).copies
+        if counted.copies * pool[0] * pool[1] > MOST_COUNT:
+            return False
+        rows = self.added_rows(name)
+        if rows is not None:  # without copies, large weights are not stored in both forms
+            return rows >= LEAST_ROWS and (counted.copies >= LEAST_COPIES or node.weight.size <= CACHED_WEIGHTS)
         many = pool != (1, 1) or self.graph.predecessors[neuron][0] in self.graph.static
-        return many and copies >= LEAST_COPIES and copies * pool[0] * pool[1] <= MOST_COUNT
+        return many and counted.copies >= LEAST_COPIES
+
+    def added_rows(self, name: str) -> float | None:
+        """Return how many weights lists add for each weight of the dense layer, or None if that was not measured.
+
+        It is the mean number of list entries of an input, times the share of zeros that `spread` adds to the weights.
+        """
+        neuron, pool = self.counted(name)
+        shares = (self.graph.activity or {}).get(neuron, ())
+        node = self.graph.node(name, Conv2d)
+        if len(shares) != self.graph.neuron(neuron).copies + 1:
+            return None
+        entries = pool[0] * pool[1] * sum(share * count.bit_count() for count, share in enumerate(shares))
+        spread, channels = self.spread(name), self.values[name].channels
+        width = int(node.weight.shape[3])
+        wide = width + (spread - 1) * node.stride[1]
+        return entries * wide * self.padded(self.outputs(name)) / (spread * width * self.padded(channels))
 
     def form(self, name: str) -> Form:
         """Return how a Conv2d or Linear is evaluated. Without AVX2, "counts" is evaluated as "lists"."""

@@ -22,8 +22,9 @@ static inline __attribute__((always_inline)) void JOIN(add_row_, LANES)(uintptr_
                                                                         JOIN(unsigned_pairs_, LANES) *pairs,
                                                                         JOIN(pairs_, LANES) *high)
 {
-    enum { UNIT = LANES / SCALE, VECTORS = LANES / PAIRS_BYTES };
+    enum { ROW = LANES / SCALE, UNIT = ROW > 8 ? 1 : ROW, VECTORS = LANES / PAIRS_BYTES }; /* x86 scales by 8 at most */
     _Static_assert(LANES % SCALE == 0, "a row has a whole number of bytes for each unit of an entry");
+    index *= ROW / UNIT;
 #if defined WITH_AVX2 && LANES > 16
     typedef int16_t int16x16 __attribute__((vector_size(32)));
     const int16x16 zero = {0};

@@ -55,7 +55,7 @@ static inline __attribute__((always_inline)) void fire_kind(const struct neurons
 static void fire(const struct neurons *n, int y, int x, int count, const int32_t *restrict current)
 {
 #ifdef WITH_COUNTS
-    if (COPIES > 1 && n->counts)
+    if (n->counts)
         fire_counts(n, y, x, count, current);
     else
 #endif

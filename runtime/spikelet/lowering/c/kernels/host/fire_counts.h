@@ -28,7 +28,7 @@ static inline __attribute__((always_inline)) void store_bytes(const int32_vector
 #endif
 }
 
-/* As fire, for neurons with copies whose numbers of spikes are stored as bytes, n->counts.
+/* As fire, for neurons without a leak whose numbers of spikes are stored as bytes, n->counts.
  *
  * copies, gain, strict: type of the neurons. If they are constants of the call, the loop has no branches.
  */
@@ -54,7 +54,7 @@ static inline __attribute__((always_inline)) void fire_numbers(const struct neur
                 number += copies;
                 for (int copy = 0; copy < copies; copy++, level += step)
                     number += potential < level; /* -1 where this copy does not fire */
-                *(int32_vector *)(v + i * INT32S) = potential - number * step;
+                *(int32_vector *)(v + i * INT32S) = potential - (copies == 1 ? -number & step : number * step);
                 fired += number;
                 numbers[i] = number;
             }

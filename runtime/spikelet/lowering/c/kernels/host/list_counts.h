@@ -8,7 +8,7 @@
 
 #ifdef WITH_COUNTS
 
-/* Convert the numbers of spikes of some rows of neurons with copies to lists. counts: [height][width][stride]. */
+/* Convert the numbers of spikes of some rows of neurons to lists. counts: [height][width][stride]. */
 static __attribute__((unused)) void list_numbers(const struct spikes *out, const uint8_t *counts, int stride,
                                                  int first_row, int end_row)
 {
