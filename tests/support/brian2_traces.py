@@ -6,6 +6,7 @@ network can share it.
 
 import hashlib
 import pickle
+from typing import ClassVar
 
 from spikelet_converters.brian2 import network, validation
 
@@ -13,7 +14,7 @@ from spikelet_converters.brian2 import network, validation
 class KeptNetwork(network.Network):
     """A network of Brian2 that is built and run only if its traces are not known."""
 
-    traces = {}  # by digest: {layer: trace}
+    traces: ClassVar = {}  # by digest: {layer: trace}
 
     def __init__(self, graph, populations, drive, steps, target="numpy"):
         self._kept = self.traces.setdefault(_digest(graph, populations, drive, steps, target), {})

@@ -106,7 +106,7 @@ class Mutator:
 
     def features(self, draft: Draft) -> dict[str, object]:
         """Return settings of log-mel features, most of which match the input except for one setting."""
-        shape = next((node["shape"] for node in draft.nodes if node.get("kind") == "Input"), None)
+        shape = next((node.get("shape") for node in draft.nodes if node.get("kind") == "Input"), None)
         bands, frames = (shape[0], shape[-1]) if isinstance(shape, list) and shape else (1, 1)
         settings: dict[str, object] = {
             "kind": "log-mel", "bands": bands, "frames": frames, "window": 0.032, "hop": 0.016, "low": 50, "high": 4000.0, "floor": -60,
