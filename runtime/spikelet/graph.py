@@ -5,6 +5,7 @@ Every node is evaluated once per time-step, in topological order, without delay 
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 from collections import Counter, deque
@@ -81,6 +82,13 @@ class Graph:
         _ = self.order, self.shapes, self.exact
         if not self.spiking:
             raise GraphError("graph: expected one IF or LIF node or more, found none")
+
+    def with_activity(self, activity: Mapping[str, tuple[float, ...]] | None) -> Graph:
+        """Return the same network with measured activity. It is not checked again, since no node changes."""
+        graph = copy.copy(self)
+        graph.__dict__.pop("_results", None)
+        object.__setattr__(graph, "activity", activity)
+        return graph
 
     @cached_property
     def predecessors(self) -> Mapping[str, tuple[str, ...]]:

@@ -269,7 +269,7 @@ def _decoded(buffer: bytes | memoryview) -> Bundle:
     # checked first: golden inputs, logits and spikes have full size, so that all later sizes are bounded by the file
     with _errors_of(GOLDEN):
         golden_inputs = golden.decode(safetensors.decode(GOLDEN, members[GOLDEN]), graph)
-    graph = replace(graph, activity=golden.Activity(graph, golden_inputs.spikes))
+    graph = graph.with_activity(golden.Activity(graph, golden_inputs.spikes))
     with _errors_of(MANIFEST):
         rules.check_arithmetic(graph, described)
         version = source.whole("lowering_version", 0, manifest.MAX_LOWERING)

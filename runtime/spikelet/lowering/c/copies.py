@@ -20,7 +20,7 @@ This holds in every layer that reads copies, because conversion multiplies its t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from spikelet.bounds.ranges import EXACT_LIMIT, INT32_LIMIT, accumulators
 from spikelet.copies import expand
@@ -81,7 +81,7 @@ def kept(graph: Graph) -> frozenset[str]:
 def compact(graph: Graph) -> Graph:
     """Return the network with copies as channels, except in layers whose copies are a progression."""
     expanded = expand(graph, kept(graph))
-    return expanded if expanded is graph else replace(expanded, activity=graph.activity)
+    return expanded if expanded is graph else expanded.with_activity(graph.activity)
 
 
 def proven_steps(graph: Graph) -> int:
