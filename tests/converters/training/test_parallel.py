@@ -21,18 +21,6 @@ TRAIN = (
 )
 
 
-# As `torchrun --standalone --nproc-per-node 2 -m spikelet`, which starts a Python for each worker: torch is loaded once.
-TORCHRUN = """
-import sys
-from torch.distributed.launcher.api import LaunchConfig, elastic_launch
-from spikelet import cli
-import spikelet_converters.training.loop
-config = LaunchConfig(1, 1, 2, run_id="two", rdzv_backend="c10d", rdzv_endpoint="localhost:0", start_method="fork")
-codes = elastic_launch(config, cli.main)(sys.argv[1:])
-sys.exit(max(codes.values()))
-"""
-
-
 def test_a_worker_takes_its_rows():
     batch = torch.arange(7)
     assert [Workers(rank, 3).part(batch).tolist() for rank in range(3)] == [[0, 3, 6], [1, 4], [2, 5]]
@@ -65,7 +53,8 @@ def test_two_workers_train_the_network_that_one_trains(tmp_path, monkeypatch):
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
     monkeypatch.chdir(tmp_path)
     assert cli.main([*TRAIN.split(), "--out", "one"]) == 0
-    two = subprocess.run([sys.executable, "-c", TORCHRUN, *TRAIN.split(), "--out", "two", "--json"], env=env, **run)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    two = subprocess.run([*torchrun, "-m", "spikelet", *TRAIN.split(), "--out", "two", "--json"], env=env, **run)
     assert two.returncode == 0, two.stderr
     assert json.loads(two.stdout)["checkpoint"] == "two/best.pt", "only the first worker prints"
     alone, together = (load_checkpoint(tmp_path / name / "last.pt") for name in ("one", "two"))
