@@ -23,8 +23,8 @@ def texts(path):
 def test_images_have_one_name():
     files = sorted(Path(spikelet_gui.__file__).parent.rglob("*.py"))
     assert len(files) > 100
-    found = {path.name: text for path in files for text in texts(path) if OTHER.search(text) and text not in ICONS}
-    assert found == {}
+    wrong = {path.name: text for path in files for text in texts(path) if OTHER.search(text) and text not in ICONS}
+    assert wrong == {}
     page = Path(spikelet.deploy.web.__file__).parent / "files" / "page.html"
     visible = re.sub(r"<[^>]*?(?:aria-label=\"([^\"]*)\")?[^>]*>", r" \1 ", page.read_text())
     assert "drop or paste an image" in visible

@@ -43,6 +43,11 @@ def _add_copies(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help="copies of every neuron; or of layers: LAYER=K,LAYER=K, and K for all others",
     )
+    add_copies_start(group)
+
+
+def add_copies_start(group: argparse._ArgumentGroup) -> None:
+    """Add the option of the initial potentials of copies, `args.copies_start`."""
     group.add_argument(
         "--copies-start",
         choices=("half", "trained"),

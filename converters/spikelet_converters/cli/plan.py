@@ -22,6 +22,7 @@ from spikelet.display import number_of
 from spikelet.errors import DataError, UsageError
 from spikelet.files.atomic import replacing
 from spikelet.report.columns import table
+from spikelet_converters.cli.convert_arguments import add_copies_start
 
 if TYPE_CHECKING:
     from spikelet.bundle import Bundle
@@ -84,9 +85,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--copies", type=_copies, metavar="K,K=T", help="numbers of copies, with the largest T of one (default 1,2,4,8)"
     )
-    group.add_argument(
-        "--copies-start", choices=("half", "trained"), default="half", help="initial potentials, as for `convert`"
-    )
+    add_copies_start(group)
     group.add_argument(
         "--steps", type=positive, metavar="T", help="largest T (default: that of the bundle, less with more copies)"
     )

@@ -57,25 +57,23 @@ class Activity(Mapping[str, tuple[float, ...]]):
     """Shares of the neurons of a layer of which 0, 1 … k copies fire in a time-step, measured when they are read."""
 
     def __init__(self, graph: Graph, spikes: Mapping[str, npt.NDArray[np.bool_]]) -> None:
-        self._copies = {name: graph.neuron(name).copies for name in graph.spiking}
-        self._channels = {name: graph.shapes[name][0] for name in graph.spiking}
-        self._spikes = spikes
+        self._graph, self._spikes = graph, spikes
         self._measured: dict[str, tuple[float, ...]] = {}
 
     def __getitem__(self, name: str) -> tuple[float, ...]:
         if name not in self._measured:
-            copies = self._copies[name]
-            spikes, neurons = self._spikes[name], copies * self._channels[name]
-            numbers = spikes.reshape(-1, copies, spikes.shape[-1] // neurons).sum(1, dtype=np.uint8)
-            shares = (np.count_nonzero(numbers == number) / numbers.size for number in range(copies + 1))
-            self._measured[name] = tuple(shares)
+            copies, channels = self._graph.neuron(name).copies, self._graph.shapes[name][0]
+            spikes = self._spikes[name]
+            by_copy = spikes.reshape(-1, copies, spikes.shape[-1] // (copies * channels))
+            neurons = np.bincount(by_copy.sum(1, dtype=np.uint8).ravel(), minlength=copies + 1)
+            self._measured[name] = tuple((neurons / neurons.sum()).tolist())
         return self._measured[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._copies)
+        return iter(self._graph.spiking)
 
     def __len__(self) -> int:
-        return len(self._copies)
+        return len(self._graph.spiking)
 
 
 def encode(golden: Golden) -> dict[str, Array]:
