@@ -30,11 +30,8 @@ class BrowserCard(CardView):
         super().__init__(inspector, "Images", data=self._data)
         self.kind = Choice("images by result", "Which images are shown")
         self.truth, self.predicted = Choice("true class"), Choice("predicted class")
-        for box, letters in (
-            (self.kind, 14),
-            (self.truth, 7),
-            (self.predicted, 10),
-        ):  # others are elided in small windows
+        # characters that fit in any window; longer texts are elided in small ones
+        for box, letters in ((self.kind, 14), (self.truth, 7), (self.predicted, 10)):
             box.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             box.setMinimumContentsLength(letters)
         for box in (self.kind, self.truth, self.predicted):
