@@ -8,7 +8,6 @@ multiplying counts is faster. `LEAST_ROWS` of `spikelet.lowering.c.host_plan` is
 
 import argparse
 import time
-from dataclasses import replace
 
 import numpy as np
 import shapes
@@ -31,14 +30,14 @@ STEPS = 4
 def measured(graph, images, steps=STEPS):
     """Return the network with its activity measured on images, (N, *shape)."""
     golden = record_golden(graph, images.astype(np.float32), steps)
-    return replace(graph, activity=Activity(graph, golden.spikes))
+    return graph.with_activity(Activity(graph, golden.spikes))
 
 
 def forced(graph, counts):
     """Return the network with the last convolution in the form of counts, or all layers in that of lists."""
     activity = dict.fromkeys(graph.spiking, (1.0, 0.0))
     last = [name for name in graph.spiking if graph.shapes[name][1:]][-2]
-    return replace(graph, activity=activity | ({last: (0.0, 1.0)} if counts else {}))
+    return graph.with_activity(activity | ({last: (0.0, 1.0)} if counts else {}))
 
 
 def lower_quartiles(engines, pixels, seconds):

@@ -1,7 +1,5 @@
 """Layers that multiply the image or counts of spikes: sums of products do not overflow for any weights and inputs."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -86,7 +84,7 @@ def test_extreme_weights_and_counts(sign):
 
 def active(graph, share):
     """Return the network as if this share of all neurons had fired in each time-step when it was measured."""
-    return replace(graph, activity=dict.fromkeys(graph.spiking, (1 - share, share)))
+    return graph.with_activity(dict.fromkeys(graph.spiking, (1 - share, share)))
 
 
 @pytest.fixture(scope="module")

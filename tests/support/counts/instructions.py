@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
@@ -72,7 +72,7 @@ def network(bundle: Path, copies: int) -> Graph:
         return source.graph
     graph = with_copies(source.graph, copies)
     golden = record_golden(graph, source.golden.inputs.astype(np.float32), 1)
-    return replace(graph, activity=Activity(graph, golden.spikes))
+    return graph.with_activity(Activity(graph, golden.spikes))
 
 
 def answers(bundle: Path, copies: int, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
