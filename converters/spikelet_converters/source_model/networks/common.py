@@ -39,9 +39,12 @@ class Normalise(nn.Module):
 
 
 def initialise(network: nn.Module) -> None:
-    """Apply He initialisation (fan out) to convolutions. Batch norm and linear layers keep the defaults of torch."""
+    """Apply He initialisation (fan out) to convolutions. Batch norm and linear layers keep the defaults of torch.
+
+    Weights on the device "meta" have no values; torch would import its compiler for them, which takes over a second.
+    """
     for module in network.modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
