@@ -23,8 +23,8 @@ int model_answer(void);
 MODEL_C = """
 #include "model.h"
 #include "mcu/add_rows.h"
-#include "mcu/bits.h"
-#include "mcu/products.h"
+#include "mcu/arithmetic/bits.h"
+#include "mcu/arithmetic/products.h"
 
 #ifdef EXPECT_DSP
 #ifndef WITH_DSP

@@ -145,7 +145,7 @@ def test_there_are_no_more_threads_than_cores(monkeypatch):
 
 
 TEAM = """
-#include "host/share.h"
+#include "host/program/share.h"
 #include <stdio.h>
 
 enum { THREADS_OF_TEAM = 4, PARTS = 7, ROUNDS = 500 };

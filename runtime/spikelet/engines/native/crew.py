@@ -1,4 +1,4 @@
-"""Threads that share the time-steps of one sample, see `kernels/host/share.h`."""
+"""Threads that share the time-steps of one sample, see `kernels/host/program/share.h`."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ class NativeEngine(Engine):
         self._index = 0  # of the last step in the window
         self._hold(np.empty((0, self._compiled.state_bytes), np.uint8))
         self._spikes: dict[str, npt.NDArray[np.uint8]] = {}
-        self._turns = np.zeros((0, self._compiled.turns[""]), np.uint8)  # see kernels/host/copies.h
+        self._turns = np.zeros((0, self._compiled.turns[""]), np.uint8)  # see kernels/host/program/copies.h
         # for counting: costs and counts of all layers concatenated, channel last; counts per thread
         self._costs = np.zeros(0, np.uint32)
         self._counts = np.zeros((self._threads, 0), np.uint32)

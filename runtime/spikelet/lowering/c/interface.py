@@ -6,7 +6,7 @@ from spikelet.lowering.c.host import HostProgram
 from spikelet.lowering.c.host_plan import capacity
 from spikelet.lowering.c.text.sources import content, dependencies
 
-LIBRARY, PAGE = "host/library.c", "web/page.c"
+LIBRARY, PAGE = "host/program/library.c", "web/page.c"
 # functions that PAGE defines and a web page calls
 PAGE_FUNCTIONS = ("page_state_bytes", "page_work_bytes", "page_reset", "page_step", "page_logits", "page_spikes")
 

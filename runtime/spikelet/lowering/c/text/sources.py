@@ -64,7 +64,7 @@ def content(file: str) -> str:
     """Return the text of a file without its include guard and the lines that include files of this folder.
 
     Args:
-        file: Path below the folder `kernels`, such as "host/library.c".
+        file: Path below the folder `kernels`, such as "host/program/library.c".
     """
     text = _read(file)
     guarded = GUARD.fullmatch(text)

@@ -1,4 +1,4 @@
-#include "share.h"
+#include "program/share.h"
 
 /* sum += scale * x for each channel.
  *

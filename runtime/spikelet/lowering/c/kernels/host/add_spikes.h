@@ -1,5 +1,5 @@
-#include "share.h"
-#include "spikes.h"
+#include "program/share.h"
+#include "lists/spikes.h"
 
 /* sum += scale for each spike.
  *

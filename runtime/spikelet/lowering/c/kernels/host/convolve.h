@@ -1,9 +1,9 @@
 #include "../shared/join.h"
 #include "../stand_in/host.h"
 #include "../shared/clip.h"
-#include "geometry.h"
-#include "share.h"
-#include "spikes.h"
+#include "program/geometry.h"
+#include "program/share.h"
+#include "lists/spikes.h"
 
 /* sum += x * weights of one input channel at one tap, for the outputs of its group.
  *

@@ -1,8 +1,8 @@
-#include "fire.h"
-#include "geometry.h"
-#include "neurons.h"
-#include "spikes_at.h"
-#include "vectors.h"
+#include "neurons/fire.h"
+#include "program/geometry.h"
+#include "neurons/neurons.h"
+#include "lists/spikes_at.h"
+#include "vectors/vectors.h"
 
 #ifdef WITH_COUNTS
 

@@ -1,7 +1,7 @@
 #include "../shared/clip.h"
-#include "geometry.h"
-#include "share.h"
-#include "vectors.h"
+#include "program/geometry.h"
+#include "program/share.h"
+#include "vectors/vectors.h"
 
 /* sum += bias + w * x, for VECTORS vector registers of outputs of one output pixel.
  *

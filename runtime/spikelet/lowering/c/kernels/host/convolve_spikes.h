@@ -1,13 +1,13 @@
 #include "../shared/join.h"
 #include "../stand_in/host.h"
-#include "fire.h"
-#include "geometry.h"
-#include "merge_rows.h"
-#include "neurons.h"
-#include "prefetch.h"
-#include "segments.h"
-#include "spikes_at.h"
-#include "vectors.h"
+#include "neurons/fire.h"
+#include "program/geometry.h"
+#include "lists/merge_rows.h"
+#include "neurons/neurons.h"
+#include "vectors/prefetch.h"
+#include "lists/segments.h"
+#include "lists/spikes_at.h"
+#include "vectors/vectors.h"
 
 #define PAIRS_BYTES (LANES < VECTOR_BYTES ? LANES : VECTOR_BYTES)
 typedef int16_t JOIN(pairs_, LANES) __attribute__((vector_size(PAIRS_BYTES), may_alias));

@@ -1,4 +1,4 @@
-#include "fire.h"
+#include "neurons/fire.h"
 
 /* One time-step of all neurons of a layer. current: [height][width][stride]. */
 static void fire_all(const struct neurons *n, const int32_t *current, struct share *share)

@@ -1,4 +1,4 @@
-#include "spikes.h"
+#include "lists/spikes.h"
 
 /* Add 1 for each spike to a flattened image, which is channel first. out: [channels * height * width]. */
 static void flatten_spikes(const struct spikes *in, int32_t *out)

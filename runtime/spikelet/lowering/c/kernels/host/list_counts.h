@@ -1,10 +1,10 @@
 #ifndef LIST_COUNTS_H
 #define LIST_COUNTS_H
 
-#include "append.h"
-#include "neurons.h"
-#include "spikes_at.h"
-#include "vectors.h"
+#include "lists/append.h"
+#include "neurons/neurons.h"
+#include "lists/spikes_at.h"
+#include "vectors/vectors.h"
 
 #ifdef WITH_COUNTS
 

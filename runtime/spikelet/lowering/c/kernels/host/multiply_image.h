@@ -1,6 +1,6 @@
-#include "geometry.h"
-#include "share.h"
-#include "vectors.h"
+#include "program/geometry.h"
+#include "program/share.h"
+#include "vectors/vectors.h"
 
 #ifdef WITH_PRODUCTS
 

@@ -2,7 +2,7 @@
 #define ONE_SAMPLE_H
 
 #include "../stand_in/host_program.h"
-#include "share.h"
+#include "program/share.h"
 
 extern const struct parameters model_parameters;
 

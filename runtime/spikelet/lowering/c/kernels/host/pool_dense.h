@@ -1,6 +1,6 @@
-#include "geometry.h"
-#include "share.h"
-#include "spikes.h"
+#include "program/geometry.h"
+#include "program/share.h"
+#include "lists/spikes.h"
 
 /* A sum pool with a dense result: sum += the sum over the pixels that each output pixel reads.
  *

@@ -1,7 +1,7 @@
-#include "append_entries.h"
-#include "geometry.h"
-#include "share.h"
-#include "spikes.h"
+#include "lists/append_entries.h"
+#include "program/geometry.h"
+#include "program/share.h"
+#include "lists/spikes.h"
 
 /* A sum pool of the spikes of one plane: concatenate the lists of the pixels that each output pixel reads. */
 static void pool_plane(const struct geometry *g, const struct spikes *in, const struct spikes *out,

@@ -1,7 +1,7 @@
 #ifndef ADD_ROWS_H
 #define ADD_ROWS_H
 
-#include "packed.h"
+#include "arithmetic/packed.h"
 
 enum { MAX_ROWS = 256 };
 

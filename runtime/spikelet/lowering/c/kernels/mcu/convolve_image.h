@@ -1,7 +1,7 @@
 #include "../shared/clip.h"
 #include "geometry.h"
 #include "input.h"
-#include "products.h"
+#include "arithmetic/products.h"
 
 /* Copy the pixels that a row of outputs reads, minus the mean, column by column; zeros outside of the image.
  *

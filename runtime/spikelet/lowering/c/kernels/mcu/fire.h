@@ -1,5 +1,5 @@
 #include "../stand_in/mcu.h"
-#include "processor.h"
+#include "arithmetic/processor.h"
 
 /* Compare a potential with its threshold. Returns `bit` if the neuron fires, and counts it, else 0. */
 static ALWAYS_INLINE unsigned fire_one(int32_t *v, int32_t theta, int strict, int zero, unsigned bit, uint32_t *fired)

@@ -1,5 +1,5 @@
 #include "../stand_in/mcu.h"
-#include "processor.h"
+#include "arithmetic/processor.h"
 
 /* As fire_copies, for up to 8 channels of a pixel. It is not inlined, so that its values stay in registers.
  *

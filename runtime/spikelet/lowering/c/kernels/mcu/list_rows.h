@@ -2,7 +2,7 @@
 #define LIST_ROWS_H
 
 #include "add_rows.h"
-#include "bits.h"
+#include "arithmetic/bits.h"
 
 /* The weight rows that the spikes of an output pixel select. They are added when the list is full. */
 struct row_list {

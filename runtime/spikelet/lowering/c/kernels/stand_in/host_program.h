@@ -3,8 +3,8 @@
 #define STAND_IN_HOST_PROGRAM_H
 
 #include "host.h"
-#include "../host/layers.h"
-#include "../host/share.h"
+#include "../host/program/layers.h"
+#include "../host/program/share.h"
 
 static const struct layer layers[] = {
     {offsetof(struct work, if1_start), offsetof(struct work, if1_list), 0, 3, 3, 1, 16, 32, 1, 1, 0},

@@ -1,4 +1,4 @@
-#include "../host/library.c"
+#include "../host/program/library.c"
 
 /* The interface of a web page: one sample, in memory that the page allocates. It calls the interface of the native
  * engine. The page uses no other function of the generated code. */

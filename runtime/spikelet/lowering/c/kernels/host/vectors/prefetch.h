@@ -1,7 +1,7 @@
 #ifndef PREFETCH_H
 #define PREFETCH_H
 
-#include "../stand_in/host.h"
+#include "../../stand_in/host.h"
 
 /* Prefetch the cache lines of [first, end) into the second-level cache. Returns the first address that is not yet
  * prefetched. */

@@ -1,8 +1,8 @@
 #ifndef SEGMENTS_H
 #define SEGMENTS_H
 
-#include "../shared/clip.h"
-#include "geometry.h"
+#include "../../shared/clip.h"
+#include "../program/geometry.h"
 #include "spikes.h"
 
 /* Neighbouring entries of a list of spikes, at least one. Entry e selects the row of weights at base + e * row / SCALE. */

@@ -1,9 +1,9 @@
 #ifndef MERGE_ROWS_H
 #define MERGE_ROWS_H
 
-#include "../shared/clip.h"
+#include "../../shared/clip.h"
 #include "append_entries.h"
-#include "geometry.h"
+#include "../program/geometry.h"
 
 /* Join the lists of the rows of the input that a row of output pixels reads, column by column. The spikes that an output
  * pixel reads are then one segment of a list instead of one for each row of the kernel.

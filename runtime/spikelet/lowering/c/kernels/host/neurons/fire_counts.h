@@ -2,7 +2,7 @@
 #define FIRE_COUNTS_H
 
 #include "neurons.h"
-#include "vectors.h"
+#include "../vectors/vectors.h"
 
 #ifdef WITH_COUNTS
 

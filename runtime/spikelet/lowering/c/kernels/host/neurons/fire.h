@@ -1,12 +1,12 @@
 #ifndef FIRE_H
 #define FIRE_H
 
-#include "append.h"
+#include "../lists/append.h"
 #include "fire_copies.h"
 #include "fire_counts.h"
 #include "neurons.h"
-#include "sign_bits.h"
-#include "vectors.h"
+#include "../vectors/sign_bits.h"
+#include "../vectors/vectors.h"
 
 /* One time-step of the neurons of `count` neighbouring pixels of row y, beginning at x. Spikes are appended to the list
  * of the row without a branch: 8 positions are written, and the end of the list advances by the number of spikes. The

@@ -1,9 +1,9 @@
 #ifndef COPIES_H
 #define COPIES_H
 
-#include "../stand_in/host_program.h"
+#include "../../stand_in/host_program.h"
 #include "layers.h"
-#include "spikes.h"
+#include "../lists/spikes.h"
 
 /* Which copies of a neuron fire. Copies fire in turn: if copy `lowest` has the lowest potential, the one before it fires
  * next and then has the lowest potential. For each sample, the array `lowest`, [LOWEST], contains these copies for all

@@ -1,7 +1,7 @@
 #ifndef COUNT_BITS_H
 #define COUNT_BITS_H
 
-#include "../stand_in/host.h"
+#include "../../stand_in/host.h"
 
 #ifndef __POPCNT__
 #define COUNTS_2(n) n, n + 1, n + 1, n + 2

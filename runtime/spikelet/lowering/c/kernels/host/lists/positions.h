@@ -1,7 +1,7 @@
 #ifndef POSITIONS_H
 #define POSITIONS_H
 
-#include "../stand_in/host.h"
+#include "../../stand_in/host.h"
 
 /* For each pattern of 8 bits: the positions of its ones times SCALE, lowest first. */
 #define P(a, b, c, d, e, f, g, h) \

@@ -1,8 +1,8 @@
 #ifndef NEURONS_H
 #define NEURONS_H
 
-#include "share.h"
-#include "spikes.h"
+#include "../program/share.h"
+#include "../lists/spikes.h"
 
 /* A layer of integrate-and-fire neurons: v += current; a neuron fires if v >= theta + strict.
  *

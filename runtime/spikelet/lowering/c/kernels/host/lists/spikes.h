@@ -1,7 +1,7 @@
 #ifndef SPIKES_H
 #define SPIKES_H
 
-#include "../stand_in/host.h"
+#include "../../stand_in/host.h"
 
 /* The spikes of one layer in one time-step: a list for each row of pixels, ordered by x, without gaps. If neurons have
  * copies, each plane has its own lists: an entry in plane p represents 2^p spikes. */

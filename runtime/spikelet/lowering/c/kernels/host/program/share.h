@@ -1,7 +1,7 @@
 #ifndef SHARE_H
 #define SHARE_H
 
-#include "../stand_in/host.h"
+#include "../../stand_in/host.h"
 
 /* The share of one thread in a time-step. All threads call the same functions. The work of a node is divided into parts,
  * such as some rows of pixels or some channels; a thread that is free takes the next part. A thread whose core is busy

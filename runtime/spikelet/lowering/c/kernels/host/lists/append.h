@@ -1,9 +1,9 @@
 #ifndef APPEND_H
 #define APPEND_H
 
-#include "count_bits.h"
+#include "../vectors/count_bits.h"
 #include "positions.h"
-#include "vectors.h"
+#include "../vectors/vectors.h"
 
 /* Append the positions of the ones among the 16 lowest bits of `patterns` to a list, without a branch: 8 positions are
  * written for 8 bits. Returns the end of the list.

@@ -1,7 +1,7 @@
 #ifndef BITS_H
 #define BITS_H
 
-#include "../stand_in/mcu.h"
+#include "../../stand_in/mcu.h"
 
 /* Up to 32 bits of a pixel's spikes as a word, lowest first. bits: [bytes]. */
 static inline uint32_t load_bits(const uint8_t *bits, int bytes)

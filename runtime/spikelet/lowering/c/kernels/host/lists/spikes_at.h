@@ -1,7 +1,7 @@
 #ifndef SPIKES_AT_H
 #define SPIKES_AT_H
 
-#include "neurons.h"
+#include "../neurons/neurons.h"
 #include "spikes.h"
 
 /* The lists of the same layer t time-steps after those of `lists`. Each time-step has a `struct work`, one after the

@@ -1,7 +1,7 @@
 #ifndef LAYERS_H
 #define LAYERS_H
 
-#include "../stand_in/host.h"
+#include "../../stand_in/host.h"
 
 /* Location of the spikes of a layer in `struct work`. start, list: offsets in bytes; see `struct spikes`. */
 struct layer {

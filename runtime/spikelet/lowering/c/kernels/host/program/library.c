@@ -1,7 +1,7 @@
-#include "../stand_in/host_program.h"
+#include "../../stand_in/host_program.h"
 #include "copies.h"
 #include "layers.h"
-#include "list_counts.h"
+#include "../list_counts.h"
 
 size_t spikelet_state_bytes(void)
 {

@@ -1,7 +1,7 @@
 #ifndef PROCESSOR_H
 #define PROCESSOR_H
 
-#include "../stand_in/mcu.h"
+#include "../../stand_in/mcu.h"
 
 /* The DSP instructions of Cortex-M4, M7 and M33 add and multiply two numbers of 16 bits in a register. With -DPORTABLE
  * they are not used; the results are the same. */

@@ -1,7 +1,7 @@
 #ifndef PRODUCTS_H
 #define PRODUCTS_H
 
-#include "../stand_in/mcu.h"
+#include "../../stand_in/mcu.h"
 #include "processor.h"
 
 struct four_sums {

@@ -1,7 +1,7 @@
 #ifndef PACKED_H
 #define PACKED_H
 
-#include "../stand_in/mcu.h"
+#include "../../stand_in/mcu.h"
 #include "processor.h"
 
 /* Add bytes 0 and 2 of a word to the lower and upper 16 bits of a sum. */

@@ -1,10 +1,10 @@
 #ifndef FIRE_COPIES_H
 #define FIRE_COPIES_H
 
-#include "append.h"
+#include "../lists/append.h"
 #include "neurons.h"
-#include "sign_bits.h"
-#include "vectors.h"
+#include "../vectors/sign_bits.h"
+#include "../vectors/vectors.h"
 
 /* As fire, for neurons with copies.
  *

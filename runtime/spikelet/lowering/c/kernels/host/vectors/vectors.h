@@ -1,7 +1,7 @@
 #ifndef VECTORS_H
 #define VECTORS_H
 
-#include "../stand_in/host.h"
+#include "../../stand_in/host.h"
 
 /* GCC and Clang compile operations on vectors to the instructions of the processor, but on vectors wider than its
  * registers to scalar instructions. VECTOR_BYTES is the width of a register.
