@@ -23,7 +23,7 @@ def accuracy(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "tests" / "benchmarks"))
     module = importlib.import_module("accuracy")
     yield module
-    del sys.modules["accuracy"], sys.modules["blocks"]
+    del sys.modules["accuracy"], sys.modules["page_tables.blocks"], sys.modules["page_tables"]
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 """The repository: import layers, modules that `import spikelet` loads, size of the wheel, length of modules."""
 
+import ast
 import os
 import subprocess
 import sys
 import tomllib
 from fnmatch import fnmatch
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -91,3 +93,20 @@ def test_assets_stay_small():
 def test_modules_stay_short(package):
     lines = {path.relative_to(ROOT): len(path.read_text("utf-8").splitlines()) for path in package.rglob("*.py")}
     assert {str(path): count for path, count in lines.items() if count > LONGEST_MODULE} == {}
+
+
+def test_every_program_of_the_tests_finds_what_it_imports():
+    programs = [path for path in (ROOT / "tests").glob("[bs]*/*.py") if "__main__" in path.read_text("utf-8")]
+    assert len(programs) > 10
+    known = {*sys.stdlib_module_names, *packages_distributions(), *PACKAGES}
+    for path in programs:
+        folders = [path.parent, ROOT / "tests" / "support"]
+        for node in ast.parse(path.read_text("utf-8")).body:
+            names = [node.module] if isinstance(node, ast.ImportFrom) else [a.name for a in getattr(node, "names", [])]
+            for name in names:
+                beside = [
+                    folder / f"{name.replace('.', '/')}{end}"
+                    for folder in folders
+                    for end in (".py", "/__init__.py", "")
+                ]
+                assert name.split(".")[0] in known or any(file.exists() for file in beside), f"{path}: {name}"

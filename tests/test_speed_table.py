@@ -29,10 +29,10 @@ def intercepts() -> bool:
 @pytest.fixture
 def page(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "tests" / "benchmarks"))
-    import readme
+    from page_tables import readme
 
     yield readme
-    del sys.modules["readme"]
+    del sys.modules["page_tables.readme"], sys.modules["page_tables.blocks"], sys.modules["page_tables"]
 
 
 def test_the_readme_shows_the_measured_times(page):
@@ -66,7 +66,7 @@ def test_a_table_has_one_column_of_each_network_and_processor(page):
 RESTRICTED = """
 import sys
 sys.path.insert(0, "tests/benchmarks")
-import processors
+from contenders import processors
 processors.restrict_to_avx2()
 import subprocess
 from numpy._core._multiarray_umath import __cpu_features__ as features
@@ -110,7 +110,7 @@ def test_the_pages_are_those_that_the_processor_can_measure(monkeypatch, flags, 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="contenders are forked processes")
 def test_contenders_run_while_the_others_are_stopped(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "tests" / "benchmarks"))
-    isolated = importlib.import_module("isolated")
+    isolated = importlib.import_module("contenders.isolated")
     monkeypatch.setattr(isolated, "WARM", 0)
 
     def spinning():
@@ -139,16 +139,16 @@ def test_contenders_run_while_the_others_are_stopped(monkeypatch):
     for contender in contenders:
         contender.close()
     assert isolated.alone(sum, [1, 2]) == 3
-    del sys.modules["isolated"]
+    del sys.modules["contenders.isolated"]
 
 
 @pytest.fixture
 def int8(monkeypatch):
     pytest.importorskip("onnx")
     monkeypatch.syspath_prepend(str(ROOT / "tests" / "benchmarks"))
-    module = importlib.import_module("int8")
+    module = importlib.import_module("contenders.int8")
     yield module
-    del sys.modules["int8"]
+    del sys.modules["contenders.int8"]
 
 
 def test_the_float_network_has_the_rates_that_spikes_stand_for(int8):

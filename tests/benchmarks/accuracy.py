@@ -19,7 +19,7 @@ import argparse
 import json
 from pathlib import Path
 
-from blocks import with_block
+from page_tables.blocks import with_block
 
 from spikelet import bundle, data
 from spikelet.data.images import ImageSet

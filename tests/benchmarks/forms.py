@@ -10,7 +10,7 @@ import argparse
 import time
 
 import numpy as np
-import shapes
+from contenders import shapes
 
 from spikelet.bundle.golden import Activity
 from spikelet.engines import create

@@ -12,9 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-import int8
 import numpy as np
-import shapes
+from contenders import int8, shapes
 
 from counts import deployed, emulated, instructions, threads
 from counts.emulated import PROCESSORS

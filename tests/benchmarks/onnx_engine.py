@@ -16,8 +16,8 @@ import time
 
 import numpy as np
 import onnxruntime
+from contenders.shapes import VGG16, network
 
-from benchmarks.shapes import VGG16, network
 from spikelet.engines import create
 from spikelet.engines.onnx import open_session
 from spikelet.lowering.onnx.step import rate_model

@@ -9,8 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import processors
-import readme
+from contenders import processors
+from page_tables import readme
 
 SPEED = Path(__file__).with_name("speed.py")
 OPTIONS = {"AVX-512": [], "AVX2": ["--avx2", "--parts", "demo,vgg16"]}  # of speed.py, by page

@@ -18,12 +18,11 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import cycle
 from pathlib import Path
 
-import int8
 import numpy as np
-import processors
+from contenders import int8, processors
+from contenders.isolated import Contender, alone, warm
+from contenders.shapes import STEPS, VGG9, VGG16, network
 from forms import measured
-from isolated import Contender, alone, warm
-from shapes import STEPS, VGG9, VGG16, network
 
 from spikelet import bundle
 from spikelet.engines import create
@@ -67,7 +66,7 @@ def builders(graph, inputs, threads, with_frameworks, models):
         if name != "float, ONNX Runtime":  # the same as FLOAT
             contenders[name] = partial(runtime, name, models, threads, inputs)
     if with_frameworks:
-        import frameworks
+        from contenders import frameworks
 
         for name in frameworks.PEERS:
             contenders[frameworks.title(name)] = partial(framework, name, graph, threads, inputs)
@@ -98,8 +97,8 @@ def runtime(name, models, threads, inputs):
 
 
 def framework(name, graph, threads, inputs):
-    import frameworks
     import torch
+    from contenders import frameworks
 
     torch.set_num_threads(threads)
     run, images = frameworks.PEERS[name][1](graph), cycle([torch.tensor(pixels) for pixels in inputs])

@@ -18,8 +18,8 @@ from spikelet.data import arrays
 from spikelet.engines import Engine
 from spikelet_gui.models.activity.source import SourceNetwork
 from spikelet_gui.models.analysis import checks
-from spikelet_gui.models.session.data_file import DataFile
-from spikelet_gui.models.session.inputs import from_data
+from spikelet_gui.models.session.sources.data_file import DataFile
+from spikelet_gui.models.session.sources.inputs import from_data
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.shell.app import SWITCH, Dispatcher, settle
 

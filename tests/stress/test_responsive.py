@@ -19,7 +19,7 @@ from gui_support.results import fill
 from spikelet import shipped
 from spikelet.bundle import write
 from spikelet.data import ImageSet
-from spikelet_gui.models.session.inputs import from_data
+from spikelet_gui.models.session.sources.inputs import from_data
 from spikelet_gui.views.shell.app import settle
 from spikelet_gui.views.shell.window import PANELS
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from spikelet.bounds.products import product
 from spikelet.graph import Graph
 from spikelet.nodes import Conv2d, Linear, Node, Scale
-from spikelet.products import product
 
 GROWTH = 4  # largest ratio of the number of weights after folding to that before
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.bounds.products import product
 from spikelet.errors import ConversionError
 from spikelet.nodes import IF, LI, LIF, Add, Conv2d, Flatten, Linear, Node, Scale, SumPool2d
-from spikelet.products import product
 from spikelet_converters.frontends.construction import Construction, check_finite
 from spikelet_converters.frontends.layout import flat_order
 from spikelet_converters.frontends.values import (

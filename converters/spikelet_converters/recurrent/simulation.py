@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.bounds.products import product
 from spikelet.errors import ConversionError
-from spikelet.products import product
 from spikelet_converters.recurrent.network import Layer, RecurrentNetwork
 
 Floats = npt.NDArray[np.floating]

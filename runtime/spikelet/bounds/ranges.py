@@ -20,10 +20,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.bounds.products import product
 from spikelet.errors import GraphError
 from spikelet.graph import Graph, once_per_graph
 from spikelet.nodes import IF, Add, Array, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
-from spikelet.products import product
 
 EXACT_LIMIT = 2**24  # of float32
 INT32_LIMIT = 2**31 - 1

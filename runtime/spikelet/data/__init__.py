@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from spikelet.data import arrays, cifar, folder, idx
-from spikelet.data.image_file import SUFFIXES, is_image, read_image
+from spikelet.data import arrays, folder
+from spikelet.data.formats import cifar, idx
+from spikelet.data.formats.image_file import SUFFIXES, is_image, read_image
 from spikelet.data.images import ImageSet
 from spikelet.data.options import (
     DEFAULTS,

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from spikelet.data.classes import listed
-from spikelet.data.image_file import SUFFIXES, is_image, read_image
+from spikelet.data.formats.image_file import SUFFIXES, is_image, read_image
 from spikelet.data.images import ImageSet
 from spikelet.data.names import SPLIT_NAMES, Key, natural_key, visible
 from spikelet.data.options import DEFAULTS, DataOptions, Split

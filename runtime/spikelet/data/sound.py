@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.data.formats.wav import channels_of
 from spikelet.data.log_mel import LogMel
 from spikelet.data.pixels import Pixels, quantised
-from spikelet.data.wav import channels_of
 from spikelet.errors import DataError
 from spikelet.nodes import Shape
 

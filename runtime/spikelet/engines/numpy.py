@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from spikelet import neurons
 from spikelet.bounds import cost
+from spikelet.bounds.products import product
 from spikelet.bounds.ranges import FLOAT64_LIMIT
 from spikelet.copies.at_once import Counts, layers_at_once
 from spikelet.engines import blas
@@ -25,7 +26,6 @@ from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.limits import Limits
 from spikelet.nodes import IF, LI, Add, Conv2d, Flatten, Input, Linear, Node, Output, Scale, Shape, SumPool2d
-from spikelet.products import product
 
 OVERHEAD = 2**12  # bytes per node for objects and parameters per channel
 PATCH_BYTES = 2**23  # of unfolded input per matrix product: large enough for BLAS, small enough for a board

@@ -8,11 +8,11 @@ import pytest
 
 from gui_support.bundles import bundle_of, plain_graph, quiet
 from spikelet_gui.models.analysis.sweep import sweep
-from spikelet_gui.models.session.data_file import DataFile
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.kept import accuracy as kept
 from spikelet_gui.models.session.kept import store
 from spikelet_gui.models.session.settings import Settings
+from spikelet_gui.models.session.sources.data_file import DataFile
 from spikelet_gui.views.shell.app import discard, make_window
 
 

@@ -9,7 +9,7 @@ from spikelet_gui.models.activity.maps import EMPTY, mosaic
 from spikelet_gui.models.activity.raster import FAINT, binned, difference, kinds
 from spikelet_gui.models.activity.source import obstacle
 from spikelet_gui.models.activity.trace import record
-from spikelet_gui.models.session.pad import Pad
+from spikelet_gui.models.session.sources.pad import Pad
 
 
 def test_a_trace_contains_the_spikes_of_the_engine(bundle, images, trace):

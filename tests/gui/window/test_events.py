@@ -9,7 +9,7 @@ from gui_support.driving import drop, hover, opened_window
 from spikelet import load
 from spikelet.bundle import write
 from spikelet.data.events import frames
-from spikelet_gui.models.session.frames import OFF, ON, coloured
+from spikelet_gui.models.session.sources.frames import OFF, ON, coloured
 from spikelet_gui.views.choosers.data_dialog import DataDialog
 
 SHAPE = (2, 8, 8)

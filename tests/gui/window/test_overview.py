@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from gui_support.driving import drop
 from spikelet.metrics.energy import Energy
 from spikelet_gui.models.analysis.costs import energy_text, unit_of
-from spikelet_gui.models.session.inputs import read_bundle
+from spikelet_gui.models.session.sources.inputs import read_bundle
 from spikelet_gui.views.panels.layers.cards import PotentialCard
 from spikelet_gui.views.panels.overview.network_card import NetworkCard
 from spikelet_gui.views.plots.evidence import EvidenceCard, MarginCard, PredictionCard

@@ -13,10 +13,10 @@ from spikelet.metrics.faults import Fault
 from spikelet.metrics.robustness import robustness
 from spikelet_gui.models.analysis.residuals import reach, residuals
 from spikelet_gui.models.session import settings as stored
-from spikelet_gui.models.session.data_file import DataFile
-from spikelet_gui.models.session.inputs import start_source
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.settings import Settings
+from spikelet_gui.models.session.sources.data_file import DataFile
+from spikelet_gui.models.session.sources.inputs import start_source
 from spikelet_gui.views.shell.app import settle
 
 

@@ -127,7 +127,9 @@ def test_every_width_has_the_same_spikes(project, weights, target, compiler):
 def test_the_bits_of_16_comparisons(target, tmp_path):
     build, emulator = commands(target)
     kernels = str(resources.files("spikelet.lowering.c").joinpath("kernels"))
-    (tmp_path / "bits.c").write_text('#include "host/vectors/count_bits.h"\n#include "host/vectors/sign_bits.h"\n' + EVERY_PATTERN)
+    (tmp_path / "bits.c").write_text(
+        '#include "host/vectors/count_bits.h"\n#include "host/vectors/sign_bits.h"\n' + EVERY_PATTERN
+    )
     program = tmp_path / "bits"
     subprocess.run([*build, "-I", kernels, tmp_path / "bits.c", "-o", program], check=True)
     done = subprocess.run([*emulator, program], capture_output=True, text=True, check=False)

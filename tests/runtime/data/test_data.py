@@ -7,7 +7,8 @@ import pickle
 import numpy as np
 import pytest
 
-from spikelet.data import ImageSet, cifar, idx, read
+from spikelet.data import ImageSet, read
+from spikelet.data.formats import cifar, idx
 from spikelet.errors import DataError
 
 RNG = np.random.default_rng(0)

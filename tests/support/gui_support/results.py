@@ -10,7 +10,7 @@ from spikelet_converters.planning.plan import Plan
 from spikelet_converters.planning.settings import Budget, Setting
 from spikelet_converters.planning.settings import Point as Measured
 from spikelet_gui.models.analysis.planning import Planned
-from spikelet_gui.models.session.inputs import from_data
+from spikelet_gui.models.session.sources.inputs import from_data
 from spikelet_gui.views.shell.app import settle
 
 IMAGES = 4

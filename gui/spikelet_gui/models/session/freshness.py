@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from spikelet_gui.models.session.inputs import missing_images
 from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.models.session.sources.inputs import missing_images
 
 
 def outdated(steps: int, data: str, inspector: Inspector, digest: str = "", subject: str = "") -> str:

@@ -13,9 +13,13 @@ from spikelet_gui.models.analysis.tables import TableCache
 from spikelet_gui.models.jobs import Jobs, PartialProgress
 from spikelet_gui.models.network.blocks import blocks
 from spikelet_gui.models.session.cursor import Cursor
-from spikelet_gui.models.session.data_file import DataFile
 from spikelet_gui.models.session.document import BrokenBundle, Document
-from spikelet_gui.models.session.inputs import (
+from spikelet_gui.models.session.kept.keeper import Keeper, Restored
+from spikelet_gui.models.session.results import Results
+from spikelet_gui.models.session.selection import Selection
+from spikelet_gui.models.session.settings import Settings
+from spikelet_gui.models.session.sources.data_file import DataFile
+from spikelet_gui.models.session.sources.inputs import (
     Inputs,
     data_for,
     from_data,
@@ -24,12 +28,8 @@ from spikelet_gui.models.session.inputs import (
     start_source,
     steps_limit,
 )
-from spikelet_gui.models.session.kept.keeper import Keeper, Restored
-from spikelet_gui.models.session.pad import Pad
-from spikelet_gui.models.session.pictures import Saves, keep
-from spikelet_gui.models.session.results import Results
-from spikelet_gui.models.session.selection import Selection
-from spikelet_gui.models.session.settings import Settings
+from spikelet_gui.models.session.sources.pad import Pad
+from spikelet_gui.models.session.sources.pictures import Saves, keep
 from spikelet_gui.models.signal import Signal
 
 FIRST_SWEEP = 100  # images that are measured when a bundle is opened

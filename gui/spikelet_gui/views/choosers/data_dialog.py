@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QFileDialog, QGridLayout, QWidget
 from spikelet.data.events.recordings import SUFFIXES as RECORDINGS
 from spikelet.data.folder import SUFFIXES
 from spikelet.data.options import LAYOUTS, DataOptions, Split
-from spikelet_gui.models.session.data_file import FORMS, DataFile
+from spikelet_gui.models.session.sources.data_file import FORMS, DataFile
 from spikelet_gui.views.widgets.controls import Choice, button
 from spikelet_gui.views.widgets.layouts import row
 

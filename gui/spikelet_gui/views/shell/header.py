@@ -7,8 +7,8 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QToolButton
 
-from spikelet_gui.models.session.data_file import DataFile
 from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.models.session.sources.data_file import DataFile
 from spikelet_gui.views.shell.actions import Actions
 from spikelet_gui.views.shell.exporting import Exporter
 from spikelet_gui.views.widgets.base import View

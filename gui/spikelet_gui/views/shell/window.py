@@ -31,8 +31,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from spikelet_gui.models.session.data_file import DataFile
 from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.models.session.sources.data_file import DataFile
 from spikelet_gui.views.panels.catalogue import PANELS, Panels
 from spikelet_gui.views.panels.overview.panel import OverviewPanel
 from spikelet_gui.views.shell import shortcuts

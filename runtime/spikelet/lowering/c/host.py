@@ -29,7 +29,8 @@ class HostProgram(Program):
     """The host form of an exact network: text, parameters and memory.
 
     The functions of a node have three more parameters: `steps`, the number of time-steps; `w`, the workspace of the
-    first of them; and `share`, the part of the node that the calling thread evaluates, see `kernels/host/program/share.h`.
+    first of them; and `share`, the part of the node that the calling thread evaluates, see
+    `kernels/host/program/share.h`.
 
     Args:
         graph: The network.

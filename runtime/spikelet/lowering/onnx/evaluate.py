@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.bounds.products import product
 from spikelet.lowering.onnx.audit import DTYPES
 from spikelet.lowering.onnx.model import Constant, Model, Operation
 from spikelet.lowering.onnx.protobuf import External
 from spikelet.lowering.onnx.shapes import sizes, whole
 from spikelet.nodes import Array
-from spikelet.products import product
 
 Values = dict[str, npt.NDArray[np.generic]]
 

@@ -11,8 +11,8 @@ from spikelet_gui.models.analysis.browse import KINDS, Filter, exit_steps, first
 from spikelet_gui.models.analysis.sweep import Sweep
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.freshness import unmeasured
-from spikelet_gui.models.session.inputs import shown
 from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.models.session.sources.inputs import shown
 from spikelet_gui.views.images.gallery import Gallery
 from spikelet_gui.views.plots.evidence import class_names
 from spikelet_gui.views.widgets.cards import CardView

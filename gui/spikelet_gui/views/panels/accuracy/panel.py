@@ -11,10 +11,10 @@ from spikelet.metrics.accuracy import AccuracyPoint
 from spikelet.report import wording
 from spikelet_gui.models.analysis.sweep import Sweep
 from spikelet_gui.models.export import DataTable
-from spikelet_gui.models.session.data_file import DataFile
 from spikelet_gui.models.session.freshness import outdated_sweep, sweep_again, unmeasured
-from spikelet_gui.models.session.inputs import Inputs, missing_images
 from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.models.session.sources.data_file import DataFile
+from spikelet_gui.models.session.sources.inputs import Inputs, missing_images
 from spikelet_gui.views.choosers.data_dialog import DataDialog
 from spikelet_gui.views.panels.accuracy.browser import BrowserCard
 from spikelet_gui.views.panels.accuracy.classes import ClassesCard

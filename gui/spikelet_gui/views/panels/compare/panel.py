@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from spikelet_gui.models.activity.compare import Comparison, Side, Survey, compare, survey
 from spikelet_gui.models.session.document import Document
-from spikelet_gui.models.session.inputs import missing_images
 from spikelet_gui.models.session.results import ComparisonKey, SurveyKey
+from spikelet_gui.models.session.sources.inputs import missing_images
 from spikelet_gui.views.panels.compare.architectures import DepthCard, NetworksCard
 from spikelet_gui.views.panels.compare.cards import (
     ComparisonCard,

@@ -5,12 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from spikelet.data.log_mel import LogMel, stated_features
-from spikelet_gui.models.session.data_file import DataFile
-from spikelet_gui.models.session.frames import coloured, description
-from spikelet_gui.models.session.inputs import Source, can_draw, drawing, golden_source, is_line, shown, start_source
 from spikelet_gui.models.session.inspector import Inspector
-from spikelet_gui.models.session.pad import Pad
-from spikelet_gui.models.session.recordings import TITLES
+from spikelet_gui.models.session.sources.data_file import DataFile
+from spikelet_gui.models.session.sources.frames import coloured, description
+from spikelet_gui.models.session.sources.inputs import (
+    Source,
+    can_draw,
+    drawing,
+    golden_source,
+    is_line,
+    shown,
+    start_source,
+)
+from spikelet_gui.models.session.sources.pad import Pad
+from spikelet_gui.models.session.sources.recordings import TITLES
 from spikelet_gui.views.choosers.data_dialog import DataDialog
 from spikelet_gui.views.images.pixels import HELP, PixelView
 from spikelet_gui.views.plots.axes import number

@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from spikelet_gui.models.analysis.planning import COSTS, IMAGES, known_costs, measure_settings
 from spikelet_gui.models.session.freshness import outdated
-from spikelet_gui.models.session.inputs import missing_images
 from spikelet_gui.models.session.profiles import find_profile
+from spikelet_gui.models.session.sources.inputs import missing_images
 from spikelet_gui.views.panels.plan.cards import FrontCard, FrontTable, SettingCard
 from spikelet_gui.views.panels.plan.state import PlanState
 from spikelet_gui.views.widgets.base import Panel

@@ -11,7 +11,7 @@ from spikelet_gui.models.activity.source import described, obstacle
 from spikelet_gui.models.analysis.residuals import Residuals, reach, residuals
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.freshness import outdated
-from spikelet_gui.models.session.inputs import missing_images
+from spikelet_gui.models.session.sources.inputs import missing_images
 from spikelet_gui.views.panels.residuals.cards import HistogramCard, LayerBars, ScatterCard, StepsCard
 from spikelet_gui.views.panels.residuals.state import ResidualState
 from spikelet_gui.views.widgets.base import Panel

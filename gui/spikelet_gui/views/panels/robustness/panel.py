@@ -10,7 +10,7 @@ from spikelet.metrics.faults import KINDS
 from spikelet.metrics.robustness import Robustness
 from spikelet_gui.models.analysis.robustness import DEVICES, IMAGES, faulty_devices, verdict
 from spikelet_gui.models.session.freshness import outdated
-from spikelet_gui.models.session.inputs import missing_images
+from spikelet_gui.models.session.sources.inputs import missing_images
 from spikelet_gui.views.panels.robustness.cards import CELL_HEIGHT, LevelCard, MatrixCard, StepCard
 from spikelet_gui.views.panels.robustness.state import RobustnessState
 from spikelet_gui.views.widgets.base import Panel

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from spikelet_gui.models.analysis.checks import IMAGES, NEURONS, brian2_missing, replay, validation
 from spikelet_gui.models.export import DataTable
-from spikelet_gui.models.session.inputs import missing_images
 from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.models.session.sources.inputs import missing_images
 from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.controls import Choice, Number, button

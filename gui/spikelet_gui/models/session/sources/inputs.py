@@ -13,15 +13,22 @@ import numpy.typing as npt
 from spikelet import shipped
 from spikelet.bundle import Bundle
 from spikelet.choices import SPLITS, Binning
-from spikelet.data import ImageSet, cifar, idx, read, stated_options
+from spikelet.data import ImageSet, read, stated_options
 from spikelet.data.folder import SUFFIXES, read_image
+from spikelet.data.formats import cifar, idx
 from spikelet.data.options import DEFAULTS, DataOptions
 from spikelet.errors import DataError
 from spikelet.graph import Graph
 from spikelet.nodes import Shape
-from spikelet_gui.models.session.data_file import DataFile
 from spikelet_gui.models.session.document import BrokenBundle, Document, attempt
-from spikelet_gui.models.session.recordings import Frames, RecordingSource, are_recordings, few_frames, open_recordings
+from spikelet_gui.models.session.sources.data_file import DataFile
+from spikelet_gui.models.session.sources.recordings import (
+    Frames,
+    RecordingSource,
+    are_recordings,
+    few_frames,
+    open_recordings,
+)
 
 Pixels = npt.NDArray[np.float32]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from blocks import with_block
+from page_tables.blocks import with_block
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 RESULTS = ROOT / "docs" / "results"
 PAGES = {"AVX-512": RESULTS / "benchmarks.md", "AVX2": RESULTS / "benchmarks-avx2.md"}  # by vectors of the processor
 README = ROOT / "README.md"

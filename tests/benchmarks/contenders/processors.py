@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-SOURCE = Path(__file__).parent / "drivers" / "avx2_only.c"
-BUILT = Path(__file__).resolve().parents[2] / "build" / "avx2"
+SOURCE = Path(__file__).resolve().parents[1] / "drivers" / "avx2_only.c"
+BUILT = Path(__file__).resolve().parents[3] / "build" / "avx2"
 RESTRICTED = "SPIKELET_AVX2_ONLY"  # environment variable of a restricted process
 VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}  # by flag, the widest first
 

@@ -1,0 +1,1 @@
+"""Readers of file formats: images (Pillow), IDX, CIFAR batches, and WAV."""

@@ -1,0 +1,1 @@
+"""Networks that a measurement compares, how they are run, and the processor that runs them."""
