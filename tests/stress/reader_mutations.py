@@ -46,7 +46,8 @@ def computed(source):
     import torch
 
     from spikelet_converters.calibration.analog import Analog
-    from spikelet_converters.conversion.check import STEPS, simulated, source_neuron
+    from spikelet_converters.conversion.check import source_neuron
+    from spikelet_converters.conversion.check_spikes import STEPS, simulated
 
     node = source.graph.input
     inputs = np.random.default_rng(9).integers(node.low, node.high + 1, (6, *source.shape)).astype(np.float32)

@@ -17,22 +17,26 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from spikelet.data.images import ImageSet
-from spikelet.engines import create, run
 from spikelet.errors import ConversionError
-from spikelet.graph import Graph
-from spikelet.nodes import IF, LIF, Conv2d, SumPool2d
+from spikelet.nodes import Conv2d, SumPool2d
 from spikelet_converters.calibration.analog import Analog, Caps, Neuron, along_channels
 from spikelet_converters.conversion.agreement import OutputDifference, Outputs, agree, agree_on_answers, comparable
+from spikelet_converters.conversion.check_spikes import (
+    MOVED,
+    MOVES,
+    STEPS,
+    compare_layers,
+    compare_loop,
+    summed,
+    thresholds_moved,
+)
 from spikelet_converters.frontends import Source
-from spikelet_converters.frontends.source import Loop, Predict
+from spikelet_converters.frontends.source import Predict
 from spikelet_converters.frontends.values import Rounding
 
 IMAGES = 8  # number of images, and of random inputs
-STEPS = 8  # number of time-steps of a spiking source
 UNROUNDED = 0.2  # largest difference on images without the omitted quantisers, relative to the largest logit
 NOISE = "random inputs"
-MOVED = 3e-5  # largest relative shift of a threshold, at random, which estimates the effect of ties
-MOVES = 4  # number of graphs with shifted thresholds
 
 
 def check_graph(source: Source, images: ImageSet | None) -> float | None:
@@ -50,17 +54,20 @@ def check_graph(source: Source, images: ImageSet | None) -> float | None:
     """
     if source.predict is None and source.logits is None and source.simulate is None:
         return None
-    differences = []
+    differences = list(compare_layers(source.layers()))
     for name, inputs in _inputs(source, images).items():
         differences.append(_compare(source, name, inputs))
         if source.loop is not None:
-            differences.append(_compare_loop(source, source.loop, name, inputs))
+            differences.append(compare_loop(source, source.loop, name, inputs))
         if source.roundings and name != NOISE:
             differences.append(_compare_without_rounding(source, name, inputs))
     if source.twin is not None:
         twin = source.twin()
         for name, inputs in _inputs(twin, None).items():
-            _compare(twin, f"{name} and weights that were changed by up to 2 %", inputs)
+            changed = f"{name} and weights that were changed by up to 2 %"
+            _compare(twin, changed, inputs)
+            if twin.loop is not None:
+                compare_loop(twin, twin.loop, changed, inputs)
     return max(difference.largest for difference in differences)
 
 
@@ -150,10 +157,10 @@ def _compare(source: Source, name: str, pixels: npt.NDArray[np.float32]) -> Outp
     if source.simulate is not None:
         # sums over time, since a spike that comes one time-step later changes the output of a time-step
         expected = source.simulate(np.repeat(normalised[None], STEPS, axis=0)).cumsum(0)
-        return agree(name, expected, *_summed(source, pixels[None], STEPS))
+        return agree(name, expected, *summed(source, pixels[None], STEPS))
     actual = Imported(source).logits(pixels)
     if source.levels or source.roundings:
-        tied = [Imported(_thresholds_moved(source, seed), moved=seed).logits(pixels) for seed in range(MOVES)]
+        tied = [Imported(thresholds_moved(source, seed), moved=seed).logits(pixels) for seed in range(MOVES)]
     results = []
     if source.logits is not None:
         results.append(agree(name, source.logits(normalised), actual, tied))
@@ -167,47 +174,6 @@ def _compare(source: Source, name: str, pixels: npt.NDArray[np.float32]) -> Outp
         else:
             results.append(agree(name, outputs, actual, tied, source.ending))
     return max(results, key=lambda result: result.largest)
-
-
-def _compare_loop(source: Source, loop: Loop, name: str, pixels: npt.NDArray[np.float32]) -> OutputDifference:
-    """Compare with the loop over time-steps that the source runs itself, since the import reduced it to one of them."""
-    frames = pixels[None]
-    if loop.frames:  # another one at each time-step
-        frames = np.stack([np.roll(pixels, t, axis=0) for t in range(loop.steps)])
-    normalised = np.stack([source.preprocessing.apply(frame) for frame in frames])
-    expected = loop.outputs(normalised if loop.frames else normalised[0])
-    actual, moved = _summed(source, frames, loop.steps)
-    if expected.ndim == actual.ndim - 1:  # summed by the source
-        return agree(name, expected, actual[-1], [other[-1] for other in moved])
-    return agree(name, expected.cumsum(0), actual, moved)
-
-
-def _summed(source: Source, frames: npt.NDArray[np.float32], steps: int) -> tuple[Outputs, list[Outputs]]:
-    """Return the sums over time of the imported graph, (T, N, K), and those with moved thresholds."""
-    actual = simulated(source.graph, frames, steps).cumsum(0)
-    graphs = [_thresholds_moved(source, seed).graph for seed in range(MOVES)]
-    return actual, [simulated(graph, frames, steps).cumsum(0) for graph in graphs]
-
-
-def simulated(graph: Graph, frames: npt.NDArray[np.float32], steps: int) -> Outputs:
-    """Return the outputs of a graph, (T, N, K), for inputs (T or 1, N, *shape)."""
-    engine = create(graph, "numpy")
-    return np.stack([np.array(logits) for _, logits in run(engine, frames, steps)])
-
-
-def _thresholds_moved(source: Source, seed: int) -> Source:
-    """Return the source with every threshold of the imported graph shifted at random by up to MOVED."""
-    rng = np.random.default_rng(seed)
-
-    def moved(values: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        array = np.asarray(values, np.float64)
-        return (array * rng.uniform(1 - MOVED, 1 + MOVED, array.shape)).astype(np.float32)
-
-    nodes = {
-        name: replace(node, theta=moved(node.theta)) if isinstance(node, IF | LIF) else node
-        for name, node in source.graph.nodes.items()
-    }
-    return replace(source, graph=Graph(nodes, source.graph.edges))
 
 
 def _compare_without_rounding(source: Source, name: str, pixels: npt.NDArray[np.float32]) -> OutputDifference:

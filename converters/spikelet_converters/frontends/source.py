@@ -99,6 +99,8 @@ class Source:
         averaged: Imports the source with average pools instead of its max pools, if it can be imported again.
         twin: Imports the source with slightly changed weights, so that the comparison does not depend on ties; None if
             the weights of the source cannot be changed.
+        layers: Imports every layer of neurons of a spiking source without the layers around it, by name. It compares
+            parameters that have no effect in the network, where all of its neurons are silent or saturated.
         notes: Notes for the user about differences between the source and the imported graph.
         labels: Class names, if the source contains them.
         bits: Bits of the weights of an exact graph, if the source contains them.
@@ -119,6 +121,7 @@ class Source:
     border: Factor = field(default_factory=lambda: NOTHING)
     averaged: Callable[[], Source] | None = None
     twin: Callable[[], Source] | None = None
+    layers: Callable[[], Mapping[str, Source]] = dict
     notes: tuple[str, ...] = ()
     labels: tuple[str, ...] | None = None
     bits: int | None = None

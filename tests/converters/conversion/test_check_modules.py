@@ -3,6 +3,8 @@
 As in `test_check`, each fault is a change of the source.
 """
 
+from dataclasses import replace
+
 import nir
 import numpy as np
 import pytest
@@ -12,6 +14,8 @@ from torch.ao.quantization import FakeQuantize, MinMaxObserver
 
 from converters_support import assert_misreading_is_refused
 from onnx_forms import RAW
+from spikelet.errors import ConversionError
+from spikelet_converters.conversion.check import check_graph
 from spikelet_converters.frontends import Preprocessing
 from spikelet_converters.frontends.nir import from_nir
 from spikelet_converters.frontends.torch import from_module, from_program
@@ -111,6 +115,43 @@ def test_a_misread_spiking_network(options):
     if options == "bias":
         change(changed.fc2, bias=lambda b: None)
     assert_misreading_is_refused(*(from_module(m.eval(), (6,), RAW) for m in (source, changed)))
+
+
+@pytest.mark.parametrize(
+    ("options", "weight"),
+    [({"reset_mechanism": "zero"}, 1e4), ({"beta": 0.9}, 1e4), ({"threshold": 30.0}, 1e4), ({"threshold": 30.0}, 1e-9)],
+    ids=["reset, saturated", "leak, saturated", "threshold, saturated", "threshold, silent"],
+)
+def test_parameters_of_neurons_that_are_saturated_or_silent_are_compared(options, weight):
+    """In the network every neuron fires at each time-step or never, whatever its parameters are."""
+    pytest.importorskip("snntorch")
+    source, changed = (from_module(scaled(Snn(**neuron), weight), (6,), RAW) for neuron in ({}, options))
+    steps = np.full((8, 4, 6), 200, np.float32)
+    assert np.array_equal(source.simulate(steps), changed.simulate(steps))
+    assert check_graph(source, None) is not None
+    with pytest.raises(ConversionError, match="other outputs than the network on random currents of lif"):
+        check_graph(replace(source, layers=lambda: misread_layers(source, changed)), None)
+
+
+def scaled(network, weight):
+    """Give every neuron the same positive or, for a silent one, negligible current."""
+    change(network.fc1, weight=lambda w: nn.Parameter(torch.full_like(w, weight)), bias=lambda b: None)
+    return network.eval()
+
+
+def misread_layers(source, changed):
+    layers = changed.layers()
+    return {name: replace(layers[name], simulate=layer.simulate) for name, layer in source.layers().items()}
+
+
+def test_a_spiking_network_of_lines_is_compared():
+    """The network takes (N, C, L), the graph (N, C, 1, L)."""
+    snn = pytest.importorskip("snntorch")
+    torch.manual_seed(0)
+    layers = nn.Conv1d(3, 4, 3), snn.Leaky(beta=0.8, init_hidden=True), nn.Flatten(), nn.Linear(48, 2)
+    source = from_module(nn.Sequential(*layers), (3, 14))
+    assert source.shape == (3, 1, 14)
+    assert check_graph(source, None) < 1e-3
 
 
 def test_the_states_of_a_spiking_network_are_not_those_of_an_earlier_comparison():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from spikelet.errors import ConversionError, CostError, one_line, pass_out_of_memory
 from spikelet.files.hdf5 import check_file
+from spikelet.nodes import Shape
 from spikelet_converters.choices import TIME_STEP
 from spikelet_converters.exports.nir import METADATA, NirNode, package
 from spikelet_converters.frontends.builder import Builder
@@ -87,14 +89,38 @@ def from_nir(
     nodes, edges = leading_to(*flat(network), output)
     step = TIME_STEP if dt is None else dt
 
+    inputs: dict[str, Shape] = {}
+
     def imported(nodes: dict[str, NirNode]) -> Source:
         builder = Builder(input_shape(network))
         if note:
             builder.note(note)
-        Reader(builder, step).run(nodes, edges, preprocessing.start(builder, low, high))
+        reader = Reader(builder, step)
+        reader.run(nodes, edges, preprocessing.start(builder, low, high))
+        inputs.update(reader.inputs)
         return finished("NIR", builder, None, preprocessing, simulate=simulator(nodes, edges, step))
 
-    return replace(imported(nodes), twin=lambda: imported(_without_ties(nodes)))
+    return replace(
+        imported(nodes),
+        twin=lambda: imported(_without_ties(nodes)),
+        layers=lambda: {name: _alone(nodes[name], name, shape, step) for name, shape in inputs.items()},
+    )
+
+
+def _alone(node: NirNode, name: str, shape: Shape, dt: float) -> Source:
+    """Import a node that fires as a network of its own, after weights of 1 that take a shift of its current."""
+    nir = package()
+    identity, zeros = np.eye(shape[0], dtype=np.float32), np.zeros(shape[0], np.float32)
+    kind = {key: np.array(shape) for key in ("input", "output")}
+    nodes = {"input": nir.Input(kind), "weights": nir.Affine(identity, zeros), f"layer {name}": node}
+    if len(shape) > 1:
+        nodes["weights"] = nir.Conv2d(None, identity[:, :, None, None], 1, 0, 1, 1, zeros)
+        nodes["flat"] = nir.Flatten({"input": np.array(shape)}, 0)
+    nodes["output"] = nir.Output(kind)
+    edges = list(pairwise(nodes))
+    builder, preprocessing = Builder(shape), Preprocessing(scale=1.0)
+    Reader(builder, dt).run(nodes, edges, preprocessing.start(builder))
+    return finished("NIR", builder, None, preprocessing, simulate=simulator(nodes, edges, dt))
 
 
 def _without_ties(nodes: dict[str, NirNode]) -> dict[str, NirNode]:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from spikelet.errors import ConversionError
 from spikelet.graph import NAME
+from spikelet.nodes import Shape
 from spikelet_converters.exports.nir import NirNode
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.nir.nesting import Pass
@@ -23,13 +24,20 @@ from spikelet_converters.frontends.refusals import NIR as ADVICE
 from spikelet_converters.frontends.values import Dynamics, Factor, Value, free_name
 from spikelet_converters.frontends.windows import dilated
 
+SPIKING = ("CubaLIF", "IF", "LIF")
+
 
 class Reader:
-    """Adds nodes to a builder in topological order."""
+    """Adds nodes to a builder in topological order.
+
+    Attributes:
+        inputs: Shapes of the inputs of the nodes that fire, by name.
+    """
 
     def __init__(self, builder: Builder, dt: float) -> None:
         self.builder = builder
         self.dt = dt
+        self.inputs: dict[str, Shape] = {}
 
     def run(self, nodes: dict[str, NirNode], edges: list[tuple[str, str]], start: Value) -> None:
         names = self._names(nodes)
@@ -50,6 +58,8 @@ class Reader:
             for name in ready:
                 inputs = [values[source] for source in sources[name]]
                 where = f"node {name} ({type(nodes[name]).__name__})"
+                if type(nodes[name]).__name__ in SPIKING and inputs:
+                    self.inputs[name] = inputs[0].shape
                 try:
                     values[name] = self._read(names[name], where, nodes[name], inputs, start)
                 except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:

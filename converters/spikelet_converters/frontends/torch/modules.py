@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.source import Predict, Preprocessing, Source, build, finished
 from spikelet_converters.frontends.torch import exported, fx
+from spikelet_converters.frontends.torch.neurons import layers_alone, without_ties
 from spikelet_converters.frontends.torch.simulation import loop, simulator
 from spikelet_converters.frontends.values import Value
 from spikelet_converters.weights import fit
@@ -81,10 +83,17 @@ def from_module(
     if builder.relus or builder.levels:
         return finished("torch module", builder, _predict(network, shape, output), preprocessing)
     container, graph, reduced = fx.traced(network)
-    return finished(
-        "torch module", builder, None, preprocessing, simulate=simulator(container, graph, output),
+    source = finished(
+        "torch module", builder, None, preprocessing, simulate=simulator(container, graph, shape, output),
         loop=loop(network, reduced, shape, output),
     )  # fmt: skip
+
+    def twin() -> Source:
+        return from_module(
+            without_ties(network), shape, preprocessing, average_pools=average_pools, output=output, low=low, high=high
+        )
+
+    return replace(source, twin=twin, layers=lambda: layers_alone(container, graph, shape))
 
 
 @contextmanager

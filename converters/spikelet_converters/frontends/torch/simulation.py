@@ -23,32 +23,63 @@ from spikelet_converters.frontends.source import Loop, Simulate
 from spikelet_converters.frontends.torch.fx import chosen
 from spikelet_converters.frontends.torch.time_loop import ADVICE, Reduced
 
+_ONE_STEP = "expected a module that computes one time-step"
 _RESETS = ("reset_states", "reset_mem", "reset")  # methods of sinabs, snnTorch and SpikingJelly
 
 
-def simulator(network: nn.Module, graph: fx.Graph, output: str | None = None) -> Simulate:
+def simulator(network: nn.Module, graph: fx.Graph, shape: Shape, output: str | None = None) -> Simulate:
     """Return a function that simulates a traced network with its framework's neurons.
 
     Args:
         network: The network, which is copied.
         graph: Its traced calls, in which the framework's layers are leaves.
+        shape: Shape of one input.
         output: Index or key of the output, for a network with several.
     """
     root = network
 
     def simulate(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        def outputs() -> Tensor:
-            copied = _fresh(root)
-            for module in copied.modules():
-                if frameworks.framework(module) == "spikingjelly" and hasattr(module, "step_mode"):
-                    module.step_mode = "s"  # type: ignore[assignment]
-            steps = _Steps(copied, graph, inputs.shape[1], output)
-            return torch.stack([steps.step(torch.from_numpy(np.ascontiguousarray(x))) for x in inputs])
+        arranged = inputs.reshape(*inputs.shape[:2], *shape)
 
-        what = f"one time-step of the network cannot be evaluated on inputs of shape {inputs.shape[1:]}"
-        return _evaluated(root, outputs, what, "expected a module that computes one time-step")
+        def outputs() -> Tensor:
+            steps = _steps(root, graph, inputs.shape[1], output)
+            return torch.stack([steps.step(torch.from_numpy(np.ascontiguousarray(x))) for x in arranged])
+
+        return _evaluated(root, outputs, _unevaluated(arranged.shape[1:]), _ONE_STEP)
 
     return simulate
+
+
+def inputs_of_neurons(network: nn.Module, graph: fx.Graph, shape: Shape) -> dict[str, Shape]:
+    """Return the shape of one input of every layer of neurons, by the name of the module.
+
+    Args:
+        network: The network, which is copied.
+        graph: Its traced calls, in which the framework's layers are leaves.
+        shape: Shape of one input of the network.
+    """
+    shapes: dict[str, Shape] = {}
+
+    def outputs() -> Tensor:
+        steps = _steps(network, graph, 1, None)
+        steps.run(torch.zeros(1, *shape), *[None] * steps.states)
+        shapes.update(steps.shapes)
+        return torch.zeros(0)
+
+    _evaluated(network, outputs, _unevaluated((1, *shape)), _ONE_STEP)
+    return shapes
+
+
+def _steps(network: nn.Module, graph: fx.Graph, samples: int, output: str | None) -> _Steps:
+    copied = fresh(network)
+    for module in copied.modules():
+        if frameworks.framework(module) == "spikingjelly" and hasattr(module, "step_mode"):
+            module.step_mode = "s"  # type: ignore[assignment]
+    return _Steps(copied, graph, samples, output)
+
+
+def _unevaluated(shape: Shape) -> str:
+    return f"one time-step of the network cannot be evaluated on inputs of shape {shape}"
 
 
 def loop(network: nn.Module, reduced: Reduced, shape: Shape, output: str | None) -> Loop | None:
@@ -71,7 +102,7 @@ def loop(network: nn.Module, reduced: Reduced, shape: Shape, output: str | None)
         arranged = inputs.reshape(*inputs.shape[: 2 if reduced.frames else 1], *shape)
 
         def summed() -> Tensor:
-            return _first(chosen(_fresh(network)(torch.from_numpy(np.ascontiguousarray(arranged))), output)) * divisor
+            return _first(chosen(fresh(network)(torch.from_numpy(np.ascontiguousarray(arranged))), output)) * divisor
 
         what = f"the network cannot be evaluated on inputs of shape {arranged.shape}"
         return _evaluated(network, summed, what, ADVICE)
@@ -104,7 +135,7 @@ def _evaluated(
     return result
 
 
-def _fresh(network: nn.Module) -> nn.Module:
+def fresh(network: nn.Module) -> nn.Module:
     """Return a copy of the network in its initial state."""
     for module in network.modules():
         _reset(module)
@@ -128,12 +159,17 @@ class _Steps(fx.Interpreter):
         self.output_name = output_name
         self.samples = samples
         self.unpacked = False  # whether the network unpacks the output of the current call
-        self.states: dict[str, tuple[object, ...]] = {}
+        self.shapes: dict[str, Shape] = {}  # of one input of each layer of neurons
+        self.after: dict[str, tuple[object, ...]] = {}  # states, by layer
+
+    @property
+    def states(self) -> int:
+        """Number of states that the network takes, beside its input."""
+        return sum(node.op == "placeholder" for node in self.graph.nodes) - 1
 
     def step(self, x: Tensor) -> Tensor:
         """Return the output of the network for the input of one time-step, (N, K)."""
-        states = sum(node.op == "placeholder" for node in self.graph.nodes) - 1
-        return _first(chosen(self.run(x, *[None] * states), self.output_name))
+        return _first(chosen(self.run(x, *[None] * self.states), self.output_name))
 
     def call_module(self, target: str, args: tuple[object, ...], kwargs: dict[str, object]) -> object:  # type: ignore[override]
         module = self.fetch_attr(target)
@@ -160,6 +196,7 @@ class _Steps(fx.Interpreter):
         if not frameworks.is_neuron(module):
             return module(x)
         assert isinstance(x, Tensor)
+        self.shapes[name] = tuple(x.shape[1:])
         return self._neuron(name, frameworks.framework(module) or "", module, x)
 
     def _neuron(self, name: str, framework: str, module: nn.Module, x: Tensor) -> object:
@@ -168,9 +205,9 @@ class _Steps(fx.Interpreter):
         if framework == "spikingjelly" or getattr(module, "init_hidden", False):
             return module(x)
         # snnTorch takes and returns its states one by one, Norse as one value
-        states = self.states.get(name, () if framework == "snntorch" else (None,))
+        states = self.after.get(name, () if framework == "snntorch" else (None,))
         output, *after = module(x, *states)
-        self.states[name] = tuple(after)
+        self.after[name] = tuple(after)
         return (output, *after)
 
     def _sinabs(self, module: nn.Module, x: Tensor) -> object:

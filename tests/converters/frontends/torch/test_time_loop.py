@@ -14,6 +14,7 @@ from spikelet.engines import create
 from spikelet.errors import ConversionError
 from spikelet_converters.conversion.check import check_graph
 from spikelet_converters.frontends import Preprocessing
+from spikelet_converters.frontends.frameworks import snntorch
 from spikelet_converters.frontends.torch import from_module, time_loop
 
 with warnings.catch_warnings():
@@ -275,6 +276,18 @@ def test_a_fault_in_the_reduction_is_refused(expression):
     with mutant.applied(), pytest.raises(ConversionError):
         check_graph(from_module(AddedInPlace().eval(), (F,), Preprocessing(scale=1.0)), None)
     assert check_graph(from_module(AddedInPlace().eval(), (F,), Preprocessing(scale=1.0)), None) == 0
+
+
+def test_another_reset_is_refused_where_sums_equal_thresholds():
+    """Weights and thresholds of the network are multiples of 1/16, so ties alone explain large differences."""
+    (mutant,) = [
+        mutant for mutant in mutants_of(Path(snntorch.__file__)) if "reset_mechanism == 'zero'" in mutant.change
+        and mutant.function == "_reset"
+    ]  # fmt: skip
+    with mutant.applied():
+        source = from_module(Stacked().eval(), (F,), Preprocessing(scale=1.0))
+        with pytest.raises(ConversionError, match="other outputs than the network on random currents of lif1"):
+            check_graph(source, None)
 
 
 class IFNode(nn.Module):
