@@ -20,6 +20,7 @@ from spikelet.data.options import (
     stated_options,
     stated_span,
 )
+from spikelet.data.other_files import way_out
 from spikelet.data.pixels import check_contrast
 from spikelet.data.sound import is_recording, read_recording
 from spikelet.errors import DataError
@@ -89,28 +90,11 @@ def _read(path: Path, split: Split, shape: Shape | None, options: DataOptions) -
     problem = "a file of an unknown type" if path.exists() else "no such file or folder"
     raise DataError(
         f"{path}: {problem}; expected an image ({', '.join(SUFFIXES)}), a recording (.wav), a folder of them, .npy, "
-        f".npz, CIFAR-10 or CIFAR-100 (binary or python layout) or IDX files{_way_out(path)}"
+        f".npz, CIFAR-10 or CIFAR-100 (binary or python layout) or IDX files{way_out(path)}"
     )
 
 
 _PUBLISHED = re.compile(r"idx[13]-ubyte|_batch(_[1-5])?(\.bin)?$")  # of CIFAR, and IDX
-_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
-_LIBRARIES = {
-    ".csv": "pandas", ".tsv": "pandas", ".parquet": "pandas", ".pkl": "pickle", ".pickle": "pickle", ".mat": "SciPy",
-    ".pt": "torch", ".pth": "torch", ".h5": "h5py", ".hdf5": "h5py", ".tfrecord": "TensorFlow", ".arrow": "datasets",
-}  # fmt: skip
-
-
-def _way_out(path: Path) -> str:
-    """How a file of a known other type becomes one that is read."""
-    if not path.is_file():
-        return ""
-    if path.suffix.lower() in _ARCHIVES:
-        return "; unpack it first"
-    library = _LIBRARIES.get(path.suffix.lower())
-    if library is None:
-        return ""
-    return f"; load it with {library} and save it with numpy.savez('data.npz', images=images, labels=labels)"
 
 
 __all__ = [

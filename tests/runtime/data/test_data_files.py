@@ -101,6 +101,13 @@ class TestFolder:
         with pytest.raises(DataError, match="no images in it, nor in folders of classes"):
             folder.read(tmp_path)
 
+    def test_a_folder_with_a_table_of_pixels_names_it_and_the_way_to_read_it(self, tmp_path):
+        (tmp_path / "train.csv").write_text("label,pixel0\n1,0\n")
+        (tmp_path / "notes.txt").write_text("MNIST")
+        message = r"no images in it, .*; found notes\.txt, train\.csv; load train\.csv with pandas and save it with numpy\.savez"
+        with pytest.raises(DataError, match=message):
+            read(tmp_path)
+
     def test_a_network_of_two_channels_takes_no_files(self, tmp_path):
         Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
         with pytest.raises(DataError, match="an image file has 1 or 3 channels, the network takes 2"):

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 Attribute = int | float | str | Sequence[int] | Sequence[float] | npt.NDArray[np.generic]
 Attributes = Mapping[str, Attribute]
 
+RANGES = {
+    "uint4": (0, 15), "int4": (-8, 7), "uint8": (0, 2**8 - 1), "int8": (-(2**7), 2**7 - 1),
+    "uint16": (0, 2**16 - 1), "int16": (-(2**15), 2**15 - 1),
+}  # fmt: skip
+"""Smallest and largest integer of the types to which activations are quantised; the narrowest are first."""
+
 DOMAINS_OF_QONNX = ("qonnx", "onnx.brevitas", "finn")  # how the names of the domains begin
 _WINDOW = ("auto_pad", "dilations", "kernel_shape", "pads", "strides")
 READ: dict[str, tuple[str, ...]] = {

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends.onnx.attributes import DOMAINS_OF_QONNX
+from spikelet_converters.frontends.onnx.attributes import DOMAINS_OF_QONNX, RANGES
 
 if TYPE_CHECKING:
     import onnx
@@ -179,9 +179,10 @@ def _as_integers(rewriter: _Rewriter, node: onnx.NodeProto, quantiser: _Quantise
     kind = next(
         (
             kind
-            for kind in ("uint8", "int8", "uint16", "int16")
-            if np.iinfo(kind).min <= min(quantiser.low, quantiser.zero.min())
-            and max(quantiser.high, quantiser.zero.max()) <= np.iinfo(kind).max
+            for kind, (least, most) in RANGES.items()
+            if not kind.endswith("int4")  # which Clip does not take
+            and least <= min(quantiser.low, quantiser.zero.min())
+            and max(quantiser.high, quantiser.zero.max()) <= most
         ),
         None,
     )

@@ -6,15 +6,10 @@ import numpy as np
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.layout import per_channel
-from spikelet_converters.frontends.onnx.attributes import integer
+from spikelet_converters.frontends.onnx.attributes import RANGES, integer
 from spikelet_converters.frontends.onnx.constants import Constant
 from spikelet_converters.frontends.onnx.step import Handler, Step
 from spikelet_converters.frontends.values import Rounding, Value
-
-_RANGES = {
-    "uint4": (0, 15), "int4": (-8, 7), "uint8": (0, 2**8 - 1), "int8": (-(2**7), 2**7 - 1),
-    "uint16": (0, 2**16 - 1), "int16": (-(2**15), 2**15 - 1),
-}  # fmt: skip
 
 
 def _quantise(step: Step) -> Value:
@@ -22,7 +17,7 @@ def _quantise(step: Step) -> Value:
     scale, zero = step.constant(1), step.optional(2)
     step.state.quantisers[step.node.output[0]] = (scale, zero)
     kind = "uint8" if zero is None else zero.dtype.name
-    if kind not in _RANGES:
+    if kind not in RANGES:
         raise ConversionError(f"{step.where}: quantises to {kind}; expected integers of 4, 8 or 16 bits")
     low, high = _limits(step, kind)
     if scale.size != 1:
@@ -48,7 +43,7 @@ def _quantise(step: Step) -> Value:
 
 def _limits(step: Step, kind: str) -> tuple[int, int]:
     """Return the smallest and the largest integer: those of the type, or of a following Clip for fewer bits."""
-    low, high = _RANGES[kind]
+    low, high = RANGES[kind]
     clip = step.state.clips.get(step.node.output[0])
     if clip is None:
         return low, high
