@@ -29,7 +29,7 @@ def forms(folder: Path) -> dict[str, Read]:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return {**_onnx(folder), **_quantised(folder), **_torch(), **_loops(), **_nir()}
+        return {**_onnx(folder), **_quantised(folder), **_qonnx(folder), **_torch(), **_loops(), **_nir()}
 
 
 def _tests(name: str) -> ModuleType:
@@ -139,6 +139,18 @@ def _quantised(folder: Path) -> dict[str, Read]:
             )  # fmt: skip
             readers[f"ONNX: QDQ {name}, {form}"] = _file(path)
     return readers
+
+
+def _qonnx(folder: Path) -> dict[str, Read]:
+    tests = _tests("test_qonnx")
+    readers = {}
+    for name, (activation, _) in tests.ACTIVATIONS.items():
+        readers[f"ONNX: Quant, {name}"] = _file(tests.network(folder / f"q{len(readers)}.onnx", activation))
+    few, _ = tests.ACTIVATIONS["4 bits"]
+    for name, weight in tests.WEIGHTS.items():
+        readers[f"ONNX: Quant of weights, {name}"] = _file(tests.network(folder / f"q{len(readers)}.onnx", few, weight))
+    path = tests.network(folder / "bipolar.onnx", few, (0.25, 0, 1, {}), ("Quant", "BipolarQuant"))
+    return {**readers, "ONNX: BipolarQuant": _file(path)}
 
 
 def _module(network: torch.nn.Module, shape: tuple[int, ...] = onnx_forms.SHAPE, **options: Any) -> Read:

@@ -2,13 +2,13 @@
 
 A quantiser has the inputs x, scale, zero point and bits, and computes scale (clip(round(x / scale + zero)) - zero); see
 https://github.com/fastmachinelearning/qonnx. ONNX Runtime does not execute it. In the model that is run it becomes
-floating-point operators. In the model that is read, quantisers of activations become QuantizeLinear, Clip and
-DequantizeLinear, so that the comparison of the two also covers this module.
+floating-point operators. In the model that is read, quantised weights are computed here, and quantisers of activations
+become QuantizeLinear, Clip and DequantizeLinear. The two share no code, so that their comparison covers this module.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,12 +21,13 @@ from spikelet_converters.frontends.onnx.attributes import DOMAINS_OF_QONNX, RANG
 if TYPE_CHECKING:
     import onnx
 
+Constant = npt.NDArray[np.generic]
+Floats = npt.NDArray[np.float32]
+
 OPERATORS = ("Quant", "IntQuant", "BipolarQuant")
 MOST_BITS = 16  # of a quantiser of activations
 OPSET = 11  # first version of ONNX with Round, and with the bounds of Clip as inputs
-ROUNDING = {"ROUND": "Round", "FLOOR": "Floor", "CEIL": "Ceil"}
-
-Constant = npt.NDArray[np.generic]
+ROUNDING: dict[str, Callable[[Floats], Floats]] = {"ROUND": np.round, "FLOOR": np.floor, "CEIL": np.ceil}
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,12 @@ class _Rewriter:
         name = self.name(base, role)
         self.graph.initializer.append(numpy_helper.from_array(np.asarray(value), name))
         return name
+
+    def weights(self, node: onnx.NodeProto, value: Constant) -> None:
+        """Add an initializer instead of a node."""
+        from onnx import numpy_helper
+
+        self.graph.initializer.append(numpy_helper.from_array(np.asarray(value, np.float32), node.output[0]))
 
     def node(
         self, operator: str, inputs: Sequence[str], base: str, *, last: bool = False, axis: int | None = None
@@ -107,15 +114,15 @@ def _rewritten(model: onnx.ModelProto, opset: int, *, read: bool) -> onnx.ModelP
         where = f"node {node.name or f'#{index}'} ({node.op_type})"
         if opset < OPSET:
             raise ConversionError(f"{where}: expected opset {OPSET} or later, found {opset}; export the network again")
-        of_weights = node.input[0] in constants
-        if node.op_type == "BipolarQuant":
-            _signs(rewriter, node, where, of_weights)
-            continue
-        quantiser = _quantiser(node, where, constants)
-        if read and not of_weights:
-            _as_integers(rewriter, node, quantiser)
+        bipolar, weights = node.op_type == "BipolarQuant", constants.get(node.input[0])
+        if bipolar:
+            _signs(rewriter, node, where, constants, read)
+        elif not read:
+            _as_floats(rewriter, node, constants)
+        elif weights is not None:
+            rewriter.weights(node, _quantised(weights, _quantiser(node, where, constants)))
         else:
-            _as_floats(rewriter, node, quantiser)
+            _as_integers(rewriter, node, _quantiser(node, where, constants))
     copied.graph.ClearField("node")
     copied.graph.node.extend(rewriter.nodes)
     others = [entry for entry in copied.opset_import if not entry.domain.startswith(DOMAINS_OF_QONNX)]
@@ -160,14 +167,33 @@ def _quantiser(node: onnx.NodeProto, where: str, constants: Mapping[str, Constan
     return _Quantiser(where, scale, zero, low, high, rounding)
 
 
-def _as_floats(rewriter: _Rewriter, node: onnx.NodeProto, quantiser: _Quantiser) -> None:
-    """Add floating-point operators that compute a quantiser."""
+def _quantised(values: Constant, quantiser: _Quantiser) -> Constant:
+    """Return quantised weights."""
+    moved = np.asarray(values, np.float32) / quantiser.scale + quantiser.zero
+    integers = ROUNDING[quantiser.rounding](np.clip(moved, quantiser.low, quantiser.high))
+    return np.asarray((integers - quantiser.zero) * quantiser.scale)
+
+
+def _as_floats(rewriter: _Rewriter, node: onnx.NodeProto, constants: Mapping[str, Constant]) -> None:
+    """Add floating-point operators that compute a quantiser, whose parameters `_quantiser` has checked."""
+    from onnx import helper
+
+    attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+    width = int(np.ravel(constants[node.input[3]])[0])
+    if attributes["signed"]:
+        half = 1 << (width - 1)
+        low, high = attributes["narrow"] - half, half - 1
+    else:
+        low, high = 0, (1 << width) - 1 - attributes["narrow"]
     base = node.output[0]
-    scale = rewriter.constant(base, "scale", quantiser.scale)
-    zero = rewriter.constant(base, "zero", quantiser.zero)
-    bounds = [rewriter.constant(base, name, np.float32(getattr(quantiser, name))) for name in ("low", "high")]
+    scale, zero = (
+        rewriter.constant(base, role, np.asarray(constants[name], np.float32))
+        for role, name in zip(("scale", "zero"), node.input[1:3], strict=True)
+    )
+    bounds = [rewriter.constant(base, *bound) for bound in (("low", np.float32(low)), ("high", np.float32(high)))]
     moved = rewriter.node("Add", [rewriter.node("Div", [node.input[0], scale], base), zero], base)
-    integers = rewriter.node(ROUNDING[quantiser.rounding], [rewriter.node("Clip", [moved, *bounds], base)], base)
+    operator = attributes.get("rounding_mode", b"ROUND").decode().capitalize()
+    integers = rewriter.node(operator, [rewriter.node("Clip", [moved, *bounds], base)], base)
     rewriter.node("Mul", [rewriter.node("Sub", [integers, zero], base), scale], base, last=True)
 
 
@@ -208,12 +234,18 @@ def _as_integers(rewriter: _Rewriter, node: onnx.NodeProto, quantiser: _Quantise
     rewriter.node("DequantizeLinear", [few, *parameters], base, last=True, axis=axis)
 
 
-def _signs(rewriter: _Rewriter, node: onnx.NodeProto, where: str, of_weights: bool) -> None:
-    """Add operators for weights of plus or minus one scale."""
-    if not of_weights:
+def _signs(
+    rewriter: _Rewriter, node: onnx.NodeProto, where: str, constants: Mapping[str, Constant], read: bool
+) -> None:
+    """Add weights of plus or minus one scale, or the operators that compute them."""
+    if any(name not in constants for name in node.input[:2]):
         raise ConversionError(
             f"{where}: quantises activations to -1 and 1, which spikes are not; train with unsigned activations"
         )
+    if read:
+        weights, scale = (np.asarray(constants[name], np.float32) for name in node.input[:2])
+        rewriter.weights(node, np.where(weights < 0, -scale, scale))
+        return
     base = node.output[0]
     negative = rewriter.node("Less", [node.input[0], rewriter.constant(base, "zero", np.float32(0))], base)
     rewriter.node("Where", [negative, rewriter.node("Neg", [node.input[1]], base), node.input[1]], base, last=True)

@@ -1,14 +1,17 @@
 """Quantisers of QONNX are read as those of ONNX; the expected outputs are computed from their definition."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
+from mutation.mutants import mutants_of
 from onnx_forms import RAW, SHAPE, conv, model, n, pixels, tail, weights
 from spikelet.errors import ConversionError
 from spikelet_converters.conversion.check import check_graph
-from spikelet_converters.frontends.onnx import read
+from spikelet_converters.frontends.onnx import qonnx, read
 
 PARAMETERS = ("scale", "zero", "bits")
 UNSIGNED, SIGNED, NARROW = (
@@ -91,6 +94,29 @@ def test_weights_of_one_bit(tmp_path):
     activation, kernel = ACTIVATIONS["4 bits"][0], np.where(weights()["w"] >= 0, 0.25, -0.25).astype(np.float32)
     path = network(tmp_path / "a.onnx", activation, settings, ("Quant", "BipolarQuant"))
     check(path, activation, kernel)
+
+
+def test_faults_in_the_reading_of_weights_are_refused(tmp_path):
+    """The model that is run takes its parameters from the file by other code."""
+    path = network(tmp_path / "a.onnx", ACTIVATIONS["4 bits"][0], WEIGHTS["8 bits, narrow"])
+    before = read(path, RAW).graph
+    kernel = before.nodes[before.order[1]].weight
+    changed = 0
+    for mutant in mutants_of(Path(qonnx.__file__)):
+        if mutant.function not in ("_quantised", "_quantiser"):
+            continue
+        with mutant.applied():
+            try:
+                source = read(path, RAW)
+            except Exception:
+                continue
+            graph = source.graph
+            if np.allclose(graph.nodes[graph.order[1]].weight, kernel, rtol=1e-3):
+                continue
+            changed += 1
+            with pytest.raises(ConversionError, match="other outputs than the network"):
+                check_graph(source, None)
+    assert changed > 3
 
 
 @pytest.mark.parametrize(
