@@ -180,11 +180,9 @@ def _as_floats(rewriter: _Rewriter, node: onnx.NodeProto, constants: Mapping[str
 
     attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
     width = int(np.ravel(constants[node.input[3]])[0])
+    low, high = 0, (1 << width) - 1 - attributes["narrow"]
     if attributes["signed"]:
-        half = 1 << (width - 1)
-        low, high = attributes["narrow"] - half, half - 1
-    else:
-        low, high = 0, (1 << width) - 1 - attributes["narrow"]
+        low, high = attributes["narrow"] - (1 << (width - 1)), (1 << (width - 1)) - 1
     base = node.output[0]
     scale, zero = (
         rewriter.constant(base, role, np.asarray(constants[name], np.float32))
