@@ -11,6 +11,10 @@ SHOWN = 6  # names in a line
 # Control characters, line and paragraph separators, and controls of the direction of text.
 CONTROLS = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
 _CONTROL = re.compile(f"[{CONTROLS}]")
+# Characters that Markdown interprets; _ within a word, as in `a_b`, is not. A word can become the first one of a line.
+_MARKUP = re.compile(r"[\\`*\[\]<>|~$&]|(?<![^\W_])_|_(?![^\W_])|(?<!\S)[-+#=]|(?<=\d)[.)](?=\s|$)|(?<=www)\.|:(?=//)")
+_ENTITIES = {"<": "&lt;", "&": "&amp;"}
+_FORMULA = ("=", "+", "-", "@")  # a spreadsheet computes a cell that begins with one of them
 _BYTE = re.compile("[\udc80-\udcff]")  # a byte in the name of a file that is not valid text
 
 
@@ -29,6 +33,36 @@ def printable(text: str, allowed: str = "") -> str:
         'a\\\\nb\\\\x1b[31m'
     """
     return _CONTROL.sub(lambda match: match[0] if match[0] in allowed else repr(match[0])[1:-1], text)
+
+
+def markdown(text: str) -> str:
+    """Return a text for one line or table cell of Markdown, in which it is neither markup, HTML nor a link.
+
+    `<` and `&` become entities, which every dialect of Markdown reads; other special characters get a backslash.
+
+    Examples:
+        >>> print(markdown("<b>a_b</b> [c](d) | *"))
+        &lt;b\\>a_b&lt;/b\\> \\[c\\](d) \\| \\*
+    """
+    return _MARKUP.sub(lambda match: _ENTITIES.get(match[0], f"\\{match[0]}"), printable(text))
+
+
+def table_cell(value: object) -> object:
+    """Return a cell of an exported table: a text that a spreadsheet would compute as a formula begins with `'`.
+
+    Numbers, and texts that are numbers, are unchanged.
+
+    Examples:
+        >>> table_cell("=1+1"), table_cell("-0.5"), table_cell(-0.5)
+        ("'=1+1", '-0.5', -0.5)
+    """
+    if not isinstance(value, str) or not value.lstrip().startswith(_FORMULA):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
 
 
 def shell_line(arguments: Iterable[str]) -> str:

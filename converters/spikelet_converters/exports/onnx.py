@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from importlib import resources
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from spikelet.bounds import cost
 from spikelet.bundle import Bundle
+from spikelet.display import markdown
 from spikelet.files.atomic import write_files
 from spikelet.graph import Graph
 from spikelet.limits import Limits
@@ -77,7 +79,7 @@ def readme(bundle: Bundle) -> str:
     if steps is not None:
         limit = f"Exact for {steps} time-steps: within them every runtime that adds products gives the same spikes."
     values = {
-        "NAME": bundle.manifest.name,
+        "NAME": markdown(bundle.manifest.name),
         "SHAPE": ", ".join(map(str, graph.input.shape)),
         "VALUES": str(math.prod(graph.input.shape)),
         "LOW": str(graph.input.low),
@@ -88,6 +90,4 @@ def readme(bundle: Bundle) -> str:
         "STEPS": str(min(8, steps or 8)),
     }
     text = (resources.files(__package__) / "onnx_readme.md").read_text("utf-8")
-    for key, value in values.items():
-        text = text.replace(f"@{key}@", value)
-    return text
+    return re.sub(f"@({'|'.join(values)})@", lambda match: values[match[1]], text)

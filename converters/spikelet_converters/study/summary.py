@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spikelet.display import table_cell
 from spikelet.errors import MissingDependency
 from spikelet.files.decoded import ReadOnlyDocument
 from spikelet_converters.study.config import START, Study
@@ -182,7 +183,7 @@ def to_csv(rows: Sequence[Row]) -> str:
                 row.noise_on.mean,
                 *statistics,
             ]
-            writer.writerow(["" if value is None else value for value in line])
+            writer.writerow(["" if value is None else table_cell(value) for value in line])
     return text.getvalue()
 
 

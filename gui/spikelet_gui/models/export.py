@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from spikelet.display import table_cell
 from spikelet.errors import UsageError
 from spikelet.report.figures import as_csv
 from spikelet.report.names import distinct
@@ -38,8 +39,11 @@ class DataTable:
 
 
 def tab_separated(rows: Sequence[Sequence[object]]) -> str:
-    """Return rows as lines with tabs between the cells; tabs and line breaks in cells become spaces."""
-    return "\n".join("\t".join(re.sub(r"[\t\r\n]+", " ", str(cell)) for cell in row) for row in rows)
+    """Return rows as lines with tabs between the cells; tabs and line breaks in cells become spaces.
+
+    No cell is a formula of a spreadsheet.
+    """
+    return "\n".join("\t".join(re.sub(r"[\t\r\n]+", " ", str(table_cell(cell))) for cell in row) for row in rows)
 
 
 def without_duplicates(tables: Sequence[DataTable | None]) -> list[DataTable]:

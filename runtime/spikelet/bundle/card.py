@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spikelet.bundle.manifest import Manifest
+from spikelet.display import markdown
 from spikelet.files.decoded import Document
 from spikelet.graph import Graph
 from spikelet.nodes import Array, is_float
@@ -14,7 +15,7 @@ def card(graph: Graph, manifest: Manifest) -> str:
     weights = sum(value.size for value in _weights(graph))
     neurons = graph.neuron_count
     lines = [
-        f"# {manifest.name}",
+        f"# {markdown(manifest.name)}",
         "",
         f"A spiking network of {len(graph.spiking)} layers, {neurons:,} neurons and {weights:,} weights, "
         f"for inputs of {shape} in {graph.input.low}…{graph.input.high}. "
@@ -24,12 +25,16 @@ def card(graph: Graph, manifest: Manifest) -> str:
         "",
     ]
     if manifest.labels:
-        lines += [f"Classes: {', '.join(manifest.labels)}.", ""]
+        lines += [f"Classes: {', '.join(map(markdown, manifest.labels))}.", ""]
     for result in manifest.results:
         lines += _accuracy(result)
     lines += _layers(manifest.conversion.get("layers", []))
     lines += ["## Where it came from", ""]
-    lines += [f"* {key}: {_plain(value)}" for key, value in manifest.provenance.items() if value not in ("", {})]
+    lines += [
+        f"* {markdown(key)}: {markdown(_plain(value))}"
+        for key, value in manifest.provenance.items()
+        if value not in ("", {})
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -48,7 +53,7 @@ def _accuracy(result: Document) -> list[str]:
     after: list[float] = result["accuracy"]
     before: list[float] = result.get("accuracy_before_quantisation", after)
     lines = [
-        f"## Accuracy on {result['data']} ({result['images']} images)",
+        f"## Accuracy on {markdown(result['data'])} ({result['images']} images)",
         "",
         *([f"Float network: {result['float_accuracy']:.1%}.", ""] if "float_accuracy" in result else []),
         "| time-steps | spiking | before quantisation |",
@@ -77,7 +82,7 @@ def _layers(layers: list[Document]) -> list[str]:
             f"{_figure(e, 'under_firing', '.1%')}, {_figure(e, 'correlation', '.3f')}"
             for e in layer.get("by_step", [])
         ]
-        cells = [layer.get("layer", "?"), _figure(layer, "activation", ".3f"), *cells]
+        cells = [markdown(layer.get("layer", "?")), _figure(layer, "activation", ".3f"), *cells]
         lines.append("| " + " | ".join(cells) + " |")
     return [*lines, ""]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from spikelet.bundle import Bundle
 from spikelet.deploy.firmware import c_files
 from spikelet.deploy.targets import Target
+from spikelet.display import markdown
 from spikelet.engines import native
 from spikelet.errors import EngineError
 from spikelet.files.atomic import write_files
@@ -161,7 +162,7 @@ def _readme(bundle: Bundle, target: Target, compiled: bool) -> str:
         library = "compiled at the first start; requires `gcc` on the board"
         compiler = " With a C compiler (`gcc`), the fastest engine, native, is used."
     return README.format(
-        name=comment(bundle.manifest.name),
+        name=markdown(bundle.manifest.name),
         service=SERVICE_NAME,
         about=target.about,
         digest=bundle.digest[:16],

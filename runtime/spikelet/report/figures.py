@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spikelet.benchmark.latency import Latency, batches
+from spikelet.display import table_cell
 from spikelet.metrics.energy import LEVELS, Energy, Estimate, Levels
 from spikelet.metrics.measurement import Measurement
 from spikelet.report.charts import Bar, Curve, bars, curves, percent, ranges, raster
@@ -20,11 +21,10 @@ RASTER_NEURONS = 24  # per layer
 
 
 def as_csv(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Format a table as CSV."""
+    """Format a table as CSV; no cell is a formula of a spreadsheet."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(rows)
+    writer.writerows([table_cell(cell) for cell in row] for row in (head, *rows))
     return text.getvalue()
 
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from html import escape
+from html import escape, unescape
+
+SEPARATOR = re.compile(r"(?<!\\)\|")  # of cells
+ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])|(&lt;|&amp;)|`([^`]+)`")
 
 
 def to_html(text: str, first_heading: int = 3) -> str:
@@ -43,7 +46,7 @@ def _while(lines: list[str], start: int, same: Callable[[str], bool]) -> int:
 
 
 def _table(lines: list[str]) -> str:
-    rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines if not _is_rule(line)]
+    rows = [_cells(line.strip()) for line in lines if not _is_rule(line)]
     if not rows:
         return ""
     head, body = rows[0], rows[1:]
@@ -53,9 +56,19 @@ def _table(lines: list[str]) -> str:
     return f'<div class="wide"><table>{html}</tbody></table></div>'
 
 
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in SEPARATOR.split(line.removeprefix("|").removesuffix("|"))]
+
+
 def _is_rule(line: str) -> bool:
     return set(line) <= set("|:- ") and "-" in line
 
 
 def _inline(text: str) -> str:
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+    parts, position = [], 0
+    for match in ESCAPED.finditer(text):
+        parts.append(escape(text[position : match.start()]))
+        character, entity, code = match.groups()
+        parts.append(f"<code>{escape(code)}</code>" if code else escape(character or unescape(entity)))
+        position = match.end()
+    return "".join(parts) + escape(text[position:])

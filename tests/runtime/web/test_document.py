@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hostile.names import renamed
 from networks import small_graph
+from page_support.runs import check_run
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.deploy.web.document import FOLDER, MAIN, WORKER, script
@@ -95,6 +97,20 @@ def test_texts_of_a_bundle_stay_texts(browser, write, small):
     assert "@FACTS@" in shown
     assert not browser.evaluate("'evil' in globalThis")
     assert browser.evaluate("document.documentElement.dataset.golden") == "pass"
+
+
+def test_layers_are_named_like_members_of_every_object(browser, write):
+    """JavaScript objects inherit members such as `constructor`; these names must not reach them."""
+    names = ["__proto__", "constructor", "toString", "hasOwnProperty", "prototype", "then", "length", "valueOf"]
+    small = small_graph()
+    graph = renamed(small, [*names, *(f"n{index}" for index in range(len(small.nodes)))][: len(small.nodes)])
+    inputs = np.random.default_rng(0).integers(0, 256, (2, 3, 6, 6)).astype(np.float32)
+    manifest = Manifest("members", ("__proto__", "constructor", "toString"), 8, exact_steps(graph))
+    browser.open(write(Bundle(graph, manifest, record_golden(graph, inputs, 4), ""), "members"))
+    check_run(browser, graph)
+    assert browser.evaluate("document.documentElement.dataset.golden") == "pass"
+    layers = browser.evaluate("document.getElementById('layers').innerText")
+    assert all(name in layers for name in graph.spiking)
 
 
 def test_every_control_and_picture_has_a_name(browser, write, small):

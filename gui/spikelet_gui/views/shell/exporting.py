@@ -20,6 +20,7 @@ from spikelet_gui.models.session.profiles import find_profile, profiles
 from spikelet_gui.views.widgets.base import View
 from spikelet_gui.views.widgets.cards import Card
 from spikelet_gui.views.widgets.controls import tool
+from spikelet_gui.views.widgets.text import tooltip
 
 FORMATS = (("Save as PNG…", "png"), ("Save as SVG…", "svg"), ("Save data as CSV…", "csv"))
 FILTERS = "PNG (*.png);;SVG (*.svg);;CSV (*.csv);;HTML report (*.html)"
@@ -118,7 +119,7 @@ class Exporter:
             return True
         text = f"{', '.join(existing)} {'exist. Replace them?' if len(existing) > 1 else 'exists. Replace it?'}"
         yes = QMessageBox.StandardButton.Yes
-        return QMessageBox.question(self._parent, "Export", text) == yes
+        return QMessageBox.question(self._parent, "Export", tooltip(text)) == yes
 
     def write(self, path: Path, card: Card | None = None) -> None:
         """Write a card, or the current panel, in the format of the suffix; errors are shown in the status line."""

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.choices import C_PREFIX
+from spikelet.display import markdown
 from spikelet.files.atomic import Pieces, Text
 from spikelet.lowering.c.plan import Ints, struct_bytes
 from spikelet.lowering.c.program import Program
@@ -91,7 +92,7 @@ def project(
         f"{prefix}_weights.c": Pieces(partial(_weights, program, names)),
         "main.c": _main(program, names, recording),
         "Makefile": _fill(templates.MAKEFILE, names | {"FLAGS": templates.FLAGS[program.form]}),
-        "README.md": _readme(program, names, labels, use, paths or {}),
+        "README.md": _readme(program, names, name, labels, use, paths or {}),
     }
 
 
@@ -191,20 +192,23 @@ def _main(program: Program, names: dict[str, str], recording: Recording) -> str:
     return head + renamed(content("shared/selftest.c"), names[PREFIX])
 
 
-def _readme(program: Program, names: dict[str, str], labels: Sequence[str], use: str, paths: Mapping[str, str]) -> str:
+def _readme(
+    program: Program, names: dict[str, str], title: str, labels: Sequence[str], use: str, paths: Mapping[str, str]
+) -> str:
     size = sizes(program)
     about = (
-        f"Its classes are {', '.join(map(comment, labels))}." if labels else f"It has {program.graph.classes} classes."
+        f"Its classes are {', '.join(map(markdown, labels))}." if labels else f"It has {program.graph.classes} classes."
     )
     rows = "\n".join(
-        f"| {comment(name)} | {'x'.join(map(str, program.graph.shapes[name]))} | {program.graph.neurons(name):,} |"
+        f"| {markdown(name)} | {'x'.join(map(str, program.graph.shapes[name]))} | {program.graph.neurons(name):,} |"
         for name in program.graph.spiking
     )
     return _fill(
         templates.README,
         names
         | {
-            "ABOUT": "\n".join(wrap(about, 115)),
+            "TITLE": markdown(title),
+            "ABOUT": "\n".join(wrap(about, 115, break_long_words=False, break_on_hyphens=False)),
             "FLASH": f"{size['flash'] / 1024:,.0f}",
             "RAM": f"{size['ram'] / 1024:,.0f}",
             "LAYERS": rows,

@@ -41,7 +41,7 @@ class ResidualPanel(Panel):
         yield
         self.bars = LayerBars(self.state)
         self.card = Card("Over- and under-firing", data=self._data)
-        self.run_button = button("Compare", self.run, "Run both networks in the background  (R)", True)
+        self.run_button = button("Measure residuals", self.run, "Run both networks in the background  (R)", True)
         self.empty = Empty("", self.run_button)
         self.message = label("", "caption", wrap=True)
         self.card.body.addWidget(scrolled(self.bars, "over- and under-firing by layer"), 1)
