@@ -78,7 +78,7 @@ class Plots:
         return "<plots of a result: accuracy(labels), raster(layer), potentials(neurons), energy()>"
 
     def accuracy(self, labels: npt.ArrayLike, ax: Axes | None = None) -> Axes:
-        """Draw the accuracy after each time-step, with Wilson's 95 % interval.
+        """Draw the accuracy after each time-step, with Wilson's 95% interval.
 
         Args:
             labels: (N,) class indices.
@@ -94,7 +94,7 @@ class Plots:
         ax = _axes(ax)
         ax.plot(steps, [100 * point["accuracy"] for point in points], marker="o")
         low, high = ([100 * point[bound] for point in points] for bound in ("low", "high"))
-        ax.fill_between(steps, low, high, alpha=0.2, label="95 % interval (Wilson)")
+        ax.fill_between(steps, low, high, alpha=0.2, label="95% interval (Wilson)")
         ax.set(xlabel="time-steps", ylabel="accuracy (%)", title=f"{result.sums.shape[1]} samples")
         ax.legend()
         return ax

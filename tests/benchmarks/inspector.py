@@ -91,7 +91,7 @@ def main():
     ms = np.array(times) * 1000
     print(
         f"scrubbing 4,096 neurons x 1,024 time-steps, {len(ms)} frames ({painted} rasters painted): "
-        f"median {np.median(ms):.1f} ms, {1000 / np.median(ms):.0f} frames a second; 95 %: {np.percentile(ms, 95):.1f} ms"
+        f"median {np.median(ms):.1f} ms, {1000 / np.median(ms):.0f} frames a second; 95%: {np.percentile(ms, 95):.1f} ms"
     )
 
 

@@ -308,7 +308,7 @@ def main() -> None:
             for name in WITH_RUNTIMES
             for k, t in SHARED
         }
-        graphs["VGG-16 shapes, spike rate 15 %, k = 1, T = 4"] = shapes.network(shapes.VGG16, 0.15), 4
+        graphs["VGG-16 shapes, spike rate 15%, k = 1, T = 4"] = shapes.network(shapes.VGG16, 0.15), 4
         store(args.images, threads=shared(graphs, images[: args.images]))
     for name in WITH_RUNTIMES if args.deployed else ():
         bundle = ASSETS / NETWORKS[name][0]

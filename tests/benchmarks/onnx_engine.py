@@ -2,7 +2,7 @@
 
 Both run in ONNX Runtime on one thread, in turn, in one process. Medians and their ratio are printed, of wall-clock time
 and of processor time, which depends less on other programs. The spiking network runs step by step, as a stream does, and
-in one window, as `Model.run` does. The weights are random and the thresholds chosen for 15 % spikes; neither changes the
+in one window, as `Model.run` does. The weights are random and the thresholds chosen for 15% spikes; neither changes the
 time of a dense engine. `make bench` runs it.
 """
 

@@ -50,7 +50,7 @@ Written by `{command}`; do not edit.
 
 The network is a vgg9 with plain ReLUs ({origin}). Its accuracy is {accuracy:.1%} on {images:,} test images of
 {data}. Both converters use the same {calibration} images of the training split, without further
-training, and the spiking networks are tested on the same test images. The 95 % confidence interval of each accuracy
+training, and the spiking networks are tested on the same test images. The 95% confidence interval of each accuracy
 is ±{interval:.1f} points; that of differences on the same images is smaller.
 
 {table}

@@ -208,7 +208,7 @@ def compare(title, graph, images, settings, with_frameworks, seconds, labels=Non
 def sweep(plan, title, pixels, spike_rates):
     """Print the cost of a time-step by spike rate."""
     print(f"\n### Spike rate, {title}, native engine, one thread, batch 1\n")
-    print("| spike rate | CPU ms per time-step | relative to 20 % |")
+    print("| spike rate | CPU ms per time-step | relative to 20% |")
     print("|---|---|---|")
     graphs = {rate: network(plan, rate) for rate in spike_rates}
     engines = {rate: create(graph, "native", (), 1) for rate, graph in graphs.items()}
@@ -279,7 +279,7 @@ def main():
     images = images[:32]
     if "vgg16" in args.parts:
         graph = network(VGG16, 0.15)
-        title = "VGG-16 shapes, random weights, thresholds for 15 %"
+        title = "VGG-16 shapes, random weights, thresholds for 15%"
         compare(title, graph, images, settings, not args.no_peers, args.seconds)
     if "sweep" in args.parts:
         spike_rates = [float(rate) for rate in args.rates.split(",")]

@@ -224,7 +224,7 @@ def test_a_note_that_gets_more_room_while_it_is_moved_below_returns(qapp):
 
 
 def test_charts_keep_a_readable_height_in_a_low_window(measured, rest):
-    """A window of 960 × 510 is what a screen of 1920 × 1080 has at 200 %: panels scroll."""
+    """A window of 960 × 510 is what a screen of 1920 × 1080 has at 200%: panels scroll."""
     measured.resize(960, 510)
     low = {}
     for name in PANELS:

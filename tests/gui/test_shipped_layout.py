@@ -1,4 +1,4 @@
-"""Nothing is cut in any panel for any shipped bundle, at the sizes of common screens and at 200 %.
+"""Nothing is cut in any panel for any shipped bundle, at the sizes of common screens and at 200%.
 
 Work of the window's thread for another theme and for panels that are shown first is divided; it is counted, not timed.
 

@@ -254,7 +254,7 @@ def _head(result: Plan) -> list[str]:
     head = ["", "k", "T", "early exit", "time-steps", "neurons", "synaptic operations"]
     head += ["µJ"] if result.profile is not None else []
     head += ["ms"] if _timed(result) else []
-    return [*head, "accuracy", "95 % interval (Wilson)"]
+    return [*head, "accuracy", "95% interval (Wilson)"]
 
 
 def _row(point: Point, result: Plan) -> list[str]:

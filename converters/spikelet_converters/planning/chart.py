@@ -35,4 +35,4 @@ def chart(result: Plan) -> str:
             Curve(f"recommended: {result.chosen.setting}", [(result.chosen.cost(cost), result.chosen.accuracy)])
         )
     title = f"Settings of {result.bundle} on {result.data}, {result.images:,} images"
-    return curves(title, series, AXES[cost], "accuracy, 95 % interval")
+    return curves(title, series, AXES[cost], "accuracy, 95% interval")

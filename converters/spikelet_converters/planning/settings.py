@@ -45,7 +45,7 @@ class Point:
     Attributes:
         setting: The setting.
         accuracy: Share of correct predictions.
-        low, high: Wilson's 95 % interval of the accuracy.
+        low, high: Wilson's 95% interval of the accuracy.
         steps: Time-steps of an image; T without early exit.
         neurons: Neurons of the network, all copies counted.
         operations: Synaptic operations of an image: accumulates of spikes, and the operations on pixels, counted once.

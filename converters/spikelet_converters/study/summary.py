@@ -209,7 +209,7 @@ def to_markdown(study: Study, rows: Sequence[Row]) -> str:
         compared = [row for row in group_rows if row.against]
         if compared:
             title = (
-                f"Difference to `{study.reference}` in percentage points, same seeds: mean [95 % confidence interval], "
+                f"Difference to `{study.reference}` in percentage points, same seeds: mean [95% confidence interval], "
                 "p value of a paired t test."
             )
             lines += [f"{title} {_multiplicity(compared)}", "", *heading(["method", *(f"T={t}" for t in times)])]

@@ -16,7 +16,7 @@ def freed_memory_kept() -> Iterator[bool]:
     """Make glibc keep freed blocks of any size within the context, and restore its defaults on exit.
 
     By default glibc returns large blocks to the kernel, which clears the pages of the next allocation: a batch of
-    `exact` at T = 8 took 50 % longer. The defaults are better outside of training, where blocks of many sizes fragment
+    `exact` at T = 8 took 50% longer. The defaults are better outside of training, where blocks of many sizes fragment
     the memory: SNNC calibrated for eight T used 18 GB instead of 1.8 GB.
 
     Yields:

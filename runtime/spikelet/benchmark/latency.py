@@ -6,7 +6,7 @@ from typing import TypedDict
 
 
 class StepTimes(TypedDict):
-    """Milliseconds per time-step: median and 95 % quantile over `steps_timed` time-steps."""
+    """Milliseconds per time-step: median and 95% quantile over `steps_timed` time-steps."""
 
     ms_per_step_p50: float
     ms_per_step_p95: float

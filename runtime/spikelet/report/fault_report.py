@@ -40,7 +40,7 @@ def check(facts: Any) -> FaultFacts:
 def fault_table(facts: FaultFacts) -> tuple[list[str], list[list[str]]]:
     """Return (head, rows): every fault and level at T = 1, 2, 4, … and T."""
     steps = _shown(facts["steps"])
-    head = ["fault", "level", *(f"T = {t}" for t in steps), f"95 % at T = {steps[-1]}"]
+    head = ["fault", "level", *(f"T = {t}" for t in steps), f"95% at T = {steps[-1]}"]
     rows = []
     for title, point in _points(facts):
         level = "" if point["fault"] is None else f"{point['level']:g}"

@@ -118,7 +118,7 @@ def exit_figures(measured: Sequence[Measurement], names: Sequence[str]) -> list[
 
 def rate_figure(measurement: Measurement) -> Figure:
     """Draw the spike rate by layer, with the spread over its neurons."""
-    title = "Spike rate by layer (bar: mean; line: 5 % to 95 % of the neurons)"
+    title = "Spike rate by layer (bar: mean; line: 5% to 95% of the neurons)"
     rows = [
         Bar(r.layer, r.rate, r.low, r.high, f"{percent(round(r.rate, 3))}, {short(r.dead)} dead")
         for r in measurement.rates
@@ -182,7 +182,7 @@ def baselines_figure(estimates: Sequence[Estimate], names: Sequence[str]) -> Fig
 
 def latency_figure(latency: Latency) -> Figure:
     """Draw the time per time-step on this machine. latency: result of `spikelet.benchmark.measure.measure`."""
-    title = f"Time of one time-step on this machine (engine {latency['engine']}; bar: median; line: to 95 %)"
+    title = f"Time of one time-step on this machine (engine {latency['engine']}; bar: median; line: to 95%)"
     times = batches(latency).items()
     rows = [Bar(f"batch {size}", e["ms_per_step_p50"], e["ms_per_step_p50"], e["ms_per_step_p95"]) for size, e in times]
     numbers: list[tuple[object, ...]] = [

@@ -56,7 +56,7 @@ def rate_section(measured: Sequence[Measurement], names: Sequence[str], art: Art
     """Write the spike rates, the numbers of dead and saturated neurons, and a raster."""
     head, rows = rate_table(measured, names)
     body = _pictures(art, "spike-rates") + table(head, rows)
-    body += paragraph("Dead: never fired on any of these images. Saturated: fired at 95 % of all time-steps or more.")
+    body += paragraph("Dead: never fired on any of these images. Saturated: fired at 95% of all time-steps or more.")
     return Section("spikes", "Spikes", body + _pictures(art, "raster"))
 
 

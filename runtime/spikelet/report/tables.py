@@ -28,7 +28,7 @@ def accuracy_table(measured: Sequence[Measurement], names: Sequence[str]) -> Tab
             lines.append(["float network", f"{measurement.float_network['accuracy']:.2%}", ""])
         return lines
 
-    return _table(["time-steps", "accuracy", "95 % interval (Wilson)"], rows, measured, names)
+    return _table(["time-steps", "accuracy", "95% interval (Wilson)"], rows, measured, names)
 
 
 def exit_table(measured: Sequence[Measurement], names: Sequence[str]) -> Table:
@@ -59,7 +59,7 @@ def rate_table(measured: Sequence[Measurement], names: Sequence[str]) -> Table:
             for r in measurement.rates
         ]
 
-    head = ["layer", "neurons", "spike rate", "5 % – 95 % of neurons", "dead", "saturated"]
+    head = ["layer", "neurons", "spike rate", "5% – 95% of neurons", "dead", "saturated"]
     return _table(head, rows, measured, names)
 
 

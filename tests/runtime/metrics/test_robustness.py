@@ -311,7 +311,7 @@ class TestCommand:
 def test_tables_and_figures_agree(bundle, images):
     facts = check(json.loads(json.dumps(robustness(bundle, images, 5, [Fault("dropped", 0.1)], [0]).as_json())))
     head, rows = fault_table(facts)
-    assert head == ["fault", "level", "T = 1", "T = 2", "T = 4", "T = 5", "95 % at T = 5"]
+    assert head == ["fault", "level", "T = 1", "T = 2", "T = 4", "T = 5", "95% at T = 5"]
     assert rows[1][:2] == ["Lost spikes", "0.1"]
     (figure,) = fault_figures(facts)
     assert len(figure.rows) == 10

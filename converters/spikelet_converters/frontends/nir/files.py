@@ -124,7 +124,7 @@ def _alone(node: NirNode, name: str, shape: Shape, dt: float) -> Source:
 
 
 def _without_ties(nodes: dict[str, NirNode]) -> dict[str, NirNode]:
-    """Return the nodes with weights that are changed by up to 2 %, so that sums of spikes do not equal thresholds."""
+    """Return the nodes with weights that are changed by up to 2%, so that sums of spikes do not equal thresholds."""
     rng = np.random.default_rng(0)
     changed = {}
     for name, node in nodes.items():

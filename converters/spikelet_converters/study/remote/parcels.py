@@ -2,7 +2,7 @@
 
 A parcel is the concatenation of its parts NAME-1-of-N.parcel, NAME-2-of-N.parcel, …: the length of a header, the
 header (JSON: path, lengths and digest of every file) and the files. A file is compressed as four byte planes, which
-makes float32 tensors about 15 % smaller, because the bytes of their exponents are adjacent.
+makes float32 tensors about 15% smaller, because the bytes of their exponents are adjacent.
 """
 
 from __future__ import annotations

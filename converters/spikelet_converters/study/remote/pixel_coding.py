@@ -2,7 +2,7 @@
 
 Red and blue are replaced by their differences to green. Every value is predicted from the three before it
 (left, above, above left: the median edge detector of LOCO-I, Weinberger et al., 1996), and the differences modulo 256
-are Huffman coded, one stream for each channel. CIFAR-10 takes 56 % of its size, PNG files 75 %.
+are Huffman coded, one stream for each channel. CIFAR-10 takes 56% of its size, PNG files 75%.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class ClassAccuracy:
-    """Accuracy on the images of one class, with its 95 % interval (Wilson).
+    """Accuracy on the images of one class, with its 95% interval (Wilson).
 
     Attributes:
         right: Number of images that are classified correctly.

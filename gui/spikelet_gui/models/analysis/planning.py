@@ -120,7 +120,7 @@ def facts(point: Point) -> list[tuple[str, str]]:
         ("time-steps T", str(setting.steps)),
         ("early exit", "none" if setting.margin is None else f"at a margin of {setting.margin:g}"),
         ("accuracy", f"{point.accuracy:.2%}"),
-        ("95 % interval", f"{point.low:.2%} – {point.high:.2%}"),
+        ("95% interval", f"{point.low:.2%} – {point.high:.2%}"),
         ("mean time-step", f"{point.steps:.2f}"),
         ("neurons", f"{point.neurons:,}"),
         ("synaptic operations", wording.short(point.operations)),

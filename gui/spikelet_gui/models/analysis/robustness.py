@@ -88,7 +88,7 @@ def level_text(level: float) -> str:
 
 
 def ends(point: Point, time: int) -> str:
-    """Format the 95 % interval after time-step `time`."""
+    """Format the 95% interval after time-step `time`."""
     return f"{point.low[time - 1]:.1%} – {point.high[time - 1]:.1%}"
 
 

@@ -35,7 +35,7 @@ class Sweep:
         data: The data set.
         done: Number of images that are finished.
         counted: Spikes and predictions of these images.
-        accuracy: By time-step, with a 95 % interval; None without labels.
+        accuracy: By time-step, with a 95% interval; None without labels.
         source: (n,) predictions of the source network, or None.
         measured: The measurement; None in a partial result.
         exits: Early exit by threshold; empty in a partial result.

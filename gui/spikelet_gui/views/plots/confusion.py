@@ -91,7 +91,7 @@ class ConfusionView(QWidget):
         if truth is not None:
             score = by_class(self._counts)[truth]
             text = "no image" if score.share is None else f"{score.share:.1%}"
-            interval = Value("95 % interval", f"{score.low:.1%} – {score.high:.1%}")
+            interval = Value("95% interval", f"{score.low:.1%} – {score.high:.1%}")
             return Reading(
                 f"true {self._names[truth]}",
                 [Value("accuracy", text), interval, Value("right", f"{score.right:,} of {score.images:,}")],

@@ -60,7 +60,7 @@ class Window(QMainWindow):
         self.inspector, self._remember = inspector, remember
         self.setWindowTitle("spikelet")
         self.setAcceptDrops(True)
-        self.setMinimumSize(800, 500)  # a screen of 1920 × 1080 at 200 % has 960 × 540
+        self.setMinimumSize(800, 500)  # a screen of 1920 × 1080 at 200% has 960 × 540
         self.resize(QSize(1280, 800).boundedTo(self.screen().availableSize()))
         if inspector.settings.window:
             self.restoreGeometry(QByteArray.fromBase64(inspector.settings.window.encode()))

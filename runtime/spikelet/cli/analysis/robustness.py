@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     images = number_of(result.images, "image")
     text = (
         f"{result.bundle}: {result.data}, {images}, T = {result.steps}, {number_of(len(result.seeds), 'device')} "
-        f"per fault; {result.measure}, 95 % interval"
+        f"per fault; {result.measure}, 95% interval"
     )
     emit(args, facts, f"{text}\n\n{table(*fault_table(facts))}")
     return 0

@@ -118,7 +118,7 @@ class CurveCard(CardView):
         assert self.inspector.document is not None
         chance = 1 / self.inspector.document.bundle.graph.classes
         ends = [point[end] for point in accuracy for end in ("low", "high")] + ([] if source is None else [source])
-        low, high = max(0.0, min(ends) - 0.12), min(1.02, max(ends) + 0.05)  # dots at 100 % need space
+        low, high = max(0.0, min(ends) - 0.12), min(1.02, max(ends) + 0.05)  # dots at 100% need space
         span = (0.6, len(accuracy) + 0.02 * len(accuracy))
         if source is not None:
             self._levels += self.plot.reference(source, span, theme().over, f"float network {source:.1%}")
@@ -132,7 +132,7 @@ class CurveCard(CardView):
         self.set_note(f"{sweep.data.name}, {sweep.done:,} images{state}")
         interval = f"{last['low']:.2%} – {last['high']:.2%}"
         self.message.setText(
-            f"T = {len(accuracy)}: {last['accuracy']:.2%}, 95 % interval {interval} (Wilson). "
+            f"T = {len(accuracy)}: {last['accuracy']:.2%}, 95% interval {interval} (Wilson). "
             f"Chance: {chance:.0%}.{remark}"
         )
         self.timeline.go(self.inspector.cursor.time)

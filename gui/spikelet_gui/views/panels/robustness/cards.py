@@ -155,7 +155,7 @@ class LevelCard(FaultCard):
         measured, row, time = self.state.measured, self.state.row, self.state.time
         if measured is None or row is None:
             return
-        self.set_note(f"{row.title.lower()}; bars: 95 % interval, dots: devices")
+        self.set_note(f"{row.title.lower()}; bars: 95% interval, dots: devices")
         sound = measured.sound.accuracy[time - 1]
         x = list(range(len(row.points)))
         y = [point.accuracy[time - 1] for point in row.points]
@@ -196,7 +196,7 @@ class StepCard(FaultCard):
         measured, row = self.state.measured, self.state.row
         if measured is None or row is None:
             return
-        self.set_note(f"{row.title.lower()}; bands: 95 % intervals")
+        self.set_note(f"{row.title.lower()}; bands: 95% intervals")
         x = list(range(1, measured.steps + 1))
         curves = [("no fault", measured.sound), *((level_text(point.fault.level), point) for point in row.points)]
         for index, (name, point) in enumerate(curves):

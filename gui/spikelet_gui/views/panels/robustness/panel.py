@@ -23,7 +23,7 @@ from spikelet_gui.views.widgets.theme import GAP
 LEAD = (
     "Measures accuracy under every fault at four levels: weight bit flips, neurons that never or always fire, lost "
     "and spurious spikes, threshold drift, input noise. Faulty devices are drawn at random for each level; the results "
-    "have 95 % intervals over devices and images."
+    "have 95% intervals over devices and images."
 )
 
 

@@ -32,7 +32,7 @@ function minus(text) {
 }
 
 export function percent(share) {
-  return `${(100 * share).toFixed(1)} %`;
+  return `${(100 * share).toFixed(1)}%`;
 }
 
 export function plural(count, noun, nouns = `${noun}s`) {
