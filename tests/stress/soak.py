@@ -32,11 +32,12 @@ THREADS, PROCESSES = 8, 4
 FRAMES = 64
 
 
-def make(folder):
-    """Write a bundle with a small network of every kind of layer and return its path."""
+def make(folder, proven=None):
+    """Write a bundle with a small network of every kind of layer, proven for at most `proven` steps, and return its path."""
     graph, path = small_graph(), Path(folder) / "soak.snnb"
     pixels = np.random.default_rng(0).integers(0, 256, (2, *graph.input.shape)).astype(np.uint8)
-    manifest = Manifest("soak", bits=4, exact_steps=exact_steps(graph))
+    limit = min(exact_steps(graph), proven or exact_steps(graph))
+    manifest = Manifest("soak", bits=4, exact_steps=limit)
     write(Bundle(graph, manifest, record_golden(graph, pixels, 4), "# soak\n"), path)
     return path
 
@@ -133,17 +134,18 @@ def main():
     parser.add_argument("--steps", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--bundle", type=Path, help="instead of a small network made for the purpose")
+    parser.add_argument("--proven", type=int, help="time-steps that the bundle states as proven, if fewer")
     parser.add_argument("--engines", nargs="+", help="default: all that work here")
     parser.add_argument(
         "--any-memory", action="store_true", help="leave resident memory out: it depends on the allocator"
     )
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        path = args.bundle or make(folder)
+        path = args.bundle or make(folder, args.proven)
         engines = args.engines or available(read(path).graph)
         streams = []
         for engine in engines:
-            stream(path, engine, 200)  # warm-up: one-time loading and allocation
+            stream(path, engine, min(200, args.steps))  # warm-up: one-time loading and allocation
             gc.collect()
             streams.append(stream(path, engine, args.steps, None if args.any_memory else GROWTH))
             print(json.dumps(streams[-1]), file=sys.stderr, flush=True)
