@@ -89,7 +89,7 @@ def bundle(graph, labels=None, name="small", seed=0):
     return Bundle(graph, Manifest(name, labels, 8, exact_steps(graph)), record_golden(graph, pixels, steps), "# card\n")
 
 
-def selftest(folder, files, form, optimised="-O1"):
+def selftest(folder, files, form, optimised):
     for name, text in files.items():
         (folder / name).write_text(text)
     sources = ["main.c", "model.c", "model_weights.c"]
@@ -141,7 +141,7 @@ def test_a_difference_is_named(form, tmp_path):
     logits[2, 1, 0] += 1
     wrong = Bundle(good.graph, good.manifest, type(good.golden)(good.golden.inputs, logits, good.golden.spikes), "")
     files, _ = c_project(wrong, mcu=form == "mcu")
-    done = selftest(tmp_path, files, form)
+    done = selftest(tmp_path, files, form, OPTIMISED)
     assert done.returncode == 1
     assert "FAIL: image 1, time-step 3, logit 0 is" in done.stdout
 
