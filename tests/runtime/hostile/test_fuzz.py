@@ -80,17 +80,17 @@ def test_mutations_are_repeatable():
 
 class TestFuzz:
     def test_a_bounded_share(self):
-        """4,000 mutated bundles under limits of the operating system; `make fuzz` reads a million."""
+        """2,000 mutated bundles under limits of the operating system; `make fuzz` reads a million."""
         if not sys.platform.startswith("linux"):
             pytest.skip("needs Linux")
         done = subprocess.run(
-            [sys.executable, str(TESTS / "stress" / "fuzz.py"), "--count", "4000", "--processes", "2", "--seed", "1"],
+            [sys.executable, str(TESTS / "stress" / "fuzz.py"), "--count", "2000", "--processes", "2", "--seed", "1"],
             capture_output=True, text=True, env={**os.environ, "PYTHONPATH": PYTHONPATH},
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         actual = json.loads(done.stdout[done.stdout.index("{") :])
-        assert actual["files"] == 4000
-        assert actual["refused"] > 2500
+        assert actual["files"] == 2000
+        assert actual["refused"] > 1250
         assert actual["read"] > 100, "mutations that no layer refuses are needed too"
 
     @pytest.mark.parametrize("plant", PLANTED)
