@@ -14,6 +14,7 @@ from spikelet import Model, bundle, shipped
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.data.folder import read_image
+from spikelet.deploy.web import compiler
 from spikelet.session.early_exit import Margin
 from spikelet.verify import record_golden
 
@@ -93,8 +94,9 @@ def test_a_difference_from_the_golden_record_is_shown(browser, write, coloured, 
     ["another-writer", "bits-16", "conv-groups", "equal-logits-in-the-end", "if-zero", "lif-shifts", "negative-pixels", "one-class",
      "pixels-16-bits", "residual-downsampling"],
 )  # fmt: skip
-def test_networks_of_every_kind(browser, write, name):
+def test_networks_of_every_kind(browser, write, name, monkeypatch):
     """For vectors, and pixels or channels that images cannot have, the page shows a message and runs the golden inputs."""
+    monkeypatch.setattr(compiler, "COMPILE", (*compiler.COMPILE, "-O1"))  # shipped networks are compiled as for users
     vector = bundle.read(VECTORS / f"{name}.snnb")
     browser.open(write(vector, name))
     assert browser.evaluate(DATA)["golden"] == "pass"
