@@ -116,7 +116,7 @@ def show(bundle, capsys):
 
 
 def read(document):
-    return decode(put_together(bases()[0], **document))
+    return decode(put_together(bases()[2], **document))
 
 
 def test_the_description_is_read_and_shown(capsys):
