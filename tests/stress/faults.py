@@ -40,7 +40,15 @@ from spikelet_converters.training import loop as training  # noqa: F401  # loade
 from spikelet_converters.training.checkpoint import load_checkpoint
 
 IMAGES = 32  # two batches an epoch
-LOADED_LATE = ("torch._dynamo", "torch.export._trace", "torch._functorch.aot_autograd")  # by an optimiser, by tracing
+LOADED_BY_COMMANDS = (  # in the parent they are loaded once, in the children they would be for each command
+    *("spikelet.deploy.deployment", "spikelet.engines.native.engine", "spikelet.engines.onnx"),
+    *("spikelet.lowering.c.project", "spikelet.report.document", "spikelet.shipped", "spikelet_assets"),
+    *("spikelet_converters.cli.training_view", "spikelet_converters.conversion.checkpoint"),
+    *("spikelet_converters.exports.onnx", "spikelet_converters.frontends.open", "spikelet_converters.maxima"),
+    *("spikelet_converters.training.facts", "spikelet_converters.training.memory"),
+    *("spikelet_converters.training.phases", "numpy.ma", "torch.utils.serialization", "nir"),
+    "cryptography.hazmat.primitives.serialization",
+)
 SHARE = {"convert": 0.3, "train": 0.25, "report": 0.15, "export": 0.1, "compile": 0.1, "sign": 0.05, "robustness": 0.05}
 
 
@@ -243,7 +251,7 @@ def main():
         work = Campaign(folder, args.seed)
         if args.memory:
             memory(work)
-        for name in LOADED_LATE:  # the limit depends on the modules that are loaded
+        for name in LOADED_BY_COMMANDS:
             importlib.import_module(name)
         gc.freeze()
         if args.limits:
