@@ -80,18 +80,18 @@ def build(folder):
     shutil.copytree(ROOT, tree, ignore=ignored)
     for index, path in enumerate(sorted(tree.rglob("*"))):
         os.utime(path, (1_700_000_000 + index * 7, 1_700_000_000 + index * 7))
-    subprocess.run(
-        [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder, tree],
-        env={**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}, check=True, capture_output=True,
-    )  # fmt: skip
+    # what pip calls, without the start of pip
+    command = [sys.executable, "-c", "import sys, hatchling.build; hatchling.build.build_wheel(sys.argv[1])", folder]
+    environment = os.environ | {"SOURCE_DATE_EPOCH": "1700000000"}
+    subprocess.run(command, cwd=tree, env=environment, check=True, capture_output=True)
     (wheel,) = folder.glob("*.whl")
     return wheel
 
 
 def test_the_wheel_is_the_same_wherever_it_is_built(tmp_path):
     installed = {distribution.name.lower() for distribution in distributions() if distribution.name}
-    if not {"pip", "hatchling"} <= installed:
-        pytest.skip("needs pip and hatchling")
+    if "hatchling" not in installed:
+        pytest.skip("needs hatchling")
     (tmp_path / "a").mkdir()
     (tmp_path / "another-folder").mkdir()
     one, other = build(tmp_path / "a"), build(tmp_path / "another-folder")
