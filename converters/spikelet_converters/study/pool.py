@@ -136,7 +136,12 @@ def _client(address: str, workers: int) -> Iterator[Client]:
     except ModuleNotFoundError:
         raise MissingDependency("distributed", "cluster") from None
     if address == LOCAL:
+        import dask
+
         with (
+            dask.config.set(
+                {"distributed.worker.profile.enabled": False}
+            ),  # nobody sees the profile without a dashboard
             LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
             Client(cluster) as client,
         ):
