@@ -8,7 +8,7 @@ import pytest
 from converters_support import colours
 from spikelet.data import ImageSet, arrays
 
-TRAIN = "train --data colours.npz --model vgg9 --batch 16 --learning-rate 0.05 --lambda-init 1 --seed 3 --out run"
+TRAIN = "train --data colours.npz --model vgg5 --batch 16 --learning-rate 0.05 --lambda-init 1 --seed 3 --out run"
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_the_whole_chain(call, folder):
     assert report["bits"] == 8
     assert report["exact_steps"] >= 8
     assert report["results"][0]["images"] == 40
-    assert len(report["layers"]) == 8
+    assert len(report["layers"]) == 4
     assert json.loads(call("verify tuned.snnb --json").out)["ok"]
     result = json.loads(call("run tuned.snnb colours.npz --count 40 --steps 8 --json").out)
     assert result["accuracy"] == pytest.approx(report["results"][0]["accuracy"])
@@ -55,8 +55,8 @@ def test_the_whole_chain(call, folder):
 
 
 def test_starting_from_another_form_is_refused(call):
-    line = TRAIN.replace("--out run", "--out other").replace("vgg9", "resnet20")
-    assert "is a vgg9 with other layers than this network" in call(f"{line} --epochs 1 --start run/best.pt", code=1).err
+    line = TRAIN.replace("--out run", "--out other").replace("vgg5", "resnet20")
+    assert "is a vgg5 with other layers than this network" in call(f"{line} --epochs 1 --start run/best.pt", code=1).err
 
 
 def test_data_without_labels_is_refused(call, folder):
