@@ -5,6 +5,7 @@ A page is replaced when its measurement is complete. The page of wider vectors t
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ def measurable() -> list[str]:
 
 def main() -> None:
     """Measure and write."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     for vectors in measurable():
         page = readme.PAGES[vectors]
         measured = subprocess.run([sys.executable, SPEED, *OPTIONS[vectors]], stdout=subprocess.PIPE, check=True)

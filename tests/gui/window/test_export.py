@@ -21,6 +21,22 @@ def filled(qapp, rest, path, data):
         yield window
 
 
+@pytest.fixture(scope="module")
+def unmeasured(qapp, path):
+    """A window with a bundle, without results of the tasks of panels."""
+    with opened_window(path) as window:
+        yield window
+
+
+@pytest.fixture
+def messages(unmeasured):
+    """Errors that the window `unmeasured` shows during a test."""
+    texts = []
+    unmeasured.inspector.failed.connect(texts.append)
+    yield texts
+    unmeasured.inspector.failed.disconnect(texts.append)
+
+
 @pytest.mark.parametrize("panel", list(PANELS))
 def test_every_panel_is_exported(filled, rest, tmp_path, panel):
     filled.show_panel(panel)
@@ -34,14 +50,12 @@ def test_every_panel_is_exported(filled, rest, tmp_path, panel):
 
 
 @pytest.mark.parametrize("panel", ["validate", "residuals", "robustness"])
-def test_missing_numbers_are_reported(opened, rest, panel, monkeypatch):
+def test_missing_numbers_are_reported(unmeasured, messages, rest, panel, monkeypatch):
     """No file dialog is shown if there is nothing to export."""
-    messages = []
-    opened.inspector.failed.connect(messages.append)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: pytest.fail("asked where to"))
-    opened.show_panel(panel)
-    rest(opened)
-    opened.exporter.ask("csv")
+    unmeasured.show_panel(panel)
+    rest(unmeasured)
+    unmeasured.exporter.ask("csv")
     assert messages == ["no data to save yet: run the panel first (R)"]
 
 
@@ -120,7 +134,7 @@ def test_cells_with_tabs_stay_one_cell():
     assert tab_separated([["a\tb", "c\r\nd"], [1, 2.5]]) == "a b\tc d\n1\t2.5"
 
 
-def test_a_file_whose_suffix_is_added_is_replaced_only_if_the_user_agrees(opened, rest, tmp_path, monkeypatch):
+def test_a_file_whose_suffix_is_added_is_replaced_only_if_the_user_agrees(unmeasured, rest, tmp_path, monkeypatch):
     """The file dialog asks about the name that was typed, which has no suffix."""
     target, asked = tmp_path / "panel.png", []
     target.write_bytes(b"kept")
@@ -129,37 +143,39 @@ def test_a_file_whose_suffix_is_added_is_replaced_only_if_the_user_agrees(opened
     monkeypatch.setattr(
         QFileDialog, "getSaveFileName", lambda *arguments: (str(tmp_path / "panel"), "PNG image (*.png)")
     )
-    opened.exporter.ask("png")
+    unmeasured.show_panel("overview")
+    rest(unmeasured)
+    unmeasured.exporter.ask("png")
     assert target.read_bytes() == b"kept"
-    opened.exporter.ask("png")
+    unmeasured.exporter.ask("png")
     assert target.read_bytes().startswith(b"\x89PNG")
     assert asked == ["panel.png exists. Replace it?"] * 2
     target.unlink()
-    opened.exporter.ask("png")
+    unmeasured.exporter.ask("png")
     assert target.exists()
     assert len(asked) == 2, "there was no file"
 
 
-def test_tables_in_several_files_are_replaced_only_if_the_user_agrees(opened, rest, tmp_path, monkeypatch):
+def test_tables_in_several_files_are_replaced_only_if_the_user_agrees(
+    unmeasured, messages, rest, tmp_path, monkeypatch
+):
     asked = []
     monkeypatch.setattr(
         QMessageBox, "question", lambda *arguments: asked.append(arguments[2]) or QMessageBox.StandardButton.No
     )
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "a.csv"), "CSV tables (*.csv)"))
-    opened.show_panel("layers")
-    rest(opened)
-    opened.exporter.ask("csv")
+    unmeasured.show_panel("layers")
+    rest(unmeasured)
+    unmeasured.exporter.ask("csv")
     files = sorted(tmp_path.glob("a*.csv"))
     assert len(files) > 1
     assert asked == []
     for file in files:
         file.write_text("kept")
-    opened.exporter.ask("csv")
+    unmeasured.exporter.ask("csv")
     assert len(asked) == 1
     assert all(file.name in asked[0] for file in files if file.name != "a.csv")
     assert {file.read_text() for file in files} == {"kept"}
-    messages = []
-    opened.inspector.failed.connect(messages.append)
-    opened.show_panel("robustness")
-    opened.exporter.ask("png")  # a name of a table is typed
+    unmeasured.show_panel("robustness")
+    unmeasured.exporter.ask("png")  # a name of a table is typed
     assert messages == ["no data to save yet: run the panel first (R)"]
