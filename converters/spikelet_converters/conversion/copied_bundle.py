@@ -11,6 +11,7 @@ from spikelet import options
 from spikelet.bounds.ranges import accumulators, exact_steps
 from spikelet.bundle import Bundle
 from spikelet.bundle.card import card
+from spikelet.bundle.golden import Golden
 from spikelet.data.images import ImageSet
 from spikelet.files.decoded import Document
 from spikelet.graph import Graph
@@ -88,9 +89,20 @@ def convert_copies(
         results=results,
         conversion={"bits": bits, "layers": _layers(bundle, graph), "notes": notes, "steps": default_steps},
     )
-    # as many spikes as without copies, so that the file does not grow with their number
-    golden = record_golden(graph, bundle.golden.inputs, max(1, golden_steps(graph) // largest))
-    return Bundle(graph, manifest, golden, card(graph, manifest))
+    return Bundle(graph, manifest, golden_of_copies(bundle, graph, largest), card(graph, manifest))
+
+
+def golden_of_copies(bundle: Bundle, graph: Graph, copies: int) -> Golden:
+    """Record the golden inputs of a bundle with the graph that has copies of its neurons.
+
+    It records as many spikes as without copies, so that the file does not grow with their number.
+
+    Args:
+        bundle: The bundle.
+        graph: Its graph with copies.
+        copies: Largest number of copies k of a layer.
+    """
+    return record_golden(graph, bundle.golden.inputs, max(1, golden_steps(graph) // copies))
 
 
 def trained_potentials(graph: Graph) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from spikelet import options
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle
+from spikelet.bundle.golden import Activity
 from spikelet.data import ImageSet
 from spikelet.engines import choose as choose_engine
 from spikelet.errors import ConversionError, DataError, UsageError
@@ -18,6 +19,7 @@ from spikelet.inputs import MAX_STEPS, as_sequence, resolve_steps
 from spikelet.metrics.accuracy import check_labels
 from spikelet.metrics.hardware import Profile
 from spikelet.nodes import MAX_COPIES
+from spikelet_converters.conversion.copied_bundle import golden_of_copies
 from spikelet_converters.conversion.copies import STARTS, Start, with_copies
 from spikelet_converters.planning.front import choose, compared_costs, pareto
 from spikelet_converters.planning.measure import count
@@ -157,6 +159,8 @@ def plan(
         selected = choose_engine(engine, graph, steps=longest[k])
         engines.add(selected)
         timing = timed or budget.time is not None
+        if timing and graph.activity is None:  # so that the engine evaluates it as it evaluates the converted bundle
+            graph = graph.with_activity(Activity(graph, golden_of_copies(bundle, graph, k).spikes))
         counted = count(graph, k, data, longest[k], selected, threads, profile, timing, report)
         points += counted.points(counted.settings(early_exit))
     costs = compared_costs(budget)
