@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Mapping
-from html import escape
+from html import escape, unescape
 
 SHOWN = 6  # names in a line
 # Control characters, line and paragraph separators, and controls of the direction of text.
@@ -14,6 +14,7 @@ _CONTROL = re.compile(f"[{CONTROLS}]")
 # Characters that Markdown interprets; _ within a word, as in `a_b`, is not. A word can become the first one of a line.
 _MARKUP = re.compile(r"[\\`*\[\]<>|~$&]|(?<![^\W_])_|_(?![^\W_])|(?<!\S)[-+#=]|(?<=\d)[.)](?=\s|$)|(?<=www)\.|:(?=//)")
 _ENTITIES = {"<": "&lt;", "&": "&amp;"}
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])|&(lt|amp);")
 _FORMULA = ("=", "+", "-", "@")  # a spreadsheet computes a cell that begins with one of them
 _BYTE = re.compile("[\udc80-\udcff]")  # a byte in the name of a file that is not valid text
 
@@ -45,6 +46,16 @@ def markdown(text: str) -> str:
         &lt;b\\>a_b&lt;/b\\> \\[c\\](d) \\| \\*
     """
     return _MARKUP.sub(lambda match: _ENTITIES.get(match[0], f"\\{match[0]}"), printable(text))
+
+
+def without_escapes(text: str) -> str:
+    """Return Markdown as a terminal shows it: each character that `markdown` escaped is itself again.
+
+    Examples:
+        >>> print(without_escapes(markdown("<b>a_b</b> -o [c](d) | *")))
+        <b>a_b</b> -o [c](d) | *
+    """
+    return _ESCAPED.sub(lambda match: match[1] or unescape(match[0]), text)
 
 
 def table_cell(value: object) -> object:

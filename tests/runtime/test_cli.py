@@ -4,6 +4,7 @@ import errno
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -14,6 +15,7 @@ from networks import small_graph
 from spikelet import cli
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, read, write
+from spikelet.bundle.card import card
 from spikelet.data import ImageSet, arrays
 from spikelet.nodes import Conv2d, Linear
 from spikelet.verify import record_golden
@@ -275,6 +277,16 @@ def test_inspect(call):
     assert code == 0
     assert "conv1" in out
     assert "sha256" in out
+
+
+def test_inspect_shows_commands_as_they_are_typed(call, folder, tmp_path):
+    command = "spikelet convert 'a [1].pt' -o <b> --bits 8"
+    bundle = read(folder / "small.snnb")
+    manifest = replace(bundle.manifest, provenance={"convert_command": command, "notes": []})
+    write(replace(bundle, manifest=manifest, card=card(bundle.graph, manifest)), tmp_path / "a.snnb")
+    text = call("inspect FILE", {"FILE": str(tmp_path / "a.snnb")})[1]
+    assert f"* convert_command: {command}\n" in text
+    assert "notes" not in text
 
 
 def test_doctor(call):

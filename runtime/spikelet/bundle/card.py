@@ -33,7 +33,7 @@ def card(graph: Graph, manifest: Manifest) -> str:
     lines += [
         f"* {markdown(key)}: {markdown(_plain(value))}"
         for key, value in manifest.provenance.items()
-        if value not in ("", {})
+        if value not in ("", {}, [])
     ]
     return "\n".join(lines) + "\n"
 

@@ -16,7 +16,7 @@ from spikelet.bundle.card import card
 from spikelet.deploy import deployment
 from spikelet.deploy.firmware import c_files
 from spikelet.deploy.targets import TARGETS
-from spikelet.display import markdown, printable, table_cell
+from spikelet.display import markdown, printable, table_cell, without_escapes
 from spikelet.report.figures import as_csv
 from spikelet.report.markdown import to_html
 from spikelet.verify import record_golden
@@ -116,3 +116,8 @@ def test_an_exported_cell_is_no_formula(text):
     assert tab_separated([[text]]) == " ".join(read.split("\t"))
     assert read in (text, f"'{text}")
     assert (read == text) == (text in ("-1", "a=b", "-0.5"))
+
+
+@given(text=st.lists(PIECES | st.sampled_from(NAMES), max_size=8).map("".join))
+def test_a_terminal_shows_the_text_without_escapes(text):
+    assert without_escapes(markdown(text)) == printable(text)

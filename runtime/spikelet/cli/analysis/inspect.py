@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, TypedDict
 
 from spikelet.cli.common import bundle_file, emit
+from spikelet.display import without_escapes
 from spikelet.report.columns import table
 
 if TYPE_CHECKING:
@@ -82,6 +83,6 @@ def _text(bundle: Bundle, nodes: list[_Described]) -> str:
         kind = f"{node['kind']} ×{node['copies']}" if node.get("copies", 1) > 1 else node["kind"]
         rows.append([node["name"], kind, "x".join(map(str, node["shape"])), f"{node['parameters']:,}", theta])
     head = ["node", "kind", "output shape", "parameters", "theta"]
-    lines = [bundle.card.partition("## Float activation")[0].rstrip(), "", table(head, rows), ""]
+    lines = [without_escapes(bundle.card.partition("## Float activation")[0].rstrip()), "", table(head, rows), ""]
     lines.append(f"sha256 {bundle.digest}")
     return "\n".join(lines)
