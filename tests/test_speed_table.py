@@ -27,20 +27,23 @@ def intercepts() -> bool:
 
 
 @pytest.fixture
-def page(monkeypatch):
+def page_tables(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "tests" / "benchmarks"))
-    from page_tables import readme
+    from page_tables import int8, measured, readme
 
-    yield readme
-    del sys.modules["page_tables.readme"], sys.modules["page_tables.blocks"], sys.modules["page_tables"]
-
-
-def test_the_readme_shows_the_measured_times(page):
-    readme = page.README.read_text("utf-8")
-    assert page.with_table(readme) == readme
+    yield readme, int8, measured
+    for name in [name for name in sys.modules if name.split(".")[0] == "page_tables"]:
+        del sys.modules[name]
 
 
-def test_a_table_has_one_column_of_each_network_and_processor(page):
+def test_the_readme_and_the_guide_show_the_measured_times(page_tables):
+    readme, int8, measured = page_tables
+    for path, with_table in ((readme.README, readme.with_table), (int8.GUIDE, int8.with_table)):
+        text = path.read_text("utf-8")
+        assert with_table(text, measured.stored()) == text
+
+
+def test_a_table_has_one_column_of_each_network_and_processor(page_tables):
     text = """
 ### a
 | 1 | 1 | 2 | float network | 9.00 | 9.00 | 1.00 | 1.00 |
@@ -54,12 +57,34 @@ def test_a_table_has_one_column_of_each_network_and_processor(page):
 | 5.0% | 0.1 | 0.5 |
 """
     older = "### a\n| 1 | 1 | 4 | float network | 9.00 | 9.00 | 1.00 | 1.00 |\n| 1 | 1 | 4 | ours | 18.00 | 9.00 | 2.00 | 1.13 |"
-    head, _, *rows = page.table({"AVX2": older, "AVX-512": text}).splitlines()
+    head, _, *rows = page_tables[0].table({"AVX2": older, "AVX-512": text}).splitlines()
     assert head == "| batch 1, one thread, T = 4 | a; AVX2 | a; AVX-512 | b; AVX-512 |"
     assert rows == [
         "| float network | 9.00 ms | 2.00 ms | 8.00 ms |",
         "| ours | 18.00 ms, 2.00 × | 1.00 ms, 0.50 × | 10.00 ms, 1.25 × |",
         "| peer |  |  | 90.00 ms, 11.25 × |",
+    ]
+
+
+def test_the_guide_compares_with_the_fastest_network_of_8_bits(page_tables):
+    page = """
+### a
+| 1 | 1 | 4 | int8, OpenVINO | 2.00 | 1.00 | 2.00 | 1.00 |
+| 1 | 1 | 4 | int8, ONNX Runtime | 4.00 | 4.00 | 4.00 | 4.00 |
+| 1 | 1 | 4 | spikelet, native | 3.00 | 3.00 | 3.00 | 3.00 |
+| 1 | 1 | 4 | spikelet, native, 4 copies | 1.00 | 1.00 | 1.00 | 1.00 |
+| | | | fastest int8 / native, 9 rounds | | | 0.7 times | 0.7 times |
+| 32 | 1 | 4 | spikelet, native | 9.00 | 9.00 | 9.00 | 9.00 |
+### b
+| 32 | 1 | 4 | int8, OpenVINO | 2.00 | 2.00 | 2.00 | 2.00 |
+| 32 | 1 | 4 | spikelet, native | 1.00 | 1.00 | 1.00 | 1.00 |
+"""
+    head, _, *rows = page_tables[1].table({"AVX2": page, "AVX-512": page[: page.index("### b")]}).splitlines()
+    assert head == "| one thread | AVX2 | AVX-512 |"
+    assert rows == [
+        "| a; T = 4, batch 1 | 1.50 | 1.50 |",
+        "| a; 4 copies, T = 1, batch 1 | 0.50 | 0.50 |",
+        "| b; T = 4, batch 32 | 0.50 |  |",
     ]
 
 

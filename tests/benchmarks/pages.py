@@ -1,4 +1,4 @@
-"""Write the speed pages that the processor of this machine can measure, and the table of the README.
+"""Write the speed pages that the processor of this machine can measure, and the tables of the README and the guide.
 
 A page is replaced when its measurement is complete. The page of wider vectors than this processor has is kept.
 """
@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 from contenders import processors
-from page_tables import readme
+from page_tables import int8, readme
+from page_tables.measured import PAGES, stored
 
 SPEED = Path(__file__).with_name("speed.py")
 OPTIONS = {"AVX-512": [], "AVX2": ["--avx2", "--parts", "demo,vgg16"]}  # of speed.py, by page
@@ -27,15 +28,14 @@ def main() -> None:
     """Measure and write."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     for vectors in measurable():
-        page = readme.PAGES[vectors]
+        page = PAGES[vectors]
         measured = subprocess.run([sys.executable, SPEED, *OPTIONS[vectors]], stdout=subprocess.PIPE, check=True)
         page.write_bytes(measured.stdout)
         print(page.read_text("utf-8"))
     for vectors in OPTIONS.keys() - set(measurable()):
-        print(
-            f"{readme.PAGES[vectors].name} is kept: it is for {vectors}, this processor is {processors.description()}"
-        )
-    readme.README.write_text(readme.with_table(readme.README.read_text("utf-8")), "utf-8")
+        print(f"{PAGES[vectors].name} is kept: it is for {vectors}, this processor is {processors.description()}")
+    for path, with_table in ((readme.README, readme.with_table), (int8.GUIDE, int8.with_table)):
+        path.write_text(with_table(path.read_text("utf-8"), stored()), "utf-8")
 
 
 if __name__ == "__main__":

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from page_tables.blocks import with_block
+from page_tables.measured import ROOT, Run, times
 
-ROOT = Path(__file__).resolve().parents[3]
-RESULTS = ROOT / "docs" / "results"
-PAGES = {"AVX-512": RESULTS / "benchmarks.md", "AVX2": RESULTS / "benchmarks-avx2.md"}  # by vectors of the processor
 README = ROOT / "README.md"
-LINE = ["1", "1", "4"]  # batch, threads, T
+RUN: Run = ("1", "1", "4")  # batch, threads, T
 FLOAT = "float network"
-Times = dict[str, tuple[str, str]]  # milliseconds and ratio by contender
 VARIANTS = ("step by step", "single-step", "float, OpenVINO")  # on the pages only
 
 
@@ -23,19 +19,13 @@ def table(texts: Mapping[str, str]) -> str:
     It has a row for each contender except VARIANTS, sorted by the last column, and a column per network and processor.
     texts: output of `speed.py` by processor.
     """
-    networks: dict[str, dict[str, Times]] = {}
-    for processor, text in texts.items():
-        for line in text.splitlines():
-            if line.startswith("### "):
-                times = networks.setdefault(line[4:], {}).setdefault(processor, {})
-            cells = [cell.strip() for cell in line.strip("|").split("|")]
-            if cells[:3] == LINE:
-                times[cells[3]] = cells[4], cells[6]
+    measured = {processor: times(text) for processor, text in texts.items()}
+    networks = dict.fromkeys(network for by_network in measured.values() for network in by_network)
     columns = {
-        f"{network}; {processor}": times
-        for network, by_processor in networks.items()
-        for processor, times in by_processor.items()
-        if times
+        f"{network}; {processor}": by_network[network][RUN]
+        for network in networks
+        for processor, by_network in measured.items()
+        if RUN in by_network.get(network, {})
     }
     *_, last = columns.values()
     rows = ["| batch 1, one thread, T = 4 | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
@@ -51,6 +41,6 @@ def _cell(name: str, milliseconds: str, ratio: str) -> str:
     return f"{milliseconds} ms" if name.startswith(FLOAT) else f"{milliseconds} ms, {ratio} ×"
 
 
-def with_table(readme: str) -> str:
-    """Return the README with the table of the stored pages."""
-    return with_block(readme, "speed", table({name: path.read_text("utf-8") for name, path in PAGES.items()}))
+def with_table(readme: str, pages: Mapping[str, str]) -> str:
+    """Return the README with the table of pages."""
+    return with_block(readme, "speed", table(pages))
