@@ -30,7 +30,7 @@ def small():
     return Bundle(graph, manifest, record_golden(graph, inputs, 4), "# small\n")
 
 
-@pytest.mark.parametrize("path", sorted(FILES.glob("*.js")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(FILES.rglob("*.js")), ids=lambda path: path.name)
 def test_the_scripts_contain_every_module_once(path):
     """A module is in the script of the page, of the worker, or in both."""
     text, scripts = path.read_text("utf-8"), (script(MAIN), script(WORKER))

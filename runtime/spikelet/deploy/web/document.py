@@ -1,7 +1,8 @@
 """Assemble the HTML of a page from a template, style, scripts and data, without references to other files.
 
-The scripts of the page and of its worker are modules in the folder `files`. Each script is joined to one text: every
-module once, after those that it imports, without the lines `import` and the keyword `export`.
+The scripts of the page and of its worker are modules in the folder `files`; those of its folder `network` run the
+network and do not use the page. Each script is joined to one text: every module once, after those that it imports,
+without the lines `import` and the keyword `export`.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import zlib
 from collections.abc import Mapping
 from html import escape
 from importlib import resources
+from posixpath import dirname, join, normpath
 
 FOLDER = "files"
 MAIN, WORKER = "main.js", "worker.js"
-IMPORT = re.compile(r'^import \{[^}]*\} from "\./([a-z]+\.js)";\n', re.MULTILINE)
+IMPORT = re.compile(r'^import \{[^}]*\} from "(\.[a-z./]+\.js)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?function|const|class)", re.MULTILINE)
 FIELD = re.compile(r"@([A-Z]+)@")
 
@@ -62,7 +64,7 @@ def script(main: str = MAIN) -> str:
             return
         text = _read(name)
         for imported in IMPORT.findall(text):
-            add(imported)
+            add(normpath(join(dirname(name), imported)))
         texts[name] = EXPORT.sub("", IMPORT.sub("", text)).strip() + "\n"
 
     add(main)
@@ -75,4 +77,4 @@ def _digest(text: str) -> str:
 
 
 def _read(name: str) -> str:
-    return resources.files(__package__).joinpath(FOLDER, name).read_text("utf-8")
+    return resources.files(__package__).joinpath(FOLDER, *name.split("/")).read_text("utf-8")

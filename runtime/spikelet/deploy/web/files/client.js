@@ -1,8 +1,8 @@
 /* The network as the page sees it: it runs in a worker, so that the page stays responsive. */
 
 import { byId } from "./dom.js";
-import { Host } from "./host.js";
-import { layersOf } from "./network.js";
+import { Host } from "./network/host.js";
+import { layersOf } from "./network/network.js";
 
 /** A worker that answers calls by promises. Its script is text in this page: it is not loaded from anywhere. */
 class Remote {

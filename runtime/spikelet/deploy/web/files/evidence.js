@@ -1,7 +1,7 @@
 /* Evidence: for every class, the summed logits as bars over the time-steps, and the value at the time cursor. */
 
 import { byId, element, short } from "./dom.js";
-import { marginOf, prediction } from "./network.js";
+import { marginOf, prediction } from "./network/network.js";
 
 const MOST_CLASSES = 20; // rows; of more classes, those with the largest sums at the end
 

@@ -1,8 +1,8 @@
 /* The input: golden inputs and samples as buttons, a file by choice, drop or paste, the drawing pad, the camera. */
 
 import { byId, drawPixels, element } from "./dom.js";
-import { goldenInput } from "./golden.js";
-import { elements } from "./network.js";
+import { goldenInput } from "./network/golden.js";
+import { elements } from "./network/network.js";
 import { Pad } from "./pad.js";
 import { Camera, pixelsOfCanvas, pixelsOfFile } from "./pictures.js";
 

@@ -6,7 +6,7 @@ import { byId, drawPixels, plural, short, whole } from "./dom.js";
 import { showEvidence } from "./evidence.js";
 import { connectInputs } from "./inputs.js";
 import { Layers } from "./layers.js";
-import { prediction } from "./network.js";
+import { prediction } from "./network/network.js";
 
 const FRAME = 400; // milliseconds of a time-step while playing
 

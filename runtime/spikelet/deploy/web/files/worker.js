@@ -1,6 +1,6 @@
 /* The worker: answers calls of the page, see client.js. */
 
-import { Host } from "./host.js";
+import { Host } from "./network/host.js";
 
 const host = new Host();
 
