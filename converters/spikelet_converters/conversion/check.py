@@ -64,7 +64,7 @@ def check_graph(source: Source, images: ImageSet | None) -> float | None:
     if source.twin is not None:
         twin = source.twin()
         for name, inputs in _inputs(twin, None).items():
-            changed = f"{name} and weights that were changed by up to 2%"
+            changed = f"{name} and weights or scales that were changed by up to 2%"
             _compare(twin, changed, inputs)
             if twin.loop is not None:
                 compare_loop(twin, twin.loop, changed, inputs)

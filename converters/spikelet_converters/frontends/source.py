@@ -97,8 +97,8 @@ class Source:
         roundings: Quantisers of the source that are not part of the imported graph, by node.
         border: Value of a zero of the source at the output of the input node, () or (C,).
         averaged: Imports the source with average pools instead of its max pools, if it can be imported again.
-        twin: Imports the source with slightly changed weights, so that the comparison does not depend on ties; None if
-            the weights of the source cannot be changed.
+        twin: Imports the source with slightly changed weights, or scales of quantised activations, so that the
+            comparison does not depend on ties; None for a source without ties, or whose weights cannot be changed.
         layers: Imports every layer of neurons of a spiking source without the layers around it, by name. It compares
             parameters that have no effect in the network, where all of its neurons are silent or saturated.
         notes: Notes for the user about differences between the source and the imported graph.

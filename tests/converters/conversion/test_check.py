@@ -16,7 +16,9 @@ from converters_support import assert_misreading_is_refused, is_refused, misread
 from onnx_forms import FORMS, RAW, RELU, SHAPE, body, conv, logits, model, n, pixels, tail
 from spikelet.errors import ConversionError
 from spikelet_converters.conversion.check import check_graph
+from spikelet_converters.frontends import builder
 from spikelet_converters.frontends.onnx import read
+from spikelet_converters.frontends.windows import averages
 
 # ONNX: every attribute of every form that is left out, one after another
 
@@ -178,6 +180,33 @@ def test_a_misread_quantised_file(name, value, tmp_path):
         source = read(model(tmp_path / "a.onnx", nodes, (3, 8, 8), own=own))
     changed = read(model(tmp_path / "b.onnx", nodes, (3, 8, 8), own={**own, name: value}))
     assert_misreading_is_refused(source, changed, smooth_images((3, 8, 8)))
+
+
+def test_a_misread_mean_of_integers_at_ties(monkeypatch, tmp_path):
+    """A mean of six integers is often at a tie if it has their scale: then ties explain large differences."""
+    own = {"one": np.float32(1), "sq": np.float32(2.53), "s2": np.float32(0.418), "zero8": np.uint8(0)}
+
+    def quantiser(source, scale):
+        names = [scale, "zero8"]
+        return [n("QuantizeLinear", [source, *names], [f"{source}q"]),
+                n("DequantizeLinear", [f"{source}q", *names], [f"{source}d"])]  # fmt: skip
+
+    nodes = [
+        *quantiser("x", "one"), conv(("xd", "w", "b"), pads=[1] * 4), n("Relu", ["c"], ["q"]), *quantiser("q", "sq"),
+        n("AveragePool", ["qd"], ["p"], kernel_shape=[2, 3], strides=[1, 2]), *quantiser("p", "sq"),
+        conv(("pd", "w2"), "c2"), n("Relu", ["c2"], ["r"]), *quantiser("r", "s2"), *tail("rd"),
+    ]  # fmt: skip
+    path = model(tmp_path / "a.onnx", nodes, own=own)
+    assert check_graph(read(path, RAW), None) is not None
+
+    def misread_averages(*arguments, **options):
+        windows = averages(*arguments, **options)
+        return replace(windows, weights=np.where(np.arange(len(windows.weights)) == 0, 1.06, 1) * windows.weights)
+
+    monkeypatch.setattr(builder, "averages", misread_averages)
+    source = read(path, RAW)
+    assert not is_refused(replace(source, twin=None))  # the ties explain the difference
+    assert is_refused(source)
 
 
 def test_nan_in_the_source_is_refused(tmp_path):

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spikelet.errors import ConversionError
 from spikelet.nodes import Shape
 from spikelet_converters.frontends.onnx.model import entry_of, load, opset_of, predictor
 from spikelet_converters.frontends.onnx.qonnx import translated
+from spikelet_converters.frontends.onnx.quantisers import scales_changed
 from spikelet_converters.frontends.onnx.reader import HANDLERS, Reader
 from spikelet_converters.frontends.source import Preprocessing, Source, finished
+
+if TYPE_CHECKING:
+    import onnx
 
 
 def read(
@@ -38,13 +43,21 @@ def read(
     """
     model, labels = load(path, output)
     preprocessing = _of_integers(path, entry_of(path, model).type.tensor_type.elem_type, preprocessing)
-    model, executable = translated(model, opset_of(model))
-    reader = Reader(path, model, shape, average_pools, preprocessing)
-    state = reader.run()
-    predict = predictor(path, executable, reader.arrange)
-    logits = None if state.logits is None else predictor(path, executable, reader.arrange, state.logits)
-    source = finished("ONNX", state.builder, predict, preprocessing, logits=logits)
-    return replace(source, labels=labels if labels is not None and len(labels) == source.graph.classes else None)
+
+    def imported(model: onnx.ModelProto) -> Source:
+        model, executable = translated(model, opset_of(model))
+        reader = Reader(path, model, shape, average_pools, preprocessing)
+        state = reader.run()
+        predict = predictor(path, executable, reader.arrange)
+        logits = None if state.logits is None else predictor(path, executable, reader.arrange, state.logits)
+        return finished("ONNX", state.builder, predict, preprocessing, logits=logits)
+
+    source, changed = imported(model), scales_changed(model)
+    return replace(
+        source,
+        labels=labels if labels is not None and len(labels) == source.graph.classes else None,
+        twin=None if changed is None else lambda: imported(changed),
+    )
 
 
 def _of_integers(path: Path, kind: int, preprocessing: Preprocessing | None) -> Preprocessing:

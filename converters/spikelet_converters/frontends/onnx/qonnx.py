@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.onnx.attributes import DOMAINS_OF_QONNX, RANGES
+from spikelet_converters.frontends.onnx.model import constants_of
 
 if TYPE_CHECKING:
     import onnx
@@ -93,22 +94,23 @@ def translated(model: onnx.ModelProto, opset: int) -> tuple[onnx.ModelProto, onn
     Raises:
         ConversionError: A quantiser has no equivalent in ONNX that is supported. The message names the node.
     """
-    if not any(_is_quantiser(node) for node in model.graph.node):
+    if not any(is_quantiser(node) for node in model.graph.node):
         return model, model
     return _rewritten(model, opset, read=True), _rewritten(model, opset, read=False)
 
 
-def _is_quantiser(node: onnx.NodeProto) -> bool:
+def is_quantiser(node: onnx.NodeProto) -> bool:
+    """Return whether a node is a quantiser of QONNX."""
     return node.domain.startswith(DOMAINS_OF_QONNX) and node.op_type in OPERATORS
 
 
 def _rewritten(model: onnx.ModelProto, opset: int, *, read: bool) -> onnx.ModelProto:
     copied = type(model)()
     copied.CopyFrom(model)
-    constants = _constants(copied.graph)
+    constants = constants_of(copied.graph)
     rewriter = _Rewriter(copied.graph)
     for index, node in enumerate(copied.graph.node):
-        if not _is_quantiser(node):
+        if not is_quantiser(node):
             rewriter.nodes.append(node)
             continue
         where = f"node {node.name or f'#{index}'} ({node.op_type})"
@@ -129,17 +131,6 @@ def _rewritten(model: onnx.ModelProto, opset: int, *, read: bool) -> onnx.ModelP
     copied.ClearField("opset_import")
     copied.opset_import.extend(others)
     return copied
-
-
-def _constants(graph: onnx.GraphProto) -> dict[str, Constant]:
-    from onnx import numpy_helper
-
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    for node in graph.node:
-        values = [attribute.t for attribute in node.attribute if attribute.name == "value"]
-        if node.op_type == "Constant" and values:
-            constants[node.output[0]] = numpy_helper.to_array(values[0])
-    return constants
 
 
 def _quantiser(node: onnx.NodeProto, where: str, constants: Mapping[str, Constant]) -> _Quantiser:
