@@ -151,7 +151,7 @@ def test_two_bundles_of_one_name_are_distinguished(opened, rest, tmp_path):
     opened.inspector.results.open_second(other)
     rest(opened)
     panel = opened.panels["compare"]
-    panel.engines[1].setCurrentText(panel.engines[0].currentText())
+    panel.sides.engines[1].setCurrentText(panel.sides.engines[0].currentText())
     panel.run()
     rest(opened)
     first, second = opened.inspector.results.comparison.names

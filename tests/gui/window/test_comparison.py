@@ -53,10 +53,10 @@ def test_two_bundles_are_compared_and_the_first_divergence_is_shown(opened, rest
     rest(opened)
     assert panel.survey is None, "it was computed with another T"
     opened.inspector.set_steps(4)
-    panel.second.activated.emit(panel.second.findText("the same bundle"))
+    panel.sides.second.activated.emit(panel.sides.second.findText("the same bundle"))
     rest(opened)
     assert (panel.survey, panel.comparison.differing("if1")) == (None, 0)
-    panel.second.activated.emit(panel.second.findText("other.snnb"))
+    panel.sides.second.activated.emit(panel.sides.second.findText("other.snnb"))
     rest(opened)
     assert panel.survey is measured, "a second bundle that is chosen again comes with its results"
     divergence = panel.comparison.first.divergence

@@ -1,15 +1,13 @@
-"""Compare panel: choice of both sides, and the cards of the comparison."""
+"""Compare panel: runs both sides, and shows the cards of the comparison."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from spikelet_gui.models.activity.compare import Comparison, Side, Survey, compare, survey
-from spikelet_gui.models.session.document import Document
 from spikelet_gui.models.session.results import ComparisonKey, SurveyKey
 from spikelet_gui.models.session.sources.inputs import missing_images
 from spikelet_gui.views.panels.compare.architectures import DepthCard, NetworksCard
@@ -20,8 +18,9 @@ from spikelet_gui.views.panels.compare.cards import (
     PredictionsCard,
     SideCard,
 )
+from spikelet_gui.views.panels.compare.sides import SidesLine
 from spikelet_gui.views.widgets.base import Panel
-from spikelet_gui.views.widgets.controls import Choice, Tabs, button, tool
+from spikelet_gui.views.widgets.controls import Tabs, button
 from spikelet_gui.views.widgets.layouts import Empty, column, row
 from spikelet_gui.views.widgets.text import label
 from spikelet_gui.views.widgets.theme import GAP
@@ -47,7 +46,7 @@ class ComparePanel(Panel):
         yield
         self._make_controls()
         self._arrange()
-        self.follow(self._show_names, inspector.opened)
+        self.follow(self.sides.fill, inspector.opened)
         self.follow(
             self.run, inspector.opened, inspector.showing, inspector.results.second_changed, inspector.cursor.changed
         )
@@ -55,20 +54,14 @@ class ComparePanel(Panel):
         self.follow(self._move, inspector.cursor.moved)
 
     def _make_controls(self) -> None:
-        """Make the lists of bundles and engines, the buttons and the messages."""
-        self.engines = Choice("engine of the first"), Choice("engine of the second")
-        for box in self.engines:
-            box.textActivated.connect(lambda _: self.run())
-        self.second = Choice("second bundle")
-        self.second.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToContents)
-        self.second.activated.connect(self._chosen)
+        """Make the line of both sides, the buttons and the messages."""
         self.all = button("Compare on all images", self.run_survey, "Run both on every image in the background")
+        self.sides = SidesLine(self.inspector, self.run, self.all)
         self.message = label("", "caption", wrap=True)
         self.neuron = button("Show this neuron", self._reveal, "Show the first neuron that differs in the Layers panel")
         self.tabs: Tabs | None = None
         self._tabs = QHBoxLayout()
         self._tabs.addStretch(1)
-        self.first_name = label("", "title")
         self.empty, self._error = Empty(""), ""
 
     def _arrange(self) -> None:
@@ -76,26 +69,11 @@ class ComparePanel(Panel):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
         outer.setSpacing(8)
-        outer.addLayout(self._sides_line())
+        outer.addWidget(self.sides)
         outer.addLayout(row(self.message, self.neuron, stretch=(1, 0), spacing=8))
         outer.addLayout(self._tabs)
         outer.addWidget(self.empty, 1)
         outer.addWidget(self._content(), 1)
-
-    def _sides_line(self) -> QHBoxLayout:
-        """Return the line of both bundles and their engines."""
-        choice = row(
-            self.first_name,
-            self.engines[0],
-            label("against", "muted"),
-            self.second,
-            self.engines[1],
-            tool("open", "Open a bundle to compare with", self.choose),
-            spacing=8,
-        )
-        choice.addStretch(1)
-        choice.addWidget(self.all)
-        return choice
 
     def _content(self) -> QWidget:
         """Return the cards of networks with and without a common layer, of which some are visible."""
@@ -132,21 +110,13 @@ class ComparePanel(Panel):
         """Comparison over many images."""
         return self.inspector.results.survey
 
-    def sides(self) -> tuple[Side, Side] | None:
-        """Return both bundles and engines; None if no bundle is open."""
-        document, second = self.inspector.document, self.inspector.results.second
-        if document is None or not self.engines[0].count():
-            return None
-        second = document if second is None else second
-        return Side(document.bundle, self.engines[0].currentText()), Side(second.bundle, self.engines[1].currentText())
-
     def run(self) -> None:
         """Run both on the selected image, unless that comparison is shown already."""
-        inspector, sides = self.inspector, self.sides()
+        inspector, sides = self.inspector, self.sides.chosen()
         if sides is None or inspector.source is None:
             return
         inspector.results.recall_survey(self._survey_key(sides))
-        source, index, steps = inspector.source, inspector.index, self._steps()
+        source, index, steps = inspector.source, inspector.index, self.sides.steps()
         first, second = sides
         digests, engines = (first.bundle.digest, second.bundle.digest), (first.engine, second.engine)
         key = ComparisonKey(digests, engines, steps, source.key(index))
@@ -162,13 +132,13 @@ class ComparePanel(Panel):
 
     def run_survey(self) -> None:
         """Run both on all images."""
-        inspector, sides, data = self.inspector, self.sides(), self.inspector.data
+        inspector, sides, data = self.inspector, self.sides.chosen(), self.inspector.data
         if sides is None:
             return
         if data is None:
             inspector.failed.emit(missing_images(inspector.source, "a data set"))
             return
-        steps, key = self._steps(), self._survey_key(sides)
+        steps, key = self.sides.steps(), self._survey_key(sides)
         assert key is not None
 
         def shown(result: Survey) -> None:
@@ -177,27 +147,13 @@ class ComparePanel(Panel):
 
         inspector.jobs.start("survey", lambda progress: survey(sides, data, steps, progress), shown, self._failed)
 
-    def _steps(self) -> int:
-        return min(self.inspector.cursor.steps, *(document.most_steps for document in self._documents()))
-
     def _survey_key(self, sides: tuple[Side, Side]) -> SurveyKey | None:
         """Return what a comparison on many images would be computed from; None without images."""
         data, (first, second) = self.inspector.data, sides
         if data is None:
             return None
         engines = first.engine, second.engine
-        return SurveyKey((first.bundle.digest, second.bundle.digest), engines, self._steps(), data.digest)
-
-    def choose(self) -> None:
-        """Ask for the second bundle."""
-        name, _ = QFileDialog.getOpenFileName(self, "Open a bundle to compare with", "", "Bundles (*.snnb)")
-        if name:
-            self.inspector.results.open_second(Path(name))
-
-    def _documents(self) -> list[Document]:
-        return [
-            document for document in (self.inspector.document, self.inspector.results.second) if document is not None
-        ]
+        return SurveyKey((first.bundle.digest, second.bundle.digest), engines, self.sides.steps(), data.digest)
 
     def _failed(self, text: str) -> None:
         self._error = text[:1].upper() + text[1:] + ".\n\n"
@@ -205,46 +161,11 @@ class ComparePanel(Panel):
 
     # display
 
-    def _chosen(self, index: int) -> None:
-        path = self.second.itemData(index)
-        if path == "":
-            self.inspector.results.close_second()
-        elif path is not None:
-            self.inspector.results.open_second(Path(path))
-
-    def _show_names(self) -> None:
-        document = self.inspector.document
-        if document is None:
-            return
-        self.first_name.setText(document.name)
-        self._fill()
-
-    def _fill(self) -> None:
-        """Fill the lists of engines and bundles."""
-        document, second = self.inspector.document, self.inspector.results.second
-        assert document is not None
-        for index, (box, side) in enumerate(zip(self.engines, (document, second or document), strict=True)):
-            previous = box.currentText()
-            if [box.itemText(i) for i in range(box.count())] != list(side.engines):
-                box.clear()
-                box.addItems(list(side.engines))
-                default = self.inspector.engine if index == 0 or second is not None else "numpy"
-                box.setCurrentText(previous if previous in side.engines else default)
-        self.second.clear()
-        self.second.addItem("the same bundle", "")
-        paths = [Path(name) for name in self.inspector.settings.recent if Path(name) != document.path.resolve()]
-        if second is not None and second.path.resolve() not in paths:
-            paths.insert(0, second.path.resolve())
-        for path in paths:
-            self.second.addItem(path.name, str(path))
-        if second is not None:
-            self.second.setCurrentIndex(self.second.findData(str(second.path.resolve())))
-
     def _draw(self) -> None:
         comparison, inspector = self.comparison, self.inspector
         if inspector.document is None:
             return
-        self._fill()
+        self.sides.fill()
         self._fill_tabs(comparison)
         self.content.setVisible(comparison is not None)
         self.empty.setVisible(comparison is None)

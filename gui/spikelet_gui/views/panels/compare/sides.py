@@ -1,0 +1,104 @@
+"""Choice of both sides of a comparison: a bundle and an engine each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtWidgets import QFileDialog, QPushButton, QWidget
+
+from spikelet_gui.models.activity.compare import Side
+from spikelet_gui.models.session.document import Document
+from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.views.widgets.controls import Choice, tool
+from spikelet_gui.views.widgets.layouts import row
+from spikelet_gui.views.widgets.text import label
+
+
+class SidesLine(QWidget):
+    """The open bundle and its engine on the left, the second bundle and its engine on the right.
+
+    Args:
+        inspector: The models.
+        changed: Called when the user selects another engine; another second bundle is a signal of the models.
+        action: Button at the end of the line.
+    """
+
+    def __init__(self, inspector: Inspector, changed: Callable[[], object], action: QPushButton) -> None:
+        super().__init__()
+        self.inspector = inspector
+        self.first_name = label("", "title")
+        self.engines = Choice("engine of the first"), Choice("engine of the second")
+        for box in self.engines:
+            box.textActivated.connect(lambda _: changed())
+        self.second = Choice("second bundle")
+        self.second.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToContents)
+        self.second.activated.connect(self._chosen)
+        line = row(
+            self.first_name,
+            self.engines[0],
+            label("against", "muted"),
+            self.second,
+            self.engines[1],
+            tool("open", "Open a bundle to compare with", self.choose),
+            spacing=8,
+        )
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addStretch(1)
+        line.addWidget(action)
+        self.setLayout(line)
+
+    def chosen(self) -> tuple[Side, Side] | None:
+        """Return both bundles and engines; None if no bundle is open."""
+        document, second = self.inspector.document, self.inspector.results.second
+        if document is None or not self.engines[0].count():
+            return None
+        second = document if second is None else second
+        return Side(document.bundle, self.engines[0].currentText()), Side(second.bundle, self.engines[1].currentText())
+
+    def steps(self) -> int:
+        """Return the selected number of time-steps, at most what both bundles compute exactly."""
+        documents = self.inspector.document, self.inspector.results.second
+        return min(self.inspector.cursor.steps, *(side.most_steps for side in documents if side is not None))
+
+    def choose(self) -> None:
+        """Ask for the second bundle."""
+        name, _ = QFileDialog.getOpenFileName(self, "Open a bundle to compare with", "", "Bundles (*.snnb)")
+        if name:
+            self.inspector.results.open_second(Path(name))
+
+    def _chosen(self, index: int) -> None:
+        path = self.second.itemData(index)
+        if path == "":
+            self.inspector.results.close_second()
+        elif path is not None:
+            self.inspector.results.open_second(Path(path))
+
+    def fill(self) -> None:
+        """Show the name of the open bundle, and fill the lists of engines and bundles."""
+        document, second = self.inspector.document, self.inspector.results.second
+        if document is None:
+            return
+        self.first_name.setText(document.name)
+        self._fill_engines(document, second)
+        self._fill_bundles(document, second)
+
+    def _fill_engines(self, document: Document, second: Document | None) -> None:
+        for index, (box, side) in enumerate(zip(self.engines, (document, second or document), strict=True)):
+            previous = box.currentText()
+            if [box.itemText(i) for i in range(box.count())] != list(side.engines):
+                box.clear()
+                box.addItems(list(side.engines))
+                default = self.inspector.engine if index == 0 or second is not None else "numpy"
+                box.setCurrentText(previous if previous in side.engines else default)
+
+    def _fill_bundles(self, document: Document, second: Document | None) -> None:
+        self.second.clear()
+        self.second.addItem("the same bundle", "")
+        paths = [Path(name) for name in self.inspector.settings.recent if Path(name) != document.path.resolve()]
+        if second is not None and second.path.resolve() not in paths:
+            paths.insert(0, second.path.resolve())
+        for path in paths:
+            self.second.addItem(path.name, str(path))
+        if second is not None:
+            self.second.setCurrentIndex(self.second.findData(str(second.path.resolve())))
