@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from PySide6.QtGui import QTextDocument
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtGui import Qt, QTextDocument
+from PySide6.QtWidgets import QFileDialog, QLabel, QMessageBox, QWidget
 
 from gui_support.bundles import bundle_of, plain_graph
 from gui_support.driving import opened_window, prepare_all
@@ -55,8 +55,8 @@ def odd(qapp, rest, tmp_path_factory):
 def plain(text):
     """Return the visible text of a rich label or a tooltip."""
     document = QTextDocument()
-    document.setHtml(text) if "<" in text else document.setPlainText(text)
-    return document.toPlainText().replace("\xa0", " ")
+    document.setHtml(text) if Qt.mightBeRichText(text) else document.setPlainText(text)
+    return document.toPlainText().replace("\xa0", " ").replace("\u200b", "")
 
 
 @pytest.mark.parametrize("panel", list(PANELS))
@@ -114,7 +114,9 @@ def test_a_prediction_with_a_name_like_markup_is_shown_unchanged(odd, rest):
     assert all(name in text for name in predicted)
 
 
-@pytest.mark.parametrize("text", ["<b>x</b>", "a & b", "a < b", "&amp;", "two\nlines <x>", "plain"])
+@pytest.mark.parametrize(
+    "text", ["<b>x</b>", "a & b", "a < b", "&amp;", "&lt;b&gt;", "x" * 300, "two\nlines <x>", "plain"]
+)
 def test_tooltips_and_legends_show_any_text(qapp, text):
     assert plain(tooltip(text)).replace("\u2028", "\n") == text
     assert plain(Legend([("#ff0000", text)]).text()).replace("\n", " ") == f"■ {text}".replace("\n", " ")
@@ -129,6 +131,56 @@ def test_tabs_and_menus_show_an_ampersand(qtbot, opened, tmp_path, path):
     opened.inspector.settings.remember(copy)
     opened.header._fill_recent()
     assert opened.header.menu.actions()[0].text().startswith("a&&b.snnb")
+
+
+def test_a_question_shows_the_name_of_a_file_unchanged(odd, rest, tmp_path, monkeypatch):
+    odd.show_panel("overview")
+    rest(odd)
+    name, asked = "<b>a<b> &lt;i&gt;.png", []
+    (tmp_path / name).write_bytes(b"kept")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / name.removesuffix(".png")), "*.png"))
+    no = QMessageBox.StandardButton.No
+    monkeypatch.setattr(QMessageBox, "question", lambda parent, title, text: asked.append(text) or no)
+    odd.exporter.ask("png")
+    assert [plain(text) for text in asked] == [f"{name} exists. Replace it?"]
+    assert (tmp_path / name).read_bytes() == b"kept"
+
+
+def test_a_file_whose_name_reverses_the_direction_of_text_is_not_disguised(opened, rest, tmp_path):
+    file = tmp_path / "a\u202egnp.snnb"  # drawn as abnns.png
+    file.write_bytes(b"no bundle")
+    opened.inspector.open(file)
+    rest(opened)
+    assert opened.header.name.text() == r"a\u202egnp.snnb"
+    assert opened.windowTitle() == r"a\u202egnp.snnb – spikelet"
+    opened.inspector.settings.remember(file)
+    opened.header._fill_recent()
+    assert opened.header.menu.actions()[0].text().startswith(r"a\u202egnp.snnb   ")
+    drawn = [QLabel.text(label) for label in opened.findChildren(QLabel)]
+    assert not [text for text in drawn if "\u202e" in text]
+    assert [text for text in drawn if r"\u202e" in text]
+
+
+def test_long_names_do_not_widen_the_window(qapp, rest, tmp_path):
+    """Names without spaces: of the bundle and of classes as long as a bundle allows, of files of 200 characters."""
+    classes = tuple("x" * 255 + digit for digit in "012")
+    path, images = tmp_path / f"{'b' * 200}.snnb", tmp_path / f"{'d' * 200}.npz"
+    write(bundle_of(plain_graph(), "n" * 256, classes), path)
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 3, 8, 8), dtype=np.uint8)
+    np.savez(images, images=pixels, labels=np.arange(8) % 3)
+    with opened_window(path) as window:
+        window.open_path(images)
+        rest(window)
+        window.inspector.run_sweep(window.inspector.data)
+        for panel in ("overview", "accuracy", "compare"):
+            window.show_panel(panel)
+            rest(window)
+            assert window.panels[panel].width() <= window.stack.width(), panel
+        window.header._fill_recent()
+        assert window.header.menu.sizeHint().width() < window.width()
+        name = window.header.name
+        assert name.text().endswith("…")
+        assert plain(name.toolTip()) == "n" * 256
 
 
 @pytest.mark.parametrize("panel", ["overview", "compare", "residuals"])

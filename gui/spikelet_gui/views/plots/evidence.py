@@ -17,7 +17,7 @@ from spikelet_gui.views.plots.axes import number
 from spikelet_gui.views.plots.plots import Plot, TimeLine
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.readout import Hover, Reading, Value
-from spikelet_gui.views.widgets.text import label
+from spikelet_gui.views.widgets.text import Elided, set_style
 from spikelet_gui.views.widgets.theme import colour, font, mixed, theme
 
 SHOWN = 5  # classes that have a colour and a name in the plot
@@ -216,8 +216,8 @@ class PredictionCard(CardView):
 
     def __init__(self, inspector: Inspector) -> None:
         super().__init__(inspector, "Prediction")
-        self.message = label("", "big")
-        self.verdict = label("", "caption")
+        self.message = Elided(name="big", least=150)
+        self.verdict = Elided(least=150)
         self.bars = PredictionBars()
         for widget in (self.message, self.verdict):
             self.body.addWidget(widget)
@@ -228,23 +228,22 @@ class PredictionCard(CardView):
         trace, inspector = self.inspector.trace, self.inspector
         if trace is None or inspector.source is None:
             for text in (self.message, self.verdict):
-                text.clear()
+                text.show_text("")
             self.set_note("")
             self.bars.show_bars([])
             return
         time = min(inspector.cursor.time, trace.steps)
         names, shares = class_names(inspector), trace.probabilities[time - 1]
         prediction, truth = trace.prediction(time), inspector.source.label(inspector.index)
-        self.message.setText(names[prediction])
+        self.message.show_text(names[prediction])
         self.set_note(f"after {time} time-step{'s' if time > 1 else ''}")
         if truth is None:
-            self.verdict.setText(f"softmax {shares[prediction]:.0%}")
-            self.verdict.setObjectName("caption")
+            self.verdict.show_text(f"softmax {shares[prediction]:.0%}")
+            set_style(self.verdict, "caption")
         else:
             correct = truth == prediction
-            self.verdict.setText("correct" if correct else f"wrong (true: {names[truth]})")
-            self.verdict.setObjectName("good" if correct else "bad")
-        self.verdict.style().polish(self.verdict)
+            self.verdict.show_text("correct" if correct else f"wrong (true: {names[truth]})")
+            set_style(self.verdict, "good" if correct else "bad")
         other = mixed(theme().card, theme().muted, 0.6)
         colours = {k: theme().series[rank] if rank < SHOWN else other for rank, k in enumerate(ranking(trace))}
         order = [int(k) for k in np.argsort(-shares, kind="stable")]

@@ -14,7 +14,7 @@ from spikelet_gui.views.shell.exporting import Exporter
 from spikelet_gui.views.widgets.base import View
 from spikelet_gui.views.widgets.controls import tool
 from spikelet_gui.views.widgets.icons import pixmap
-from spikelet_gui.views.widgets.text import Elided, label, menu_text, tooltip
+from spikelet_gui.views.widgets.text import Elided, Name, label, menu_text, shortened, tooltip
 from spikelet_gui.views.widgets.theme import theme
 
 SIGNED = {
@@ -34,7 +34,7 @@ class Header(View):
         self.setObjectName("head")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.inspector = inspector
-        self.name, self.facts = label("spikelet", "heading"), Elided(name="muted")
+        self.name, self.facts = Name("spikelet", "heading"), Elided(name="muted")
         self.badge_icon, self.badge = QLabel(), label("", "caption")
         self.recent = tool("recent", "Recent bundles and images")
         self.recent.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -68,7 +68,7 @@ class Header(View):
         document, problem = self.inspector.document, self.inspector.problem
         self.export.setEnabled(document is not None)
         if document is None:
-            self.name.setText(problem.path.name if problem else "spikelet")
+            self.name.show_text(problem.path.name if problem else "spikelet")
             self.facts.show_text("" if problem else "no bundle is open")
             self._badge("cross" if problem else "", "not a valid bundle" if problem else "", theme().bad, "")
             return
@@ -76,7 +76,7 @@ class Header(View):
         graph, manifest = bundle.graph, bundle.manifest
         neurons = graph.neuron_count
         exact = f"exact, {manifest.bits} bits, {manifest.exact_steps:,} steps" if graph.exact else "float32"
-        self.name.setText(document.name)
+        self.name.show_text(document.name)
         self.facts.show_text(f"{len(graph.spiking)} spiking layers · {neurons:,} neurons · {exact}")
         signed = document.signature
         bad = signed.state == "invalid"
@@ -104,7 +104,7 @@ class Header(View):
             if not path.is_file():
                 self.inspector.settings.forget(name)
                 continue
-            entry = self.menu.addAction(menu_text(f"{path.name}   {path.parent}"))
+            entry = self.menu.addAction(menu_text(f"{shortened(path.name)}   {shortened(str(path.parent))}"))
             entry.triggered.connect(lambda _, path=path: self.inspector.open(path))
         if self.menu.isEmpty():
             self.menu.addAction("no recent bundles").setEnabled(False)
@@ -114,5 +114,5 @@ class Header(View):
             return
         self.menu.addSection("Images and recordings")
         for file in present:
-            entry = self.menu.addAction(menu_text(f"{file.title}   {file.path.parent}"))
+            entry = self.menu.addAction(menu_text(f"{shortened(file.title)}   {shortened(str(file.path.parent))}"))
             entry.triggered.connect(lambda _, file=file: self.inspector.open_data(file))

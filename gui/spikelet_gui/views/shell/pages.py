@@ -14,7 +14,7 @@ from spikelet_gui.views.widgets.cards import Card
 from spikelet_gui.views.widgets.controls import button
 from spikelet_gui.views.widgets.icons import pixmap
 from spikelet_gui.views.widgets.layouts import clear, row
-from spikelet_gui.views.widgets.text import label, menu_text
+from spikelet_gui.views.widgets.text import label, menu_text, shortened
 from spikelet_gui.views.widgets.theme import theme
 
 START_TITLE, START_WIDTH = "Open a bundle", 440
@@ -100,7 +100,7 @@ class ProblemPage(View):
             return
         last = Path(self.inspector.settings.bundle)
         self.back.setVisible(last.is_file() and last != problem.path.resolve())
-        self.back.setText(f"Back to {menu_text(last.name)}")
+        self.back.setText(f"Back to {menu_text(shortened(last.name))}")
         self.back.setAccessibleName(f"back to {last.name}")
         self.path.setText(str(problem.path))
         self.message.setText(str(problem))

@@ -31,6 +31,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from spikelet.display import printable
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.sources.data_file import DataFile
 from spikelet_gui.views.panels.catalogue import PANELS, Panels
@@ -219,6 +220,7 @@ class Window(QMainWindow):
 
     def _set_title(self, name: str) -> None:
         """Set the window title; Qt replaces a single [*] in it."""
+        name = printable(name)
         self.setWindowTitle(f"{name.replace('[*]', '[*][*]')} – spikelet")
 
     def scroll_panel(self, pages: int) -> None:

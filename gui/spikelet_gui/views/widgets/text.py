@@ -1,40 +1,85 @@
-"""Labels. Text that contains names, which can be any text, is never interpreted as markup."""
+"""Labels. Names can be any text: they are never interpreted as markup, and long ones do not widen the window.
+
+Control characters, which names of files can contain, are shown as escapes: one that reverses the direction of text
+would disguise the suffix of a file.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import Qt as QtText
 from PySide6.QtWidgets import QLabel, QSizePolicy
+
+from spikelet.display import printable
+
+PART = 24  # characters of a long word between which a line can break
+LINE = 100  # characters of a line of a tooltip; Qt wraps lines of rich text only
+ENTRY = 60  # characters of a name in a menu or on a button
+_LONG_WORD = re.compile(rf"\S{{{PART + 1},}}")
+
+
+def breakable(text: str) -> str:
+    """Return a text with zero-width spaces in long words, such as names of files, where a line can break."""
+    return _LONG_WORD.sub(lambda word: "\u200b".join(re.findall(f".{{1,{PART}}}", word[0], re.DOTALL)), text)
+
+
+def shortened(text: str) -> str:
+    """Return a text without its middle if it is longer than ENTRY characters."""
+    return text if len(text) <= ENTRY else f"{text[: ENTRY // 2]}…{text[1 - ENTRY // 2 :]}"
+
+
+class Label(QLabel):
+    """A label whose plain text wraps also within long words; `text` returns it unchanged."""
+
+    def __init__(self, text: str, wrap: bool) -> None:
+        super().__init__()
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(wrap)
+        self.setText(text)
+
+    def setText(self, text: str) -> None:  # noqa: N802
+        self._text = text
+        if self.textFormat() == Qt.TextFormat.PlainText:
+            text = printable(text, "\n")
+            text = breakable(text) if self.wordWrap() else text
+        super().setText(text)
+
+    def text(self) -> str:
+        return self._text
+
+    def clear(self) -> None:
+        self.setText("")
 
 
 def label(text: str, name: str = "", wrap: bool = False) -> QLabel:
     """Return a label with plain text; `name` selects its style."""
-    widget = QLabel(text)
+    widget = Label(text, wrap)
     widget.setObjectName(name)
-    widget.setWordWrap(wrap)
-    widget.setTextFormat(Qt.TextFormat.PlainText)
     return widget
 
 
 def tooltip(text: str) -> str:
-    """Return the text of a tooltip that shows `text` as it is: Qt interprets a tooltip with tags as HTML."""
-    if "<" not in text:
+    """Return the text of a tooltip that shows `text` as it is: Qt interprets one with tags or `&lt;` as HTML."""
+    text = printable(text, "\n")
+    if not QtText.mightBeRichText(text) and max(map(len, text.split("\n"))) <= LINE:
         return text
-    return f"<span>{escape(text)}</span>".replace("\n", "<br>")
+    return f"<span>{escape(breakable(text))}</span>".replace("\n", "<br>")
 
 
 def menu_text(text: str) -> str:
     """Return the text of a menu entry or a tab that shows `text` as it is: Qt takes & as the mark of a shortcut."""
-    return text.replace("&", "&&")
+    return printable(text).replace("&", "&&")
 
 
 def coloured(colour: str, text: str, bold: str = "") -> str:
     """Return HTML of a coloured square, a text, and a second text in bold."""
-    strong = f"<b>{escape(bold)}</b>" if bold else ""
-    return f'<span style="color:{colour}">■</span> {escape(text)}{strong}'
+    strong = f"<b>{escape(breakable(bold))}</b>" if bold else ""
+    return f'<span style="color:{colour}">■</span> {escape(breakable(text))}{strong}'
 
 
 class Legend(QLabel):
@@ -65,11 +110,12 @@ class Elided(QLabel):
 
     Attributes:
         overflow: Label that shows the text if it does not fit here, and is hidden otherwise; or None.
+        least: Width in pixels that a layout leaves to the text, unless the text is shorter.
     """
 
-    def __init__(self, text: str = "", name: str = "caption", overflow: QLabel | None = None) -> None:
+    def __init__(self, text: str = "", name: str = "caption", overflow: QLabel | None = None, least: int = 0) -> None:
         super().__init__()
-        self.overflow = overflow
+        self.overflow, self.least = overflow, least
         self.setObjectName(name)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -78,10 +124,16 @@ class Elided(QLabel):
 
     def show_text(self, text: str) -> None:
         """Set the text."""
-        self._full_text = text
+        self._full_text = printable(text)
         self.setToolTip(tooltip(text))
         self.setAccessibleName(text)
+        self.ensurePolished()
+        self.setMinimumWidth(min(self.least, self._full_width()))
+        self.updateGeometry()
         self._fit()
+
+    def _full_width(self) -> int:
+        return self.fontMetrics().horizontalAdvance(self._full_text)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
@@ -95,7 +147,7 @@ class Elided(QLabel):
         width = -1
         while width != self.width():
             width = self.width()
-            fits = self.fontMetrics().horizontalAdvance(self._full_text) <= width
+            fits = self._full_width() <= width
             if self.overflow is None:
                 self.setText(self.fontMetrics().elidedText(self._full_text, Qt.TextElideMode.ElideRight, width))
             else:
@@ -103,3 +155,17 @@ class Elided(QLabel):
                 self.overflow.setText(self._full_text)
                 self.overflow.setVisible(not fits)
         self._is_fitting = False
+
+
+class Name(Elided):
+    """A name beside other widgets, at its full width if that fits."""
+
+    def __init__(self, text: str = "", name: str = "title", least: int = 160) -> None:
+        super().__init__(text, name, least=least)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        return QSize(self._full_width() + 1, super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        return QSize(self.minimumWidth(), super().minimumSizeHint().height())

@@ -7,12 +7,15 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QFileDialog, QPushButton, QWidget
 
+from spikelet.display import printable
 from spikelet_gui.models.activity.compare import Side
 from spikelet_gui.models.session.document import Document
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.widgets.controls import Choice, tool
 from spikelet_gui.views.widgets.layouts import row
-from spikelet_gui.views.widgets.text import label
+from spikelet_gui.views.widgets.text import Name, label
+
+WIDEST = 280  # width in pixels of the list of bundles, which elides longer names
 
 
 class SidesLine(QWidget):
@@ -27,12 +30,13 @@ class SidesLine(QWidget):
     def __init__(self, inspector: Inspector, changed: Callable[[], object], action: QPushButton) -> None:
         super().__init__()
         self.inspector = inspector
-        self.first_name = label("", "title")
+        self.first_name = Name()
         self.engines = Choice("engine of the first"), Choice("engine of the second")
         for box in self.engines:
             box.textActivated.connect(lambda _: changed())
         self.second = Choice("second bundle")
         self.second.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToContents)
+        self.second.setMaximumWidth(WIDEST)
         self.second.activated.connect(self._chosen)
         line = row(
             self.first_name,
@@ -79,7 +83,7 @@ class SidesLine(QWidget):
         document, second = self.inspector.document, self.inspector.results.second
         if document is None:
             return
-        self.first_name.setText(document.name)
+        self.first_name.show_text(document.name)
         self._fill_engines(document, second)
         self._fill_bundles(document, second)
 
@@ -99,6 +103,6 @@ class SidesLine(QWidget):
         if second is not None and second.path.resolve() not in paths:
             paths.insert(0, second.path.resolve())
         for path in paths:
-            self.second.addItem(path.name, str(path))
+            self.second.addItem(printable(path.name), str(path))
         if second is not None:
             self.second.setCurrentIndex(self.second.findData(str(second.path.resolve())))

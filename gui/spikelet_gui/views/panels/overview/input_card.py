@@ -26,7 +26,7 @@ from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.controls import Number, tool
 from spikelet_gui.views.widgets.layouts import row
 from spikelet_gui.views.widgets.readout import Reading, Value
-from spikelet_gui.views.widgets.text import label
+from spikelet_gui.views.widgets.text import Elided, label
 from spikelet_gui.views.widgets.theme import ramp
 
 CHANNELS = ("red", "green", "blue")
@@ -43,7 +43,7 @@ class InputCard(CardView):
         self.number = Number("index of the input")
         self.number.valueChanged.connect(lambda value: inspector.show_index(value - 1))
         self.sound: LogMel | None = None
-        self.truth = label("", "muted")
+        self.truth = Elided(name="muted", least=60)
         self.note = label("", "caption", wrap=True)
         self.pencil = tool("pencil", "Draw an input by hand  (D)", self.draw)
         for widget in (
@@ -85,7 +85,7 @@ class InputCard(CardView):
         self.number.setValue(inspector.index + 1)
         self.number.blockSignals(False)
         truth, labels = source.label(inspector.index), document.bundle.manifest.labels
-        self.truth.setText("" if truth is None else labels[truth] if labels else f"class {truth}")
+        self.truth.show_text("" if truth is None else labels[truth] if labels else f"class {truth}")
         self.set_note(source.name)
         note = source.note if self.sound is None else spectrogram_note(self.sound)
         self.note.setText(note)
@@ -154,7 +154,7 @@ class InputCard(CardView):
         self.inspector.pad = Pad(document.bundle.graph.input.shape, self.inspector.pad)
         self.view.set_pad(self.inspector.pad)
         self.view.setFocus()
-        self.truth.setText("")
+        self.truth.show_text("")
         self.note.setText(f"Draw with the mouse or with keys: {HELP}. The prediction is updated after each stroke.")
         self.note.show()
 
