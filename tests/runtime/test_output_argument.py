@@ -11,7 +11,7 @@ from spikelet_converters.cli import export_nir, export_onnx, export_spikes, stud
 
 
 def parser():
-    parser = argparse.ArgumentParser(exit_on_error=False)
+    parser = argparse.ArgumentParser()
     parser.add_argument("bundle")
     output_argument(parser, "OUT", "file to write")
     parser.add_argument("--mcu", action="store_true")

@@ -22,6 +22,7 @@ def data():
 
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # by the tracer itself
 @pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is:DeprecationWarning")  # by a module that it imports
+@pytest.mark.filterwarnings("ignore:Guards may run slower on Python 3.13.0:RuntimeWarning")  # of torch, on that version
 def test_the_traced_pass_trains_the_same_network(data, tmp_path, monkeypatch):
     """The backend "eager" traces the pass as every backend does, and then executes its operations as they are."""
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager", fullgraph=True))
