@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import shiboken6
 from PySide6.QtCore import QCoreApplication, QEvent, QPointF
+from PySide6.QtWidgets import QWidget
 
 from gui_support.driving import drop, hover, opened_window
 from spikelet_gui.models.activity.raster import binned, rows_of
@@ -157,5 +159,23 @@ def test_a_deleted_chart_reads_no_values(qtbot):
     plot.show()
     plot._hover.__dict__.clear()
     plot.hide()
-    assert Readout.existing(plot) is None
+    assert plot.findChild(Readout) is None
     plot.deleteLater()
+
+
+def test_a_widget_is_hidden_while_its_parent_is_deleted(qtbot):
+    """Qt can send the event between the deletions of two children; a search in the parent then ends the program."""
+    window = QWidget()
+    qtbot.addWidget(window)
+    page = QWidget(window)
+    first, second = QWidget(page), PixelView("image")
+    second.setParent(page)
+    hidden = []
+
+    def hide():
+        QCoreApplication.sendEvent(second, QEvent(QEvent.Type.Hide))
+        hidden.append(second)
+
+    first.destroyed.connect(hide)
+    shiboken6.delete(page)
+    assert hidden

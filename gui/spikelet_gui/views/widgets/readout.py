@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+import shiboken6
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QLabel, QWidget
@@ -74,13 +75,9 @@ class Readout(QLabel):
     @classmethod
     def of(cls, widget: QWidget) -> Readout:
         """Return the box of the window of a widget; it is created on first use."""
-        return cls.existing(widget) or cls(_root(widget))
-
-    @classmethod
-    def existing(cls, widget: QWidget) -> Readout | None:
-        """Return the box of the window of a widget, or None if it was not used yet."""
-        box = _root(widget).findChild(Readout)
-        return box if isinstance(box, Readout) else None
+        root = _root(widget)
+        box = root.findChild(Readout)
+        return box if isinstance(box, Readout) else cls(root)
 
     def show_at(self, reading: Reading | None, pointer: QPoint) -> None:
         """Show a reading beside the pointer, in coordinates of the screen; None hides the box."""
@@ -118,6 +115,10 @@ class Hover(QObject):
         read: Returns what is at a point in pixels of the watched widget, or None.
     """
 
+    # Not searched for when it is to be hidden: Qt hides a widget that it deletes. Its parent, of which children are
+    # deleted already, cannot be searched then, and attributes of this object may be deleted.
+    _box: Readout | None = None
+
     def __init__(self, widget: QWidget, read: Callable[[QPointF], Reading | None]) -> None:
         super().__init__(widget)
         self._watched = widget.viewport() if isinstance(widget, QAbstractScrollArea) else widget
@@ -129,9 +130,10 @@ class Hover(QObject):
         kind = event.type()
         if isinstance(event, QMouseEvent | QWheelEvent) and kind != QEvent.Type.MouseButtonDblClick:
             reading = self._read(event.position())
-            Readout.of(self._watched).show_at(reading, event.globalPosition().toPoint())
-        elif kind in (QEvent.Type.Leave, QEvent.Type.Hide) and isinstance(watched, QWidget):
-            box = Readout.existing(watched)  # a widget that is being deleted is hidden as well
-            if box is not None:
+            self._box = Readout.of(self._watched)
+            self._box.show_at(reading, event.globalPosition().toPoint())
+        elif kind in (QEvent.Type.Leave, QEvent.Type.Hide):
+            box, self._box = self._box, None
+            if box is not None and shiboken6.isValid(box):
                 box.show_at(None, QPoint())
         return False
