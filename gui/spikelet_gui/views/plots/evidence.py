@@ -216,8 +216,8 @@ class PredictionCard(CardView):
 
     def __init__(self, inspector: Inspector) -> None:
         super().__init__(inspector, "Prediction")
-        self.message = Elided(name="big", least=150)
-        self.verdict = Elided(least=150)
+        self.message = Elided(name="big", least=180)
+        self.verdict = Elided(least=180)
         self.bars = PredictionBars()
         for widget in (self.message, self.verdict):
             self.body.addWidget(widget)

@@ -43,7 +43,7 @@ class InputCard(CardView):
         self.number = Number("index of the input")
         self.number.valueChanged.connect(lambda value: inspector.show_index(value - 1))
         self.sound: LogMel | None = None
-        self.truth = Elided(name="muted", least=60)
+        self.truth = Elided(name="muted", least=110)
         self.note = label("", "caption", wrap=True)
         self.pencil = tool("pencil", "Draw an input by hand  (D)", self.draw)
         for widget in (
