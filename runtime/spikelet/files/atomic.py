@@ -13,6 +13,7 @@ from typing import IO, TypeAlias
 from spikelet.errors import SpikeletError
 
 PART = 2**20  # characters of a text that are encoded at a time
+SHOWN = 50  # characters of a name in the name of its temporary file
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,10 @@ def replacing(path: Path, private: bool = False) -> Iterator[IO[bytes]]:
     temporary: Path | None = None
     try:
         try:
-            with tempfile.NamedTemporaryFile(
-                dir=path.parent, prefix=f".{path.name}.", suffix=".part", delete=False
-            ) as file:
+            with suppress(FileNotFoundError):
+                path.lstat()  # detects a name that the system does not permit
+            prefix = f".{path.name[:SHOWN]}."  # the longest name that a system permits must stay possible
+            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=prefix, suffix=".part", delete=False) as file:
                 temporary = Path(file.name)
                 yield file
                 file.flush()

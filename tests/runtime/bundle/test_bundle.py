@@ -181,6 +181,14 @@ class TestWriting:
         assert path.read_bytes() == before
         assert list(path.parent.iterdir()) == [path]
 
+    @pytest.mark.parametrize("name", ["a" * 255, "\u7f51" * 85])
+    def test_the_longest_names_of_files_are_possible(self, tmp_path, name):
+        """Linux permits 255 bytes."""
+        with atomic.replacing(tmp_path / name) as file:
+            file.write(b"new")
+        assert (tmp_path / name).read_bytes() == b"new"
+        assert len(list(tmp_path.iterdir())) == 1
+
     def test_no_file_is_written_if_one_of_several_cannot_be(self, tmp_path):
         """The name of the second is longer than file systems permit."""
         (tmp_path / "a.txt").write_text("old")
