@@ -97,8 +97,8 @@ class _Audit:
         self.text(fields[3])
         return Operation(
             self.one_of(self.present(fields[4], "a node without an operator"), OPERATORS, "operator"),
-            tuple(self.text([value]) for value in fields[1]),
-            tuple(self.text([value]) for value in fields[2]),
+            tuple(self.texts(fields[1])),
+            tuple(self.texts(fields[2])),
             dict(self.attribute(value) for value in fields[5]),
         )
 
@@ -179,15 +179,19 @@ class _Audit:
 
     def text(self, values: list[Value]) -> str:
         """Return the last of the values of a field, or ""."""
-        texts = [""]
+        return self.texts(values)[-1] if values else ""
+
+    def texts(self, values: list[Value]) -> list[str]:
+        """Return all values of a field of texts."""
+        texts = []
         for value in values:
             if isinstance(value, int) or len(value) > 256:
                 raise self.refuse("a name that is none, or longer than 256 bytes")
             try:
-                texts.append(bytes(value).decode("ascii"))
+                texts.append(str(value, "ascii"))
             except UnicodeDecodeError:
                 raise self.refuse("a name that is not ASCII") from None
-        return texts[-1]
+        return texts
 
     def number(self, values: list[Value], default: int) -> int:
         """Return the last of the values of a field, signed."""
@@ -226,8 +230,9 @@ class _Audit:
         if isinstance(content, int):
             raise self.refuse(f"a number in place of a {subject}")
         values: defaultdict[int, list[Value]] = defaultdict(list)
-        position = 0
-        while position < len(content):
+        permitted = FIELDS[subject]
+        position, end = 0, len(content)
+        while position < end:
             self.count()
             tag, position = self.varint(content, position)
             number, wire = tag >> 3, tag & 7
@@ -235,10 +240,10 @@ class _Audit:
             value, position = self.varint(content, position)
             if wire != 0:
                 start, position = position, position + value
-                if wire != 2 or position > len(content):
+                if wire != 2 or position > end:
                     raise BundleError.at(self.member, f"not an ONNX model (a {subject} is cut off or damaged)")
                 value = content[start:position]
-            if number not in FIELDS[subject]:
+            if number not in permitted:
                 raise self.refuse(f"field {number} in a {subject}")
             values[number].append(value)
         return values
@@ -249,6 +254,8 @@ class _Audit:
             raise self.refuse(f"more than {MAX_FIELDS} fields")
 
     def varint(self, content: memoryview, position: int) -> tuple[int, int]:
+        if position < len(content) and (value := content[position]) < 0x80:  # nearly every number has one byte
+            return value, position + 1
         value = 0
         for shift in range(0, 70, 7):
             if position >= len(content):
