@@ -14,7 +14,8 @@ _CONTROL = re.compile(f"[{CONTROLS}]")
 # Characters that Markdown interprets; _ within a word, as in `a_b`, is not. A word can become the first one of a line.
 _MARKUP = re.compile(r"[\\`*\[\]<>|~$&]|(?<![^\W_])_|_(?![^\W_])|(?<!\S)[-+#=]|(?<=\d)[.)](?=\s|$)|(?<=www)\.|:(?=//)")
 _ENTITIES = {"<": "&lt;", "&": "&amp;"}
-_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])|&(lt|amp);")
+# What `markdown` writes for one character.
+ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])|&(lt|amp);")
 _FORMULA = ("=", "+", "-", "@")  # a spreadsheet computes a cell that begins with one of them
 _BYTE = re.compile("[\udc80-\udcff]")  # a byte in the name of a file that is not valid text
 
@@ -55,7 +56,7 @@ def without_escapes(text: str) -> str:
         >>> print(without_escapes(markdown("<b>a_b</b> -o [c](d) | *")))
         <b>a_b</b> -o [c](d) | *
     """
-    return _ESCAPED.sub(lambda match: match[1] or unescape(match[0]), text)
+    return ESCAPED.sub(lambda match: match[1] or unescape(match[0]), text)
 
 
 def table_cell(value: object) -> object:

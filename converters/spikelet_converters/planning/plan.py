@@ -72,7 +72,7 @@ class Plan:
             "bundle": self.bundle,
             "bundle_digest": self.digest,
             "chosen_on": {"data": self.data, "data_digest": self.data_digest, "images": self.images},
-            "interval": "Wilson, 95 %",
+            "interval": "Wilson, 95%",
             "engine": self.engine,
             "initial_potentials_of_copies": self.start,
             "budget": self.budget.as_json(),

@@ -12,11 +12,11 @@ from spikelet.bundle import Manifest
 from spikelet.data import ImageSet
 from spikelet.errors import DataError
 
-Z = 1.959963984540054  # 95 %, both sides
+Z = 1.959963984540054  # 95%, both sides
 
 
 class AccuracyPoint(TypedDict):
-    """Accuracy after `time_steps` time-steps, and its 95 % interval low…high."""
+    """Accuracy after `time_steps` time-steps, and its 95% interval low…high."""
 
     time_steps: int
     accuracy: float
@@ -44,7 +44,7 @@ def wilson(right: float, n: float, z: float = Z) -> tuple[float, float]:
 
 
 def accuracy(predictions: npt.NDArray[np.int64], labels: npt.NDArray[np.int64] | None) -> list[AccuracyPoint] | None:
-    """Compute the accuracy and its 95 % interval at each time-step; None without labels.
+    """Compute the accuracy and its 95% interval at each time-step; None without labels.
 
     Args:
         predictions: Class after each time-step, (T, N).

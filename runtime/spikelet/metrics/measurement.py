@@ -34,7 +34,7 @@ class Measurement:
         engine: Name of the engine.
         counted: Counts of spikes and predictions.
         operations: Mean operations of an image.
-        accuracy: Accuracy at each time-step with a 95 % interval; None if the images have no labels.
+        accuracy: Accuracy at each time-step with a 95% interval; None if the images have no labels.
         float_network: Recorded results of the source network on these images.
         exits: Early-exit trade-off.
         rates: Spike rates by layer.
@@ -72,7 +72,7 @@ class Measurement:
             "engine": self.engine,
             "version": __version__,
             "accuracy": self.accuracy,
-            "interval": "Wilson, 95 %",
+            "interval": "Wilson, 95%",
             "float_network": self.float_network,
             "early_exit": [point.as_json() for point in self.exits],
             "layers": [layer.as_json() for layer in self.rates],

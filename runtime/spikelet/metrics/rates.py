@@ -18,9 +18,9 @@ class LayerRate:
 
     Attributes:
         by_step: Rate at each time-step, (T,).
-        low, median, high: 5 %, 50 % and 95 % quantiles of the rates of the neurons.
+        low, median, high: 5%, 50% and 95% quantiles of the rates of the neurons.
         dead: Number of neurons that never fired on any image.
-        saturated: Number of neurons that fired at 95 % of all time-steps or more.
+        saturated: Number of neurons that fired at 95% of all time-steps or more.
     """
 
     layer: str

@@ -26,7 +26,7 @@ from spikelet.metrics.faults import KINDS, Fault, FaultyEngine
 from spikelet.options import function, instance, instances, whole
 from spikelet.version import __version__
 
-INTERVAL = "Wilson, 95 %, over devices and images"
+INTERVAL = "Wilson, 95%, over devices and images"
 Right = npt.NDArray[np.bool_]
 
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from html import escape, unescape
+from html import escape
+
+from spikelet import display
 
 SEPARATOR = re.compile(r"(?<!\\)\|")  # of cells
-ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])|(&lt;|&amp;)|`([^`]+)`")
+_CODE_OR_ESCAPE = re.compile(f"`([^`]+)`|{display.ESCAPED.pattern}")
 
 
 def to_html(text: str, first_heading: int = 3) -> str:
@@ -66,9 +68,9 @@ def _is_rule(line: str) -> bool:
 
 def _inline(text: str) -> str:
     parts, position = [], 0
-    for match in ESCAPED.finditer(text):
+    for match in _CODE_OR_ESCAPE.finditer(text):
         parts.append(escape(text[position : match.start()]))
-        character, entity, code = match.groups()
-        parts.append(f"<code>{escape(code)}</code>" if code else escape(character or unescape(entity)))
+        code = match[1]
+        parts.append(f"<code>{escape(code)}</code>" if code else escape(display.without_escapes(match[0])))
         position = match.end()
     return "".join(parts) + escape(text[position:])

@@ -135,7 +135,7 @@ class TestMeasure:
         facts = measure(bundle_of(small_graph()), data, 3, "numpy").facts()
         assert (facts["images"], facts["steps"], facts["engine"]) == (50, 3, "numpy")
         assert (facts["data"], facts["data_digest"]) == ("insects", data.digest)
-        assert facts["interval"] == "Wilson, 95 %"
+        assert facts["interval"] == "Wilson, 95%"
         assert facts["version"]
         assert len(facts["accuracy"]) == 3
         json.dumps(facts, allow_nan=False)

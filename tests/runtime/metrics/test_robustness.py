@@ -187,7 +187,7 @@ class TestRobustness:
         assert all(0 <= share <= 1 for point in report.points for share in point.accuracy)
 
     def test_the_interval_covers(self):
-        """The interval contains a known mean in about 95 % of 200 experiments."""
+        """The interval contains a known mean in about 95% of 200 experiments."""
         source, hits = np.random.default_rng(0), 0
         for _ in range(200):
             right = source.random((5, 1, 60)) < 0.7

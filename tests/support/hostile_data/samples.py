@@ -174,7 +174,7 @@ what = "idle"
 NUMBERS = {"sound": {"fault": None, "level": 0, "accuracy": [0.5, 0.6], "low": [0.4, 0.5], "high": [0.6, 0.7]}}
 FAULTS = json.dumps(
     {
-        "bundle": "b", "bundle_digest": "d", "data": "x", "measure": "accuracy", "interval": "95 %", "seeds": [0], "images": 9, "steps": 2,
+        "bundle": "b", "bundle_digest": "d", "data": "x", "measure": "accuracy", "interval": "95%", "seeds": [0], "images": 9, "steps": 2,
         **NUMBERS, "faults": [{**NUMBERS["sound"], "fault": "stuck-on", "level": 0.1}],
     }
 ).encode()  # fmt: skip

@@ -88,7 +88,7 @@ HANDLERS: dict[str, Handler] = {"DequantizeLinear": _dequantise, "QuantizeLinear
 
 
 def scales_changed(model: onnx.ModelProto) -> onnx.ModelProto | None:
-    """Return a copy of a model whose activations are quantised with scales that are changed by up to 2 %.
+    """Return a copy of a model whose activations are quantised with scales that are changed by up to 2%.
 
     In the model itself, values are often at a tie between two integers: a mean of integers is quantised with their own
     scale, or all scales are powers of two. With scales that have no common divisor, ties are rare.

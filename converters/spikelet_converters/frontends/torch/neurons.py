@@ -22,7 +22,7 @@ CHANGE = 0.02  # largest relative change of a weight
 
 
 def without_ties(network: nn.Module) -> nn.Module:
-    """Return a copy of a network with weights that are changed by up to 2 %, so that sums do not equal thresholds."""
+    """Return a copy of a network with weights that are changed by up to 2%, so that sums do not equal thresholds."""
     changed = fresh(network)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():

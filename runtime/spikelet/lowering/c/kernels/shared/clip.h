@@ -6,8 +6,12 @@ static void clip(int position, int size, int limit, int *first, int *end)
 {
     *first = position < 0 ? -position : 0;
     *end = position + size > limit ? limit - position : size;
-    if (*end < *first) /* all of it is in the padding */
-        *(position < 0 ? end : first) = position < 0 ? *first : *end;
+    if (*end < *first) { /* the kernel lies in the padding alone */
+        if (position < 0)
+            *end = *first;
+        else
+            *first = *end;
+    }
 }
 
 #endif /* CLIP_H */
