@@ -4,6 +4,7 @@ They are listed in `runners.RUNNERS`.
 """
 
 import os
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from garbage import freeze_what_is_alive
-from networks import graphs, small_graph
+from networks import graphs, small_graph, wide_graphs
 from runners import MISMATCHES, RUNNERS, assert_same, on_engine
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, read
@@ -25,7 +26,10 @@ EXAMPLES = int(os.environ.get("SPIKELET_CONFORMANCE", "48"))
 BRIAN2_EXAMPLES = EXAMPLES if "SPIKELET_CONFORMANCE" in os.environ else EXAMPLES // 4
 EXACT_ONLY = ["native"]
 COPIES = (1, 1, 1, 2, 3, 16)  # of the neurons of a layer
-COMPILED = [name for name in RUNNERS if name.startswith("native")]
+COMPILED = {name: runner for name, runner in RUNNERS.items() if name.startswith("native")}
+COMPILED["native, two threads"] = partial(
+    on_engine, lambda graph, record: create(graph, "native", record, threads=2), window=True
+)
 INTERPRETED = sorted(set(RUNNERS) - {"numpy", "brian2", *COMPILED})
 NO_SHRINKING = [phase for phase in Phase if phase is not Phase.shrink]  # hundreds of compiler runs
 # no deadline for an example: machines differ, and Brian2 writes code for each network
@@ -33,9 +37,9 @@ RANDOM = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[H
 
 
 @st.composite
-def cases(draw, exact=True):
+def cases(draw, exact=True, networks=None):
     """Return (network, input (T or 1, N, *shape), time-steps)."""
-    graph = draw(graphs(exact, copies=COPIES))
+    graph = draw(graphs(exact, copies=COPIES) if networks is None else networks)
     steps = min(5, exact_steps(graph)) if exact else 5
     length = steps if draw(st.booleans()) else 1
     rng = np.random.default_rng(draw(st.integers(0, 99)))
@@ -67,16 +71,16 @@ def test_random_networks_fire_the_same_spikes_in_brian2(case):
 
 
 @settings(RANDOM, max_examples=EXAMPLES // 4, phases=NO_SHRINKING)
-@given(case=cases())
+@given(case=cases(networks=graphs(copies=COPIES) | wide_graphs()))
 def test_random_networks_compiled_fire_the_same_spikes(case):
-    """Fewer examples, since each is compiled; the long form optimises."""
+    """Fewer examples, since each is compiled; the long form optimises. Half of them have layers of many channels."""
     graph, inputs, steps = case
     expected = on_engine("numpy", graph, inputs, steps)
     with pytest.MonkeyPatch.context() as patch:
         if "SPIKELET_CONFORMANCE" not in os.environ:
             patch.setenv("SPIKELET_CFLAGS", "-O0")
-        for name in COMPILED:
-            assert_same(graph, name, inputs, steps, expected=expected)
+        for name, runner in COMPILED.items():
+            assert_same(graph, name, inputs, steps, runner, expected)
 
 
 def test_a_mismatch_shrinks_to_a_small_network_that_can_be_opened():

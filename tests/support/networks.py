@@ -133,26 +133,62 @@ def graphs(draw, exact=True, copies=(1,)):
     return net.graph(draw(st.integers(1, 4)))
 
 
+CHANNELS = [1, 5, 8, 15, 16, 17, 31, 32, 33, 48, 63, 64, 70, 96, 112, 128, 130, 200]
+
+
 @st.composite
 def wide_graphs(draw):
-    """Return a network of small images with many channels: convolutions of one, two and four pixels with all vector widths."""
-    net = Builder((draw(st.integers(1, 3)), draw(st.integers(1, 9)), draw(st.integers(1, 9))), np.random.default_rng(0))
+    """Return a network of small images with many channels: all widths of vectors, windows in the padding alone, residual Adds."""
+    shape = (draw(st.integers(1, 4)), draw(st.integers(1, 12)), draw(st.integers(1, 12)))
+    net = Builder(shape, np.random.default_rng(draw(st.integers(0, 2**32 - 1))))
     for index in range(draw(st.integers(1, 3))):
-        size = draw(st.sampled_from([1, 3, 5]))
-        stride = (draw(st.integers(1, 2)), draw(st.integers(1, 2)))
-        channels = draw(st.sampled_from([1, 5, 16, 32, 48, 64, 70, 130]))
-        net.conv(f"conv{index}", channels, (size, size), stride, (size // 2, size // 2))
-        if draw(st.booleans()):
-            start = {"copies": draw(st.sampled_from([2, 3, 4, 7])), "start": draw(st.sampled_from(["even", "rounded"]))}
-            net.neuron(f"if{index}", scale=draw(st.sampled_from([20, 400])), **start)
+        channels = net.shape[0]
+        kind = draw(st.sampled_from(["conv", "conv", "residual", "groups"]))
+        if kind == "residual":
+            root = net.here
+            first = net.conv(f"branch{index}", channels)
+            second = net.add(f"shortcut{index}", Scale(net.integers(-4, 4, channels, np.int8)), (root,))
+            net.add(f"add{index}", Add(), (first, second))
         else:
-            net.neuron(f"if{index}", draw(st.booleans()), scale=draw(st.sampled_from([20, 400])))
-        if min(net.shape[1:]) > 1 and draw(st.booleans()):
-            net.add(f"pool{index}", SumPool2d((2, 2), (draw(st.integers(1, 2)),) * 2))
+            groups = (
+                draw(st.sampled_from([g for g in (1, 2, channels) if channels % g == 0])) if kind == "groups" else 1
+            )
+            outputs = groups * draw(st.integers(1, 3)) if groups > 1 else draw(st.sampled_from(CHANNELS))
+            kernel, stride, padding = draw(_windows(net.shape[1:]))
+            net.conv(f"conv{index}", outputs, kernel, stride, padding, groups)
+        _wide_neuron(draw, net, f"if{index}")
+        if draw(st.booleans()):
+            sizes = [min(size, draw(st.integers(1, 3))) for size in net.shape[1:]]
+            net.add(f"pool{index}", SumPool2d(tuple(sizes), (draw(st.integers(1, 2)),) * 2))
     net.add("flat", Flatten())
     net.linear("fc", draw(st.sampled_from([10, 130, 257])))
-    net.neuron("iffc")
+    _wide_neuron(draw, net, "iffc")
     return net.graph(10)
+
+
+@st.composite
+def _windows(draw, image):
+    """Return (kernel, stride, padding) of a convolution, with any padding or with that which keeps the size of the image."""
+    kernel = (draw(st.sampled_from([1, 2, 3, 3, 5])), draw(st.sampled_from([1, 2, 3, 3, 5])))
+    least = [-(-max(0, size - limit) // 2) for size, limit in zip(kernel, image, strict=True)]
+    same = draw(st.booleans())
+    padding = [
+        max(low, size // 2 if same else draw(st.integers(0, size + 1))) for low, size in zip(least, kernel, strict=True)
+    ]
+    return kernel, (draw(st.integers(1, 3)), draw(st.integers(1, 3))), tuple(padding)
+
+
+def _wide_neuron(draw, net, name):
+    scale, reset, tie = (
+        draw(st.sampled_from([20, 400, 2000])),
+        draw(st.sampled_from(["subtract", "subtract", "zero"])),
+        draw(st.sampled_from([">=", ">"])),
+    )
+    if draw(st.booleans()):
+        copies, start = draw(st.sampled_from([2, 3, 4, 7, 16])), draw(st.sampled_from(["even", "rounded", "random"]))
+        net.neuron(name, False, reset, tie, scale, copies, start)
+    else:
+        net.neuron(name, draw(st.booleans()), reset, tie, scale)
 
 
 def small_graph(seed=0, exact=True, size=6):

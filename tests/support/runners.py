@@ -48,7 +48,7 @@ def on_engine(make, graph, inputs, steps, window=False):
         steps: T.
         window: Whether the engine gets T in advance if the input is constant.
     """
-    engine = create(graph, make, graph.spiking) if isinstance(make, str) else make(graph, graph.spiking)
+    engine = created(make, graph, graph.spiking)
     batch = inputs.shape[1]
     engine.reset(batch, steps if window and len(inputs) == 1 else None)
     logits, spikes, potentials = [], {n: [] for n in graph.spiking}, {n: [] for n in graph.spiking}
@@ -67,9 +67,14 @@ def on_engine(make, graph, inputs, steps, window=False):
     )
 
 
+def created(make, graph, record):
+    """Create an engine: `make` is its name, or a function of a graph and recorded layers."""
+    return create(graph, make, record) if isinstance(make, str) else make(graph, record)
+
+
 def check_bare(make, graph, inputs, logits, spikes):
     """Compare an engine without recording, which may evaluate time-steps together, with results of one that records."""
-    engine = create(graph, make)
+    engine = created(make, graph, ())
     engine.reset(inputs.shape[1], len(logits) if len(inputs) == 1 else None)
     for t, expected in enumerate(logits):
         assert np.array_equal(engine.step(inputs[t] if t < len(inputs) else None), expected)
