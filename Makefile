@@ -78,9 +78,10 @@ screenshots: ## write the screenshots of the documentation
 	$(PYTHON) docs/screenshots.py
 	$(PYTHON) docs/web_screenshot.py
 
-edge-test: ## compare every spike of one bundle on emulated boards: aarch64 (IMAGES=…), Cortex-M4, Cortex-M7, riscv64, s390x
+edge-test: ## compare every spike of one bundle (IMAGES=…) and of random networks (NETWORKS=…) on emulated aarch64, riscv64, s390x, Cortex-M4 and M7
 	@.ci/setup edge
 	$(PYTHON) tests/edge/run.py --images $(or $(IMAGES),500)
+	PYTHONPATH=tests/support $(PYTHON) tests/edge/random_networks.py --count $(or $(NETWORKS),50)
 
 peers: ## compare networks of snnTorch, SpikingJelly, sinabs, Norse and Brevitas with their imported graphs, spike by spike
 	@.ci/peers -m pytest -q -W default -o addopts=--import-mode=importlib tests/peers
@@ -95,7 +96,7 @@ gpu-study: ## train the next networks of a list for at most 570 s, with torch an
 
 conformance: ## compare every engine, exported C, Brian2 and two readers on 5,000 random networks and all shipped images (make test: a sample)
 	@.ci/setup dev
-	SPIKELET_CONFORMANCE=5000 $(PYTHON) -m pytest -q tests/conformance tests/runtime/c
+	SPIKELET_CONFORMANCE=5000 $(PYTHON) -m pytest -q -n auto --dist worksteal tests/conformance tests/runtime/c
 
 vectors: ## write the conformance vectors, docs/vectors/ and docs/vectors.md
 	@.ci/setup dev

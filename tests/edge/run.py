@@ -13,15 +13,14 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
+from emulators import BOARDS, FORMS, HERE, PROCESSORS, board_selftest, board_size, linux_selftest, run
 
 ROOT = Path(__file__).resolve().parents[2]
-HERE = Path(__file__).parent
 BUILD = ROOT / "build" / "edge"
 DEMO = ROOT / "assets" / "spikelet_assets" / "vgg9-cifar10.snnb"
 PACKAGES = [
@@ -40,19 +39,6 @@ PACKAGES = [
     "libuuid1",
     "libssl3",
 ]
-EXPORTED = {  # s390x is big-endian
-    "aarch64": "aarch64-linux-gnu",
-    "riscv64": "riscv64-linux-gnu",
-    "s390x": "s390x-linux-gnu",
-}
-BOARDS = {"mps2-an386": "cortex-m4", "mps2-an500": "cortex-m7"}
-
-
-def run(command, **options):
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, **options)
-    if done.returncode:
-        sys.exit(f"FAIL: {' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
-    return done.stdout.strip()
 
 
 def arm64_python() -> list[str]:
@@ -105,41 +91,26 @@ def on_arm64(bundle: Path, images: Path, engine: str, count: int, steps: int, py
         sys.exit(f"on this machine: {native_result}")
 
 
-def on_cortex_m(bundle: Path, board: str, processor: str) -> None:
-    folder = BUILD / processor
-    run([sys.executable, "-m", "spikelet", "export", "c", bundle, folder, "--mcu"])
-    flags = ["-std=c99", "-O2", f"-mcpu={processor}", "-mthumb", "-Wall", "-Wextra", "-Werror", "-ffunction-sections"]
-    objects = []
-    for source, extra in (
-        (folder / "model.c", ["-pedantic"]),
-        (folder / "model_weights.c", []),
-        (folder / "main.c", ["-Dmain=selftest"]),
-        (HERE / "board.c", ["-I", folder]),
-    ):
-        objects.append(folder / f"{source.stem}.o")
-        run(["arm-none-eabi-gcc", *flags, *extra, "-c", source, "-o", objects[-1]])
-    image = folder / "board.elf"
-    link = ["--specs=rdimon.specs", "-T", HERE / "board.ld", "-Wl,--gc-sections", "-Wl,--no-warn-rwx-segments"]
-    run(["arm-none-eabi-gcc", f"-mcpu={processor}", "-mthumb", *objects, *link, "-o", image])
-    size = run(["arm-none-eabi-size", folder / "model.o", folder / "model_weights.o"]).splitlines()[1:]
-    code, data = (sum(int(line.split()[column]) for line in size) for column in (0, 2))
-    machine = ["qemu-system-arm", "-machine", board, "-nographic", "-monitor", "none", "-serial", "none"]
-    output = run([*machine, "-semihosting-config", "enable=on,target=native", "-icount", "shift=0", "-kernel", image])
-    report(f"{processor} ({board})", "pass: " in output, f"flash {code:,} bytes, RAM {data:,} bytes")
+def exported(bundle: Path, name: str, form: str) -> Path:
+    """Export a bundle as C into a folder of the given name."""
+    folder = BUILD / name
+    run([sys.executable, "-m", "spikelet", "export", "c", bundle, folder, *(["--mcu"] if form == "mcu" else [])])
+    return folder
+
+
+def on_cortex_m(bundle: Path, processor: str) -> None:
+    folder = exported(bundle, processor, "mcu")
+    output = run(board_selftest(folder, processor))
+    flash, ram = board_size(folder, processor)
+    report(f"{processor} ({BOARDS[processor]})", "pass: " in output, f"flash {flash:,} bytes, RAM {ram:,} bytes")
     print("  " + output.replace("\n", "\n  "), flush=True)
     if "pass: " not in output:
         sys.exit(1)
 
 
-def exported(bundle: Path, emulator: str, compiler: str, mcu: bool) -> None:
-    """Build the self-test of `spikelet export c` with a cross compiler."""
-    form = "mcu" if mcu else "host"
-    folder = BUILD / f"{emulator}-{form}"
-    run([sys.executable, "-m", "spikelet", "export", "c", bundle, folder, *(["--mcu"] if mcu else [])])
-    flags = f"CFLAGS={'-std=c99 -pedantic -O2' if mcu else '-std=gnu11 -O3'} -Wall -Wextra -Werror"
-    run(["make", "-C", folder, "clean", "selftest", f"CC={compiler}-gcc", flags, "LDFLAGS=-static"])
-    output = run([f"qemu-{emulator}-static", folder / "selftest"])
-    report(f"{emulator}, exported C, {form} form", "pass: " in output, output.splitlines()[-1])
+def on_linux(bundle: Path, processor: str, form: str) -> None:
+    output = run(linux_selftest(exported(bundle, f"{processor}-{form}", form), form, processor))
+    report(f"{processor}, exported C, {form} form", "pass: " in output, output.splitlines()[-1])
 
 
 def report(label: str, ok: bool, text: str) -> None:
@@ -156,11 +127,11 @@ def main() -> None:
     images = BUILD / "images.npy"
     with np.load(ROOT / "assets" / "spikelet_assets" / "cifar10-500.npz") as shipped:
         np.save(images, shipped["images"])
-    for board, processor in BOARDS.items():
-        on_cortex_m(args.bundle, board, processor)
-    for emulator, compiler in EXPORTED.items():
-        for mcu in (False, True):
-            exported(args.bundle, emulator, compiler, mcu)
+    for processor in BOARDS:
+        on_cortex_m(args.bundle, processor)
+    for processor in PROCESSORS:
+        for form in FORMS:
+            on_linux(args.bundle, processor, form)
     python = arm64_python()
     on_arm64(args.bundle, images, "numpy", 1, 4, python)
     on_arm64(args.bundle, images, "native", args.images, args.steps, python)
