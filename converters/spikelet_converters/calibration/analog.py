@@ -19,6 +19,7 @@ from spikelet.graph import Graph
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 from spikelet.nodes.neuron import Tie
 from spikelet_converters.maxima import maxima
+from spikelet_converters.torch_threads import by_samples
 
 Neuron = Callable[[str, Tensor], Tensor]  # (layer, current (N, C, …)) -> output of the layer
 Caps = Mapping[str, npt.ArrayLike | None]  # by layer, upper limit of its activation in units of a spike
@@ -50,12 +51,15 @@ class Analog:
     @torch.no_grad()
     def values(self, pixels: Tensor, neuron: Neuron, rates: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
         """Evaluate the graph, freeing intermediate values; only the output is returned."""
+        rates = {} if rates is None else rates
         values: dict[str, Tensor] = {}
-        remaining_uses = {name: len(targets) for name, targets in self.graph.successors.items()}
+        remaining_uses = self._uses(rates)
         for name in self.graph.order:
-            sources = self.graph.predecessors[name]
+            if name not in remaining_uses:
+                continue
+            sources = () if name in rates else self.graph.predecessors[name]
             inputs = [values[source] for source in sources]
-            if rates is not None and name in rates:
+            if name in rates:
                 values[name] = rates[name]
             elif isinstance(self.graph.nodes[name], IF):
                 values[name] = neuron(name, inputs[0])
@@ -66,6 +70,15 @@ class Analog:
                 if remaining_uses[source] == 0:
                     del values[source]  # limits the memory for large networks
         return values
+
+    def _uses(self, rates: Mapping[str, Tensor]) -> dict[str, int]:
+        """Return the number of uses of each node that the output needs if the outputs of some layers are given."""
+        uses = {self.graph.output_name: 0}
+        for name in reversed(self.graph.order):
+            if name in uses and name not in rates:
+                for source in self.graph.predecessors[name]:
+                    uses[source] = uses.get(source, 0) + 1
+        return uses
 
     def evaluate(self, name: str, inputs: list[Tensor], pixels: Tensor) -> Tensor:
         """Evaluate a node that is not a neuron. `inputs` and `pixels` have shape (N, …).
@@ -82,10 +95,10 @@ class Analog:
             case Input():
                 return pixels - self.channels(name, "mean", pixels.ndim)
             case Conv2d():
-                return F.conv2d(
-                    inputs[0], self.tensors[name, "weight"], self.tensors[name, "bias"], node.stride, node.padding, 1,
-                    node.groups,
-                )  # fmt: skip
+                weight, bias = self.tensors[name, "weight"], self.tensors[name, "bias"]
+                return by_samples(
+                    lambda x: F.conv2d(x, weight, bias, node.stride, node.padding, 1, node.groups), inputs[0]
+                )
             case Linear():
                 return F.linear(inputs[0], self.tensors[name, "weight"], self.tensors[name, "bias"])
             case SumPool2d():

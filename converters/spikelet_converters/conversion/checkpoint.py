@@ -17,6 +17,7 @@ from spikelet_converters.conversion.folding import folded
 from spikelet_converters.conversion.layer_report import STEPS, Reference, checkpoint_reference, conversion_report
 from spikelet_converters.conversion.quantise import Quantised
 from spikelet_converters.frontends.torch.fx import trace
+from spikelet_converters.torch_threads import divided
 from spikelet_converters.training.checkpoint import Checkpoint
 
 
@@ -54,6 +55,7 @@ class SourceComparison:
     on_progress: Callable[[int, int], None] = lambda done, total: None
 
 
+@divided()
 def convert(
     checkpoint: Checkpoint,
     name: str,

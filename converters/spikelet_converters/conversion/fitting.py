@@ -39,7 +39,7 @@ def fitted(graph: Graph, bits: int, steps: int) -> Quantised:
         quantised = _fitted(graph, bits, steps, limit)
         if quantised is not None:
             return quantised
-    node, largest = _largest_steps(graph, bits)
+    node, largest = _largest_steps(graph, bits, steps)
     remedy = f"use --steps {largest} or fewer, " if largest else ""
     raise ConversionError(
         f"node {node}: cannot be exact for {steps} time-steps with weights of {LEAST_BITS} bits or more, even with "
@@ -101,9 +101,9 @@ def _bits(bits: int, coarser: dict[str, Factor]) -> dict[str, int]:
     return {name: 1 + int(np.floor(largest / factor.max() + 1e-9)).bit_length() for name, factor in coarser.items()}
 
 
-def _largest_steps(graph: Graph, bits: int) -> tuple[str, int]:
-    """Return the layer with the largest sums, and the largest T that is exact with 32-bit integers."""
-    exact, too_many = 0, 2**16
+def _largest_steps(graph: Graph, bits: int, too_many: int) -> tuple[str, int]:
+    """Return the layer with the largest sums, and the largest T below `too_many` that is exact with 32-bit integers."""
+    exact = 0
     while too_many - exact > 1:
         middle = (exact + too_many) // 2
         if _fitted(graph, bits, middle, INT32_LIMIT) is None:

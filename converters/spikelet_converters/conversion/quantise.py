@@ -32,6 +32,8 @@ BITS = range(4, 13)
 NEGLIGIBLE = 2**11
 FINE = 2**10  # smallest threshold, in units of a sum of other weights, for which this unit is kept
 LARGEST_THRESHOLD = 2**22  # of a layer whose inputs are sums, not spikes: its weights are small relative to theta
+WHOLE = 1e-5  # largest difference of a multiple from an integer
+PROBE = 16  # weights of each channel that are compared first
 SYNAPSES = (Conv2d, Linear, Scale)
 Factor = npt.NDArray[np.float64]
 
@@ -207,11 +209,16 @@ def _common_divisor(weights: Factor, most: int) -> Factor | None:
     largest = weights.max(1)
     if not (largest > 0).all():
         return None
+    first = weights[:, :PROBE]  # most weights have no divisor, and few of them show that
     for count in range(1, most + 1):
-        multiples = weights * (count / largest)[:, None]
-        if np.abs(multiples - np.rint(multiples)).max() <= 1e-5:
+        factor = (count / largest)[:, None]
+        if _are_whole(first * factor) and _are_whole(weights * factor):
             return largest / count
     return None
+
+
+def _are_whole(values: Factor) -> bool:
+    return bool(np.abs(values - np.rint(values)).max() <= WHOLE)
 
 
 def _group(graph: Graph, name: str) -> tuple[list[str], bool, Factor | None]:

@@ -29,6 +29,7 @@ from spikelet_converters.conversion.folding import folded
 from spikelet_converters.conversion.layer_report import STEPS, Reference
 from spikelet_converters.conversion.measured import least_bits, measured
 from spikelet_converters.frontends import Source
+from spikelet_converters.torch_threads import divided
 
 CORRECTED = 64  # number of images for corrections; their spikes of all time-steps are kept in memory
 LOSS_IMAGES = 50  # number of images for the loss by layer
@@ -72,6 +73,7 @@ class Calibration:
         options.instance("copies", self.copies, bool)
 
 
+@divided()
 def convert_source(
     source: Source,
     name: str,
