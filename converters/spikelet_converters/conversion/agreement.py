@@ -7,7 +7,7 @@ slightly: the source may differ by about as much.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,12 @@ TIED = 0.2  # largest root mean square difference relative to that of the logits
 UNDERFLOW = -60.0  # log of the smallest probability that is compared
 
 Outputs = npt.NDArray[np.float32]
+Moved = Callable[[], Iterable[Outputs]]  # called only if the outputs differ, since it evaluates several graphs
+
+
+def none_moved() -> Iterable[Outputs]:
+    """Return no outputs: the imported graph has neither quantisers nor spikes."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -41,16 +47,19 @@ class OutputDifference:
 
 
 def agree(
-    name: str, outputs: Outputs, logits: Outputs, moved: Sequence[Outputs] | None = None, ending: Ending = "logits"
-) -> OutputDifference:
+    name: str, outputs: Outputs, logits: Outputs, moved: Moved = none_moved, ending: Ending = "logits",
+    tied: float = TIED,
+) -> OutputDifference:  # fmt: skip
     """Return the differences of the outputs if they are explained by rounding and ties.
 
     Args:
         name: Description of the inputs, for messages.
         outputs: Outputs of the source, (N, K), or (T, N, K) with sums over time.
         logits: Logits of the imported graph, of the same shape.
-        moved: Logits of the imported graph with shifted thresholds, if it has quantisers or spikes.
+        moved: Function that returns the logits of the imported graph with shifted thresholds, if it has quantisers or
+            spikes.
         ending: Function of the logits that the source returns.
+        tied: Largest difference that ties may explain, a root mean square relative to the logits.
 
     Raises:
         ConversionError: The outputs differ.
@@ -77,9 +86,9 @@ def agree(
         """Return the root mean square of differences, relative to the largest logit of an input."""
         return float(np.sqrt(np.square(differences / magnitude).mean()))
 
-    ties = max((spread(comparable(ending, outputs, other)[1].astype(np.float64) - actual) for other in moved or ()),
+    ties = max((spread(comparable(ending, outputs, other)[1].astype(np.float64) - actual) for other in moved()),
                default=0.0)  # fmt: skip
-    if spread(differences) <= min(NOISE * ties, TIED):
+    if spread(differences) <= min(NOISE * ties, tied):
         return result
     raise ConversionError(
         f"the imported graph computes other outputs than the network on {name} (largest difference "
@@ -89,7 +98,7 @@ def agree(
 
 
 def agree_on_answers(
-    name: str, predictions: npt.NDArray[np.generic], logits: Outputs, moved: Sequence[Outputs] | None = None
+    name: str, predictions: npt.NDArray[np.generic], logits: Outputs, moved: Moved = none_moved
 ) -> None:
     """Check that predictions are equal, except where two logits are nearly equal.
 
@@ -97,7 +106,7 @@ def agree_on_answers(
         name: Description of the inputs, for messages.
         predictions: Predictions of the source, (N,) or (N, 1).
         logits: Logits of the imported graph, (N, K).
-        moved: Logits of the imported graph with shifted thresholds, if it has quantisers.
+        moved: Function that returns the logits of the imported graph with shifted thresholds, if it has quantisers.
 
     Raises:
         ConversionError: The predictions differ.
@@ -107,9 +116,10 @@ def agree_on_answers(
     predicted = logits.argmax(1)
     top = np.sort(logits, axis=1)[:, -2:] if logits.shape[1] > 1 else np.stack([logits[:, 0] - 1, logits[:, 0]], 1)
     clear = top[:, 1] - top[:, 0] > TOLERANCE * max(float(np.abs(logits).max()), 1e-6)
-    for other in moved or ():
-        clear &= other.argmax(1) == predicted
-    if (predictions.reshape(-1)[clear] != predicted[clear]).any():
+    differs = clear & (predictions.reshape(-1) != predicted)
+    for other in moved() if differs.any() else ():
+        differs &= other.argmax(1) == predicted
+    if differs.any():
         raise ConversionError(
             f"the imported graph gives other answers than the network on {name}: the network has an operation that the "
             "import missed; please report it with the network"

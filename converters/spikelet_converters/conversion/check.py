@@ -7,6 +7,7 @@ the mean of the source. The remaining difference is float rounding, so the toler
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -29,6 +30,7 @@ from spikelet_converters.conversion.check_spikes import (
     compare_loop,
     summed,
     thresholds_moved,
+    tied,
 )
 from spikelet_converters.frontends import Source
 from spikelet_converters.frontends.source import Predict
@@ -62,7 +64,7 @@ def check_graph(source: Source, images: ImageSet | None) -> float | None:
         if source.roundings and name != NOISE:
             differences.append(_compare_without_rounding(source, name, inputs))
     if source.twin is not None:
-        twin = source.twin()
+        twin = replace(source.twin(), twin=None)
         for name, inputs in _inputs(twin, None).items():
             changed = f"{name} and weights or scales that were changed by up to 2%"
             _compare(twin, changed, inputs)
@@ -153,26 +155,29 @@ def _inputs(source: Source, images: ImageSet | None) -> dict[str, npt.NDArray[np
 def _compare(source: Source, name: str, pixels: npt.NDArray[np.float32]) -> OutputDifference:
     """Compare the imported graph with its source on some inputs. Raises ConversionError."""
     normalised = source.preprocessing.apply(pixels)
-    tied = None
     if source.simulate is not None:
         # sums over time, since a spike that comes one time-step later changes the output of a time-step
         expected = source.simulate(np.repeat(normalised[None], STEPS, axis=0)).cumsum(0)
-        return agree(name, expected, *summed(source, pixels[None], STEPS))
+        return agree(name, expected, *summed(source, pixels[None], STEPS), tied=tied(source))
     actual = Imported(source).logits(pixels)
-    if source.levels or source.roundings:
-        tied = [Imported(thresholds_moved(source, seed), moved=seed).logits(pixels) for seed in range(MOVES)]
+
+    @functools.cache
+    def moved() -> list[Outputs]:
+        seeds = range(MOVES) if source.levels or source.roundings else ()
+        return [Imported(thresholds_moved(source, seed), moved=seed).logits(pixels) for seed in seeds]
+
     results = []
     if source.logits is not None:
-        results.append(agree(name, source.logits(normalised), actual, tied))
+        results.append(agree(name, source.logits(normalised), actual, moved, tied=tied(source)))
     if source.predict is not None:
         outputs = source.predict(normalised)
         if outputs.ndim == 1 and actual.shape[1] == 1 and source.ending != "argmax":
             outputs = outputs[:, None]  # one logit
         if source.ending == "argmax":
-            agree_on_answers(name, outputs, actual, tied)
+            agree_on_answers(name, outputs, actual, moved)
             results.append(OutputDifference(0.0, float(np.abs(actual).max())))
         else:
-            results.append(agree(name, outputs, actual, tied, source.ending))
+            results.append(agree(name, outputs, actual, moved, source.ending, tied(source)))
     return max(results, key=lambda result: result.largest)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from spikelet.engines import create, run
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF
-from spikelet_converters.conversion.agreement import OutputDifference, Outputs, agree
+from spikelet_converters.conversion.agreement import TIED, Moved, OutputDifference, Outputs, agree
 from spikelet_converters.frontends import Source
 from spikelet_converters.frontends.source import Loop
 
@@ -63,15 +64,26 @@ def compare_loop(source: Source, loop: Loop, name: str, pixels: npt.NDArray[np.f
     expected = loop.outputs(normalised if loop.frames else normalised[0])
     actual, moved = summed(source, frames, loop.steps)
     if expected.ndim == actual.ndim - 1:  # summed by the source
-        return agree(name, expected, actual[-1], [other[-1] for other in moved])
-    return agree(name, expected.cumsum(0), actual, moved)
+        return agree(name, expected, actual[-1], lambda: (other[-1] for other in moved()), tied=tied(source))
+    return agree(name, expected.cumsum(0), actual, moved, tied=tied(source))
 
 
-def summed(source: Source, frames: npt.NDArray[np.float32], steps: int) -> tuple[Outputs, list[Outputs]]:
-    """Return the sums over time of the imported graph, (T, N, K), and those with moved thresholds."""
-    actual = simulated(source.graph, frames, steps).cumsum(0)
-    graphs = [thresholds_moved(source, seed).graph for seed in range(MOVES)]
-    return actual, [simulated(graph, frames, steps).cumsum(0) for graph in graphs]
+def tied(source: Source) -> float:
+    """Return the largest difference that ties may explain, see `agreement.agree`.
+
+    It is not limited for a source with a twin, whose comparison does not depend on ties.
+    """
+    return TIED if source.twin is None else math.inf
+
+
+def summed(source: Source, frames: npt.NDArray[np.float32], steps: int) -> tuple[Outputs, Moved]:
+    """Return the sums over time of the imported graph, (T, N, K), and a function for those with moved thresholds."""
+
+    def moved() -> Iterable[Outputs]:
+        graphs = (thresholds_moved(source, seed).graph for seed in range(MOVES))
+        return (simulated(graph, frames, steps).cumsum(0) for graph in graphs)
+
+    return simulated(source.graph, frames, steps).cumsum(0), moved
 
 
 def simulated(graph: Graph, frames: npt.NDArray[np.float32], steps: int) -> Outputs:

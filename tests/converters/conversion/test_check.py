@@ -15,6 +15,7 @@ from onnx import helper, numpy_helper
 from converters_support import assert_misreading_is_refused, is_refused, misread, smooth_images
 from onnx_forms import FORMS, RAW, RELU, SHAPE, body, conv, logits, model, n, pixels, tail
 from spikelet.errors import ConversionError
+from spikelet_converters.conversion.agreement import agree, agree_on_answers
 from spikelet_converters.conversion.check import check_graph
 from spikelet_converters.frontends import builder
 from spikelet_converters.frontends.onnx import read
@@ -239,3 +240,22 @@ def test_a_constant_is_read_from_the_file(tmp_path):
     bias.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(bias) + 1, "b"))
     onnx.save(file, path)
     assert not np.allclose(read(path, RAW).predict(pixels(SHAPE)), before)
+
+
+def test_shifted_thresholds_are_evaluated_only_if_the_outputs_differ():
+    """They cost several evaluations of the network, which takes minutes for a large one."""
+    calls = []
+
+    def moved():
+        calls.append(1)
+        return [outputs + 0.5]
+
+    outputs = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+    agree("inputs", outputs, outputs + 1e-6, moved)
+    agree_on_answers("inputs", outputs.argmax(1), outputs, moved)
+    assert not calls
+    agree("inputs", outputs, outputs + 0.05, moved)
+    assert calls == [1]
+    with pytest.raises(ConversionError, match="other answers"):
+        agree_on_answers("inputs", outputs.argmin(1), outputs, moved)
+    assert calls == [1, 1]

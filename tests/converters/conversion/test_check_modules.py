@@ -12,13 +12,14 @@ import torch
 from torch import nn
 from torch.ao.quantization import FakeQuantize, MinMaxObserver
 
-from converters_support import assert_misreading_is_refused
+from converters_support import assert_misreading_is_refused, is_refused
 from onnx_forms import RAW
 from spikelet.errors import ConversionError
 from spikelet_converters.conversion.check import check_graph
-from spikelet_converters.frontends import Preprocessing
+from spikelet_converters.frontends import Preprocessing, builder
 from spikelet_converters.frontends.nir import from_nir
 from spikelet_converters.frontends.torch import from_module, from_program
+from spikelet_converters.frontends.windows import averages
 
 
 class Plain(nn.Module):
@@ -90,6 +91,44 @@ def test_a_misread_quantisation_aware_network(fault):
     if fault == "bias":
         change(changed[1], bias=lambda b: nn.Parameter(b * 0 + 1))
     assert_misreading_is_refused(*(from_module(m, (3, 4, 4), Preprocessing((0.5,), (0.1,))) for m in (source, changed)))
+
+
+class TestMeanOfIntegers:
+    """A mean of integers that is quantised with their own scale is often at a tie: then ties explain any difference."""
+
+    @pytest.fixture
+    def imported(self):
+        def quantiser():
+            module = FakeQuantize(observer=MinMaxObserver, quant_min=0, quant_max=15, dtype=torch.quint8)
+            module.scale.fill_(8.0)
+            module.disable_observer()
+            return module
+
+        torch.manual_seed(4)
+        network = nn.Sequential(
+            nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), quantiser(), nn.AvgPool2d((2, 3), (1, 2)), quantiser(),
+            nn.Flatten(), nn.Linear(84, 5),
+        )  # fmt: skip
+        return lambda: from_module(network.eval(), (3, 8, 8), RAW)
+
+    def test_it_is_accepted(self, imported):
+        source = imported()
+        assert is_refused(replace(source, twin=None)), "the effect of ties is larger than the outputs"
+        assert check_graph(source, None) > 1, "and the copy with other scales has none"
+        assert not is_refused(source.twin())
+
+    def test_a_misread_mean_is_refused(self, imported, monkeypatch):
+        right = imported()
+
+        def misread_averages(*arguments, **options):
+            windows = averages(*arguments, **options)
+            return replace(windows, weights=np.where(np.arange(len(windows.weights)) == 0, 1.06, 1) * windows.weights)
+
+        monkeypatch.setattr(builder, "averages", misread_averages)
+        source = imported()
+        assert is_refused(source)
+        monkeypatch.undo()
+        assert not is_refused(replace(source, twin=right.twin)), "the ties of the network explain the difference"
 
 
 # spiking sources

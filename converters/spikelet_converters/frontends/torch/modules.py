@@ -22,7 +22,7 @@ from spikelet.nodes import Shape
 from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.source import Predict, Preprocessing, Source, build, finished
-from spikelet_converters.frontends.torch import exported, fx
+from spikelet_converters.frontends.torch import exported, fx, quant_aware
 from spikelet_converters.frontends.torch.neurons import layers_alone, without_ties
 from spikelet_converters.frontends.torch.simulation import loop, simulator
 from spikelet_converters.frontends.values import Value
@@ -80,20 +80,25 @@ def from_module(
             exported.add(program, builder, x, average_pools=average_pools, output=output)
 
         builder = build(shape, add_program, preprocessing, low, high)
+
+    def again(changed: nn.Module) -> Source:
+        return from_module(
+            changed, shape, preprocessing, average_pools=average_pools, output=output, low=low, high=high
+        )
+
     if builder.relus or builder.levels:
-        return finished("torch module", builder, _predict(network, shape, output), preprocessing)
+        source = finished("torch module", builder, _predict(network, shape, output), preprocessing)
+        if not quant_aware.has_scales(network):
+            return source
+        return replace(source, twin=lambda: again(quant_aware.scales_changed(network)))
     container, graph, reduced = fx.traced(network)
     source = finished(
         "torch module", builder, None, preprocessing, simulate=simulator(container, graph, shape, output),
         loop=loop(network, reduced, shape, output),
     )  # fmt: skip
-
-    def twin() -> Source:
-        return from_module(
-            without_ties(network), shape, preprocessing, average_pools=average_pools, output=output, low=low, high=high
-        )
-
-    return replace(source, twin=twin, layers=lambda: layers_alone(container, graph, shape))
+    return replace(
+        source, twin=lambda: again(without_ties(network)), layers=lambda: layers_alone(container, graph, shape)
+    )
 
 
 @contextmanager

@@ -9,6 +9,7 @@ name, so Brevitas need not be installed. Weights are taken after the quantisatio
 
 from __future__ import annotations
 
+import copy
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,11 +23,13 @@ from torch.ao.quantization import DeQuantStub, FakeQuantizeBase, ObserverBase, Q
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.values import Rounding, Value
+from spikelet_converters.source_model.activation import SpikingActivation
 
 _Weights: TypeAlias = npt.NDArray[np.float32]
 _Module: TypeAlias = Any
 """A module whose attributes have no types: of torch.ao, or of Brevitas, which may not be installed."""
 
+CHANGE = 0.02  # largest relative change of a scale
 _BREVITAS_ACTIVATIONS = ("QuantReLU", "QuantHardTanh", "QuantIdentity")
 _CONV_BN = (fused.ConvBn2d, fused.ConvBnReLU2d)
 _RECTIFIED = (fused.ConvReLU2d, fused.LinearReLU, fused.ConvBnReLU2d)
@@ -41,6 +44,42 @@ def is_layer(module: nn.Module) -> bool:
 def is_brevitas(module: nn.Module) -> bool:
     """Return whether the module comes from Brevitas."""
     return type(module).__module__.startswith("brevitas.nn")
+
+
+def has_scales(network: nn.Module) -> bool:
+    """Return whether a network contains quantisers whose scales can be changed."""
+    return any(_scale(module) is not None for module in network.modules())
+
+
+def scales_changed(network: nn.Module) -> nn.Module:
+    """Return a copy of a network whose quantisers have scales that are changed by up to 2 %, so that ties are rare.
+
+    In the network itself, values are often at a tie between two integers, as a mean of integers that is quantised with
+    their own scale.
+    """
+    changed = copy.deepcopy(network)
+    generator = torch.Generator().manual_seed(0)
+    for module in changed.modules():
+        scale = _scale(module)
+        if scale is not None:
+            noise = 2 * torch.rand(scale.shape, generator=generator) - 1
+            scale.data.mul_((1 + CHANGE * noise).to(scale.device))
+        if isinstance(module, FakeQuantizeBase):
+            module.disable_observer()  # it would compute the scale again
+    return changed
+
+
+def _scale(module: nn.Module) -> torch.Tensor | None:
+    """Return the scale of a quantiser, or None for another module."""
+    scale: object = None
+    if isinstance(module, FakeQuantizeBase):
+        scale = module.scale
+    elif isinstance(module, SpikingActivation):
+        scale = module.lam
+    elif type(module).__module__.startswith("brevitas.core.scaling"):
+        scale = getattr(module, "value", None)
+        scale = getattr(scale, "value", scale)  # a constant is the buffer of a module
+    return scale if isinstance(scale, torch.Tensor) else None
 
 
 def weight_of(module: nn.Module) -> _Weights:
