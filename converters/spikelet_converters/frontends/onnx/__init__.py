@@ -10,7 +10,7 @@ from spikelet.errors import ConversionError
 from spikelet.nodes import Shape
 from spikelet_converters.frontends.onnx.model import entry_of, load, opset_of, predictor
 from spikelet_converters.frontends.onnx.qonnx import translated
-from spikelet_converters.frontends.onnx.quantisers import scales_changed
+from spikelet_converters.frontends.onnx.quantisers import has_scales, scales_changed
 from spikelet_converters.frontends.onnx.reader import HANDLERS, Reader
 from spikelet_converters.frontends.source import Preprocessing, Source, finished
 
@@ -52,11 +52,11 @@ def read(
         logits = None if state.logits is None else predictor(path, executable, reader.arrange, state.logits)
         return finished("ONNX", state.builder, predict, preprocessing, logits=logits)
 
-    source, changed = imported(model), scales_changed(model)
+    source = imported(model)
     return replace(
         source,
         labels=labels if labels is not None and len(labels) == source.graph.classes else None,
-        twin=None if changed is None else lambda: imported(changed),
+        twin=(lambda: imported(scales_changed(model))) if has_scales(model) else None,
     )
 
 

@@ -68,16 +68,21 @@ def opset_of(model: onnx.ModelProto) -> int:
     return next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 1)
 
 
+def tensors_of(graph: onnx.GraphProto) -> dict[str, onnx.TensorProto]:
+    """Return the initializers and the tensors of Constant nodes, by name."""
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        values = [attribute.t for attribute in node.attribute if attribute.name == "value"]
+        if node.op_type == "Constant" and values:
+            tensors[node.output[0]] = values[0]
+    return tensors
+
+
 def constants_of(graph: onnx.GraphProto) -> dict[str, npt.NDArray[np.generic]]:
     """Return the initializers and the values of Constant nodes, by name."""
     from onnx import numpy_helper
 
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    for node in graph.node:
-        values = [attribute.t for attribute in node.attribute if attribute.name == "value"]
-        if node.op_type == "Constant" and values:
-            constants[node.output[0]] = numpy_helper.to_array(values[0])
-    return constants
+    return {name: numpy_helper.to_array(tensor) for name, tensor in tensors_of(graph).items()}
 
 
 def entry_of(path: Path, model: onnx.ModelProto) -> onnx.ValueInfoProto:

@@ -96,7 +96,8 @@ def translated(model: onnx.ModelProto, opset: int) -> tuple[onnx.ModelProto, onn
     """
     if not any(is_quantiser(node) for node in model.graph.node):
         return model, model
-    return _rewritten(model, opset, read=True), _rewritten(model, opset, read=False)
+    constants = constants_of(model.graph)
+    return _rewritten(model, opset, constants, read=True), _rewritten(model, opset, constants, read=False)
 
 
 def is_quantiser(node: onnx.NodeProto) -> bool:
@@ -104,10 +105,9 @@ def is_quantiser(node: onnx.NodeProto) -> bool:
     return node.domain.startswith(DOMAINS_OF_QONNX) and node.op_type in OPERATORS
 
 
-def _rewritten(model: onnx.ModelProto, opset: int, *, read: bool) -> onnx.ModelProto:
+def _rewritten(model: onnx.ModelProto, opset: int, constants: Mapping[str, Constant], *, read: bool) -> onnx.ModelProto:
     copied = type(model)()
     copied.CopyFrom(model)
-    constants = constants_of(copied.graph)
     rewriter = _Rewriter(copied.graph)
     for index, node in enumerate(copied.graph.node):
         if not is_quantiser(node):

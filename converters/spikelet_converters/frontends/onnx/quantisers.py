@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ from spikelet.errors import ConversionError
 from spikelet_converters.frontends.layout import per_channel
 from spikelet_converters.frontends.onnx.attributes import RANGES, integer
 from spikelet_converters.frontends.onnx.constants import Constant
-from spikelet_converters.frontends.onnx.model import constants_of
+from spikelet_converters.frontends.onnx.model import tensors_of
 from spikelet_converters.frontends.onnx.qonnx import is_quantiser
 from spikelet_converters.frontends.onnx.step import Handler, Step
 from spikelet_converters.frontends.values import Rounding, Value
@@ -87,33 +88,42 @@ def _dequantise(step: Step) -> Value:
 HANDLERS: dict[str, Handler] = {"DequantizeLinear": _dequantise, "QuantizeLinear": _quantise}
 
 
-def scales_changed(model: onnx.ModelProto) -> onnx.ModelProto | None:
+def has_scales(model: onnx.ModelProto) -> bool:
+    """Return whether a model contains quantisers of activations whose scales are constants."""
+    return next(_quantisers(model.graph), None) is not None
+
+
+def scales_changed(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return a copy of a model whose activations are quantised with scales that are changed by up to 2%.
 
     In the model itself, values are often at a tie between two integers: a mean of integers is quantised with their own
     scale, or all scales are powers of two. With scales that have no common divisor, ties are rare.
-
-    Returns:
-        The copy, or None for a model without quantisers of activations whose scales are constants.
     """
     from onnx import numpy_helper
 
     changed = type(model)()
     changed.CopyFrom(model)
-    constants = constants_of(changed.graph)
     rng = np.random.default_rng(0)
     scales: dict[str, str] = {}  # name of the new scale by name of the integers
+    for node, tensor in list(_quantisers(changed.graph)):
+        scales[node.output[0]] = name = f"{node.output[0]}.changed_scale"
+        scale = numpy_helper.to_array(tensor)
+        moved = np.asarray(scale, np.float32) * rng.uniform(1 - CHANGE, 1 + CHANGE, scale.shape)
+        changed.graph.initializer.append(numpy_helper.from_array(np.asarray(moved, np.float32), name))
+        node.input[1] = name
     for node in changed.graph.node:
         if node.op_type == "Clip" and node.input[0] in scales:
             scales[node.output[0]] = scales[node.input[0]]
         elif node.op_type == "DequantizeLinear" and node.input[0] in scales:
             node.input[1] = scales[node.input[0]]
-        elif (node.op_type == "QuantizeLinear" or is_quantiser(node)) and node.input[0] not in constants:
-            scale = constants.get(node.input[1])
-            if scale is None:
-                continue
-            scales[node.output[0]] = name = f"{node.output[0]}.changed_scale"
-            moved = np.asarray(scale, np.float32) * rng.uniform(1 - CHANGE, 1 + CHANGE, scale.shape)
-            changed.graph.initializer.append(numpy_helper.from_array(np.asarray(moved, np.float32), name))
-            node.input[1] = name
-    return changed if scales else None
+    return changed
+
+
+def _quantisers(graph: onnx.GraphProto) -> Iterator[tuple[onnx.NodeProto, onnx.TensorProto]]:
+    """Yield the quantisers of activations, with their scales if these are constants."""
+    tensors = tensors_of(graph)
+    for node in graph.node:
+        if (node.op_type == "QuantizeLinear" or is_quantiser(node)) and node.input[0] not in tensors:
+            scale = tensors.get(node.input[1])
+            if scale is not None:
+                yield node, scale
