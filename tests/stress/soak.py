@@ -145,7 +145,7 @@ def main():
         engines = args.engines or available(read(path).graph)
         streams = []
         for engine in engines:
-            stream(path, engine, min(200, args.steps))  # warm-up: one-time loading and allocation
+            stream(path, engine, min(200, args.steps // 10))  # warm-up: one-time loading and allocation
             gc.collect()
             streams.append(stream(path, engine, args.steps, None if args.any_memory else GROWTH))
             print(json.dumps(streams[-1]), file=sys.stderr, flush=True)
