@@ -68,6 +68,22 @@ def test_the_call_stack_is_not_read_for_each_object(monkeypatch):
     assert len(reads) == 1
 
 
+def test_no_unit_is_chosen_for_a_message_that_is_not_logged(monkeypatch):
+    """Brian2 prints the time-step of each object's clock."""
+    from brian2 import ms
+    from brian2.units import fundamentalunits
+
+    printed, array2string = [], np.array2string
+    monkeypatch.setattr(np, "array2string", lambda *a, **k: printed.append(1) or array2string(*a, **k))
+    graph = small_graph()
+    simulate(graph, np.zeros((1, 1, *graph.input.shape), np.float32), 2)
+    assert printed == []
+    assert str(2 * ms) == "2. ms"
+    with simulator.building():
+        assert [str(2 * ms), str([1, 2] * ms)] == ["0.002", "2 values"]
+    assert fundamentalunits.Quantity.in_best_unit.__name__ == "in_best_unit"
+
+
 def test_a_missing_brian2_is_named_in_an_error(monkeypatch):
     monkeypatch.delitem(sys.modules, "brian2", raising=False)
     monkeypatch.setattr(simulator, "find_spec", lambda name: None)
