@@ -145,12 +145,12 @@ class SqueezeNet(nn.Module):
 
 
 class DenseLayer(nn.Module):
-    def __init__(self, inputs, growth):
+    def __init__(self, inputs, growth, hidden):
         super().__init__()
         self.norm1, self.relu1 = nn.BatchNorm2d(inputs), nn.ReLU(inplace=True)
-        self.conv1 = nn.Conv2d(inputs, 2 * growth, 1, bias=False)
-        self.norm2, self.relu2 = nn.BatchNorm2d(2 * growth), nn.ReLU(inplace=True)
-        self.conv2 = nn.Conv2d(2 * growth, growth, 3, padding=1, bias=False)
+        self.conv1 = nn.Conv2d(inputs, hidden * growth, 1, bias=False)
+        self.norm2, self.relu2 = nn.BatchNorm2d(hidden * growth), nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(hidden * growth, growth, 3, padding=1, bias=False)
 
     def forward(self, features):
         x = self.conv1(self.relu1(self.norm1(torch.cat(features, 1))))
@@ -158,9 +158,9 @@ class DenseLayer(nn.Module):
 
 
 class DenseBlock(nn.Module):
-    def __init__(self, layers, inputs, growth):
+    def __init__(self, layers, inputs, growth, hidden=2):
         super().__init__()
-        self.layers = nn.ModuleList([DenseLayer(inputs + i * growth, growth) for i in range(layers)])
+        self.layers = nn.ModuleList([DenseLayer(inputs + i * growth, growth, hidden) for i in range(layers)])
 
     def forward(self, x):
         features = [x]
@@ -289,10 +289,10 @@ NETWORKS = {
 }  # fmt: skip
 
 
-def network(name, size=32):
+def network(name, size=32, networks=NETWORKS):
     """Return a network with random weights and with statistics of batch norm from random images."""
     torch.manual_seed(3)
-    built = NETWORKS[name]()
+    built = networks[name]()
     for module in built.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight)
