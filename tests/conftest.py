@@ -1,5 +1,6 @@
 """Settings of every test run: a separate cache of compiled networks, and one thread for each matrix product."""
 
+import builtins
 import gc
 import os
 import sys
@@ -86,6 +87,11 @@ def flags_of_users(monkeypatch):
 def pytest_configure(config):
     collect_rarely()
     fewer_reports.use_if_enough(config)
+
+
+def pytest_sessionstart():
+    """Restore Python's import, which PySide6 replaces: it reads the source of each module that is imported later."""
+    builtins.__import__ = getattr(builtins, "__orig_import__", builtins.__import__)
 
 
 @pytest.hookimpl(wrapper=True)
