@@ -13,7 +13,7 @@ import pytest
 
 from networks import Builder
 from spikelet.engines.numpy import evaluate
-from spikelet.engines.onnx import open_session
+from spikelet.engines.onnx_session import open_session
 from spikelet.nodes import IF, Conv2d, Linear, SumPool2d
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -19,7 +19,7 @@ import onnxruntime
 from contenders.shapes import VGG16, network
 
 from spikelet.engines import create
-from spikelet.engines.onnx import open_session
+from spikelet.engines.onnx_session import open_session
 from spikelet.lowering.onnx.step import rate_model
 
 STEPS = 4

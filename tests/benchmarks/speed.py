@@ -26,7 +26,7 @@ from forms import measured
 
 from spikelet import bundle
 from spikelet.engines import create
-from spikelet.engines.onnx import open_session
+from spikelet.engines.onnx_session import open_session
 from spikelet.lowering.onnx.step import rate_model
 from spikelet_converters.conversion.copies import with_copies
 

@@ -10,11 +10,10 @@ step by step. If the network permits it, the models multiply bytes; their images
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from importlib.util import find_spec
-from pathlib import Path
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +22,15 @@ from spikelet import neurons, onnx_runtime
 from spikelet.bounds import cost
 from spikelet.copies.at_once import layers_at_once
 from spikelet.engines.base import Engine, Float, Spikes, Workload
+from spikelet.engines.onnx_session import Binding, Session, open_session
+from spikelet.engines.onnx_window import OnnxWindow
 from spikelet.graph import Graph
 from spikelet.limits import Limits
 from spikelet.lowering.onnx import step as lowering
 from spikelet.lowering.onnx.byte_step import byte_static_model, byte_step_model
 from spikelet.lowering.onnx.names import INPUT, LOGITS, name_of
-from spikelet.lowering.onnx.products import fits, product_model
+from spikelet.lowering.onnx.products import fits
+from spikelet.lowering.onnx.totals import totals_model
 from spikelet.lowering.onnx.window import window_model
 from spikelet.nodes import Conv2d
 
@@ -39,38 +41,6 @@ LONGEST_WINDOW = 16  # longest window that is evaluated in one model
 MOST_PIXELS = 2**22  # up to this number, the rounding error of a mean over the pixels is less than half a spike
 IMAGES = 4  # images per 8-bit product, so that pixels stay in the cache
 BLOCKED = platform.machine() in ("x86_64", "AMD64")  # ONNX Runtime stores images in blocks of channels there
-
-
-class Named(Protocol):
-    """An input or output of a session."""
-
-    name: str
-
-
-class Binding(Protocol):
-    """The part of `onnxruntime.IOBinding` that is used. Values are of type `onnxruntime.OrtValue`."""
-
-    def bind_ortvalue_input(self, name: str, value: object) -> None:
-        """Set the memory of an input."""
-
-    def bind_ortvalue_output(self, name: str, value: object) -> None:
-        """Set the memory of an output."""
-
-
-class Session(Protocol):
-    """The part of `onnxruntime.InferenceSession` that is used."""
-
-    def run(self, outputs: Sequence[str] | None, inputs: Mapping[str, npt.NDArray[np.generic]]) -> list[Float]:
-        """Return the outputs of those names, or all."""
-
-    def io_binding(self) -> Binding:
-        """Return a binding of inputs and outputs to memory."""
-
-    def run_with_iobinding(self, binding: Binding) -> None:
-        """Run on bound memory."""
-
-    def get_outputs(self) -> Sequence[Named]:
-        """Return the outputs in the order of the model."""
 
 
 class OnnxEngine(Engine):
@@ -112,6 +82,7 @@ class OnnxEngine(Engine):
                 transient[name] += 4 * node.groups * int(node.weight[0].size) * pixels
         states = sum(4 * load.batch * graph.neurons(name) for name in (*graph.spiking, *graph.integrators))
         recorded = sum(16 * load.batch * steps * graph.neurons(name) for name in load.record)
+        recorded += sum(batch * steps * graph.neurons(name) for name in graph.spiking)  # spikes so far, in windows
         # the arena of ONNX Runtime grows by powers of two
         resident = 2 * cost.peak(graph, values, transient) + 3 * states + recorded
         resident += 8 * load.batch * graph.neurons(graph.input_name)
@@ -127,8 +98,9 @@ class OnnxEngine(Engine):
         super().__init__(graph, record, threads, limits)
         onnx_runtime.load()  # raise MissingDependency early
         self._arrays: dict[str, Float] = {}
+        self._counts: dict[str, npt.NDArray[np.int64]] = {}  # of a window: by layer, (N, T)
         self._bindings: list[Binding] = []
-        self._windows: dict[tuple[int, tuple[str, ...]], Session] = {}
+        self._windows: dict[tuple[int, tuple[str, ...]], OnnxWindow] = {}
 
     @cached_property
     def _static(self) -> Session:
@@ -163,12 +135,12 @@ class OnnxEngine(Engine):
 
     def _keep(self, rows: npt.NDArray[np.intp]) -> None:
         self._arrays = {name: value[rows] for name, value in self._arrays.items()}
+        self._counts = {name: counts[rows] for name, counts in self._counts.items()}
         self._bindings = []
 
     def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
         if self._in_window:
-            counts = {name: self._arrays[name_of("n", name)] for name in self.graph.spiking}
-            return {name: count[:, self.time - 1].astype(np.int64) for name, count in counts.items()}
+            return {name: counts[:, self.time - 1] for name, counts in self._counts.items()}
         return {
             name: sum(
                 np.count_nonzero(self._arrays[name_of("s", name, *index)].reshape(self.batch, -1), axis=1)
@@ -216,6 +188,14 @@ class OnnxEngine(Engine):
             self._dynamic.run_with_iobinding(binding)
         return self._arrays[LOGITS].copy()
 
+    def _all_steps(self, pixels: npt.NDArray[np.generic], steps: int) -> tuple[Float, npt.NDArray[np.int64]]:
+        if not self._in_window:
+            return super()._all_steps(pixels, steps)
+        self._run_window(pixels)
+        self.time = steps
+        fired = [self._counts[name].T for name in self.graph.spiking]
+        return self._arrays[LOGITS].swapaxes(0, 1), np.array(fired, np.int64).reshape(-1, steps, self.batch)
+
     def _bind(self, rows: slice) -> Binding:
         """Bind the arrays of the states, inputs and outputs, of some rows of the batch."""
         ort_value = onnx_runtime.load().OrtValue
@@ -235,38 +215,19 @@ class OnnxEngine(Engine):
     def _in_window(self) -> bool:
         return _evaluates_window(self.graph, self._load(self.batch, self.window))
 
-    def _run_window(self, pixels: Float) -> None:
+    def _run_window(self, pixels: npt.NDArray[np.generic]) -> None:
         """Run all time-steps of the window; arrays are (N, T, …)."""
         steps = self.window
         assert steps is not None
-        by_bytes = not self.record and self._by_bytes
         key = steps, self.record
         if key not in self._windows:
-            if by_bytes:
-                model = product_model(self.graph, steps)
+            if self._by_bytes and not self.record:
+                model, images = totals_model(self.graph, steps), IMAGES
             else:
-                model = window_model(self.graph, steps, self.record, blocks=BLOCKED)
-            self._windows = {key: open_session(model, self.threads)}  # one at a time, since each contains the weights
-        pixels, share = np.ascontiguousarray(pixels, np.float32), IMAGES if by_bytes else self.batch
-        shares = [pixels[first : first + share] for first in range(0, self.batch, share)]
-        parts = [self._window_share(self._windows[key], share, steps) for share in shares]
-        self._arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-    def _window_share(self, session: Session, pixels: Float, steps: int) -> dict[str, Float]:
-        """Run the window for some rows of the batch."""
-        names = [output.name for output in session.get_outputs()]
-        arrays = dict(zip(names, session.run(names, {INPUT: pixels}), strict=True))
-        arrays[LOGITS] = arrays[LOGITS].reshape(steps, len(pixels), -1).swapaxes(0, 1)
-        for name in self.graph.spiking:
-            output = name_of("n", name)
-            counts = arrays[output]
-            if counts.ndim > 1:  # the mean over an image's pixels
-                channels, *image = self.graph.shapes[name]
-                share = counts.reshape(len(pixels), steps, channels)
-                arrays[output] = np.rint(share * np.float32(np.prod(image))).sum(2)
-            else:
-                arrays[output] = counts.reshape(steps, len(pixels)).swapaxes(0, 1)
-        return arrays
+                model, images = window_model(self.graph, steps, self.record, blocks=BLOCKED), None
+            window = OnnxWindow(self.graph, steps, open_session(model, self.threads), images)
+            self._windows = {key: window}  # one at a time, since each contains the weights
+        self._arrays, self._counts = self._windows[key].run(np.ascontiguousarray(pixels, np.float32))
 
 
 def _multiplies_bytes(graph: Graph) -> bool:
@@ -295,23 +256,3 @@ def _closed(graph: Graph) -> bool:
     """Return whether every layer with copies has a closed form of its counts."""
     forms = layers_at_once(graph)
     return all(name in forms for name in graph.spiking if graph.neuron(name).copies > 1)
-
-
-def open_session(model: bytes | Path, threads: int | None = None) -> Session:
-    """Create an `onnxruntime.InferenceSession` on the CPU.
-
-    Args:
-        model: The encoded model, or its file. Files of its constants are in the same folder.
-        threads: Number of threads per operator; None for one per available core.
-
-    Raises:
-        MissingDependency: ONNX Runtime is not installed.
-    """
-    onnxruntime = onnx_runtime.load()
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors are raised; warnings about small graphs are suppressed
-    options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED  # in the written order, layer by layer
-    options.intra_op_num_threads = onnx_runtime.default_threads() if threads is None else threads
-    content = model if isinstance(model, bytes) else str(model)
-    session: Session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    return session

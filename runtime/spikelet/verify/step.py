@@ -218,7 +218,7 @@ def _budget(graph: Graph, batch: int) -> Budget:
 
 def _runner(model: Model, step: StepModel) -> tuple[Callable[[Values], Values], str]:
     try:
-        from spikelet.engines.onnx import open_session
+        from spikelet.engines.onnx_session import open_session
 
         # Windows does not remove files that ONNX Runtime has mapped
         with tempfile.TemporaryDirectory(prefix="spikelet-", ignore_cleanup_errors=True) as folder:

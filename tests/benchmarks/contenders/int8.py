@@ -141,7 +141,7 @@ def runtime(name, paths, threads):
 
 
 def _onnx_runtime(path, threads):
-    from spikelet.engines.onnx import open_session
+    from spikelet.engines.onnx_session import open_session
 
     session = open_session(path.read_bytes(), threads)
     return lambda images: session.run(None, {"image": images})[0]

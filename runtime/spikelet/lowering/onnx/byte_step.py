@@ -10,15 +10,10 @@ from __future__ import annotations
 
 from spikelet.graph import Graph
 from spikelet.lowering.onnx.names import name_of
-from spikelet.lowering.onnx.products import Products
+from spikelet.lowering.onnx.products import Products, channels_last
 from spikelet.lowering.onnx.protobuf import OnnxGraph
 from spikelet.lowering.onnx.step import frontier, limits, lower_static
-from spikelet.nodes import IF, Shape
-
-
-def channels_last(shape: Shape) -> Shape:
-    """Return (H, W, C) for (C, H, W), and (F,) unchanged."""
-    return (*shape[1:], shape[0])
+from spikelet.nodes import IF
 
 
 def byte_static_model(graph: Graph) -> bytes:

@@ -21,10 +21,13 @@ Role = Literal[
     "x", "s", "v", "v_next", "v_in", "v_kept", "v_share", "v_lost", "fired", "drop", "sum", "mean",
     # values of windows: spike counts, rows of all time-steps, images with channels last, unfolded pixels
     "n", "rows", "last", "padded", "taps_x", "taps_y", "columns_x", "columns_y", "number", "over", "spike_share",
+    # values of windows of bytes: spikes so far, thresholds that a total has reached, and the parts of both
+    "total", "missing", "reached", "total_rows", "with_bias", "scaled", "rounded",
     # counts of copies in closed form, one operation after another
     "once",
     # constants that are computed from a node's parameters
     "area", "share", "ones", "unit", "minus_theta", "start", "first_bias", "row_theta", "row_scale", "matrix", "pads",
+    "kernel", "factor", "total_bias", "summand",
     # of `start.onnx`
     "shape", "whole", "v_init",
 ]  # fmt: skip

@@ -1,10 +1,9 @@
-"""T time-steps of constant input as one ONNX graph of 8-bit products: spikes of one byte times weights of one byte.
+"""T time-steps of one ONNX graph of 8-bit products: spikes of one byte times weights of one byte, with sums of 32 bits.
 
-    input  ->  logits (T N, K) and n:LAYER (T N), the number of spikes of a layer
-
-ONNX Runtime multiplies matrices of bytes at least three times as fast as float32, and sums them exactly in 32 bits. Its
-convolutions of bytes are slow, or round their sums. A convolution is therefore written as a matrix product of the
-unfolded image and the weights. Images are (N, H, W, C). Static nodes are computed in float32, as in other models.
+ONNX Runtime multiplies matrices of bytes at least three times as fast as float32, and sums them exactly. Its
+convolutions of bytes return their sums rounded to 8 bits, or are slow. A convolution whose sums are needed is therefore
+written as a matrix product of the unfolded image and the weights. Images are (N, H, W, C). Static nodes are computed in
+float32, as in other models.
 """
 
 from __future__ import annotations
@@ -15,10 +14,15 @@ from spikelet.graph import Graph
 from spikelet.lowering.onnx.names import INPUT, in_float32, name_of
 from spikelet.lowering.onnx.step import add, broadcast, limits, number, state_shift, synapse
 from spikelet.lowering.onnx.unrolled import Unrolled, at
-from spikelet.nodes import IF, LI, Add, Array, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d, is_float
+from spikelet.nodes import IF, LI, Add, Array, Conv2d, Flatten, Input, Linear, Output, Scale, Shape, SumPool2d, is_float
 
 LARGEST = 127  # largest input of a product; processors without VNNI add two products in 16 bits
 TOGETHER = 64  # up to this number of output pixels, all time-steps share one product, since reading weights dominates
+
+
+def channels_last(shape: Shape) -> Shape:
+    """Return (H, W, C) for (C, H, W), and (F,) unchanged."""
+    return (*shape[1:], shape[0])
 
 
 def fits(graph: Graph) -> bool:
@@ -26,15 +30,10 @@ def fits(graph: Graph) -> bool:
     return graph.exact and all(_fits(graph, name) for name in graph.order if name not in graph.static)
 
 
-def product_model(graph: Graph, steps: int) -> bytes:
-    """Return the encoded model of a network that `fits`. steps: T."""
-    return Products(graph, steps, "products").encode()
-
-
 def _fits(graph: Graph, name: str) -> bool:
     node, targets = graph.nodes[name], [graph.nodes[target] for target in graph.successors[name]]
     sources = graph.predecessors[name]
-    largest = [_largest(graph, source) for source in sources]
+    largest = [largest_value(graph, source) for source in sources]
     match node:
         case IF():
             return bool(state_shift(node).any()) and not any(largest)
@@ -53,16 +52,16 @@ def _fits(graph: Graph, name: str) -> bool:
     return False
 
 
-def _largest(graph: Graph, name: str) -> int:
-    """Return the largest value of a node whose values are spikes or sums of spikes; 0 for other nodes."""
+def largest_value(graph: Graph, name: str) -> int:
+    """Return the largest value of a node whose values are spikes, or sums of spikes of one time-step; else 0."""
     node = graph.nodes[name]
     match node:
         case IF():
             return 1
         case SumPool2d() if name not in graph.static:
-            return node.kernel[0] * node.kernel[1] * _largest(graph, graph.predecessors[name][0])
+            return node.kernel[0] * node.kernel[1] * largest_value(graph, graph.predecessors[name][0])
         case Flatten() if name not in graph.static:
-            return _largest(graph, graph.predecessors[name][0])
+            return largest_value(graph, graph.predecessors[name][0])
     return 0
 
 
@@ -86,20 +85,16 @@ class Products(Unrolled):
         return self.onnx.node("Transpose", [out], name_of("last", name), perm=(0, 2, 3, 1))
 
     def _spiking(self, name: str, node: IF, currents: list[str]) -> list[str]:
-        onnx, spikes, counts = self.onnx, [], []
-        ndim = len(self.graph.shapes[name])
+        onnx, spikes = self.onnx, []
         v = onnx.constant(name_of("start", name), self._row(name, node.v_init + state_shift(node)))
         theta = onnx.constant(name_of("row_theta", name), self._row(name, node.theta))
-        axes = onnx.constant(f"constant:axes{ndim}", np.arange(1, ndim + 1))
         for t in range(self.steps):
             total = onnx.node("Add", [at(currents, t), v], name_of("v_in", name, t))
             fired = onnx.node("Clip", [total, *limits(onnx)], name_of("fired", name, t))
             spikes.append(onnx.node("Cast", [fired], name_of("s", name, t), to=2))
-            counts.append(onnx.node("ReduceSum", [fired, axes], name_of("n", name, t), keepdims=0))
             if t + 1 < self.steps:
                 drop = onnx.node("Mul", [fired, theta], name_of("drop", name, t))
                 v = onnx.node("Sub", [total, drop], name_of("v_next", name, t))
-        onnx.output(onnx.node("Concat", counts, name_of("n", name), axis=0), ("rows",))
         return spikes
 
     def _integrator(self, name: str, node: LI, currents: list[str]) -> list[str]:
@@ -107,10 +102,13 @@ class Products(Unrolled):
 
     def _synapse(self, name: str, inputs: list[str]) -> list[str]:
         """Lower a convolution or linear layer, with one product for all time-steps if that is faster."""
-        shape, steps = self.graph.shapes[name], self.steps
-        if steps == 1 or int(np.prod(shape[1:])) > TOGETHER:
-            return [self._product(name, at(inputs, t), t) for t in range(steps)]
+        if not self._together(name):
+            return [self._product(name, at(inputs, t), t) for t in range(self.steps)]
         return self._split(name, self._product(name, self._joined(name, inputs)))
+
+    def _together(self, name: str) -> bool:
+        """Return whether all time-steps of a convolution or linear layer share one product."""
+        return self.steps > 1 and int(np.prod(self.graph.shapes[name][1:])) <= TOGETHER
 
     def _product(self, name: str, value: str, *index: int) -> str:
         """Append a product of bytes. index: time-step, if there are several."""
@@ -161,30 +159,55 @@ class Products(Unrolled):
         numbers = [self.onnx.constant(f"constant:[{limit}]", np.array([limit])) for limit in limits]
         return self.onnx.node("Slice", [value, *numbers], out)
 
+    def _without_weights(self, name: str, value: str, out: str) -> str:
+        """Append a sum pool, or a value flattened to vectors."""
+        match self.graph.nodes[name]:
+            case SumPool2d() as node:
+                return self._sum_pool(name, node, value, out)
+        return self.onnx.node("Flatten", [value], out, axis=1)
+
     def _at(self, name: str, inputs: list[str], t: int) -> str:
         onnx, out, node = self.onnx, name_of("x", name, t), self.graph.nodes[name]
         match node:
-            case SumPool2d():
-                # the mean is rounded to multiples of 1 / area, that is to the exact sum for any area
-                area = node.kernel[0] * node.kernel[1]
-                one, share = (onnx.constant(f"constant:1/{by}", np.array(1 / by, np.float32)) for by in (1, area))
-                zero = onnx.constant("constant:uint8 0", np.array(0, np.uint8))
-                return onnx.node(
-                    "com.microsoft:QLinearAveragePool",
-                    [inputs[0], one, zero, share, zero],
-                    out,
-                    channels_last=1,
-                    kernel_shape=node.kernel,
-                    strides=node.stride,
-                )
-            case Flatten():
-                return onnx.node("Flatten", inputs, out, axis=1)
+            case SumPool2d() | Flatten():
+                return self._without_weights(name, inputs[0], out)
             case Scale():
                 numbers = onnx.node("Cast", inputs, name_of("number", name, t), to=1)
                 scale = onnx.constant(name_of("row_scale", name), self._row(name, node.scale))
                 return onnx.node("Mul", [numbers, scale], out)
         add(onnx, name, inputs, out, t)
         return out
+
+    def _sum_pool(self, name: str, node: SumPool2d, value: str, out: str) -> str:
+        """Append a sum pool of bytes, as a depthwise convolution with weights of 1."""
+        channels = self.graph.shapes[name][0]
+        kernel = self.onnx.constant(name_of("ones", name), np.ones((channels, 1, *node.kernel), np.int8))
+        ones = Conv2d(
+            np.ones((channels, 1, *node.kernel), np.int8), np.zeros(channels, np.int8), node.stride, (0, 0), channels
+        )
+        return self._rounded(ones, [value, kernel, number(self.onnx, 1)], out)
+
+    def _rounded(self, node: Conv2d, inputs: list[str], out: str) -> str:
+        """Append a convolution of bytes whose sums are multiplied, rounded, and limited to 0…255.
+
+        Args:
+            node: Its stride, padding and groups.
+            inputs: Names of the input, the weights, the factor by channel, and, optionally, the bias in 32 bits.
+            out: Name of the result.
+        """
+        onnx, (value, kernel, factor, *bias) = self.onnx, inputs
+        one, zero = number(onnx, 1), onnx.constant("constant:uint8 0", np.array(0, np.uint8))
+        no_offset = onnx.constant("constant:int8 0", np.array(0, np.int8))
+        return onnx.node(
+            "com.microsoft:QLinearConv",
+            [value, one, zero, kernel, factor, no_offset, one, zero, *bias],
+            out,
+            channels_last=1,
+            group=node.groups,
+            kernel_shape=node.weight.shape[2:],
+            pads=node.padding * 2,
+            strides=node.stride,
+        )
 
     def _row(self, name: str, value: Array) -> Array:
         """Repeat (C,) for each pixel of a row, (1, 1, W, C), so that it is added in long contiguous runs."""

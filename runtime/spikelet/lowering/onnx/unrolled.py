@@ -40,7 +40,7 @@ class Unrolled(ABC):
     def _lower(self, name: str) -> list[str]:
         if name in self.graph.static:
             return [self._static(name)]
-        inputs = [self.values[source] for source in self.graph.predecessors[name]]
+        inputs = self._inputs(name)
         match self.graph.nodes[name]:
             case IF() as node:
                 return self._spiking(name, node, inputs[0])
@@ -51,6 +51,10 @@ class Unrolled(ABC):
             case Output():
                 return [self._logits(name, inputs[0])]
         return [self._at(name, [at(value, t) for value in inputs], t) for t in range(self.steps)]
+
+    def _inputs(self, name: str) -> list[list[str]]:
+        """Return the names of the values that a node reads, at each time-step."""
+        return [self.values[source] for source in self.graph.predecessors[name]]
 
     def _logits(self, name: str, inputs: list[str]) -> str:
         """Append the logits of all time-steps, (T N, K)."""
