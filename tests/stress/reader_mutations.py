@@ -42,11 +42,8 @@ WAITING = 300  # seconds after which a mutant that waits for something is ended
 
 
 def computed(source):
-    """Return the outputs of the imported graph on fixed inputs."""
-    import torch
-
-    from spikelet_converters.calibration.analog import Analog
-    from spikelet_converters.conversion.check import source_neuron
+    """Return the outputs of the imported graph on fixed inputs, with the quantisers that are not part of it."""
+    from spikelet_converters.conversion.check import Imported
     from spikelet_converters.conversion.check_spikes import STEPS, simulated
 
     node = source.graph.input
@@ -54,8 +51,7 @@ def computed(source):
     inputs[3:] = np.rint(inputs[3:] * 0.1)
     if source.simulate is not None:
         return simulated(source.graph, inputs[None], STEPS).cumsum(0)
-    analog = Analog(source.graph)
-    return analog(torch.from_numpy(inputs), source_neuron(analog, source.relus, source.levels)).numpy()
+    return Imported(source).logits(inputs)
 
 
 def stated(source):
