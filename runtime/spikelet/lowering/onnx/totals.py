@@ -22,9 +22,15 @@ from spikelet.nodes import IF, Conv2d, Flatten, Linear, SumPool2d
 TOGETHER = 16  # up to this number of output pixels, one product for all time-steps is faster than T convolutions
 
 
-def totals_model(graph: Graph, steps: int) -> bytes:
-    """Return the encoded model of a network that `fits`. steps: T."""
-    return _Totals(graph, steps, "totals").encode()
+def totals_model(graph: Graph, steps: int, *, rounds: bool) -> bytes:
+    """Return the encoded model of a network that `fits`.
+
+    Args:
+        graph: The network.
+        steps: T.
+        rounds: Whether ONNX Runtime rounds 8-bit results as `crossings` assumes; otherwise all layers keep potentials.
+    """
+    return _Totals(graph, steps, rounds=rounds).encode()
 
 
 class _Totals(Products):
@@ -34,10 +40,10 @@ class _Totals(Products):
         totals: By node, the names of its values at each time-step if every spike so far is counted.
     """
 
-    def __init__(self, graph: Graph, steps: int, name: str) -> None:
-        super().__init__(graph, steps, name)
+    def __init__(self, graph: Graph, steps: int, *, rounds: bool) -> None:
+        super().__init__(graph, steps, "totals")
         self.totals: dict[str, list[str]] = {}
-        self._direct = {name for name in graph.spiking if self._is_direct(name)}
+        self._direct = {name for name in graph.spiking if rounds and self._is_direct(name)}
 
     def _is_direct(self, name: str) -> bool:
         """Return whether the spikes of a layer follow from totals of its currents."""
