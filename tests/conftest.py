@@ -78,10 +78,12 @@ def _one_thread_of_onnx_runtime():
         yield
 
 
-@pytest.fixture
-def flags_of_users(monkeypatch):
+@pytest.fixture(scope="module")
+def flags_of_users():
     """Compile with the flags of the native engine."""
-    monkeypatch.setenv("SPIKELET_CFLAGS", CFLAGS or "")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPIKELET_CFLAGS", CFLAGS or "")
+        yield
 
 
 def pytest_configure(config):

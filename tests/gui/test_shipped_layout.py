@@ -20,6 +20,8 @@ from spikelet import shipped
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.shell.app import settle
 
+# A window runs its network on all shipped images. Tests of the shipped networks compile the same libraries.
+pytestmark = pytest.mark.usefixtures("flags_of_users")
 SIZES = ((960, 600), (1280, 800), (1440, 900), (1920, 1080))
 BUNDLES = ("vgg9-cifar10", "resnet20-cifar10", "vgg5-fashion-mnist")
 MOST = {"calls": 40_000, "polished": 120, "restyled": 800}  # in an iteration; the Layers panel at once: 68,000 calls
