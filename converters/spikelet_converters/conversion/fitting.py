@@ -71,7 +71,7 @@ def _excess(graph: Graph, steps: int, limit: int) -> dict[str, Factor]:
             ratios.append((name, bound.magnitude / EXACT_LIMIT))
     for accumulator in accumulators(graph, math.inf):
         ratios.append((accumulator.node, (accumulator.start + steps * accumulator.per_step) / limit))
-        ratios.append((accumulator.node, accumulator.start / EXACT_LIMIT))
+        ratios.append((accumulator.node, (accumulator.start + accumulator.per_step) / EXACT_LIMIT))  # T = 1 in float32
     excess: dict[str, Factor] = {}
     for name, ratio in ratios:
         if ratio.max() <= 1:

@@ -198,6 +198,17 @@ def test_a_chain_of_convolutions_without_neurons_that_leaves_the_range_names_the
         fitted(from_module(chain, SHAPE).graph, 8, 4)
 
 
+def test_a_chain_of_convolutions_is_exact_for_one_time_step_in_float32():
+    """Its potentials leave ±2^24 within one time-step if only their range of 32-bit integers is considered."""
+    torch.manual_seed(0)
+    chain = nn.Sequential(nn.Conv2d(1, 10, 3), nn.Conv2d(10, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 4))
+    images = ImageSet(np.random.default_rng(0).integers(0, 256, (4, 1, 6, 6), np.uint8), None, None, "noise")
+    bundle = convert_source(
+        from_module(chain, (1, 6, 6)), "a", calibration=Calibration(images, steps=4, correct=False), data=[images]
+    )
+    assert 1 <= bundle.manifest.exact_steps < 4 <= exact_steps(bundle.graph, INT32_LIMIT)
+
+
 def quantise_calibrated(network, steps):
     """Return the graph of a conversion whose scales are not adapted."""
     from spikelet_converters.conversion.source import _calibrated
