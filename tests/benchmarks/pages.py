@@ -15,7 +15,7 @@ from page_tables import int8, readme
 from page_tables.measured import PAGES, stored
 
 SPEED = Path(__file__).with_name("speed.py")
-OPTIONS = {"AVX-512": [], "AVX2": ["--avx2", "--parts", "demo,vgg16"]}  # of speed.py, by page
+OPTIONS = {"AVX-512": [], "AVX2": ["--avx2", "--parts", "demo,resnet20,vgg16"]}  # of speed.py, by page
 
 
 def measurable() -> list[str]:

@@ -254,7 +254,7 @@ def machine():
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bundle", type=Path, default=ROOT / "assets" / "spikelet_assets" / "vgg9-cifar10.snnb")
-    parser.add_argument("--parts", default="demo,vgg16,sweep", help="parts to run, out of demo, vgg16, sweep")
+    parser.add_argument("--parts", default="demo,resnet20,vgg16,sweep", help="parts to run, out of these")
     parser.add_argument("--quick", action="store_true", help="only batch 1, one thread, T = 4")
     parser.add_argument(
         "--rates", default=",".join(map(str, RATES)), help="spike rates of the sweep; 0.2 must be one of them"
@@ -276,6 +276,10 @@ def main():
         graph = bundle.read(args.bundle).graph
         title, with_frameworks = f"{args.bundle.stem}, trained", not args.no_peers
         compare(title, graph, images[tested], settings, with_frameworks, args.seconds, labels[tested], calibration)
+    if "resnet20" in args.parts:
+        graph = bundle.read(ROOT / "assets" / "spikelet_assets" / "resnet20-cifar10.snnb").graph
+        title, only = "resnet20-cifar10, trained", [(1, 1, 4)]
+        compare(title, graph, images[tested], only, False, args.seconds, labels[tested], calibration)
     images = images[:32]
     if "vgg16" in args.parts:
         graph = network(VGG16, 0.15)
