@@ -138,11 +138,11 @@ def _client(address: str, workers: int) -> Iterator[Client]:
     if address == LOCAL:
         import dask
 
+        # Without a dashboard nobody sees the profile. The scheduler still serves its state, at port 8787 by default.
+        free_port = {"dashboard_address": "127.0.0.1:0"}
         with (
-            dask.config.set(
-                {"distributed.worker.profile.enabled": False}
-            ),  # nobody sees the profile without a dashboard
-            LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
+            dask.config.set({"distributed.worker.profile.enabled": False}),
+            LocalCluster(workers, threads_per_worker=1, dashboard_address=None, scheduler_kwargs=free_port) as cluster,
             Client(cluster) as client,
         ):
             yield client
