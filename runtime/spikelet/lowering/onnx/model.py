@@ -28,7 +28,7 @@ class Constant:
     content: memoryview | External
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # a model may have many
 class Operation:
     """A node of an ONNX graph.
 
