@@ -122,7 +122,7 @@ class OnnxEngine(Engine):
 
     def _reset(self, batch: int) -> None:
         self._bindings = []
-        self._arrays = {}
+        self._arrays, self._counts = {}, {}
         if self._in_window:
             return
         self._arrays[LOGITS] = np.empty((batch, self.graph.classes), np.float32)
