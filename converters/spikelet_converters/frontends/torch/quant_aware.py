@@ -52,7 +52,7 @@ def has_scales(network: nn.Module) -> bool:
 
 
 def scales_changed(network: nn.Module) -> nn.Module:
-    """Return a copy of a network whose quantisers have scales that are changed by up to 2 %, so that ties are rare.
+    """Return a copy of a network whose quantisers have scales that are changed by up to 2%, so that ties are rare.
 
     In the network itself, values are often at a tie between two integers, as a mean of integers that is quantised with
     their own scale.
