@@ -9,7 +9,6 @@ size, so that its results do not depend on the number of cores.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,11 +16,11 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from spikelet.thread_limit import ThreadLimit
+
 PART = 32  # samples
 
-_lock = threading.Lock()
-_inside = 0  # active `divided` contexts in all threads: the first one sets the number, the last one restores it
-_threads = 1  # number of threads of torch before the first context
+_limit = ThreadLimit(torch.get_num_threads, torch.set_num_threads)
 
 
 @contextmanager
@@ -30,19 +29,8 @@ def divided() -> Iterator[None]:
 
     The setting applies to the process.
     """
-    global _inside, _threads
-    with _lock:
-        if _inside == 0:
-            _threads = torch.get_num_threads()
-            torch.set_num_threads(1)
-        _inside += 1
-    try:
+    with _limit(1):
         yield
-    finally:
-        with _lock:
-            _inside -= 1
-            if _inside == 0:
-                torch.set_num_threads(_threads)
 
 
 def by_samples(function: Callable[[Tensor], Tensor], samples: Tensor) -> Tensor:
@@ -70,7 +58,7 @@ def by_samples(function: Callable[[Tensor], Tensor], samples: Tensor) -> Tensor:
         result[start : start + PART] = function(samples[start : start + PART])
 
     starts = range(PART, count, PART)
-    with ThreadPoolExecutor(_threads if _inside else 1) as pool:
+    with ThreadPoolExecutor(_limit.saved or 1) as pool:
         for _ in pool.map(evaluate, starts):
             pass
     return result

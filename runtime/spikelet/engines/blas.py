@@ -10,20 +10,17 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
 
+from spikelet.thread_limit import ThreadLimit
+
 # Names in NumPy's wheels and in system libraries, each with 32-bit and 64-bit indices.
 NAMES = tuple(
     f"{prefix}openblas_{{}}_num_threads{suffix}" for prefix in ("scipy_", "") for suffix in ("64_", "", "_64_")
 )
-
-_lock = threading.Lock()
-_inside = 0  # active `limited` contexts in all threads: the first sets the number, the last restores it
-_before = 0
 
 
 @contextmanager
@@ -32,30 +29,24 @@ def limited(threads: int) -> Iterator[None]:
 
     The setting applies to the process. Among concurrent blocks, the first one sets it for all.
     """
-    global _inside, _before
-    functions = _library()
-    if functions is None:
+    limit = _limit()
+    if limit is None:
         yield
         return
-    get_threads, set_threads = functions
-    with _lock:
-        if _inside == 0:
-            _before = get_threads()
-            set_threads(threads)
-        _inside += 1
-    try:
+    with limit(threads):
         yield
-    finally:
-        with _lock:
-            _inside -= 1
-            if _inside == 0:
-                set_threads(_before)
 
 
 def count() -> int | None:
     """Return the current number of threads per product, or None if the library does not report it."""
     functions = _library()
     return None if functions is None else int(functions[0]())
+
+
+@functools.cache
+def _limit() -> ThreadLimit | None:
+    functions = _library()
+    return None if functions is None else ThreadLimit(*functions)
 
 
 @functools.cache
