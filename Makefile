@@ -83,7 +83,7 @@ edge-test: ## compare every spike of one bundle (IMAGES=…) and of random netwo
 	$(PYTHON) tests/edge/run.py --images $(or $(IMAGES),500)
 	PYTHONPATH=tests/support $(PYTHON) tests/edge/random_networks.py --count $(or $(NETWORKS),50)
 
-peers: ## compare networks of snnTorch, SpikingJelly, sinabs, Norse and Brevitas with their imported graphs, spike by spike
+peers: ## compare networks of snnTorch, SpikingJelly, sinabs, Norse and Brevitas with their imported graphs, spike by spike, and NIR files with their readers
 	@.ci/peers -m pytest -q -W default -o addopts=--import-mode=importlib tests/peers
 
 posttraining: ## compare the conversion of a plain ReLU network with that of SpikingJelly, at T = 8, 16, 32 (DATA=…, ARGS="--epochs 20")

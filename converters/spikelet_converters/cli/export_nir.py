@@ -2,7 +2,8 @@
 
 NIR does not represent reset by subtraction, initial potentials or ties that fire. The annotated form stores them in the
 file's metadata, from which `spikelet convert` restores the identical network; the differences in other readers are
-printed. The expressed form uses NIR's own nodes, with feedback where a threshold is subtracted.
+printed. The normalised form is the same for a network in float32 with thresholds of 1, which snnTorch and SpikingJelly
+need. The expressed form uses NIR's own nodes, with feedback where a threshold is subtracted.
 """
 
 from __future__ import annotations

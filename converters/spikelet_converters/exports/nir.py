@@ -1,14 +1,16 @@
 """Export a bundle as NIR (Neuromorphic Intermediate Representation).
 
 NIR's neurons fire at v > v_threshold and are then set to v_reset, here 0. NIR does not represent reset by subtraction,
-v_init, ties that fire, or integers. There are two forms:
+v_init, ties that fire, or integers. There are three forms:
 
     annotated   one NIR neuron for every neuron of the bundle; the graph's metadata contains the rest, so that
                 spikelet's import is lossless. Other readers reset to zero instead
+    normalised  the annotated form of the network in float32 with thresholds of 1 and without a scale of the output,
+                which more readers accept, see `normalise.py`
     expressed   the same neurons in NIR's own nodes: a threshold lowered below the tie and by v_init; reset by
                 subtraction as an integrator, a Threshold, and its spikes fed back as -theta a time-step later
 
-Copies of neurons are written as channels in both, see `spikelet.copies`.
+Copies of neurons are written as channels in all forms, see `spikelet.copies`.
 """
 
 from __future__ import annotations
@@ -46,6 +48,7 @@ from spikelet.nodes import (
     is_float,
 )
 from spikelet_converters.choices import TIME_STEP, NirForm
+from spikelet_converters.exports.normalise import normalised
 
 METADATA = "spikelet"
 BYTES = 16  # memory per value of a NIR node, including the written file
@@ -64,7 +67,7 @@ def export(bundle: Bundle, path: Path, form: NirForm = "annotated", dt: float = 
     Args:
         bundle: The bundle.
         path: The file to write.
-        form: "annotated" or "expressed".
+        form: "annotated", "normalised" or "expressed".
         dt: Length of a time-step in seconds, for the time constants of leaks.
 
     Returns:
@@ -74,7 +77,10 @@ def export(bundle: Bundle, path: Path, form: NirForm = "annotated", dt: float = 
         ConversionError: NIR has no nodes for the network in this form.
         MissingDependency: The package `nir` is not installed.
     """
-    graph = to_nir(bundle.graph, form, dt, _bundle_facts(bundle))
+    facts = _bundle_facts(bundle)
+    if form == "normalised":
+        facts["bits"] = None
+    graph = to_nir(bundle.graph, form, dt, facts)
     with replacing(path) as file:
         package().write(file, graph)
     return warnings(bundle.graph, form)
@@ -85,7 +91,9 @@ def warnings(graph: Graph, form: NirForm) -> list[str]:
     differences = []
     if graph.copied:
         differences.append("copies of neurons are written as channels, which any reader runs; the weights are repeated")
-    if form == "annotated":
+    if any(isinstance(node, Conv2d) and node.groups > 1 for node in expand(graph).nodes.values()):
+        differences.append("grouped convolutions need nir.read(path, type_check=False): its check ignores groups")
+    if form != "expressed":
         neurons = [node for node in graph.nodes.values() if isinstance(node, IF)]
         if any(node.reset != "zero" for node in neurons):
             differences.append(
@@ -96,6 +104,8 @@ def warnings(graph: Graph, form: NirForm) -> list[str]:
             differences.append("other readers do not fire when a potential equals its threshold")
         if any(np.any(node.v_init) for node in neurons):
             differences.append("other readers start at zero instead of the initial potential")
+        if form == "normalised" and any(isinstance(node, LIF) and not is_float(node.decay) for node in neurons):
+            differences.append("leaks by shifts have become factors, which do not round, so that spikes differ")
         if any(_leaks_in_part(node) for node in graph.nodes.values()):
             differences.append("in other readers, channels that do not leak lose 2^-24 of their potential a time-step")
     elif any(isinstance(node, IF) and node.reset != "zero" for node in graph.nodes.values()):
@@ -121,7 +131,7 @@ def to_nir(
 
     Args:
         graph: The network.
-        form: "annotated" or "expressed".
+        form: "annotated", "normalised" or "expressed".
         dt: Length of a time-step in seconds.
         facts: Additional entries of the annotation.
         version: Version of the annotation. 1 was written by earlier versions of spikelet; names can collide in it.
@@ -131,6 +141,8 @@ def to_nir(
         CostError: The network needs more memory than the limits of the environment permit.
     """
     nir, graph = package(), expand(graph)
+    if form == "normalised":
+        graph = normalised(graph)
     Limits().check("the network as NIR", BYTES * _values(graph))
     nodes: dict[str, NirNode] = {}
     edges: list[tuple[str, str]] = []
@@ -202,7 +214,7 @@ def _node(nir: ModuleType, graph: Graph, name: str, form: NirForm, dt: float, se
         case IF() as node:
             return _neuron(nir, name, node, shape, form, dt, separator)
         case Output() as node:
-            return _output(nir, name, node, shape, f"{name}{separator}scale")
+            return _output(nir, name, node, shape, form, f"{name}{separator}scale")
         case node:
             raise ConversionError(f"node {name}: NIR has no node for {node.kind}")
     return {name: built}, name, name, []
@@ -225,17 +237,19 @@ def _input(nir: ModuleType, name: str, node: Input, centered: str) -> _Part:
     return built, name, centered, [(name, centered)]
 
 
-def _output(nir: ModuleType, name: str, node: Output, shape: tuple[int, ...], scaled: str) -> _Part:
+def _output(nir: ModuleType, name: str, node: Output, shape: tuple[int, ...], form: NirForm, scaled: str) -> _Part:
     """Return the output, and a layer called `scaled` that multiplies by the scale."""
-    scale = nir.Scale(scale=np.full(shape, node.scale, np.float32))
     out = nir.Output(output_type={"output": np.array(shape)})
+    if form == "normalised" and node.scale == 1:
+        return {name: out}, name, name, []
+    scale = nir.Scale(scale=np.full(shape, node.scale, np.float32))
     return {scaled: scale, name: out}, scaled, name, [(scaled, name)]
 
 
 def _neuron(
     nir: ModuleType, name: str, node: IF, shape: tuple[int, ...], form: NirForm, dt: float, separator: str
 ) -> _Part:
-    if form == "annotated":
+    if form != "expressed":
         return _annotated(nir, name, node, shape, dt)
     return _expressed(nir, name, node, shape, dt, separator)
 
