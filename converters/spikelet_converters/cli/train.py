@@ -126,6 +126,12 @@ def _add_residual(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--spike-price", type=number, metavar="WEIGHT", help="weight of the synaptic operations in the loss"
     )
+    group.add_argument(
+        "--price-rise",
+        type=number,
+        metavar="SHARE",
+        help="share of the run, at its beginning, in which this weight rises from 0",
+    )
 
 
 def _add_augmentation(parser: argparse.ArgumentParser) -> None:

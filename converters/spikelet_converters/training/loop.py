@@ -246,7 +246,9 @@ class _TrainingPass:
             # Every worker augments the whole batch, so that the draws do not depend on the number of workers.
             images = augment(pool[chosen.to(device)], self.spec, recipe, generator)
             steps = draw_steps(recipe.draws, strategy.by_image, recipe.batch, generator, workers)
-            set_rates(self.optimiser, recipe, epoch + index / batches)
+            time_in_epochs = epoch + index / batches
+            set_rates(self.optimiser, recipe, time_in_epochs)
+            self.penalties.epoch = time_in_epochs
             pixels = workers.part(images).float().contiguous(memory_format=torch.channels_last)
             loss = self._step(pixels, workers.part(labels[chosen.to(device)]), steps)
             if not math.isfinite(loss):

@@ -29,7 +29,8 @@ class Phase:
     recipe: Recipe
 
     def followed_by(self, options: ReadOnlyDocument) -> Phase:
-        """Return the next phase: this one with `options` changed, without warm-up, held thresholds and time-steps.
+        """Return the next phase: this one with `options` changed, without warm-up, held thresholds, a rising price of
+        spikes, and time-steps.
 
         Raises:
             UsageError: An option is neither a field of a network nor of a recipe.
@@ -39,7 +40,7 @@ class Phase:
             raise UsageError(f"unknown option {unknown[0]!r} of the last epochs")
         recipe = {key: value for key, value in with_tuples(options).items() if key in RECIPE_FIELDS}
         spec = {key: value for key, value in options.items() if key in SPEC_FIELDS}
-        fresh = {"warmup": 0.0, "lambda_hold": 0.0, "time_steps": ()}
+        fresh = {"warmup": 0.0, "lambda_hold": 0.0, "price_rise": 0.0, "time_steps": ()}
         return Phase(replace(self.spec, **spec), replace(self.recipe, **{**fresh, **recipe}))
 
     def as_dict(self) -> Document:

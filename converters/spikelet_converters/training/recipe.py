@@ -47,6 +47,7 @@ class Recipe:
         clip: Largest norm of the gradient of all parameters; 0 does not limit it.
         residual_penalty: Weight of the residual error in the loss (`penalties/residual.py`).
         spike_price: Weight of the synaptic operations in the loss (`penalties/operations.py`).
+        price_rise: Share of the run, at its beginning, in which this weight rises linearly from 0.
         precision: Precision of the forward and backward pass. Thresholds, weights and gradient sums stay float32.
     """
 
@@ -77,6 +78,7 @@ class Recipe:
     clip: float = 0.0
     residual_penalty: float = 0.0
     spike_price: float = 0.0
+    price_rise: float = 0.0
     precision: str = "float32"
 
     def __post_init__(self) -> None:
@@ -85,7 +87,7 @@ class Recipe:
         for name, low in {**minima, **weights}.items():
             if not low <= getattr(self, name) < math.inf:
                 raise UsageError(f"{name}: expected {low} or more, found {getattr(self, name)}")
-        for name in ("validation", "lambda_hold", "distil"):
+        for name in ("validation", "lambda_hold", "distil", "price_rise"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{name}: expected a share of 0 to 1, found {getattr(self, name)}")
         for name, choices in (("precision", PRECISIONS), ("policy", POLICIES)):
@@ -125,6 +127,11 @@ class Recipe:
             return self.learning_rate * epoch / self.warmup
         share = (epoch - self.warmup) / max(self.epochs - self.warmup, 1e-9)
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * min(share, 1)))
+
+    def spike_price_at(self, epoch: float) -> float:
+        """Return the weight of the synaptic operations at a time of the run, in epochs."""
+        rise = self.epochs * self.price_rise
+        return self.spike_price if epoch >= rise else self.spike_price * epoch / rise
 
     def holds_lambda(self, epoch: float) -> bool:
         """Return whether the thresholds are constant at a time of the run, in epochs."""

@@ -39,7 +39,7 @@ def test_the_residual_penalty_is_that_of_the_final_potential(network):
     """Recomputed by a simulation of each neuron on its mean current: the sum does not depend on the order of spikes."""
     network, pixels = network
     RESIDUALS["exact"].prepare(network, pixels, 3)
-    penalties = Penalties(network, [(2.0, ResidualPenalty())])
+    penalties = Penalties(network, [(lambda _: 2.0, ResidualPenalty())])
     seen = {}
 
     def keep(layer, inputs):
@@ -94,6 +94,30 @@ def test_a_price_lowers_the_spike_rate(tmp_path):
         rates = layer_rates(trained, torch.from_numpy(data.images).float(), Mode.SPIKES, 2)
         operations[weight] = sum(float((r > 0).float().mean()) for r in rates.values())
     assert operations[20.0] < 0.7 * operations[0.0]
+
+
+def test_a_price_rises_from_0_in_the_first_share_of_a_run(network):
+    """The loss of the same pass at different times of a run of 10 epochs; the residual penalty does not rise."""
+    network, pixels = network
+    recipe = Recipe(epochs=10, spike_price=2.0, price_rise=0.4, residual_penalty=1.0)
+    penalties = penalties_of(network, SPEC, recipe)
+    totals = []
+    for penalties.epoch in (0.0, 1.0, 2.0, 4.0, 9.0):
+        RESIDUALS["exact"].prepare(network, pixels, 2)
+        network(pixels)
+        totals.append(float(penalties.added_to(torch.zeros(())).detach()))
+    price = totals[-1] - totals[0]
+    assert price > 0
+    assert totals[0] > 0
+    assert np.subtract(totals, totals[0]) == pytest.approx([0, price / 4, price / 2, price, price], rel=1e-4)
+    assert Recipe(epochs=10, spike_price=2.0).spike_price_at(0) == 2
+
+
+def test_a_run_follows_the_rise_of_the_price(tmp_path, monkeypatch):
+    times = []
+    monkeypatch.setattr(Recipe, "spike_price_at", lambda _, epoch: times.append(epoch) or 0.0)
+    train(SPEC, Recipe(epochs=2, batch=16, spike_price=1.0, time_steps=(1,)), colours(60), tmp_path / "a")
+    assert sorted(set(times)) == pytest.approx([0, 1 / 3, 2 / 3, 1, 4 / 3, 5 / 3])
 
 
 def test_a_recipe_without_penalties_attaches_nothing(network):

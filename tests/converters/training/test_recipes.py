@@ -184,6 +184,7 @@ class TestSchedule:
             ({"policy": "randaugment"}, "policy: expected none or autoaugment"),
             ({"clip": -1}, "clip: expected 0 or more, found -1"),
             ({"spike_price": -1}, "spike_price: expected 0 or more, found -1"),
+            ({"price_rise": 1.5}, "price_rise: expected a share of 0 to 1, found 1.5"),
             ({"shift": -1}, "shift: expected a whole number of 0 or more, found -1"),
             ({"flip": "no"}, "flip: expected true or false, found 'no'"),
             ({"augment": "shift"}, "augment: expected true or false, found 'shift'"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from spikelet_converters.source_model.activation import SpikingActivation, spiking_layers
+
+Weight = Callable[[float], float]
+"""Weight of a penalty at a time of the run, in epochs."""
 
 
 class Penalty:
@@ -26,14 +29,18 @@ class Penalty:
 
 
 class Penalties:
-    """Penalties with their weights. Without any, nothing is attached to the network.
+    """Penalties with their weights at a time of the run. Without any, nothing is attached to the network.
 
     Args:
         network: Source network.
         terms: Pairs of weight and penalty.
+
+    Attributes:
+        epoch: Time of the run, in epochs.
     """
 
-    def __init__(self, network: nn.Module, terms: Sequence[tuple[float, Penalty]]) -> None:
+    def __init__(self, network: nn.Module, terms: Sequence[tuple[Weight, Penalty]]) -> None:
+        self.epoch = 0.0
         self._terms = terms
         self._values: list[Tensor] = []
         for name, layer in spiking_layers(network).items() if terms else ():
@@ -45,7 +52,7 @@ class Penalties:
                 for weight, penalty in self._terms:
                     value = penalty.term(name, layer, inputs[0].float(), output)
                     if value is not None:
-                        self._values.append(weight * value)
+                        self._values.append(weight(self.epoch) * value)
 
         return hook
 
