@@ -298,7 +298,7 @@ class Model:
         """Run a constant input (N, *shape) without early exit or record."""
         graph = self.graph
         logits, fired = engine.run_window(frame, steps)
-        sums = logits.cumsum(0, np.float64)
+        sums = np.add.accumulate(logits, 0, np.float64)  # cumsum takes a microsecond more
         counts = dict(zip(graph.spiking, fired, strict=True))
         exits = np.empty(len(frame), np.int64)
         exits.fill(steps)  # np.full takes three microseconds
