@@ -1,4 +1,4 @@
-# Every target sets up .venv itself; a second run needs no network.
+# Every target sets up .venv itself; a second run needs no internet connection.
 .PHONY: help demo gui test stress lint bench bench-speed bench-instructions bench-gui accuracy screenshots peers posttraining gpu-study conformance vectors fuzz edge-test clean
 .DEFAULT_GOAL := help
 
