@@ -41,10 +41,8 @@ LONGEST_WINDOW = 16  # longest window that is evaluated in one model
 MOST_PIXELS = 2**22  # up to this number, the rounding error of a mean over the pixels is less than half a spike
 IMAGES = 4  # images per 8-bit product, so that pixels stay in the cache
 X86 = platform.machine() in ("x86_64", "AMD64")
-BLOCKED = X86  # ONNX Runtime stores images in blocks of channels there
-ROUNDS = (
-    X86  # ONNX Runtime rounds 8-bit results to the nearest number, ties to even, there; elsewhere this is not tested
-)
+"""On x86, ONNX Runtime stores images in blocks of channels, and rounds 8-bit results to the nearest number, ties to
+even. On other processors the rounding is not tested."""
 
 
 class OnnxEngine(Engine):
@@ -226,9 +224,9 @@ class OnnxEngine(Engine):
         key = steps, self.record
         if key not in self._windows:
             if self._by_bytes and not self.record:
-                model, images = totals_model(self.graph, steps, rounds=ROUNDS), IMAGES
+                model, images = totals_model(self.graph, steps, rounds=X86), IMAGES
             else:
-                model, images = window_model(self.graph, steps, self.record, blocks=BLOCKED), None
+                model, images = window_model(self.graph, steps, self.record, blocks=X86), None
             window = OnnxWindow(self.graph, steps, open_session(model, self.threads), images)
             self._windows = {key: window}  # one at a time, since each contains the weights
         self._arrays, self._counts = self._windows[key].run(np.ascontiguousarray(pixels, np.float32))

@@ -71,7 +71,7 @@ def test_spikes_follow_from_totals(monkeypatch, steps, batch, half, together, ro
         pytest.skip("the rounding of ONNX Runtime is tested on x86")
     monkeypatch.setattr(totals, "TOGETHER", together)
     graph = plain_graph(half)
-    monkeypatch.setattr(onnx, "ROUNDS", rounds)
+    monkeypatch.setattr(onnx, "X86", rounds)
     assert totals._Totals(graph, steps, rounds=rounds)._direct == (set(graph.spiking) if rounds else set())
     images = np.random.default_rng(steps).integers(0, 256, (batch, *graph.input.shape)).astype(np.uint8)
     (logits, fired), (expected, counts) = (create(graph, name).run_window(images, steps) for name in ("onnx", "numpy"))
