@@ -33,7 +33,7 @@ from spikelet_converters.conversion.check_spikes import (
     tied,
 )
 from spikelet_converters.frontends import Source
-from spikelet_converters.frontends.source import Predict
+from spikelet_converters.frontends.source import TWIN_CHANGE, Predict
 from spikelet_converters.frontends.values import Rounding
 
 IMAGES = 8  # number of images, and of random inputs
@@ -66,7 +66,7 @@ def check_graph(source: Source, images: ImageSet | None) -> float | None:
     if source.twin is not None:
         twin = replace(source.twin(), twin=None)
         for name, inputs in _inputs(twin, None).items():
-            changed = f"{name} and weights or scales that were changed by up to 2%"
+            changed = f"{name} and weights or scales that were changed by up to {TWIN_CHANGE:.0%}"
             _compare(twin, changed, inputs)
             if twin.loop is not None:
                 compare_loop(twin, twin.loop, changed, inputs)

@@ -23,6 +23,9 @@ Predict = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 Simulate = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 """Converts normalised inputs (T, N, *shape), one per time-step, to the outputs of a spiking source, (T, N, K)."""
 
+TWIN_CHANGE = 0.02
+"""Largest relative change of a weight or scale of a twin, see `Source.twin`."""
+
 
 @dataclass(frozen=True)
 class Loop:

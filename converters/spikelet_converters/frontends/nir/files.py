@@ -19,7 +19,7 @@ from spikelet_converters.frontends.nir.annotation import annotated
 from spikelet_converters.frontends.nir.nesting import flat, input_shape, leading_to
 from spikelet_converters.frontends.nir.reader import Reader
 from spikelet_converters.frontends.nir.simulation import simulator
-from spikelet_converters.frontends.source import Preprocessing, Source, finished
+from spikelet_converters.frontends.source import TWIN_CHANGE, Preprocessing, Source, finished
 
 
 def read(
@@ -124,7 +124,7 @@ def _alone(node: NirNode, name: str, shape: Shape, dt: float) -> Source:
 
 
 def _without_ties(nodes: dict[str, NirNode]) -> dict[str, NirNode]:
-    """Return the nodes with weights that are changed by up to 2%, so that sums of spikes do not equal thresholds."""
+    """Return the nodes with weights changed by up to TWIN_CHANGE, so that sums of spikes do not equal thresholds."""
     rng = np.random.default_rng(0)
     changed = {}
     for name, node in nodes.items():
@@ -134,6 +134,6 @@ def _without_ties(nodes: dict[str, NirNode]) -> dict[str, NirNode]:
             if value is not None:
                 values = np.asarray(value, np.float64)
                 shape = () if field == "scale" else values.shape  # a scale is the same within a channel
-                moved = (values * rng.uniform(0.98, 1.02, shape)).astype(np.float32)
+                moved = (values * rng.uniform(1 - TWIN_CHANGE, 1 + TWIN_CHANGE, shape)).astype(np.float32)
                 setattr(changed[name], field, moved)
     return changed

@@ -14,12 +14,11 @@ from spikelet_converters.frontends.onnx.constants import Constant
 from spikelet_converters.frontends.onnx.model import tensors_of
 from spikelet_converters.frontends.onnx.qonnx import is_quantiser
 from spikelet_converters.frontends.onnx.step import Handler, Step
+from spikelet_converters.frontends.source import TWIN_CHANGE
 from spikelet_converters.frontends.values import Rounding, Value
 
 if TYPE_CHECKING:
     import onnx
-
-CHANGE = 0.02  # largest relative change of a scale
 
 
 def _quantise(step: Step) -> Value:
@@ -94,7 +93,7 @@ def has_scales(model: onnx.ModelProto) -> bool:
 
 
 def scales_changed(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a copy of a model whose activations are quantised with scales that are changed by up to 2%.
+    """Return a copy of a model whose activations are quantised with scales that are changed by up to TWIN_CHANGE.
 
     In the model itself, values are often at a tie between two integers: a mean of integers is quantised with their own
     scale, or all scales are powers of two. With scales that have no common divisor, ties are rare.
@@ -108,7 +107,7 @@ def scales_changed(model: onnx.ModelProto) -> onnx.ModelProto:
     for node, tensor in list(_quantisers(changed.graph)):
         scales[node.output[0]] = name = f"{node.output[0]}.changed_scale"
         scale = numpy_helper.to_array(tensor)
-        moved = np.asarray(scale, np.float32) * rng.uniform(1 - CHANGE, 1 + CHANGE, scale.shape)
+        moved = np.asarray(scale, np.float32) * rng.uniform(1 - TWIN_CHANGE, 1 + TWIN_CHANGE, scale.shape)
         changed.graph.initializer.append(numpy_helper.from_array(np.asarray(moved, np.float32), name))
         node.input[1] = name
     for node in changed.graph.node:

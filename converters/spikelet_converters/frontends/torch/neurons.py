@@ -13,16 +13,14 @@ from torch import fx, nn
 from spikelet.nodes import IF, LIF, Shape
 from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.builder import Builder
-from spikelet_converters.frontends.source import Preprocessing, Source, build, finished
+from spikelet_converters.frontends.source import TWIN_CHANGE, Preprocessing, Source, build, finished
 from spikelet_converters.frontends.torch.fx import read, traced
 from spikelet_converters.frontends.torch.simulation import fresh, inputs_of_neurons, simulator
 from spikelet_converters.frontends.values import Value
 
-CHANGE = 0.02  # largest relative change of a weight
-
 
 def without_ties(network: nn.Module) -> nn.Module:
-    """Return a copy of a network with weights that are changed by up to 2%, so that sums do not equal thresholds."""
+    """Return a copy of a network with weights changed by up to TWIN_CHANGE, so that sums do not equal thresholds."""
     changed = fresh(network)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -33,7 +31,7 @@ def without_ties(network: nn.Module) -> nn.Module:
                 if not parameter.is_floating_point():
                     continue
                 noise = 2 * torch.rand(parameter.shape, generator=generator) - 1
-                parameter.mul_((1 + CHANGE * noise).to(parameter.device))
+                parameter.mul_((1 + TWIN_CHANGE * noise).to(parameter.device))
     return changed
 
 
