@@ -96,12 +96,6 @@ def lif_intervals(node: LIF, current: float, steps: int) -> list[int]:
     return intervals
 
 
-def lif_rate(beta: float, theta: float, current: float) -> float:
-    """Return the spike rate of a LIF neuron with reset to zero and tie ">=" under constant current."""
-    k = _steps_to_spike(beta, theta, 0.0, current / (1 - beta), ">=")
-    return 0.0 if k is None else 1 / k
-
-
 def _steps_to_spike(beta: float, theta: float, v: float, rest: float, tie: Tie) -> int | None:
     """Return the time-steps from potential v to the next spike, or None if it never fires."""
     fires = (lambda x: x >= theta) if tie == ">=" else (lambda x: x > theta)

@@ -50,7 +50,7 @@ class Activations:
 
 @torch.no_grad()
 def activations(
-    graph: Graph, caps: Mapping[str, float | None], pixels: Tensor, batch: int = 32, seed: int = 0
+    graph: Graph, caps: Mapping[str, float | None], pixels: Tensor, batch: int = 32
 ) -> dict[str, Activations]:
     """Collect the activations of every layer that needs a threshold.
 
@@ -59,10 +59,9 @@ def activations(
         caps: By layer, upper limit of its activation, or None.
         pixels: Calibration images, (N, *shape).
         batch: Images per batch.
-        seed: Seed of the sample.
     """
     analog = Analog(graph)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(0)
     limits = {name: None if cap is None else np.full(1, cap) for name, cap in caps.items()}
     rectify = analog.rectifier(limits)
     share = max(1, len(pixels) // batch)

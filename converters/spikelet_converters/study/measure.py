@@ -34,6 +34,7 @@ from spikelet_converters.source_model.simulation import float_logits, noisy_logi
 from spikelet_converters.training.checkpoint import Checkpoint
 
 COUNTED = 200  # images on which synaptic operations are counted
+SOURCE_BATCH = 100  # images per batch of the source network
 ROWS = 512  # images times time-steps per batch of a neuron rule
 Tick = Callable[[int, int], None]
 Values = npt.NDArray[np.float64]
@@ -171,17 +172,15 @@ def _measure_each(
     return SpikingResult(accuracy, spikes, "plain", used, digests, operations, neurons)
 
 
-def measure_source(
-    checkpoint: Checkpoint, test: ImageSet, seed: int, batch: int = 100, device: str = "cpu"
-) -> dict[str, float]:
+def measure_source(checkpoint: Checkpoint, test: ImageSet, seed: int, device: str = "cpu") -> dict[str, float]:
     """Return the accuracy of the source network without noise and with noise, which is drawn once from `seed`."""
     network, labels = checkpoint.network().to(device), test.labels
     assert labels is not None
     torch.manual_seed(seed)
     correct = {"noise_off": 0, "noise_on": 0}
-    for start in range(0, len(test), batch):
-        pixels = as_pixels(test.images[start : start + batch]).to(device)
-        expected = torch.tensor(labels[start : start + batch]).to(device)
+    for start in range(0, len(test), SOURCE_BATCH):
+        pixels = as_pixels(test.images[start : start + SOURCE_BATCH]).to(device)
+        expected = torch.tensor(labels[start : start + SOURCE_BATCH]).to(device)
         correct["noise_off"] += int((float_logits(network, pixels).argmax(1) == expected).sum())
         correct["noise_on"] += int((noisy_logits(network, pixels).argmax(1) == expected).sum())
     return {key: count / len(test) for key, count in correct.items()}

@@ -10,21 +10,20 @@ from spikelet.limits import Limits
 PER_BYTE = 64  # bytes of memory per byte of text, at most: for lists in a list
 
 
-def read_text(path: Path, kind: str, encoding: str = "utf-8") -> str:
-    """Read a file whose parsed form is within the limit of memory.
+def read_text(path: Path, kind: str) -> str:
+    """Read a file in UTF-8 whose parsed form is within the limit of memory.
 
     Args:
         path: The file.
         kind: Name of the format, for messages.
-        encoding: Encoding of the text.
 
     Raises:
-        UsageError: The file cannot be read, or is not text of this encoding.
+        UsageError: The file cannot be read, or is not text in UTF-8.
         CostError: Its parsed form may need more memory than the limit permits.
     """
     try:
         Limits().check(str(path), PER_BYTE * path.stat().st_size)
-        return path.read_text(encoding)
+        return path.read_text("utf-8")
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from None
     except ValueError as error:

@@ -32,13 +32,13 @@ class FloatFigures(TypedDict):
     agreement_steps: float | None
 
 
-def wilson(right: float, n: float, z: float = Z) -> tuple[float, float]:
-    """Compute Wilson's score interval of the proportion right / n (E. B. Wilson, 1927).
+def wilson(right: float, n: float) -> tuple[float, float]:
+    """Compute Wilson's 95% score interval of the proportion right / n (E. B. Wilson, 1927).
 
-    (p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n),   p = right / n
+    (p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n),   p = right / n, z = Z
     """
-    p, square = right / n, z * z / n
-    half = z * math.sqrt(p * (1 - p) / n + square / (4 * n))
+    p, square = right / n, Z * Z / n
+    half = Z * math.sqrt(p * (1 - p) / n + square / (4 * n))
     low, high = (p + square / 2 - half) / (1 + square), (p + square / 2 + half) / (1 + square)
     return max(0.0, low), min(1.0, high)
 

@@ -166,13 +166,12 @@ def ranges(
     return canvas.done()
 
 
-def raster(title: str, layers: Sequence[tuple[str, Spikes]], x: str = "time-step") -> str:
+def raster(title: str, layers: Sequence[tuple[str, Spikes]]) -> str:
     """Draw spikes as marks, with a row per neuron and a column per time-step. Returns SVG.
 
     Args:
         title: Title of the plot.
         layers: Name and spikes of each layer, (T, neurons) bool.
-        x: Label of the horizontal axis.
     """
     left, mark, gap = _label_width([name for name, _ in layers]), 3.0, 8.0
     steps = len(layers[0][1])
@@ -190,7 +189,7 @@ def raster(title: str, layers: Sequence[tuple[str, Spikes]], x: str = "time-step
     for t in range(steps):
         if steps <= 32 or t % 8 == 0:
             canvas.text(left + (t + 0.5) * column, bottom + 12, str(t + 1), "middle", 11)
-    canvas.text((left + WIDTH - RIGHT) / 2, bottom + 32, x, "middle")
+    canvas.text((left + WIDTH - RIGHT) / 2, bottom + 32, "time-step", "middle")
     return canvas.done()
 
 

@@ -12,11 +12,12 @@ from html import escape
 from spikelet import display
 
 SEPARATOR = re.compile(r"(?<!\\)\|")  # of cells
+FIRST_HEADING = 3  # level of the heading for `#`
 _CODE_OR_ESCAPE = re.compile(f"`([^`]+)`|{display.ESCAPED.pattern}")
 
 
-def to_html(text: str, first_heading: int = 3) -> str:
-    """Convert a card to HTML. first_heading: level of the heading for `#`."""
+def to_html(text: str) -> str:
+    """Convert a card to HTML."""
     parts: list[str] = []
     lines = text.splitlines()
     i = 0
@@ -25,7 +26,7 @@ def to_html(text: str, first_heading: int = 3) -> str:
         end = i + 1
         if line.startswith("#"):
             level = len(line) - len(line.lstrip("#"))
-            tag = f"h{min(first_heading + level - 1, 6)}"
+            tag = f"h{min(FIRST_HEADING + level - 1, 6)}"
             parts.append(f"<{tag}>{_inline(line.lstrip('#').strip())}</{tag}>")
         elif line.startswith(("* ", "- ")):
             end = _while(lines, i, lambda row: row.startswith(("* ", "- ")))

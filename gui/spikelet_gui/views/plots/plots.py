@@ -101,7 +101,7 @@ class Plot(ChartView):
         else:
             event.ignore()
 
-    def steps_axis(self, steps: int, margin: float = 0.5) -> None:
+    def steps_axis(self, steps: int) -> None:
         """Set the horizontal axis to the time-steps 1…T."""
         axis = self._axes["bottom"]
         axis.last = steps
@@ -109,7 +109,7 @@ class Plot(ChartView):
             axis.setTicks([[(t, str(t)) for t in range(1, steps + 1)]])
         else:
             axis.setTicks(None)
-        self.setXRange(1 - margin, steps + margin, padding=0)
+        self.setXRange(0.5, steps + 0.5, padding=0)
 
     def name(self, text: str, x: float, y: float, hue: str, bold: bool = False) -> pg.TextItem:
         """Add a name at the end of a curve; call `spread` after the last one."""
@@ -218,16 +218,14 @@ class Plot(ChartView):
         named = [value if value.name else Value(self._titles["left"], value.text, value.colour) for value in values]
         return Reading(f"{self._titles['bottom']} {bottom.text_of(centre)}".strip(), named)
 
-    def level(
-        self, value: float, value_colour: str, text: str = "", vertical: bool = False, at: float = 0.02
-    ) -> pg.InfiniteLine:
+    def level(self, value: float, value_colour: str, text: str = "", vertical: bool = False) -> pg.InfiniteLine:
         """Add a dashed line at a value of one axis, with a label."""
         line = pg.InfiniteLine(
             value,
             90 if vertical else 0,
             pen=pg.mkPen(value_colour, width=1.3, style=Qt.PenStyle.DashLine),
             label=text or None,
-            labelOpts={"position": at, "color": value_colour, "anchors": [(0, 1), (0, 1)]},
+            labelOpts={"position": 0.02, "color": value_colour, "anchors": [(0, 1), (0, 1)]},
         )
         self.addItem(line)
         if text:

@@ -145,15 +145,15 @@ def discard(window: Window) -> None:
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
-def settle(window: Window, seconds: float = PATIENCE) -> None:
-    """Wait until no task runs and everything is drawn. Raises SpikeletError after `seconds`."""
-    until = time.monotonic() + seconds
+def settle(window: Window) -> None:
+    """Wait until no task runs and everything is drawn. Raises SpikeletError after PATIENCE seconds."""
+    until = time.monotonic() + PATIENCE
     quiet = 0
     while quiet < TURNS:
         if window.inspector.jobs.busy or slices().busy:
             quiet = 0
             if time.monotonic() > until:
-                raise SpikeletError(f"the panel did not finish within {seconds:.0f} seconds")
+                raise SpikeletError(f"the panel did not finish within {PATIENCE:.0f} seconds")
             QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
         else:
             quiet += 1

@@ -39,10 +39,10 @@ def button(text: str, action: Action, hint: str = "", primary: bool = False) -> 
     return widget
 
 
-def tool(glyph: str, name: str, action: Action | None = None, flat: bool = True) -> QToolButton:
+def tool(glyph: str, name: str, action: Action | None = None) -> QToolButton:
     """Return a button with an icon; `name` is its tooltip and its name for screen readers."""
     widget = QToolButton()
-    widget.setObjectName("flat" if flat else "")
+    widget.setObjectName("flat")
     widget.setIcon(icon(glyph))
     widget.setIconSize(QSize(18, 18))
     widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)

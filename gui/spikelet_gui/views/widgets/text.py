@@ -160,8 +160,8 @@ class Elided(QLabel):
 class Name(Elided):
     """A name beside other widgets, at its full width if that fits."""
 
-    def __init__(self, text: str = "", name: str = "title", least: int = 160) -> None:
-        super().__init__(text, name, least=least)
+    def __init__(self, text: str = "", name: str = "title") -> None:
+        super().__init__(text, name, least=160)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
 
     def sizeHint(self) -> QSize:  # noqa: N802

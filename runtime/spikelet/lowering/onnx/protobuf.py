@@ -114,14 +114,14 @@ class OnnxGraph:
             self._initializers += [start, elements.reshape(-1).view(np.uint8).data]
         return name
 
-    def input(self, name: str, shape: Sequence[Dimension], dtype: str = "float32") -> str:
-        """Declare a graph input and return its name.
+    def input(self, name: str, shape: Sequence[Dimension]) -> str:
+        """Declare a graph input of float32 and return its name.
 
         Raises:
             NameCollision: Another value has this name.
         """
         self._define(name)
-        self._inputs.append(message(11, _value_info(self.rename(name), shape, dtype)))
+        self._inputs.append(message(11, _value_info(self.rename(name), shape, "float32")))
         return name
 
     def output(self, name: str, shape: Sequence[Dimension], dtype: str = "float32") -> str:
