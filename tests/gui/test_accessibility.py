@@ -55,7 +55,7 @@ def built(whole, rest):
     rest(whole)
     assert set(whole.panels) == set(PANELS)
     assert whole.panels["validate"].isVisible()
-    assert len(whole.inspector.source) == whole.inspector.sweep.done == 60
+    assert len(whole.inspector.source) == whole.inspector.measured.sweep.done == 60
     return whole
 
 

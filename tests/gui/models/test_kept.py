@@ -115,10 +115,10 @@ def test_results_are_shown_when_the_same_images_are_opened_in_another_session(qa
     first = session()
     first.inspector.run_sweep(first.inspector.data)
     rest(first)
-    before = first.inspector.sweep.accuracy
+    before = first.inspector.measured.sweep.accuracy
     discard(first)
     second = session()
     inspector: Inspector = second.inspector
-    assert inspector.sweep.accuracy == before
-    assert (inspector.sweep.done, inspector.shows_measured) == (60, True)
+    assert inspector.measured.sweep.accuracy == before
+    assert (inspector.measured.sweep.done, inspector.shows_measured) == (60, True)
     discard(second)

@@ -24,7 +24,7 @@ def filled(qapp, rest, path, data):
 def panel(filled, rest):
     """The panel, reset to the same state before each test."""
     filled.inspector.results.set_filter(None)
-    filled.inspector.set_threshold(0.5)
+    filled.inspector.measured.set_threshold(0.5)
     filled.inspector.cursor.go(4)
     filled.inspector.show_measured(0)
     filled.show_panel("accuracy")
@@ -46,7 +46,7 @@ def numbers(panel):
 
 
 def test_filters_divide_the_images(filled):
-    sweep, time, threshold = filled.inspector.sweep, 3, 0.5
+    sweep, time, threshold = filled.inspector.measured.sweep, 3, 0.5
     chosen = {kind: set(selected(sweep, Filter(kind), time, threshold)) for kind in KINDS}
     everything = set(range(60))
     assert chosen["all"] == everything == chosen["right"] | chosen["wrong"]
@@ -64,7 +64,7 @@ def test_filters_divide_the_images(filled):
 
 
 def test_confusion_counts_every_image_once(filled):
-    sweep = filled.inspector.sweep
+    sweep = filled.inspector.measured.sweep
     counts = confusion(sweep, 4, 3)
     assert counts.sum() == 60
     predictions = sweep.counted.predictions[3]
@@ -82,7 +82,7 @@ def test_confusion_counts_every_image_once(filled):
 
 
 def test_the_browser_follows_its_lists_the_cursor_and_the_threshold(filled, panel, rest):
-    sweep, browser = filled.inspector.sweep, panel.browser
+    sweep, browser = filled.inspector.measured.sweep, panel.browser
     assert numbers(panel) == selected(sweep, Filter("lost"), 4, 0.5).tolist(), "shown first"
     choose(browser.kind, "wrong")
     for time in (1, 4):
@@ -90,7 +90,7 @@ def test_the_browser_follows_its_lists_the_cursor_and_the_threshold(filled, pane
         assert numbers(panel) == selected(sweep, Filter("wrong"), time, 0.5).tolist()
     choose(browser.kind, "late exit")
     for threshold in (0.2, 1.0):
-        filled.inspector.set_threshold(threshold)
+        filled.inspector.measured.set_threshold(threshold)
         assert numbers(panel) == selected(sweep, Filter("late"), 4, threshold).tolist()
     choose(browser.kind, "all images (60)")
     choose(browser.truth, "true: bee")
@@ -114,7 +114,7 @@ def test_an_image_opens_in_the_other_panels(filled, panel, rest, qtbot):
     rest(filled)
     inspector = filled.inspector
     assert (inspector.index, filled.panel) == (2, "accuracy")
-    assert (inspector.trace.frame(1) == inspector.sweep.data.images[2]).all()
+    assert (inspector.trace.frame(1) == inspector.measured.sweep.data.images[2]).all()
     assert len(inspector.source) == 60, "the data set stays open"
     gallery.setFocus()
     qtbot.keyClick(gallery, Qt.Key.Key_Right)
@@ -130,7 +130,7 @@ def test_an_image_opens_in_the_other_panels(filled, panel, rest, qtbot):
 
 
 def test_a_cell_lists_its_images_with_mouse_and_keys(filled, panel, rest, qtbot):
-    sweep = filled.inspector.sweep
+    sweep = filled.inspector.measured.sweep
     panel.choice._group.button(1).click()
     rest(filled)
     matrix = panel.classes.matrix
@@ -169,4 +169,4 @@ def test_a_first_measurement_of_some_images_leaves_all_of_them_open(opened, rest
     assert (len(opened.inspector.source), opened.inspector.index) == (60, 7)
     opened.panels["accuracy"].run()
     rest(opened)
-    assert opened.inspector.sweep.done == 60
+    assert opened.inspector.measured.sweep.done == 60

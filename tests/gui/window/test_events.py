@@ -195,7 +195,7 @@ def test_panels_that_need_images_say_so_and_do_not_run(events, files, rest, qtbo
     for text in (accuracy.browser.message, accuracy.exits.empty.message, accuracy.classes.empty.message):
         assert REFUSED in text.text()
     results = events.inspector.results
-    assert (events.inspector.sweep, results.residuals, results.robustness, results.planned) == (None,) * 4
+    assert (events.inspector.measured.sweep, results.residuals, results.robustness, results.planned) == (None,) * 4
     assert results.checks.verified, "the golden inputs are constant, and are replayed"
     events.show_panel("compare")
     rest(events)

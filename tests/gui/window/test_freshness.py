@@ -35,7 +35,7 @@ def test_another_t_makes_accuracy_rates_and_energy_out_of_date(measured, rest, q
         qtbot.keyClick(measured, Qt.Key.Key_R)
     rest(measured)
     assert not line.isVisible()
-    assert (measured.inspector.sweep.counted.steps, measured.inspector.sweep.done) == (6, 20)
+    assert (measured.inspector.measured.sweep.counted.steps, measured.inspector.measured.sweep.done) == (6, 20)
     measured.inspector.set_steps(5)
     measured.inspector.set_steps(6)
     rest(measured)
@@ -46,7 +46,7 @@ def test_other_images_make_results_out_of_date(measured, rest, tmp_path):
     rng = np.random.default_rng(2)
     images, labels = rng.integers(0, 256, (9, 3, 8, 8), dtype=np.uint8), rng.integers(0, 3, 9)
     np.savez(tmp_path / "other.npz", images=images, labels=labels)
-    before = measured.inspector.sweep.data.name
+    before = measured.inspector.measured.sweep.data.name
     drop(measured, tmp_path / "other.npz")
     rest(measured)
     measured.show_panel("accuracy")

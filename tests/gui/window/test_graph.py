@@ -161,7 +161,7 @@ def test_a_badge_lists_its_neurons_and_describes_its_number(opened, rest, data, 
     opened.inspector.run_sweep(opened.inspector.data)
     rest(opened)
     card = opened.panels["overview"].network
-    rates = {rate.layer: rate for rate in opened.inspector.sweep.measured.rates}
+    rates = {rate.layer: rate for rate in opened.inspector.measured.sweep.measured.rates}
     name = next(layer for layer, rate in rates.items() if rate.dead)
     item = card.graph.items_by_name[name]
     assert item.look.badges[0] == Badge(rates[name].dead, "dead")

@@ -30,7 +30,7 @@ def filled(qapp, rest, path, data):
 @pytest.fixture
 def shown(filled, rest):
     """Show a panel and return one of its parts."""
-    assert filled.inspector.sweep.measured is not None
+    assert filled.inspector.measured.sweep.measured is not None
     filled.inspector.selection.focus("if1")
 
     def part(panel, kind):
@@ -57,7 +57,7 @@ def test_a_chart_shows_every_curve_at_the_time_step(filled, shown):
     assert [line.split()[0] for line in lines[1:]] == [names[k] for k in order]
     assert float(lines[1].split()[1].replace("−", "-")) == pytest.approx(evidence[order[0]], abs=5e-4)
     plot = shown("accuracy", CurveCard).plot
-    share = filled.inspector.sweep.accuracy[2]["accuracy"]
+    share = filled.inspector.measured.sweep.accuracy[2]["accuracy"]
     assert hover(plot.viewport(), at(plot, 3, share)) == f"time-steps 3\naccuracy {share:.1%}"
     assert hover(plot.viewport(), QPointF(1, 1)) == "", "beside the chart"
 

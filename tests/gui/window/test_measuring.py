@@ -29,7 +29,7 @@ def test_a_data_set_is_measured_and_can_be_cancelled(opened, rest, data, qtbot):
     assert opened.transport.message.toolTip() == "Cancelled: measuring accuracy"
     qtbot.keyClick(opened, Qt.Key.Key_R)
     rest(opened)
-    assert opened.inspector.sweep.done == 60
+    assert opened.inspector.measured.sweep.done == 60
     assert "60 images" in card.card.note.toolTip()
 
 
@@ -41,9 +41,9 @@ def test_a_threshold_that_is_dragged_moves_everything(opened, rest, data, qtbot)
     margin = opened.panels["overview"].findChild(MarginCard)
     margin.threshold.setValue(0.0)
     margin.threshold.sigDragged.emit(margin.threshold)
-    assert opened.inspector.threshold == 0
+    assert opened.inspector.measured.threshold == 0
     assert "t = 1" in margin.card.note.toolTip()
-    assert opened.inspector.sweep.at_exit(0).steps == 1
+    assert opened.inspector.measured.sweep.at_exit(0).steps == 1
 
 
 def test_energy_follows_the_profile(opened, rest, data, tmp_path):

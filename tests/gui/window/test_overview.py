@@ -35,7 +35,7 @@ def test_rates_of_this_image_or_of_all_images(opened, rest, data, card, qtbot):
     rest(opened)
     inspector.run_sweep(inspector.source.data)
     rest(opened)
-    measured = {rate.layer: rate for rate in inspector.sweep.measured.rates}
+    measured = {rate.layer: rate for rate in inspector.measured.sweep.measured.rates}
     assert card.basis.chosen == 1
     assert card.looks()["if1"].rate == measured["if1"].rate
     assert card.card.note.toolTip() == "over 60 images, T = 4; colours: 0 to 30%"

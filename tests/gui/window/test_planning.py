@@ -92,7 +92,7 @@ def test_a_setting_is_looked_into_in_all_panels(panel, opened, rest, qtbot, path
     assert inspector.document.name == "small-x4"
     assert inspector.document.bundle.graph.neuron("if1").copies == 4
     assert inspector.cursor.steps == point.setting.steps
-    assert inspector.threshold == point.setting.margin
+    assert inspector.measured.threshold == point.setting.margin
     assert inspector.source.name == "images.npz"
     assert inspector.index == 3
     assert inspector.trace.spikes["if1"].shape == (point.setting.steps, 4 * origin.bundle.graph.neurons("if1"))

@@ -80,7 +80,7 @@ def test_images_and_results_are_restored(sessions, path, data):
     sessions.settle()
     again = sessions.resume()
     assert (again.source.name, again.index, again.cursor.steps) == ("images.npz", 7, 4)
-    assert (again.sweep.done, again.shows_measured) == (60, True)
+    assert (again.measured.sweep.done, again.shows_measured) == (60, True)
     assert [again.results.residuals.agreement(t) for t in (1, 8)] == [before.agreement(t) for t in (1, 8)]
     assert again.results.robustness.as_json() == faults.as_json()
     assert again.results.digests == {"residuals": images.digest, "robustness": images.digest}

@@ -33,7 +33,7 @@ def outdated(steps: int, data: str, inspector: Inspector, digest: str = "", subj
 
 def outdated_sweep(inspector: Inspector, subject: str = "") -> str:
     """Return a message on settings that have changed since the accuracy was measured, or ""; see `outdated`."""
-    sweep, data = inspector.sweep, inspector.sweep_data
+    sweep, data = inspector.measured.sweep, inspector.measured.data
     if sweep is None or data is None:
         return ""
     return outdated(sweep.counted.steps, data.name, inspector, data.digest, subject)
@@ -41,9 +41,9 @@ def outdated_sweep(inspector: Inspector, subject: str = "") -> str:
 
 def sweep_again(inspector: Inspector) -> None:
     """Measure as many images again with the current settings."""
-    data, sweep = inspector.data, inspector.sweep
+    data, sweep = inspector.data, inspector.measured.sweep
     if data is None:  # recordings are open
-        data = inspector.sweep_data
+        data = inspector.measured.data
     if data is not None and sweep is not None:
         inspector.run_sweep(data, len(sweep.data))
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from spikelet import shipped
 from spikelet.data import ImageSet
 from spikelet_gui.models.activity.trace import Trace, record
-from spikelet_gui.models.analysis.sweep import Sweep, sweep
 from spikelet_gui.models.analysis.tables import TableCache
-from spikelet_gui.models.jobs import Jobs, PartialProgress
+from spikelet_gui.models.jobs import Jobs
 from spikelet_gui.models.network.blocks import blocks
 from spikelet_gui.models.session.cursor import Cursor
 from spikelet_gui.models.session.document import BrokenBundle, Document
 from spikelet_gui.models.session.kept.keeper import Keeper, Restored
+from spikelet_gui.models.session.measured import Measured
 from spikelet_gui.models.session.results import Results
 from spikelet_gui.models.session.selection import Selection
 from spikelet_gui.models.session.settings import Settings
@@ -47,8 +47,6 @@ class Inspector:
         opened: Emitted when a document was opened, or refused.
         showing: Emitted when another input is selected.
         traced: Emitted when the network has run on the input.
-        swept: Emitted when the accuracy, partial or complete, is set.
-        threshold_moved: Emitted when the margin of early exit changes.
         profile_changed: Emitted when another hardware profile is chosen.
         status: Emitted with a message for the status line.
         failed: Emitted with the message of an error for the status line.
@@ -60,21 +58,20 @@ class Inspector:
         engine: Name of the engine.
         trace: The run on the selected input, or None.
         keeper: Files of results that are kept between sessions.
-        sweep: Accuracy over many images, or None.
-        sweep_data: The data set of `sweep`, which can be that of its first images only; or None.
+        measured: Accuracy over many images.
         pad: The last drawing pad, or None.
-        threshold: Margin of early exit, in logits.
     """
 
     def __init__(
         self, dispatch: Callable[[Callable[[], object]], object], settings: Settings, kept: Path | None = None
     ) -> None:
-        self.opened, self.showing, self.traced, self.swept = Signal[[]](), Signal[[]](), Signal[[]](), Signal[[]]()
-        self.threshold_moved, self.profile_changed = Signal[[]](), Signal[[]]()
+        self.opened, self.showing, self.traced = Signal[[]](), Signal[[]](), Signal[[]]()
+        self.profile_changed = Signal[[]]()
         self.status, self.failed, self.going = Signal[[str]](), Signal[[str]](), Signal[[str]]()
         self.settings, self.keeper = settings, Keeper(kept)
         self.jobs = Jobs(dispatch)
         self.results = Results(self.jobs, settings, self.status, self.failed)
+        self.measured = Measured(self.jobs, self.keeper, settings, self.failed)
         self.cursor = Cursor()
         self.cursor.loop, self.cursor.speed = settings.loop, settings.speed
         self.document: Document | None = None
@@ -84,12 +81,10 @@ class Inspector:
         self.engine = "numpy"
         self.trace: Trace | None = None
         self._traced_input: tuple[Inputs, int] | None = None
-        self.sweep: Sweep | None = None
-        self.sweep_data: ImageSet | None = None
         self.pad: Pad | None = None
-        self.threshold = settings.threshold
         self._tables = TableCache()
-        self.selection = Selection(lambda layer: self._tables.table(self.trace, self.sweep, layer))
+        self.selection = Selection(lambda layer: self._tables.table(self.trace, self.measured.sweep, layer))
+        self.measured.completed.connect(self.selection.refresh)
         self.selection.focused.connect(self._remember_layer)
         self.selection.revealed.connect(lambda: self.going.emit("layers"))
 
@@ -121,7 +116,8 @@ class Inspector:
         """Show a bundle that was read, or the errors of an invalid one, in all panels."""
         self.jobs.cancel_all()
         self.cursor.pause()
-        self.trace, self.sweep, self.sweep_data, self._traced_input = None, None, None, None
+        self.trace, self._traced_input = None, None
+        self.measured.clear()
         if isinstance(document, BrokenBundle):
             self._refuse(document)
             return
@@ -248,7 +244,7 @@ class Inspector:
 
         def done(known: Restored) -> None:
             if known.sweep is not None and not self.jobs.running("sweep"):
-                self._swept(known.sweep, data)
+                self.measured.complete(known.sweep, data)
             self.results.restore(known, data.digest)
 
         self.jobs.start("kept", lambda _: self.keeper.restore(document, data, steps, engine), done, self.failed.emit)
@@ -321,7 +317,7 @@ class Inspector:
     def _remember_layer(self) -> None:
         self.settings.layer = self.selection.layer
 
-    # accuracy and early exit
+    # measurements
 
     def run_sweep(self, data: ImageSet, count: int | None = None, first: bool = False) -> None:
         """Measure accuracy, spike rates and operations in the background.
@@ -331,50 +327,21 @@ class Inspector:
             count: Measure the first images only; None measures all.
             first: Whether to accept a measurement that was kept from another session.
         """
-        if self.document is None:
-            return
-        bundle, engine, steps, keeper = self.document.bundle, self.engine, self.cursor.steps, self.keeper
-        part = data if count is None else data.take(slice(0, count))
-
-        def work(progress: PartialProgress[Sweep]) -> Sweep:
-            _ = data.digest  # computed in the background: whether results are out of date depends on it
-            known = keeper.restore_sweep(bundle, data, steps, engine) if first else None
-            return known or keeper.sweep(bundle, data, sweep(bundle, part, steps, engine, progress))
-
-        self.jobs.start(
-            "sweep",
-            work,
-            lambda complete: self._swept(complete, data),
-            self.failed.emit,
-            lambda partial: self._partly_swept(partial, data),
-        )
-
-    def _partly_swept(self, partial: Sweep, data: ImageSet) -> None:
-        self.sweep, self.sweep_data = partial, data
-        self.swept.emit()
-
-    def _swept(self, complete: Sweep, data: ImageSet) -> None:
-        self._partly_swept(complete, data)
-        self.selection.refresh()
+        if self.document is not None:
+            self.measured.run(self.document.bundle, self.engine, self.cursor.steps, data, count, first)
 
     @property
     def shows_measured(self) -> bool:
-        """Whether the selected image is one of the data set of `sweep`, with the same index."""
-        return self.sweep_data is not None and self.source is not None and self.source.data is self.sweep_data
+        """Whether the selected image is one of the measured data set, with the same index."""
+        data = self.measured.data
+        return data is not None and self.source is not None and self.source.data is data
 
     def show_measured(self, index: int) -> None:
-        """Select an image of the data set of `sweep`, and run the network on it."""
+        """Select an image of the measured data set, and run the network on it."""
         if self.shows_measured:
             self.show_index(index)
-        elif self.sweep_data is not None:
-            self.show(from_data(self.sweep_data), index)
-
-    def set_threshold(self, threshold: float) -> None:
-        """Set the margin of early exit, in logits, at least 0."""
-        threshold = max(0.0, threshold)
-        if threshold != self.threshold:
-            self.threshold = self.settings.threshold = threshold
-            self.threshold_moved.emit()
+        elif self.measured.data is not None:
+            self.show(from_data(self.measured.data), index)
 
     def set_profile(self, name: str) -> None:
         """Choose the hardware profile of energy estimates."""

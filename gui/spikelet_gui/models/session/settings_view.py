@@ -31,7 +31,7 @@ def _show(inspector: Inspector, document: Document, setting: Setting) -> None:
     digest = inspector.results.digests.get("plan", "")
     inspector.settings.steps = setting.steps
     if setting.margin is not None:
-        inspector.set_threshold(setting.margin)
+        inspector.measured.set_threshold(setting.margin)
     inspector.show_document(document)
     if planned is not None:
         inspector.results.set_planned(planned, digest)

@@ -100,14 +100,14 @@ class MarginCard(CardView):
         self.plot = Plot("margin over time", "time-step", "margin")
         self.plot.setToolTip("Drag the line: inference stops when the margin reaches the threshold")
         self.curve = self.plot.line([], [], 0, symbol="o", symbolSize=5)
-        self.threshold = self.plot.marker(theme().over, inspector.set_threshold, vertical=False, text="exit")
+        self.threshold = self.plot.marker(theme().over, inspector.measured.set_threshold, vertical=False, text="exit")
         self.threshold.label.setPosition(1)  # after the last time-step, where there is no curve
         self.exit = pg.ScatterPlotItem(size=13, pen=pg.mkPen(theme().over, width=2.5), brush=None)
         self.plot.addItem(self.exit)
         self.timeline = TimeLine(self.plot, inspector.cursor.go)
         self.body.addWidget(self.plot, 1)
         self.follow(self._draw, inspector.opened, inspector.traced)
-        self.follow(self._mark, inspector.threshold_moved)
+        self.follow(self._mark, inspector.measured.threshold_moved)
         self.follow(lambda: self.timeline.go(inspector.cursor.time), inspector.cursor.moved)
 
     def _draw(self) -> None:
@@ -122,13 +122,13 @@ class MarginCard(CardView):
         self.plot.steps_axis(trace.steps)
         self.plot.setXRange(0.5, trace.steps + max(0.8, trace.steps * 0.12), padding=0)
         # the label of the threshold needs more space than a point
-        top = max(1.15 * float(finite.max()), 1.35 * self.inspector.threshold, 0.1)
+        top = max(1.15 * float(finite.max()), 1.35 * self.inspector.measured.threshold, 0.1)
         self.plot.setYRange(0, top, padding=0)
         self.timeline.go(self.inspector.cursor.time)
         self._mark()
 
     def _mark(self) -> None:
-        trace, threshold = self.inspector.trace, self.inspector.threshold
+        trace, threshold = self.inspector.trace, self.inspector.measured.threshold
         self.threshold.setValue(threshold)
         if trace is None:
             return

@@ -138,7 +138,7 @@ class Exporter:
 
     def _write_report(self, path: Path) -> None:
         inspector = self._inspector
-        sweep, document = inspector.sweep, inspector.document
+        sweep, document = inspector.measured.sweep, inspector.document
         if document is None or sweep is None or sweep.measured is None:
             raise UsageError("the report requires a measurement: run the images in the Accuracy panel first")
         measured, faults = sweep.measured, inspector.results.robustness

@@ -36,7 +36,7 @@ class StaleLine(View):
         for signal in (
             inspector.opened,
             inspector.showing,
-            inspector.swept,
+            inspector.measured.swept,
             inspector.cursor.changed,
             results.residuals_changed,
             results.robustness_changed,

@@ -42,14 +42,20 @@ class BrowserCard(CardView):
         self.body.addWidget(self.message)
         self.body.addWidget(self.gallery, 1)
         self._drawn: tuple[object, ...] = ()
-        self.follow(self._draw, inspector.swept, inspector.opened, inspector.cursor.moved, inspector.threshold_moved)
+        self.follow(
+            self._draw,
+            inspector.measured.swept,
+            inspector.opened,
+            inspector.cursor.moved,
+            inspector.measured.threshold_moved,
+        )
         self.follow(self._draw, inspector.results.filter_changed)
         self.follow(self._mark, inspector.showing)
 
     @property
     def filter(self) -> Filter:
         """The conditions; initially those of wrong predictions."""
-        sweep, chosen = self.inspector.sweep, self.inspector.results.filter
+        sweep, chosen = self.inspector.measured.sweep, self.inspector.results.filter
         if sweep is None:
             return Filter()
         if chosen is None:
@@ -68,7 +74,7 @@ class BrowserCard(CardView):
         )
 
     def _draw(self) -> None:
-        inspector, sweep = self.inspector, self.inspector.sweep
+        inspector, sweep = self.inspector, self.inspector.measured.sweep
         available = sweep is not None and inspector.document is not None
         for widget in (self.kind, self.truth, self.predicted, self.gallery):
             widget.setVisible(available)
@@ -79,17 +85,17 @@ class BrowserCard(CardView):
             self.set_note("")
             return
         time, names = min(inspector.cursor.time, sweep.counted.steps), class_names(inspector)
-        numbers = selected(sweep, self.filter, time, inspector.threshold)
+        numbers = selected(sweep, self.filter, time, inspector.measured.threshold)
         self._fill(sweep, time, names)
         self.set_note(f"after t = {time}: {len(numbers):,} of {sweep.done:,}; Enter opens an image in the Overview")
         self.message.setText("No image fulfils these conditions.")
         self.message.setVisible(not len(numbers))
         self.gallery.setVisible(bool(len(numbers)))
-        key = (id(sweep.data), time, inspector.threshold, numbers.tobytes())
+        key = (id(sweep.data), time, inspector.measured.threshold, numbers.tobytes())
         if key == self._drawn:
             return
         self._drawn = key
-        exits = exit_steps(sweep, inspector.threshold)
+        exits = exit_steps(sweep, inspector.measured.threshold)
         node = inspector.document.bundle.graph.input
 
         def picture(number: int) -> QImage:
@@ -115,7 +121,7 @@ class BrowserCard(CardView):
         chosen, inspector = self.filter, self.inspector
         self.kind.clear()
         for kind in kinds_of(sweep):
-            count = len(selected(sweep, replace(chosen, kind=kind), time, inspector.threshold))
+            count = len(selected(sweep, replace(chosen, kind=kind), time, inspector.measured.threshold))
             self.kind.addItem(f"{KINDS[kind][0]} ({count:,})", kind)
         self.kind.setCurrentIndex(self.kind.findData(chosen.kind))
         for box, title, value in (
@@ -132,14 +138,14 @@ class BrowserCard(CardView):
 
     def _mark(self) -> None:
         inspector = self.inspector
-        if inspector.sweep is None:
+        if inspector.measured.sweep is None:
             self._draw()
         elif inspector.shows_measured:
             self.gallery.mark(inspector.index)
 
     def _show(self, number: int) -> None:
         inspector = self.inspector
-        if inspector.sweep is None or (inspector.shows_measured and inspector.index == number):
+        if inspector.measured.sweep is None or (inspector.shows_measured and inspector.index == number):
             return
         inspector.show_measured(number)
         inspector.status.emit(f"Image {number + 1:,} is shown in all panels")
@@ -149,13 +155,13 @@ class BrowserCard(CardView):
         self.inspector.going.emit("overview")
 
     def _data(self) -> DataTable | None:
-        inspector, sweep = self.inspector, self.inspector.sweep
+        inspector, sweep = self.inspector, self.inspector.measured.sweep
         if sweep is None:
             return None
         time = min(inspector.cursor.time, sweep.counted.steps)
-        names, exits = class_names(inspector), exit_steps(sweep, inspector.threshold)
+        names, exits = class_names(inspector), exit_steps(sweep, inspector.measured.threshold)
         rows = []
-        for number in selected(sweep, self.filter, time, inspector.threshold):
+        for number in selected(sweep, self.filter, time, inspector.measured.threshold):
             truth = "" if sweep.labels is None else names[sweep.labels[number]]
             rows.append([int(number), truth, names[sweep.counted.predictions[time - 1][number]], int(exits[number])])
         return DataTable("images", ["image", "label", "prediction", "exit_time_step"], rows)

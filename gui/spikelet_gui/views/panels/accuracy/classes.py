@@ -21,21 +21,21 @@ class ClassesCard(CardView):
         self.matrix, self.empty = ConfusionView(self._chosen), Empty("")
         self.body.addWidget(self.matrix, 1)
         self.body.addWidget(self.empty, 1)
-        self.follow(self._draw, inspector.swept, inspector.opened, inspector.cursor.moved)
+        self.follow(self._draw, inspector.measured.swept, inspector.opened, inspector.cursor.moved)
         self.follow(self._advise, inspector.showing)
         self.follow(self._draw, inspector.results.filter_changed)
 
     def _time(self) -> int:
-        sweep = self.inspector.sweep
+        sweep = self.inspector.measured.sweep
         return 1 if sweep is None else min(self.inspector.cursor.time, sweep.counted.steps)
 
     def _advise(self) -> None:
         """Draw again if there is nothing but advice, which depends on the input."""
-        if self.inspector.sweep is None:
+        if self.inspector.measured.sweep is None:
             self._draw()
 
     def _draw(self) -> None:
-        inspector, sweep = self.inspector, self.inspector.sweep
+        inspector, sweep = self.inspector, self.inspector.measured.sweep
         names = [] if inspector.document is None else class_names(inspector)
         counts = None if sweep is None else confusion(sweep, self._time(), len(names))
         self.matrix.setVisible(counts is not None)
@@ -54,7 +54,7 @@ class ClassesCard(CardView):
         self.inspector.results.set_filter(Filter("all", *cell) if cell != (None, None) else None)
 
     def _data(self) -> DataTable | None:
-        inspector, sweep = self.inspector, self.inspector.sweep
+        inspector, sweep = self.inspector, self.inspector.measured.sweep
         names = [] if inspector.document is None else class_names(inspector)
         counts = None if sweep is None else confusion(sweep, self._time(), len(names))
         if counts is None:

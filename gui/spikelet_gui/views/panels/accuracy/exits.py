@@ -52,7 +52,7 @@ class ExitCard(CardView):
         self.plot.addItem(self.dots[0], ignoreBounds=True)
         self.right.addItem(self.dots[1])
         self.plot.box.sigResized.connect(lambda: self.right.setGeometry(self.plot.box.sceneBoundingRect()))
-        self.marker = self.plot.marker(theme().over, inspector.set_threshold)
+        self.marker = self.plot.marker(theme().over, inspector.measured.set_threshold)
         self.picker = ProfilePicker(inspector)
         self.facts = Facts()
         self.empty = Empty("")
@@ -60,11 +60,11 @@ class ExitCard(CardView):
             self.body.addWidget(widget, 1)
         self.body.addWidget(self.facts)
         self.body.addWidget(self.picker)
-        self.follow(self._draw, inspector.swept, inspector.opened)
+        self.follow(self._draw, inspector.measured.swept, inspector.opened)
         self.follow(lambda: self._job_changed("sweep"), inspector.opened, inspector.showing)
         self.listen(inspector.jobs.started, self._job_changed)
         self.listen(inspector.jobs.finished, self._job_changed)
-        self.follow(self._mark, inspector.threshold_moved, inspector.profile_changed)
+        self.follow(self._mark, inspector.measured.threshold_moved, inspector.profile_changed)
 
     def _job_changed(self, key: str) -> None:
         if key == "sweep":
@@ -73,7 +73,7 @@ class ExitCard(CardView):
             )
 
     def _draw(self) -> None:
-        sweep = self.inspector.sweep
+        sweep = self.inspector.measured.sweep
         measured = sweep is not None and sweep.measured is not None
         self.plot.setVisible(measured)
         self.empty.setVisible(not measured)
@@ -85,22 +85,22 @@ class ExitCard(CardView):
             if sweep.accuracy is not None:
                 self.accuracy.setData(x, [point.accuracy for point in sweep.exits])
             self.steps.setData(x, [point.steps for point in sweep.exits])
-            self.plot.setXRange(0, max(x[-1], self.inspector.threshold), padding=0.02)
+            self.plot.setXRange(0, max(x[-1], self.inspector.measured.threshold), padding=0.02)
             self.steps_axis.last = sweep.counted.steps
             self.right.setYRange(1, sweep.counted.steps, padding=0.05)
         self._mark()
 
     def _mark(self) -> None:
-        inspector, sweep = self.inspector, self.inspector.sweep
-        self.marker.setValue(inspector.threshold)
+        inspector, sweep = self.inspector, self.inspector.measured.sweep
+        self.marker.setValue(inspector.measured.threshold)
         if sweep is None:
             self.facts.show_facts([])
             return
-        chosen = sweep.at_exit(inspector.threshold)
+        chosen = sweep.at_exit(inspector.measured.threshold)
         for dot, y in zip(self.dots, (chosen.accuracy, chosen.steps), strict=True):
             dot.setData([] if y is None else [chosen.threshold], [] if y is None else [y])
         facts = [
-            ("margin", f"{inspector.threshold:.2f}"),
+            ("margin", f"{inspector.measured.threshold:.2f}"),
             ("mean time-step", f"{chosen.steps:.2f} of {sweep.counted.steps}"),
         ]
         if chosen.accuracy is not None:
@@ -112,7 +112,7 @@ class ExitCard(CardView):
         self.facts.show_facts([("", facts)])
 
     def _energy(self, sweep: Sweep, profile: Profile) -> list[tuple[str, str]]:
-        levels = sweep.energy(self.inspector.threshold, profile)
+        levels = sweep.energy(self.inspector.measured.threshold, profile)
         return [
             (f"energy: {name}", energy_text(levels[level]))
             for name, level in zip(wording.LEVEL_NAMES, levels, strict=True)
@@ -120,7 +120,7 @@ class ExitCard(CardView):
         ]
 
     def _data(self) -> DataTable | None:
-        sweep = self.inspector.sweep
+        sweep = self.inspector.measured.sweep
         if sweep is None or sweep.measured is None:
             return None
         rows = [[e.threshold, e.steps, "" if e.accuracy is None else e.accuracy, e.events] for e in sweep.exits]

@@ -52,7 +52,7 @@ class CurveCard(CardView):
         for widget in (self.plot, self.empty):
             self.body.addWidget(widget, 1)
         self.body.addWidget(self.message)
-        self.follow(self._draw, inspector.swept, inspector.opened)
+        self.follow(self._draw, inspector.measured.swept, inspector.opened)
         self.follow(self._advise, inspector.showing)
         self.follow(lambda: self.timeline.go(inspector.cursor.time), inspector.cursor.moved)
 
@@ -82,11 +82,11 @@ class CurveCard(CardView):
 
     def _advise(self) -> None:
         """Draw again if there is nothing but advice, which depends on the input."""
-        if self.inspector.sweep is None:
+        if self.inspector.measured.sweep is None:
             self._draw()
 
     def _draw(self) -> None:
-        sweep = self.inspector.sweep
+        sweep = self.inspector.measured.sweep
         for item in self._levels:
             self.plot.removeItem(item)
         self._levels = []
@@ -146,7 +146,7 @@ class CurveCard(CardView):
         return computed, "" if computed is None else " Accuracy of the float network: computed from this bundle."
 
     def _data(self) -> DataTable | None:
-        sweep = self.inspector.sweep
+        sweep = self.inspector.measured.sweep
         if sweep is None or sweep.accuracy is None:
             return None
         rows = [[e["time_steps"], e["accuracy"], e["low"], e["high"]] for e in sweep.accuracy]

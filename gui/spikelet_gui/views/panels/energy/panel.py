@@ -70,7 +70,7 @@ class EnergyPanel(Panel):
             card.setMinimumHeight(210)
         self.stack(panes)
         outer.addLayout(panes, 1)
-        self.follow(self._draw, inspector.swept, inspector.opened, inspector.profile_changed)
+        self.follow(self._draw, inspector.measured.swept, inspector.opened, inspector.profile_changed)
 
     def out_of_date(self) -> str:
         return outdated_sweep(self.inspector)
@@ -83,7 +83,7 @@ class EnergyPanel(Panel):
         self._show()
 
     def _draw(self) -> None:
-        sweep, profile = self.inspector.sweep, find_profile(self.inspector.settings.profile)
+        sweep, profile = self.inspector.measured.sweep, find_profile(self.inspector.settings.profile)
         measured = sweep.measured if sweep is not None else None
         if measured is None or not profile.priced:
             self.state.costs, self._key = None, None

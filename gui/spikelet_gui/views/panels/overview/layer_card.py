@@ -34,7 +34,9 @@ class LayerCard(CardView):
             grid.addWidget(widget, index // 2, index % 2)
         self.body.addLayout(grid)
         self.body.addWidget(scrolled(self.facts, "properties of the layer"), 1)
-        self.follow(self._draw, inspector.opened, inspector.selection.focused, inspector.swept, inspector.traced)
+        self.follow(
+            self._draw, inspector.opened, inspector.selection.focused, inspector.measured.swept, inspector.traced
+        )
 
     def _draw(self) -> None:
         inspector = self.inspector
@@ -42,7 +44,7 @@ class LayerCard(CardView):
         if inspector.document is None or block is None:
             return
         groups: list[tuple[str, FactList]] = block_facts(inspector.document.bundle, block)
-        sweep = inspector.sweep
+        sweep = inspector.measured.sweep
         if sweep is not None and sweep.measured is not None:
             operations = operation_facts(sweep.measured, block)
             if operations:

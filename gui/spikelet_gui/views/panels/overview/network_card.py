@@ -41,7 +41,7 @@ class NetworkCard(CardView):
         self.body.addWidget(self.graph, 1)
         self._branches: tuple[Branch, ...] = ()
         self.follow(self._draw, inspector.opened)
-        self.follow(self._colour, inspector.traced, inspector.swept, inspector.cursor.moved)
+        self.follow(self._colour, inspector.traced, inspector.measured.swept, inspector.cursor.moved)
         self.follow(self._focus, inspector.selection.focused)
 
     def _draw(self) -> None:
@@ -82,7 +82,7 @@ class NetworkCard(CardView):
         if self.inspector.document is None:
             return
         self.graph.update_looks(self.looks())
-        sweep, trace = self.inspector.sweep, self.inspector.trace
+        sweep, trace = self.inspector.measured.sweep, self.inspector.trace
         self.basis.choose(int(self._measured() is not None))
         self.basis.allow(1, sweep is not None and sweep.measured is not None)
         if self._measured() is not None and sweep is not None:
@@ -98,7 +98,7 @@ class NetworkCard(CardView):
 
     def _measured(self) -> Measurement | None:
         """Return the rates over many images that the colours show, or None if they show the current image."""
-        sweep = self.inspector.sweep
+        sweep = self.inspector.measured.sweep
         return None if sweep is None or self.inspector.settings.rates == RATES[0] else sweep.measured
 
     def _focus(self) -> None:
