@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import get_args
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,63 +12,20 @@ from spikelet import options
 from spikelet.bundle import Bundle, manifest
 from spikelet.data.images import ImageSet
 from spikelet.errors import ConversionError, UsageError
-from spikelet.files.decoded import Document
-from spikelet.graph import Graph
 from spikelet.inputs import MAX_STEPS
-from spikelet_converters.calibration.analog import Analog, Caps, Neuron
-from spikelet_converters.calibration.correction import corrected
-from spikelet_converters.calibration.images import check_images, check_logits
-from spikelet_converters.calibration.loss import POINT, Loss, advice, agreement, losses, trials
-from spikelet_converters.calibration.thresholds import Method, Per, Theta, activations, rescaled, thresholds
+from spikelet_converters.calibration.analog import Analog, Neuron
+from spikelet_converters.calibration.images import check_images
+from spikelet_converters.calibration.thresholds import Theta
+from spikelet_converters.conversion.advice import explain, rounding_advice
+from spikelet_converters.conversion.calibrated import Calibration, OnProgress, calibrated
 from spikelet_converters.conversion.check import check_graph, logits_of, source_neuron
 from spikelet_converters.conversion.checkpoint import Description, SourceComparison, assemble
-from spikelet_converters.conversion.fitting import fitted
-from spikelet_converters.conversion.folding import folded
 from spikelet_converters.conversion.layer_report import STEPS, Reference
 from spikelet_converters.conversion.measured import least_bits, measured
 from spikelet_converters.frontends import Source
 from spikelet_converters.torch_threads import divided
 
-CORRECTED = 64  # number of images for corrections; their spikes of all time-steps are kept in memory
-LOSS_IMAGES = 50  # number of images for the loss by layer
-FINER_BITS = 10  # bits of the weights in a trial for advice
-
-OnProgress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Settings of the calibration.
-
-    Attributes:
-        images: Calibration images.
-        method: Rule for the thresholds.
-        percentile: Percentile for the method "percentile".
-        per: One threshold per channel or per layer.
-        steps: Number of time-steps T for which the network is calibrated.
-        correct: Correct biases and initial potentials.
-        copies: Correct for a network that gets copies of its neurons, see `correction.corrected`.
-
-    Raises:
-        UsageError: A setting is of a wrong type or out of range.
-    """
-
-    images: ImageSet
-    method: Method = "mse"
-    percentile: float = 99.9
-    per: Per = "channel"
-    steps: int = 16
-    correct: bool = True
-    copies: bool = False
-
-    def __post_init__(self) -> None:
-        options.instance("images", self.images, ImageSet)
-        options.choice("method", self.method, get_args(Method))
-        options.real("percentile", self.percentile, 0, 100)
-        options.choice("per", self.per, get_args(Per))
-        options.whole("steps", self.steps, 1, MAX_STEPS)
-        options.instance("correct", self.correct, bool)
-        options.instance("copies", self.copies, bool)
+__all__ = ["Calibration", "convert_source"]
 
 
 @divided()
@@ -131,7 +86,7 @@ def convert_source(
     graph, uncorrected, caps = source.graph, source.graph, dict(source.relus)
     scaled: dict[str, Theta | None] = dict.fromkeys(caps)
     if source.relus and calibration is not None:
-        graph, uncorrected, scaled, settings = _calibrated(source, calibration, on_progress)
+        graph, uncorrected, scaled, settings = calibrated(source, calibration, on_progress)
         provenance["calibration"] = settings
     if not source.relus and not source.levels:
         return _spiking(source, bits, data, description)
@@ -151,9 +106,9 @@ def convert_source(
         if accuracy is not None:
             result["accuracy_before_replacement"] = accuracy
     if calibration is not None and source.relus:
-        _explain(bundle, graph, uncorrected, scaled, calibration, source)
+        explain(bundle, graph, uncorrected, scaled, calibration, source)
         if bits is not None and not source.graph.exact:
-            bundle.manifest.conversion["advice"] += _rounding_advice(bundle, graph, bits, data, time_steps or 1)
+            bundle.manifest.conversion["advice"] += rounding_advice(bundle, graph, bits, data, time_steps or 1)
     return bundle
 
 
@@ -203,38 +158,6 @@ def _check_images(source: Source, calibration: Calibration | None, data: Sequenc
         check_images(calibration.images)
 
 
-def _calibrated(
-    source: Source, calibration: Calibration, on_progress: OnProgress
-) -> tuple[Graph, Graph, dict[str, Theta | None], Document]:
-    """Return the calibrated graph, the same before corrections, the caps in units of a spike, and the settings."""
-    check_logits(source.graph, source.relus, calibration.images)
-    pixels = torch.from_numpy(calibration.images.images).float()
-    thetas = thresholds(
-        activations(source.graph, source.relus, pixels),
-        calibration.method,
-        calibration.steps,
-        calibration.percentile,
-        calibration.per,
-    )
-    graph = uncorrected = rescaled(source.graph, thetas)
-    caps = {name: None if cap is None else cap / thetas[name] for name, cap in source.relus.items()}
-    if calibration.correct:
-        graph = corrected(graph, caps, pixels[:CORRECTED], calibration.steps, on_progress, copies=calibration.copies)
-    settings: Document = {
-        "images": len(calibration.images),
-        "data": calibration.images.name,
-        "digest": calibration.images.digest,
-        "method": calibration.method,
-        "per": calibration.per,
-        "steps": calibration.steps,
-        "correction": calibration.correct,
-        **({"copies": True} if calibration.copies else {}),
-    }
-    if calibration.method == "percentile":
-        settings["percentile"] = calibration.percentile
-    return graph, uncorrected, caps, settings
-
-
 def _reference(analog: Analog, neuron: Neuron) -> Reference:
     def reference(part: ImageSet) -> tuple[npt.NDArray[np.int64], dict[str, npt.NDArray[np.float32]]]:
         rates: dict[str, npt.NDArray[np.float32]] = {}
@@ -248,89 +171,6 @@ def _reference(analog: Analog, neuron: Neuron) -> Reference:
         return logits.argmax(1).numpy(), rates
 
     return reference
-
-
-def _explain(
-    bundle: Bundle, graph: Graph, uncorrected: Graph, caps: Caps, calibration: Calibration, source: Source
-) -> None:
-    """Add agreement by layer and advice to the conversion report in the manifest."""
-    images = calibration.images.images[:LOSS_IMAGES]
-    by_layer = losses(graph, caps, torch.from_numpy(images).float(), calibration.steps, uncorrected)
-    for entry, loss in zip(bundle.manifest.conversion["layers"], by_layer, strict=True):
-        entry["agreement_through"], entry["clipped"] = loss.through, loss.clipped
-    lost = 1 - by_layer[-1].through
-    result = next(iter(bundle.manifest.results), {})
-    if "accuracy" in result:
-        lost = result["float_accuracy"] - result["accuracy_before_quantisation"][-1]
-    sentences: list[str] = []
-    if lost > POINT:
-        sentences = _trial_advice(source, by_layer, graph, uncorrected, caps, calibration)
-    bundle.manifest.conversion["advice"] = sentences
-    bundle.manifest.conversion["notes"] = [*source.notes, *bundle.manifest.conversion.get("notes", [])]
-
-
-def _trial_advice(
-    source: Source, by_layer: list[Loss], graph: Graph, uncorrected: Graph, caps: Caps, calibration: Calibration
-) -> list[str]:
-    """Calibrate with other settings, and return advice from the agreement on the calibration images."""
-    pixels = torch.from_numpy(calibration.images.images).float()
-    before = agreement(graph, caps, pixels, calibration.steps, uncorrected)
-    attempts = []
-    for trial in trials(by_layer, calibration.steps):
-        changed = replace(calibration, **trial.changes)  # type: ignore[arg-type]  # fields of the calibration
-        other, plain, other_caps, _ = _calibrated(source, changed, lambda done, total: None)
-        attempts.append((trial.option, agreement(other, other_caps, pixels, changed.steps, plain)))
-    if source.averaged is not None:
-        attempts += _with_average_pools(source.averaged, uncorrected, caps, calibration, pixels)
-    return advice(by_layer, before, attempts)
-
-
-def _with_average_pools(
-    averaged: Callable[[], Source], max_pooled: Graph, caps: Caps, calibration: Calibration, pixels: torch.Tensor
-) -> list[tuple[str, float]]:
-    """Convert with average pools in place of max pools, whose spikes are too many where windows overlap.
-
-    Args:
-        averaged: Function that imports the source with average pools.
-        max_pooled: The graph with max pools, before corrections.
-        caps: The caps of its rectifiers.
-        calibration: Settings of the calibration.
-        pixels: (N, *shape).
-
-    Returns:
-        The option and the share of images with the prediction of `max_pooled`, or nothing if no average pool can
-        replace a max pool.
-    """
-    try:
-        other, plain, other_caps, _ = _calibrated(averaged(), calibration, lambda done, total: None)
-    except ConversionError:
-        return []
-    analog = Analog(max_pooled)
-    with torch.no_grad():
-        predictions = analog(pixels, analog.rectifier(caps)).argmax(1)
-    share = agreement(other, other_caps, pixels, calibration.steps, plain, predictions)
-    return [("--max-pool average", share)]
-
-
-def _rounding_advice(bundle: Bundle, graph: Graph, bits: int, data: Sequence[ImageSet], time_steps: int) -> list[str]:
-    """Quantise with more bits if rounding lost accuracy, and return advice from the accuracy with them."""
-    result = next(iter(bundle.manifest.results), {})
-    if "accuracy" not in result:
-        return []
-    accuracy, unrounded = result["accuracy"][-1], result["accuracy_before_quantisation"][-1]
-    if unrounded - accuracy <= POINT:
-        return []
-    lost = f"rounding the weights cost {100 * (unrounded - accuracy):.1f} points"
-    if bits < FINER_BITS:
-        try:
-            finer = fitted(folded(graph), FINER_BITS, time_steps).graph
-        except ConversionError:
-            finer = None
-        if finer is not None:
-            better = measured(finer, data[0], len(result["accuracy"]))["accuracy"][-1]
-            if better - accuracy > (unrounded - accuracy) / 2:
-                return [f"{lost}: try --bits {FINER_BITS}: accuracy {better:.1%} instead of {accuracy:.1%}"]
-    return [f"{lost}: try --float32: accuracy {unrounded:.1%} instead of {accuracy:.1%}"]
 
 
 def accuracy_before_replacement(source: Source, images: ImageSet) -> float | None:

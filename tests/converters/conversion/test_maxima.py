@@ -243,7 +243,7 @@ class TestAdvice:
         other = source.averaged()
         assert not maxima(other.graph)
         settings = Calibration(images, steps=4)
-        monkeypatch.setattr("spikelet_converters.conversion.source.POINT", -1.0)
+        monkeypatch.setattr("spikelet_converters.conversion.advice.POINT", -1.0)
         sentences = convert_source(source, "small", calibration=settings).manifest.conversion["advice"]
         pixels = torch.from_numpy(images.images).float()
         with torch.no_grad():
@@ -252,7 +252,7 @@ class TestAdvice:
         logits = sum(output for _, output in run(create(bundle.graph, "numpy"), pixels.numpy()[None], 4))
         share = (torch.from_numpy(logits).argmax(1) == predictions).float().mean().item()
         tried = []
-        monkeypatch.setattr("spikelet_converters.conversion.source.advice", lambda *a: tried.extend(a[2]) or ["-"])
+        monkeypatch.setattr("spikelet_converters.conversion.advice.advice", lambda *a: tried.extend(a[2]) or ["-"])
         convert_source(source, "small", calibration=settings)
         assert [option for option, _ in tried][-1] == "--max-pool average"
         assert tried[-1][1] == pytest.approx(share, abs=0.02)
@@ -264,8 +264,8 @@ class TestAdvice:
         source = open_source(str(self.file(tmp_path, "padded")))
         assert source.averaged is not None
         tried = []
-        monkeypatch.setattr("spikelet_converters.conversion.source.POINT", -1.0)
-        monkeypatch.setattr("spikelet_converters.conversion.source.advice", lambda *a: tried.extend(a[2]) or ["-"])
+        monkeypatch.setattr("spikelet_converters.conversion.advice.POINT", -1.0)
+        monkeypatch.setattr("spikelet_converters.conversion.advice.advice", lambda *a: tried.extend(a[2]) or ["-"])
         convert_source(source, "small", calibration=Calibration(images, steps=2))
         assert tried
         assert "--max-pool average" not in dict(tried)

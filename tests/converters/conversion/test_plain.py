@@ -166,7 +166,7 @@ class TestConvert:
             )
             agreed = bundle.manifest.results[0]["agreement_with_float"]
             assert float(share) == pytest.approx(100 * agreed, abs=0.06)
-        monkeypatch.setattr("spikelet_converters.conversion.source.agreement", lambda *arguments: 0.5)
+        monkeypatch.setattr("spikelet_converters.conversion.advice.agreement", lambda *arguments: 0.5)
         advice = convert_source(source, "small", calibration=settings, data=[images]).manifest.conversion["advice"][1]
         assert advice == "--steps 2 does not help; more calibration images may (--calibration-count)"
 

@@ -211,10 +211,10 @@ def test_a_chain_of_convolutions_is_exact_for_one_time_step_in_float32():
 
 def quantise_calibrated(network, steps):
     """Return the graph of a conversion whose scales are not adapted."""
-    from spikelet_converters.conversion.source import _calibrated
+    from spikelet_converters.conversion.calibrated import calibrated
 
     source = from_module(network, SHAPE)
-    graph, *_ = _calibrated(source, Calibration(pictures(), steps=steps), lambda done, total: None)
+    graph, *_ = calibrated(source, Calibration(pictures(), steps=steps), lambda done, total: None)
     return quantise(graph, 8).graph
 
 

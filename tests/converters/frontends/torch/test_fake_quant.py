@@ -12,7 +12,8 @@ from spikelet.data import ImageSet
 from spikelet.errors import ConversionError
 from spikelet.nodes import IF
 from spikelet_converters.calibration.analog import Analog
-from spikelet_converters.conversion.source import Calibration, convert_source, source_neuron
+from spikelet_converters.conversion.check import source_neuron
+from spikelet_converters.conversion.source import Calibration, convert_source
 from spikelet_converters.frontends import Preprocessing
 from spikelet_converters.frontends.torch import from_module
 

@@ -1,0 +1,106 @@
+"""Explain where a calibrated network loses accuracy, and try other settings for advice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+
+from spikelet.bundle import Bundle
+from spikelet.data.images import ImageSet
+from spikelet.errors import ConversionError
+from spikelet.graph import Graph
+from spikelet_converters.calibration.analog import Analog, Caps
+from spikelet_converters.calibration.loss import POINT, Loss, advice, agreement, losses, trials
+from spikelet_converters.conversion.calibrated import Calibration, calibrated
+from spikelet_converters.conversion.fitting import fitted
+from spikelet_converters.conversion.folding import folded
+from spikelet_converters.conversion.measured import measured
+from spikelet_converters.frontends import Source
+
+LOSS_IMAGES = 50  # number of images for the loss by layer
+FINER_BITS = 10  # bits of the weights in a trial for advice
+
+
+def explain(
+    bundle: Bundle, graph: Graph, uncorrected: Graph, caps: Caps, calibration: Calibration, source: Source
+) -> None:
+    """Add agreement by layer and advice to the conversion report in the manifest."""
+    images = calibration.images.images[:LOSS_IMAGES]
+    by_layer = losses(graph, caps, torch.from_numpy(images).float(), calibration.steps, uncorrected)
+    for entry, loss in zip(bundle.manifest.conversion["layers"], by_layer, strict=True):
+        entry["agreement_through"], entry["clipped"] = loss.through, loss.clipped
+    lost = 1 - by_layer[-1].through
+    result = next(iter(bundle.manifest.results), {})
+    if "accuracy" in result:
+        lost = result["float_accuracy"] - result["accuracy_before_quantisation"][-1]
+    sentences: list[str] = []
+    if lost > POINT:
+        sentences = _trial_advice(source, by_layer, graph, uncorrected, caps, calibration)
+    bundle.manifest.conversion["advice"] = sentences
+    bundle.manifest.conversion["notes"] = [*source.notes, *bundle.manifest.conversion.get("notes", [])]
+
+
+def _trial_advice(
+    source: Source, by_layer: list[Loss], graph: Graph, uncorrected: Graph, caps: Caps, calibration: Calibration
+) -> list[str]:
+    """Calibrate with other settings, and return advice from the agreement on the calibration images."""
+    pixels = torch.from_numpy(calibration.images.images).float()
+    before = agreement(graph, caps, pixels, calibration.steps, uncorrected)
+    attempts = []
+    for trial in trials(by_layer, calibration.steps):
+        changed = replace(calibration, **trial.changes)  # type: ignore[arg-type]  # fields of the calibration
+        other, plain, other_caps, _ = calibrated(source, changed, lambda done, total: None)
+        attempts.append((trial.option, agreement(other, other_caps, pixels, changed.steps, plain)))
+    if source.averaged is not None:
+        attempts += _with_average_pools(source.averaged, uncorrected, caps, calibration, pixels)
+    return advice(by_layer, before, attempts)
+
+
+def _with_average_pools(
+    averaged: Callable[[], Source], max_pooled: Graph, caps: Caps, calibration: Calibration, pixels: torch.Tensor
+) -> list[tuple[str, float]]:
+    """Convert with average pools in place of max pools, whose spikes are too many where windows overlap.
+
+    Args:
+        averaged: Function that imports the source with average pools.
+        max_pooled: The graph with max pools, before corrections.
+        caps: The caps of its rectifiers.
+        calibration: Settings of the calibration.
+        pixels: (N, *shape).
+
+    Returns:
+        The option and the share of images with the prediction of `max_pooled`, or nothing if no average pool can
+        replace a max pool.
+    """
+    try:
+        other, plain, other_caps, _ = calibrated(averaged(), calibration, lambda done, total: None)
+    except ConversionError:
+        return []
+    analog = Analog(max_pooled)
+    with torch.no_grad():
+        predictions = analog(pixels, analog.rectifier(caps)).argmax(1)
+    share = agreement(other, other_caps, pixels, calibration.steps, plain, predictions)
+    return [("--max-pool average", share)]
+
+
+def rounding_advice(bundle: Bundle, graph: Graph, bits: int, data: Sequence[ImageSet], time_steps: int) -> list[str]:
+    """Quantise with more bits if rounding lost accuracy, and return advice from the accuracy with them."""
+    result = next(iter(bundle.manifest.results), {})
+    if "accuracy" not in result:
+        return []
+    accuracy, unrounded = result["accuracy"][-1], result["accuracy_before_quantisation"][-1]
+    if unrounded - accuracy <= POINT:
+        return []
+    lost = f"rounding the weights cost {100 * (unrounded - accuracy):.1f} points"
+    if bits < FINER_BITS:
+        try:
+            finer = fitted(folded(graph), FINER_BITS, time_steps).graph
+        except ConversionError:
+            finer = None
+        if finer is not None:
+            better = measured(finer, data[0], len(result["accuracy"]))["accuracy"][-1]
+            if better - accuracy > (unrounded - accuracy) / 2:
+                return [f"{lost}: try --bits {FINER_BITS}: accuracy {better:.1%} instead of {accuracy:.1%}"]
+    return [f"{lost}: try --float32: accuracy {unrounded:.1%} instead of {accuracy:.1%}"]

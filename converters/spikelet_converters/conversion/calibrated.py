@@ -1,0 +1,90 @@
+"""Calibrate the plain rectifiers of an imported source network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import get_args
+
+import torch
+
+from spikelet import options
+from spikelet.data.images import ImageSet
+from spikelet.files.decoded import Document
+from spikelet.graph import Graph
+from spikelet.inputs import MAX_STEPS
+from spikelet_converters.calibration.correction import corrected
+from spikelet_converters.calibration.images import check_logits
+from spikelet_converters.calibration.thresholds import Method, Per, Theta, activations, rescaled, thresholds
+from spikelet_converters.frontends import Source
+
+CORRECTED = 64  # number of images for corrections; their spikes of all time-steps are kept in memory
+
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Settings of the calibration.
+
+    Attributes:
+        images: Calibration images.
+        method: Rule for the thresholds.
+        percentile: Percentile for the method "percentile".
+        per: One threshold per channel or per layer.
+        steps: Number of time-steps T for which the network is calibrated.
+        correct: Correct biases and initial potentials.
+        copies: Correct for a network that gets copies of its neurons, see `correction.corrected`.
+
+    Raises:
+        UsageError: A setting is of a wrong type or out of range.
+    """
+
+    images: ImageSet
+    method: Method = "mse"
+    percentile: float = 99.9
+    per: Per = "channel"
+    steps: int = 16
+    correct: bool = True
+    copies: bool = False
+
+    def __post_init__(self) -> None:
+        options.instance("images", self.images, ImageSet)
+        options.choice("method", self.method, get_args(Method))
+        options.real("percentile", self.percentile, 0, 100)
+        options.choice("per", self.per, get_args(Per))
+        options.whole("steps", self.steps, 1, MAX_STEPS)
+        options.instance("correct", self.correct, bool)
+        options.instance("copies", self.copies, bool)
+
+
+def calibrated(
+    source: Source, calibration: Calibration, on_progress: OnProgress
+) -> tuple[Graph, Graph, dict[str, Theta | None], Document]:
+    """Return the calibrated graph, the same before corrections, the caps in units of a spike, and the settings."""
+    check_logits(source.graph, source.relus, calibration.images)
+    pixels = torch.from_numpy(calibration.images.images).float()
+    thetas = thresholds(
+        activations(source.graph, source.relus, pixels),
+        calibration.method,
+        calibration.steps,
+        calibration.percentile,
+        calibration.per,
+    )
+    graph = uncorrected = rescaled(source.graph, thetas)
+    caps = {name: None if cap is None else cap / thetas[name] for name, cap in source.relus.items()}
+    if calibration.correct:
+        graph = corrected(graph, caps, pixels[:CORRECTED], calibration.steps, on_progress, copies=calibration.copies)
+    settings: Document = {
+        "images": len(calibration.images),
+        "data": calibration.images.name,
+        "digest": calibration.images.digest,
+        "method": calibration.method,
+        "per": calibration.per,
+        "steps": calibration.steps,
+        "correction": calibration.correct,
+        **({"copies": True} if calibration.copies else {}),
+    }
+    if calibration.method == "percentile":
+        settings["percentile"] = calibration.percentile
+    return graph, uncorrected, caps, settings
