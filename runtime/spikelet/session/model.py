@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,23 +16,11 @@ from spikelet.engines import Engine, choose, create, run
 from spikelet.engines.base import MAX_THREADS
 from spikelet.errors import BundleError, EngineError, SpikeletError, UsageError, translated
 from spikelet.graph import Graph
-from spikelet.inputs import (
-    BATCH,
-    BATCH_LAYOUTS,
-    DEFAULT_STEPS,
-    MAX_STREAM,
-    BatchLayout,
-    Frame,
-    Values,
-    as_sequence,
-    beyond_exact_steps,
-    resolve_steps,
-)
+from spikelet.inputs import BATCH, DEFAULT_STEPS, BatchLayout, Values, as_sequence, resolve_steps
 from spikelet.limits import Limits
 from spikelet.session.early_exit import ExitRule, as_rule
 from spikelet.session.results import Result, Step, joined
-
-OnLimit = Literal["refuse", "reset"]
+from spikelet.session.stream import OnLimit, frames_of, run_frames
 
 __all__ = ["DEFAULT_STEPS", "Model", "Result", "Step", "load"]
 
@@ -225,59 +211,9 @@ class Model:
         """
         options.choice("on_limit", on_limit, ("refuse", "reset"))
         layers = options.names("record", record, LAYERS)
-        frames = self._frames(inputs, steps, on_limit, layout)
+        frames = frames_of(self.bundle, inputs, steps, on_limit, layout)
         # a separate engine, since the model may run other inputs while the stream is open
-        return self._stream(self._engine(layers), frames, on_limit)
-
-    def _stream(self, engine: Engine, frames: Iterator[Frame | None], on_limit: OnLimit) -> Iterator[Step]:
-        """Run the frames of one sample."""
-        layers = engine.record
-        engine.reset(1)
-        limit = self.bundle.manifest.exact_steps
-        spiking, scale = self.graph.spiking, self.graph.output.scale
-        total, age = np.zeros(self.graph.classes), 0
-        pixels: Frame | None = None
-        for t, frame in enumerate(frames):
-            pixels = pixels if frame is None else frame
-            if limit is not None and age == limit:
-                if on_limit == "refuse":
-                    raise beyond_exact_steps(age + 1, limit)
-                engine.reset(1)
-                total, age, frame = np.zeros(self.graph.classes), 0, pixels
-            total, age = total + engine.step(frame)[0], age + 1
-            yield Step(
-                time=t + 1,
-                age=age,
-                sums=total,
-                scale=scale,
-                spike_counts=dict(zip(spiking, engine.fired()[:, 0].tolist(), strict=True)),
-                spikes={name: engine.spikes(name)[0] for name in layers},
-                potentials={name: engine.potentials(name)[0] for name in layers},
-            )
-
-    def _frames(
-        self, inputs: object, steps: int | None, on_limit: OnLimit, layout: BatchLayout
-    ) -> Iterator[Frame | None]:
-        """Return the input of each time-step, (1, *shape), or None where it does not change."""
-        if isinstance(inputs, Iterator):
-            options.choice("layout", layout, BATCH_LAYOUTS)
-            count = MAX_STREAM if steps is None else options.whole("steps", steps, 1, MAX_STREAM)
-            return (self._frame(frame, layout) for frame in itertools.islice(inputs, count))
-        sequence = self._single_sample(as_sequence(self.graph, inputs, layout))
-        limit = self.bundle.manifest.exact_steps
-        endless = on_limit == "reset"
-        default = min(self.bundle.default_steps, limit or MAX_STREAM)
-        count = resolve_steps(steps, len(sequence), limit, endless=endless, most=MAX_STREAM, default=default)
-        return (sequence[t].astype(np.float32) if t < len(sequence) else None for t in range(count))
-
-    def _frame(self, frame: object, layout: BatchLayout) -> Frame:
-        pixels: Frame = self._single_sample(as_sequence(self.graph, frame, layout))[0].astype(np.float32)
-        return pixels
-
-    def _single_sample(self, sequence: Values) -> Values:
-        if sequence.shape[1] != 1:
-            raise UsageError(f"stream: takes one sample, found {sequence.shape[1]}; use run for a batch")
-        return sequence
+        return run_frames(self._engine(layers), self.bundle, frames, on_limit)
 
     def _widen(self, steps: int) -> None:
         """Select another engine if "auto" selected one that is not exact for `steps` time-steps."""
