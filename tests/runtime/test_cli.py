@@ -182,7 +182,7 @@ class TestWrongCalls:
             ("run small.snnb insects.npz --early-exit -1", "early exit, margin: expected a number of 0 or more"),
             ("run small.snnb insects.npz --steps 100000", "proven exact for"),
             ("run small.snnb", "no shipped images fit an input of (3, 6, 6) with these classes; name a DATA path"),
-            ("convert small.snnb -o x.zip", "x.zip: a bundle's name ends in .snnb"),
+            ("convert small.snnb -o x.zip", "x.zip: expected a name that ends in .snnb"),
             ("convert small.snnb -o none/x.snnb", "none: no such folder"),
             ("convert small.snnb -o x.snnb --bits 3", "invalid choice: 3"),
             ("convert net.nir -o x.snnb --dt 0", "--dt: expected a number above 0, found '0'"),

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     from spikelet.inputs import MAX_STEPS
 
     if args.output.suffix != SUFFIX:
-        raise UsageError(f"{args.output}: a bundle's name ends in {SUFFIX}")
+        raise UsageError(f"{args.output}: expected a name that ends in {SUFFIX}")
     if not args.output.parent.is_dir():
         raise UsageError(f"{args.output.parent}: no such folder")
     if args.float32 and args.bits is not None:

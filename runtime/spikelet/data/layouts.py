@@ -46,8 +46,10 @@ def as_images(value: Values, shape: Shape | None, layout: Layout = "auto", label
     fitting = {name: images for name, images in forms.items() if _fits(name, images, shape)}
     if not fitting:
         kind = "images" if shape is None else f"images of the network's {shape}"
-        hint = f"; {OPTION} ({', '.join(forms)})" if shape is None else ""
-        raise DataError(f"expected an array of {kind}, found shape {value.shape}{hint}")
+        hint = (
+            f"{OPTION} ({', '.join(forms)})" if shape is None else "give data of this shape: arrays are not resampled"
+        )
+        raise DataError(f"expected an array of {kind}, found shape {value.shape}; {hint}")
     if labels is not None:
         fitting = _with_count(fitting, labels)
     if len({_memory_form(images) for images in fitting.values()}) > 1:

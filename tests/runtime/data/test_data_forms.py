@@ -93,7 +93,7 @@ REFUSED_ARRAYS = {
     "images of another size": (
         GREY,
         (1, H, W + 1),
-        r"expected an array of images of the network's \(1, 6, 8\), found shape",
+        r"expected an array of images of the network's \(1, 6, 8\), found shape .*; give data of this shape",
     ),
     "values 0…1": (GREY / 255, (1, H, W), "expected whole pixel values 0…255, found 0….*--white: 1 for images"),
     "16-bit values": (GREY.astype(np.uint16) * 257, (1, H, W), "found 0….*65535 for 16 bits"),
