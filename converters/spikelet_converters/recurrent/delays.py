@@ -43,9 +43,9 @@ def delayed(
         next_neurons = _next_neurons(after, target, loop, neurons)
         earlier = {name for name in next_neurons if depth.get(name, 0) <= depth.get(source, 0)}
         if earlier and earlier != next_neurons:
-            later = ", ".join(sorted(next_neurons - earlier))
+            others = ", ".join(sorted(next_neurons - earlier))
             raise ConversionError(
-                f"edge {source} -> {target}: leads back to {', '.join(sorted(earlier))} and on to {later}, so that it "
+                f"edge {source} -> {target}: leads back to {', '.join(sorted(earlier))} and on to {others}, so that it "
                 "has no single delay; give each of them an edge of its own"
             )
         if earlier:

@@ -222,8 +222,8 @@ def replay(
 
 def check_recording(limits: Limits, graph: Graph, samples: int, steps: int) -> None:
     """Raise CostError if recorded, expected and differing spikes and logits need more memory than the limits permit."""
-    held = steps * samples * (3 * graph.neuron_count + 12 * graph.classes)
-    limits.check(f"golden inputs: {samples} samples in {steps} time-steps", held)
+    size = steps * samples * (3 * graph.neuron_count + 12 * graph.classes)
+    limits.check(f"golden inputs: {samples} samples in {steps} time-steps", size)
 
 
 def _recorded(

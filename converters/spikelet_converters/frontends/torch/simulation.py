@@ -104,8 +104,8 @@ def loop(network: nn.Module, reduced: Reduced, shape: Shape, output: str | None)
         def summed() -> Tensor:
             return _first(chosen(fresh(network)(torch.from_numpy(np.ascontiguousarray(arranged))), output)) * divisor
 
-        what = f"the network cannot be evaluated on inputs of shape {arranged.shape}"
-        return _evaluated(network, summed, what, ADVICE)
+        message = f"the network cannot be evaluated on inputs of shape {arranged.shape}"
+        return _evaluated(network, summed, message, ADVICE)
 
     return Loop(reduced.steps, reduced.frames, outputs)
 

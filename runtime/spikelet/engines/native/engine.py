@@ -97,8 +97,8 @@ class NativeEngine(Engine):
         recorded = load.batch * sum(6 * graph.neurons(name) for name in load.record)
         recorded += load.batch * sizes.turns if load.record or load.counting else 0
         # twice the parameters: a layer is rearranged before it is copied
-        held = 2 * sizes.parameters + images + workspaces * sizes.work + recorded + counts * sizes.neurons
-        return max(held, sizes.proof) + HUGE_PAGE
+        running = 2 * sizes.parameters + images + workspaces * sizes.work + recorded + counts * sizes.neurons
+        return max(running, sizes.proof) + HUGE_PAGE
 
     def __init__(
         self,
@@ -294,8 +294,8 @@ class NativeEngine(Engine):
             step(crew, compiled.parameters, state, size, samples, work, image, steps, turns, costs, counts, events)
             for name in self.record:
                 address = self._spikes[name][start].ctypes.data
-                turns = self._turns[start:].ctypes.data
-                compiled.library.spikelet_spikes(work, self._compiled.layers.index(name), turns, 1, address)
+                of_sample = self._turns[start:].ctypes.data
+                compiled.library.spikelet_spikes(work, compiled.layers.index(name), of_sample, 1, address)
 
     def _images(self, pixels: npt.NDArray[np.generic]) -> Ints:
         """Return the pixels as integers of the type that the library reads, (N, *shape).
