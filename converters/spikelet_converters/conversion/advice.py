@@ -26,7 +26,16 @@ FINER_BITS = 10  # bits of the weights in a trial for advice
 def explain(
     bundle: Bundle, graph: Graph, uncorrected: Graph, caps: Caps, calibration: Calibration, source: Source
 ) -> None:
-    """Add agreement by layer and advice to the conversion report in the manifest."""
+    """Add agreement by layer and advice to the conversion report in the manifest.
+
+    Args:
+        bundle: The converted bundle, whose manifest is changed.
+        graph: The calibrated graph, before rounding.
+        uncorrected: The same before corrections.
+        caps: Caps of its rectifiers, in units of a spike.
+        calibration: Settings of the calibration.
+        source: The imported network.
+    """
     images = calibration.images.images[:LOSS_IMAGES]
     by_layer = losses(graph, caps, torch.from_numpy(images).float(), calibration.steps, uncorrected)
     for entry, loss in zip(bundle.manifest.conversion["layers"], by_layer, strict=True):
@@ -86,7 +95,18 @@ def _with_average_pools(
 
 
 def rounding_advice(bundle: Bundle, graph: Graph, bits: int, data: Sequence[ImageSet], time_steps: int) -> list[str]:
-    """Quantise with more bits if rounding lost accuracy, and return advice from the accuracy with them."""
+    """Quantise with more bits if rounding lost accuracy, and return advice from the accuracy with them.
+
+    Args:
+        bundle: The converted bundle.
+        graph: The calibrated graph, before rounding.
+        bits: Bits of the weights of the bundle.
+        data: The images on which the bundle was measured.
+        time_steps: Number of time-steps T for which the bundle is exact.
+
+    Returns:
+        One sentence, or none if rounding lost no accuracy or there are no labels.
+    """
     result = next(iter(bundle.manifest.results), {})
     if "accuracy" not in result:
         return []

@@ -61,7 +61,20 @@ class Calibration:
 def calibrated(
     source: Source, calibration: Calibration, on_progress: OnProgress
 ) -> tuple[Graph, Graph, dict[str, Theta | None], Document]:
-    """Return the calibrated graph, the same before corrections, the caps in units of a spike, and the settings."""
+    """Choose the thresholds of the rectifiers, and correct biases and initial potentials.
+
+    Args:
+        source: The imported network.
+        calibration: Settings.
+        on_progress: Called with the number of nodes done and the total.
+
+    Returns:
+        The calibrated graph, the same before corrections, the caps in units of a spike, and the settings for the
+        manifest.
+
+    Raises:
+        ConversionError: All logits are equal on the calibration images.
+    """
     check_logits(source.graph, source.relus, calibration.images)
     pixels = torch.from_numpy(calibration.images.images).float()
     thetas = thresholds(
