@@ -22,7 +22,7 @@ from spikelet_converters.source_model.networks import NetworkSpec
 
 SHAPE = (3, 8, 8)
 COLOURS = ("red", "green", "blue")
-DIFFERENT_OUTPUTS = "the imported graph (computes other outputs|gives other answers) "
+DIFFERENT_OUTPUTS = "the imported graph (computes other outputs|gives other predictions) "
 SIZES = {"vgg9": 8, "resnet20": 8, "resnet18": 8, "vgg16": 32}
 
 

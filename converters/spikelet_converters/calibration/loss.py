@@ -118,12 +118,12 @@ def advice(by_layer: list[Loss], before: float, tried: Sequence[tuple[str, float
     """
     worst, drop = _worst(by_layer)
     sentences = [
-        f"most is lost in {worst.layer}: answers agree on {worst.through:.1%} once it spikes "
+        f"most is lost in {worst.layer}: predictions agree on {worst.through:.1%} once it spikes "
         f"({100 * drop:.1f} points less than before it)"
     ]
     better = max(tried, key=lambda attempt: attempt[1], default=("", 0.0))
     if better[1] > before:
-        return [*sentences, f"try {better[0]}: answers agree on {better[1]:.1%} instead of {before:.1%}"]
+        return [*sentences, f"try {better[0]}: predictions agree on {better[1]:.1%} instead of {before:.1%}"]
     names = " and ".join(option for option, _ in tried)
     return [*sentences, f"{names} does not help; more calibration images may (--calibration-count)"]
 

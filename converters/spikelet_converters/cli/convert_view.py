@@ -70,7 +70,7 @@ def _layers(layers: list[Document]) -> str:
 def _result(result: Document) -> str:
     text = _answers(result)
     if result.get("distinct_answers") == 1 and result["images"] > 1:
-        text += "; note: the float network has the same answer for all of them, so that agreement has no meaning"
+        text += "; note: the source network has the same prediction for all of them, so that agreement has no meaning"
     return text
 
 

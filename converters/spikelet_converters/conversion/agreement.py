@@ -112,7 +112,9 @@ def agree_on_answers(
         ConversionError: The predictions differ.
     """
     if predictions.size != len(predictions):
-        raise ConversionError(f"the source returns answers of shape {predictions.shape}; expected one for each image")
+        raise ConversionError(
+            f"the source returns predictions of shape {predictions.shape}; expected one for each image"
+        )
     predicted = logits.argmax(1)
     top = np.sort(logits, axis=1)[:, -2:] if logits.shape[1] > 1 else np.stack([logits[:, 0] - 1, logits[:, 0]], 1)
     clear = top[:, 1] - top[:, 0] > TOLERANCE * max(float(np.abs(logits).max()), 1e-6)
@@ -121,8 +123,8 @@ def agree_on_answers(
         differs &= other.argmax(1) == predicted
     if differs.any():
         raise ConversionError(
-            f"the imported graph gives other answers than the network on {name}: the network has an operation that the "
-            "import missed; please report it with the network"
+            f"the imported graph gives other predictions than the network on {name}: the network has an operation that "
+            "the import missed; please report it with the network"
         )
 
 

@@ -145,7 +145,7 @@ def _side_by_side(report: Report) -> list[Section]:
 def _latency(report: Report, art: dict[str, str]) -> list[Section]:
     if not report.latency:
         return []
-    head = ["network", "batch", "ms per time-step, median", "95%", "first answer ms", "load ms"]
+    head = ["network", "batch", "ms per time-step, median", "95%", "first prediction ms", "load ms"]
     rows = [
         [
             name,

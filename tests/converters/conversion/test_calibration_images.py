@@ -128,4 +128,4 @@ def test_equal_answers_are_reported(folder, capsys):
         "network[3].bias.data[1] = 100.0\n"
     )
     assert cli.main(LINE) == 0
-    assert "the float network has the same answer for all of them" in capsys.readouterr().out
+    assert "the source network has the same prediction for all of them" in capsys.readouterr().out

@@ -256,6 +256,6 @@ def test_shifted_thresholds_are_evaluated_only_if_the_outputs_differ():
     assert not calls
     agree("inputs", outputs, outputs + 0.05, moved)
     assert calls == [1]
-    with pytest.raises(ConversionError, match="other answers"):
+    with pytest.raises(ConversionError, match="other predictions"):
         agree_on_answers("inputs", outputs.argmin(1), outputs, moved)
     assert calls == [1, 1]

@@ -153,13 +153,13 @@ class TestConvert:
         )
         advice = " ".join(bundle.manifest.conversion["advice"])
         assert "most is lost in " in advice
-        assert re.search(r"try --steps 2: answers agree on [0-9.]+% instead of [0-9.]+%", advice)
+        assert re.search(r"try --steps 2: predictions agree on [0-9.]+% instead of [0-9.]+%", advice)
 
     def test_advice_is_tried_before_it_is_given(self, network, images, monkeypatch):
         settings = Calibration(images, "max", per="layer", steps=1, correct=False)
         source = from_module(network, SHAPE, NORM)
         advice = convert_source(source, "small", calibration=settings, data=[images]).manifest.conversion["advice"][1]
-        before, after = re.search(r"--steps 2: answers agree on (.*)% instead of (.*)%", advice).groups()[::-1]
+        before, after = re.search(r"--steps 2: predictions agree on (.*)% instead of (.*)%", advice).groups()[::-1]
         for steps, share in ((1, before), (2, after)):
             bundle = convert_source(
                 source, "small", calibration=replace(settings, steps=steps), bits=None, data=[images]

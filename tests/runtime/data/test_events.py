@@ -99,7 +99,7 @@ def test_the_command(recording, tmp_path, capsys):
     assert np.allclose(counts["logits"], expected.logits[-1, 0])
     assert len(counts["answers"]) == 6
     assert cli.main(call) == 0
-    assert "answer so far" in capsys.readouterr().out
+    assert "prediction so far" in capsys.readouterr().out
 
 
 def n_mnist(events):

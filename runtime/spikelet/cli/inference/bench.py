@@ -81,7 +81,7 @@ def _layers_text(work: list[LayerWork]) -> str:
 
 
 def _text(results: list[Latency]) -> str:
-    head = ["engine", "load ms", "first answer ms"]
+    head = ["engine", "load ms", "first prediction ms"]
     head += [f"ms/step batch {b} {p}" for b in (1, 32) for p in ("p50", "p95")] + ["peak MB"]
     rows = []
     for result in results:

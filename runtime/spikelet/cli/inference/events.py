@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     }
     rows = [[str(t + 1), f"{sequence[t].sum():g}", answer] for t, answer in enumerate(answers)]
     rates = [[name, f"{rate:.1%}"] for name, rate in result.spike_rates.items()]
-    text = "\n".join([table(["step", "events", "answer so far"], rows), "", table(["layer", "spike rate"], rates)])
+    text = "\n".join([table(["step", "events", "prediction so far"], rows), "", table(["layer", "spike rate"], rates)])
     emit(args, facts, text)
     return 0
 

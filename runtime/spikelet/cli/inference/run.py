@@ -163,7 +163,7 @@ def _text(images: ImageSet, result: Result, facts: Facts) -> str:
         lines += [table(["time-steps", "accuracy"], rows), ""]
     if facts["answers"] is not None:
         rows = [_row(answer) for answer in facts["answers"][:SHOWN]]
-        lines.append(table(["image", "answer", "confidence", "runner-up", "confidence"], rows))
+        lines.append(table(["image", "prediction", "confidence", "second best", "confidence"], rows))
         lines += [f"… and {len(images) - SHOWN} more (--json has them all)"] if len(images) > SHOWN else []
         lines.append("")
     rows = [[name, f"{result.neurons[name]:,}", f"{rate:.1%}"] for name, rate in facts["spike_rate"].items()]
