@@ -111,7 +111,7 @@ def _read_local(view: memoryview, offset: int) -> tuple[_Entry, int]:
     _check_name(name)
     start = offset + LOCAL.size + name_length + extra_length
     if size == ZIP64 or bytes(view[start - extra_length : start][:2]) == ZIP64_ID:
-        raise _refused(name, "is packed as ZIP64, which no bundle is; expected a bundle, found another kind of file")
+        raise _refused(name, "is packed as ZIP64; expected a bundle, found another kind of ZIP file")
     if stored == size and start + size > len(view):
         raise _refused(name, f"expected {size} bytes, but the file ends before; it was cut off")
     entry = _Entry(raw, crc, size, offset)
