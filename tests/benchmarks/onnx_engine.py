@@ -16,11 +16,11 @@ import time
 
 import numpy as np
 import onnxruntime
+from contenders.rates import rate_model
 from contenders.shapes import VGG16, network
 
 from spikelet.engines import create
 from spikelet.engines.onnx_session import open_session
-from spikelet.lowering.onnx.step import rate_model
 
 STEPS = 4
 

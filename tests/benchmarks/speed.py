@@ -21,13 +21,13 @@ from pathlib import Path
 import numpy as np
 from contenders import int8, processors
 from contenders.isolated import Contender, alone, warm
+from contenders.rates import rate_model
 from contenders.shapes import STEPS, VGG9, VGG16, network
 from forms import measured
 
 from spikelet import bundle
 from spikelet.engines import create
 from spikelet.engines.onnx_session import open_session
-from spikelet.lowering.onnx.step import rate_model
 from spikelet_converters.conversion.copies import with_copies
 
 ROOT = Path(__file__).resolve().parents[2]

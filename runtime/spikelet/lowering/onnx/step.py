@@ -100,14 +100,6 @@ def dynamic_model(graph: Graph) -> bytes:
     return onnx.encode()
 
 
-def rate_model(graph: Graph) -> bytes:
-    """Return the encoded float network of the same shapes, with ReLUs and average pools, as a baseline for speed."""
-    onnx = OnnxGraph("rate")
-    _lower(onnx, graph, graph.order, rate=True)
-    onnx.output(LOGITS, ("N", graph.classes))
-    return onnx.encode()
-
-
 def copies(graph: Graph, name: str) -> list[tuple[int, ...]]:
     """Return the indices in the names of a layer's spikes and potentials: one per copy, or an empty one."""
     node = graph.nodes[name]
@@ -149,7 +141,7 @@ def _outputs(onnx: OnnxGraph, graph: Graph) -> None:
         onnx.output(name_of("v_next", name), ("N", *graph.shapes[name]))
 
 
-def _lower(onnx: OnnxGraph, graph: Graph, names: Sequence[str], *, rate: bool = False, shift: bool = False) -> None:
+def _lower(onnx: OnnxGraph, graph: Graph, names: Sequence[str], *, shift: bool = False) -> None:
     for name in names:
         inputs = [_value(graph, source) for source in graph.predecessors[name]]
         node = graph.nodes[name]
@@ -159,10 +151,6 @@ def _lower(onnx: OnnxGraph, graph: Graph, names: Sequence[str], *, rate: bool = 
                 onnx.input(INPUT, ("N", *node.shape))
                 mean = broadcast(onnx, f"{name}.mean", node.mean, len(node.shape))
                 onnx.node("Sub", [INPUT, mean], out)
-            case IF() if rate:
-                onnx.node("Relu", inputs, out)
-            case LI() if rate:
-                onnx.node("Identity", inputs, out)
             case LI():
                 decay = broadcast(onnx, f"{name}.decay", node.decay, len(graph.shapes[name]))
                 kept = onnx.node("Mul", [name_of("v", name), decay], name_of("v_kept", name))
@@ -172,8 +160,6 @@ def _lower(onnx: OnnxGraph, graph: Graph, names: Sequence[str], *, rate: bool = 
                 _neurons(onnx, graph, name, inputs[0], shift)
             case SumPool2d() if shift:
                 sum_pool(onnx, graph, name, inputs, out)
-            case SumPool2d() if rate:
-                onnx.node("AveragePool", inputs, out, kernel_shape=node.kernel, strides=node.stride)
             case _:
                 synapse(onnx, graph, name, inputs, out)
 
