@@ -1,7 +1,7 @@
 """Load an ONNX file in a canonical form, and evaluate it with ONNX Runtime.
 
 The canonical form has float32 values only, nodes in an order in which every input is computed before its use, one
-output, and only nodes on which the output depends.
+output, and only nodes and inputs on which the output depends.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def load(path: Path, output: str | None = None) -> tuple[onnx.ModelProto, tuple[
             model = onnx.inliner.inline_local_functions(model)
         model.graph.name = model.graph.name or "graph"  # the checker requires one, ONNX Runtime does not
         _sort(path, model)
-        onnx.checker.check_model(model)
+        _check(model)
         for tensor in model.graph.initializer:  # which the checker does not decode
             onnx.numpy_helper.to_array(tensor)
         _to_float32(model)
@@ -138,7 +138,7 @@ def predictor(path: Path, model: onnx.ModelProto, arrange: Arrange, output: str 
         pass_out_of_memory(error, str(path))
         raise ConversionError(f"{path}: ONNX Runtime cannot load it ({one_line(error)})") from None
     entry = session.get_inputs()[0]
-    size = entry.shape[0]  # a number if the file was exported for a fixed batch
+    size = (entry.shape or [None])[0]  # a number if the file was exported for a fixed batch
     is_float = entry.type == "tensor(float)"
 
     def predict(inputs: npt.NDArray[np.float32]) -> Outputs:
@@ -170,6 +170,20 @@ _INPUT_TYPES: dict[str, type[np.generic]] = {
     "tensor(int64)": np.int64,
     "tensor(double)": np.float64,
 }
+
+
+def _check(model: onnx.ModelProto) -> None:
+    """Check a model as ONNX does. The checker requires shapes of inputs and outputs, ONNX Runtime does not."""
+    import onnx
+
+    types = [entry.type for entry in [*model.graph.input, *model.graph.output]]
+    tensors = [kind.tensor_type for kind in types if kind.HasField("tensor_type")]
+    shapeless = [tensor for tensor in tensors if not tensor.HasField("shape")]
+    for tensor in shapeless:
+        tensor.shape.SetInParent()
+    onnx.checker.check_model(model)
+    for tensor in shapeless:
+        tensor.ClearField("shape")
 
 
 def _sort(path: Path, model: onnx.ModelProto) -> None:
@@ -236,7 +250,7 @@ def _to_float32(model: onnx.ModelProto) -> None:
 
 
 def _select(path: Path, model: onnx.ModelProto, name: str | None) -> None:
-    """Keep one output, and the nodes that it depends on."""
+    """Keep one output, and the nodes and inputs that it depends on."""
     graph = model.graph
     names = [entry.name for entry in graph.output]
     if name is not None and name not in names:
@@ -256,3 +270,7 @@ def _select(path: Path, model: onnx.ModelProto, name: str | None) -> None:
     graph.node.extend(nodes)
     graph.ClearField("output")
     graph.output.append(kept)
+    declared = {tensor.name for tensor in graph.initializer}  # files of IR 3 declare them as inputs
+    for entry in [entry for entry in graph.input if entry.name not in needed | declared]:
+        if len(graph.input) > 1 + len(declared.intersection(entry.name for entry in graph.input)):
+            graph.input.remove(entry)

@@ -196,6 +196,33 @@ class TestInputs:
         with pytest.raises(ConversionError, match="takes whole pixels 0…255, which --mean and --std change"):
             read(path, Preprocessing((0.5,), (0.5,)))
 
+    @pytest.mark.parametrize("position", [0, 1])
+    def test_an_input_that_nothing_uses_is_left_out(self, position, tmp_path):
+        path = model(tmp_path / "a.onnx", FORMS["pads"])
+        expected, whole = session(path, pixels(SHAPE)), onnx.load(path)
+        whole.graph.input.insert(position, helper.make_tensor_value_info("other", TensorProto.FLOAT, [1, 2]))
+        onnx.save(whole, path)
+        source = read(path, RAW)
+        assert np.allclose(logits(source, pixels(SHAPE)), expected, atol=1e-5 * np.abs(expected).max())
+        assert check_graph(source, None) < 1e-3
+
+    def test_an_output_without_a_shape(self, tmp_path):
+        """ONNX Runtime runs such a file; the checker of ONNX refuses it."""
+        path = model(tmp_path / "a.onnx", FORMS["pads"])
+        whole = onnx.load(path)
+        whole.graph.output[0].type.tensor_type.ClearField("shape")
+        onnx.save(whole, path)
+        self.compare(path, read(path, RAW), pixels(SHAPE), pixels(SHAPE))
+
+    def test_an_input_without_a_shape(self, tmp_path):
+        path = model(tmp_path / "a.onnx", FORMS["pads"])
+        whole = onnx.load(path)
+        whole.graph.input[0].type.tensor_type.ClearField("shape")
+        onnx.save(whole, path)
+        self.compare(path, read(path, RAW, shape=SHAPE), pixels(SHAPE), pixels(SHAPE))
+        with pytest.raises(ConversionError, match="its input x has no fixed shape; give one with --input CxHxW"):
+            read(path, RAW)
+
     def test_a_cast_that_rounds_is_refused(self, tmp_path):
         nodes = [conv(), n("Cast", ["c"], ["i"], to=TensorProto.INT32), n("Cast", ["i"], ["j"], to=TensorProto.FLOAT),
                  n("Relu", ["j"], ["r"]), *tail()]  # fmt: skip

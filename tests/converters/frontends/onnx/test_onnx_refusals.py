@@ -123,7 +123,7 @@ def test_a_file_is_refused_by_name(case, tmp_path):
 
 
 def test_a_network_of_two_inputs(tmp_path):
-    path = model(tmp_path / "a.onnx", body(RELU))
+    path = model(tmp_path / "a.onnx", body(RELU, n("Add", ["r", "second"], ["s"]))[:3] + tail("s"))
     whole = onnx.load(path)
     whole.graph.input.append(helper.make_tensor_value_info("second", TensorProto.FLOAT, [1]))
     onnx.save(whole, path)
