@@ -72,6 +72,8 @@ def _along_axis(step: Step, values: Constant, x: Value) -> np.ndarray[tuple[int,
 
 def _dequantise(step: Step) -> Value:
     name = step.input(0)
+    if name not in step.state.quantisers and step.value().node == "input":
+        return _scaled_input(step)
     if name not in step.state.quantisers:
         raise ConversionError(f"{step.where}: its input is not the output of QuantizeLinear; expected the QDQ format")
     scale, zero = step.state.quantisers[name]
@@ -82,6 +84,16 @@ def _dequantise(step: Step) -> Value:
             f"{step.where}: has another scale or zero point than the QuantizeLinear before it; expected the same"
         )
     return step.value()
+
+
+def _scaled_input(step: Step) -> Value:
+    """Return scale (x - zero point) of an input of integers, as networks of TensorFlow Lite take it."""
+    x, zero = step.value(), step.optional(2)
+    scale, origin = (
+        _along_axis(step, value, x) if value.size > 1 else np.asarray(value, np.float64).reshape(())
+        for value in (step.constant(1), np.zeros(1) if zero is None else zero)
+    )
+    return step.builder.affine(step.where, scale, -scale * origin, x, alone=step.alone())
 
 
 HANDLERS: dict[str, Handler] = {"DequantizeLinear": _dequantise, "QuantizeLinear": _quantise}

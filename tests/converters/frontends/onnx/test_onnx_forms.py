@@ -196,6 +196,16 @@ class TestInputs:
         with pytest.raises(ConversionError, match="takes whole pixels 0…255, which --mean and --std change"):
             read(path, Preprocessing((0.5,), (0.5,)))
 
+    @pytest.mark.parametrize("axis", [None, 1])
+    def test_integers_with_a_scale(self, axis, tmp_path):
+        """A quantised network of TensorFlow Lite takes integers, without a QuantizeLinear before them."""
+        own = {"s": np.float32(0.1), "z": np.uint8(7)} if axis is None else {
+            "s": np.array([0.1, 0.2, 0.3], np.float32), "z": np.array([7, 0, 9], np.uint8)}  # fmt: skip
+        nodes = [n("DequantizeLinear", ["x", "s", "z"], ["d"], **({} if axis is None else {"axis": axis})),
+                 conv(("d", "w", "b")), RELU, *tail()]  # fmt: skip
+        path = model(tmp_path / "a.onnx", nodes, kind=TensorProto.UINT8, own=own)
+        self.compare(path, read(path, RAW), pixels(SHAPE), pixels(SHAPE), kind=np.uint8)
+
     @pytest.mark.parametrize("position", [0, 1])
     def test_an_input_that_nothing_uses_is_left_out(self, position, tmp_path):
         path = model(tmp_path / "a.onnx", FORMS["pads"])
