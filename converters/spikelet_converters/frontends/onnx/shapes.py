@@ -168,6 +168,16 @@ def _identity(step: Step) -> Value:
     return step.value()
 
 
+def _dropout(step: Step) -> Value:
+    training = step.optional(2)
+    if training is not None and training.any():
+        raise ConversionError(
+            f"{step.where}: drops values at random, since the file was exported in training mode; export the network "
+            "in evaluation mode"
+        )
+    return step.value()
+
+
 def _cast(step: Step) -> Value:
     from onnx import TensorProto
 
@@ -198,7 +208,7 @@ def _tile(step: Step) -> Value:
 HANDLERS: dict[str, Handler] = {
     "Cast": _cast,
     "Concat": _concat,
-    "Dropout": _identity,
+    "Dropout": _dropout,
     "Expand": _expand,
     "Flatten": _flatten,
     "Gather": _gather,

@@ -17,11 +17,15 @@ OWN = {
     "channel": np.array([0, 1, 0, 0, 0, 0, 0, 0]), "cut": np.array([0, 0, -1, 0, 0, 0, 0, 0]),
     "three": np.array([0, 0, 1]), "s": np.float32(0.1), "s2": np.float32(0.2), "z": np.uint8(0),
     "zero_i": np.array([0]), "one_i": np.array([1]), "two_i": np.array([2]), "three_i": np.array([3, 3]),
-    "minus": np.array([-1]), "far": np.array([-100]), "plane4": np.ones((1, 4, 7, 7), np.float32),
+    "training": np.bool_(True), "minus": np.array([-1]), "far": np.array([-100]), "plane4": np.ones((1, 4, 7, 7), np.float32),
     "wide5": np.ones((64, 3, 2, 2), np.float32), "wide_t": np.ones((64, 64, 3, 3), np.float32),
     "zi": np.int32(0), "k1": np.array([1], np.int64), "plane": np.ones((1, 1, 7, 7), np.float32) * np.arange(7),
 }  # fmt: skip
 CASES = {
+    "an export in training mode": (
+        body(n("Dropout", ["c", "half", "training"], ["d"]), n("Relu", ["d"], ["r"])),
+        r"\(Dropout\): drops values at random, .* export the network in evaluation mode",
+    ),
     "one axis": ([conv(("x", "w1d"), "y")], r"#0 \(Conv\): a convolution of 1 axes takes a value of 3 axes"),
     "a convolution of (N, F)": (
         [*body(RELU)[:2], *tail()[:2], conv(("f", "w1x1"), "y")],
