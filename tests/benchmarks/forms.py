@@ -1,9 +1,9 @@
-"""Compare the two forms of a layer, lists of spikes and counts of spikes, by spike rate.
+"""Compare the forms of a layer, lists of spikes and counts of spikes or tables, by spike rate.
 
 .venv/bin/python tests/benchmarks/forms.py [--seconds N]
 
 Each network has one convolution that is evaluated in either form; the rest is the same. Ratios below 1 mean that
-multiplying counts is faster. `LEAST_ROWS` of `spikelet.lowering.c.host_plan` is where they cross 1.
+counts or tables are faster. `LEAST_ROWS` and `LEAST_ENTRIES` of `spikelet.lowering.c.host_plan` are where they cross 1.
 """
 
 import argparse
@@ -57,7 +57,9 @@ def main():
     parser.add_argument("--seconds", type=float, default=1.0, help="duration for one row of the table")
     args = parser.parse_args()
     pixels = np.random.default_rng(1).integers(0, 256, (1, 3, 32, 32)).astype(np.uint8)
-    print("| layer | spike rate | weights added by lists for each weight | counts / lists |\n|---|---|---|---|")
+    print(
+        "| layer | spike rate | weights added by lists for each weight | form | time, divided by that of lists |\n|---|---|---|---|---|"
+    )
     for title, plan in PLANS.items():
         shapes.HIDDEN.setdefault(plan, ())
         for rate in RATES:
@@ -65,11 +67,14 @@ def main():
             layers = HostProgram(graph).plan
             last = [name for name in graph.order if name.startswith("conv")][-1]
             lists, counts = (create(forced(graph, form), "native", (), 1) for form in (False, True))
-            assert HostProgram(forced(graph, True)).plan.multiplies_counts(last)
+            form = HostProgram(forced(graph, True)).plan.form(last)
+            assert form in ("counts", "tables")
             slow, fast = lower_quartiles([lists, counts], pixels, args.seconds)
             neuron, _ = layers.counted(last)
             rows = layers.added_rows(last)
-            print(f"| {title} | {graph.activity[neuron][1]:.2f} | {rows:.2f} | {fast / slow:.2f} |", flush=True)
+            print(
+                f"| {title} | {graph.activity[neuron][1]:.2f} | {rows:.2f} | {form} | {fast / slow:.2f} |", flush=True
+            )
 
 
 if __name__ == "__main__":

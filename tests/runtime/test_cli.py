@@ -312,7 +312,7 @@ def test_bench_shows_how_layers_are_evaluated(call):
     by_node = {layer["node"]: layer for layer in json.loads(out)["layers"]}
     graph = small_graph()
     assert list(by_node) == [name for name in graph.order if isinstance(graph.nodes[name], Conv2d | Linear)]
-    assert {layer["form"] for layer in by_node.values()} <= {"lists", "counts", "image", "dense"}
+    assert {layer["form"] for layer in by_node.values()} <= {"lists", "tables", "counts", "image", "dense"}
     spiking = [layer for layer in by_node.values() if layer["form"] == "lists"]
     assert spiking
     assert all(layer["added"] > 0 for layer in spiking)

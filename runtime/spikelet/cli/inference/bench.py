@@ -65,6 +65,7 @@ def _measure(path: str, engine: str, threads: int) -> Latency:
 
 FORMS = {
     "lists": "adds rows of weights selected by lists of spikes",
+    "tables": "adds sums of four weights from tables (as lists without AVX2)",
     "counts": "multiplies weights by spike counts (as lists without AVX2)",
     "image": "multiplies weights by pairs of pixels, once per constant image",
     "dense": "multiplies weights by single values",

@@ -130,6 +130,8 @@ class HostProgram(Program):
             lines.append(self._call(kernel, "&g", weight, bias, "&in", merged, *sums, *target, "share"))
             if plan.multiplies_counts(name):
                 lines = self._multiplied(name, lines)
+            elif plan.adds_tables(name):
+                lines = self._from_tables(name, lines)
             return self._summed(name, lines) if layer is None else [*lines, *self._listed(layer, "steps")]
         if plan.widens(name):
             kernel, values = Kernel("convolve_image"), self._either(source)[1:]
@@ -148,13 +150,7 @@ class HostProgram(Program):
         layer = plan.fused(name)
         assert layer is not None
         neuron, pool = plan.counted(name)
-        extra = {
-            "out_stride": plan.padded(plan.values[name].channels),
-            "part_height": 0,
-            "part_width": 0,
-            "prefetch": 0,
-        }
-        sizes, source = self._geometry(name, extra, spread=1), plan.values[neuron]
+        sizes, source = self._by_pixel(name), plan.values[neuron]
         fields = (f"w->{plan.identifiers[neuron]}_counts", source.width, plan.padded(source.channels), *pool)
         counts = f"const struct counts in = {{{', '.join(map(str, fields))}}};"
         arrays = (f"p->{id_}_quads", f"p->{id_}_bias", "&in", f"p->{id_}_most[0]")
@@ -162,6 +158,23 @@ class HostProgram(Program):
         call = self._call(Kernel("convolve_counts"), "&g", *arrays, *memory)
         lines = [sizes, counts, self._neurons(layer, "0"), *_shared(call)]
         return ["#ifdef WITH_COUNTS", *lines, "#else", *otherwise, "#endif"]
+
+    def _from_tables(self, name: str, otherwise: list[str]) -> list[str]:
+        """Return the statements of a layer that adds entries of tables if neurons store counts, or else adds rows."""
+        plan, id_ = self.plan, self.plan.identifiers[name]
+        layer, source = plan.fused(name), plan.source(name)
+        numbers = (f"w->{plan.identifiers[source.node]}_counts", plan.padded(source.channels))
+        target = ("NULL", self._sum(name), "1") if layer is None else ("&n", "NULL", "steps")
+        memory = ("share->own->inputs", "share->own->current", *target, "share")
+        call = self._call(Kernel("convolve_tables"), "&g", f"p->{id_}_tables", f"p->{id_}_bias", *numbers, *memory)
+        neurons = [] if layer is None else [self._neurons(layer, "0")]
+        return ["#ifdef WITH_COUNTS", self._by_pixel(name), *neurons, *_shared(call), "#else", *otherwise, "#endif"]
+
+    def _by_pixel(self, name: str) -> str:
+        """Return the definition of `g` for kernels that sum one pixel after the other."""
+        stride = self.plan.padded(self.plan.values[name].channels)
+        extra = {"out_stride": stride, "part_height": 0, "part_width": 0, "prefetch": 0}
+        return self._geometry(name, extra, spread=1)
 
     def _listed(self, layer: str, steps: str) -> list[str]:
         """Return the statements that convert stored counts to lists, for the readers of a layer that need lists."""
@@ -198,7 +211,13 @@ class HostProgram(Program):
         value, stride = self.plan.values[source], self.plan.padded(self.plan.values[name].channels)
         if value.spikes:
             call = self._call(Kernel("add_spikes"), scale, "&in", self._sum(name), stride, "share")
-            return [*self._lists(value), *_shared(call)]
+            lines = [*self._lists(value), TAKE + call]
+            if self.plan.stores_counts(value.node):
+                counts = f"w->{self.plan.identifiers[value.node]}_counts"
+                sizes = (value.height, value.width * stride, stride)
+                call = self._call(Kernel("add_counts"), counts, *sizes, scale, self._sum(name), "share")
+                lines = ["#ifdef WITH_COUNTS", TAKE + call, "#else", *lines, "#endif"]
+            return [*lines, WAIT]
         dense = (self._sum(value.node), value.stride, self._sum(name), stride)
         return _shared(self._call(Kernel("add_dense"), value.pixels, value.channels, scale, *dense, "share"))
 

@@ -13,11 +13,12 @@ from functools import cached_property
 from typing import Literal
 
 from spikelet.lowering.c.plan import Field, Plan, Value, weight_of
-from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Output, SumPool2d
+from spikelet.lowering.c.tables import sums_in_16_bits, tables_bytes
+from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 
-# Evaluation of a layer: add the rows of weights that lists of spikes select; multiply weights by counts of spikes;
-# multiply weights by pairs of values of the image; or multiply one value at a time.
-Form = Literal["lists", "counts", "image", "dense"]
+# Evaluation of a layer: add the rows of weights that lists of spikes select; add sums of four weights from tables;
+# multiply weights by counts of spikes; multiply weights by pairs of values of the image; or by one value at a time.
+Form = Literal["lists", "tables", "counts", "image", "dense"]
 SCALE = 16  # factor of the entries of lists; the smallest number of lanes, so that offsets are whole numbers of bytes
 SLACK = 32  # entries past the end of a list that may be read or, 16 of them, be written
 MAX_REPEATS = 16  # of a neuron in one list; larger pools are summed densely
@@ -27,6 +28,8 @@ PART_BYTES = 3 * 2**15  # weights of a part, which stay in the second-level cach
 # weights that lists add for each weight of a layer, from which on multiplying counts is faster; measured with AVX2 by
 # tests/benchmarks/forms.py
 LEAST_ROWS = 0.55
+# the same for tables of sums of four weights, by instructions of resnet20; and the largest tables
+LEAST_ENTRIES, TABLES_BYTES = 0.2, 3 * 2**16
 TILE_BYTES = 2**14  # currents of the output pixels that are summed before their neurons are updated
 
 
@@ -108,11 +111,16 @@ class HostPlan(Plan):
         copies that read a constant image, and for sums over pixels of such neurons.
         """
         node = self.graph.nodes[name]
-        if not isinstance(node, Conv2d) or not self.fused(name) or self.source(name).channels % 4:
+        if (
+            not isinstance(node, Conv2d)
+            or not self.fused(name)
+            or self.source(name).channels % 4
+            or self.adds_tables(name)
+        ):
             return False
         neuron, pool = self.counted(name)
         counted = self.graph.nodes[neuron]
-        if not isinstance(counted, IF) or isinstance(counted, LIF) or counted.reset != "subtract":
+        if not self._can_count(neuron) or not isinstance(counted, IF):
             return False
         if counted.copies * pool[0] * pool[1] > MOST_COUNT:
             return False
@@ -121,6 +129,33 @@ class HostPlan(Plan):
             return rows >= LEAST_ROWS and (counted.copies >= LEAST_COPIES or node.weight.size <= CACHED_WEIGHTS)
         many = pool != (1, 1) or self.graph.predecessors[neuron][0] in self.graph.static
         return many and counted.copies >= LEAST_COPIES
+
+    def adds_tables(self, name: str) -> bool:
+        """Return whether a Conv2d adds sums of four weights from tables if the processor counts spikes.
+
+        A table has the sums for each pattern of four inputs, of neurons without copies. An entry takes the place of up
+        to four rows of weights, so that this is faster from a low activity on, if the tables fit the nearest caches.
+        """
+        node = self.graph.nodes[name]
+        if not isinstance(node, Conv2d) or not self.packs(name):
+            return False
+        source = self.graph.predecessors[name][0]
+        if not self._can_count(source):
+            return False
+        if self.source(name).channels % 4 or self.graph.neuron(source).copies > 1:
+            return False
+        rows = self.added_rows(name)
+        small = tables_bytes(node.weight) <= TABLES_BYTES and sums_in_16_bits(node.weight)
+        return rows is not None and rows >= LEAST_ENTRIES and small
+
+    def _can_count(self, name: str) -> bool:
+        """Return whether a node is a layer of neurons that can store counts of their spikes."""
+        node = self.graph.nodes[name]
+        return isinstance(node, IF) and not isinstance(node, LIF) and node.reset == "subtract"
+
+    def reads_counts(self, name: str) -> bool:
+        """Return whether a node reads counts of spikes, and no lists, if the processor can multiply counts."""
+        return self.multiplies_counts(name) or self.adds_tables(name)
 
     def added_rows(self, name: str) -> float | None:
         """Return how many weights lists add for each weight of the dense layer, or None if that was not measured.
@@ -139,7 +174,9 @@ class HostPlan(Plan):
         return entries * wide * self.padded(self.outputs(name)) / (spread * width * self.padded(channels))
 
     def form(self, name: str) -> Form:
-        """Return how a Conv2d or Linear is evaluated. Without AVX2, "counts" is evaluated as "lists"."""
+        """Return how a Conv2d or Linear is evaluated. Without AVX2, "counts" and "tables" are evaluated as "lists"."""
+        if self.adds_tables(name):
+            return "tables"
         if self.multiplies_counts(name):
             return "counts"
         if self.packs(name):
@@ -159,7 +196,7 @@ class HostPlan(Plan):
         successors = self.graph.successors
         pools = [target for target in successors[name] if isinstance(self.graph.nodes[target], SumPool2d)]
         readers = [*successors[name], *(target for pool in pools for target in successors[pool])]
-        return any(self.multiplies_counts(target) and self.counted(target)[0] == name for target in readers)
+        return any(self.reads_counts(target) and self.counted(target)[0] == name for target in readers)
 
     def lists_counts(self, name: str) -> bool:
         """Return whether stored counts are also converted to lists, because some nodes read lists."""
@@ -167,9 +204,11 @@ class HostPlan(Plan):
         return self.stores_counts(name) and not all(map(self._reads_counts_alone, readers))
 
     def _reads_counts_alone(self, name: str) -> bool:
-        """Return whether a node, or for a SumPool2d all its readers, multiply counts, and none needs lists."""
-        pool = isinstance(self.graph.nodes[name], SumPool2d)
-        return self.skipped(name) if pool else self.multiplies_counts(name)
+        """Return whether a node, or for a SumPool2d all its readers, read counts, and none needs lists."""
+        node = self.graph.nodes[name]
+        if isinstance(node, SumPool2d):
+            return self.skipped(name)
+        return isinstance(node, Scale | Add | Output | IF) or self.reads_counts(name)
 
     def skipped(self, name: str) -> bool:
         """Return whether a SumPool2d is not evaluated, because all its readers sum the counts before it themselves."""
@@ -259,6 +298,8 @@ class HostPlan(Plan):
             total += 4 * outputs
             if self.multiplies_counts(name):
                 total += int(node.weight[0].size) * self.padded(len(node.weight))
+            if self.adds_tables(name):
+                total += tables_bytes(node.weight)
             if self.packs(name):
                 taps = int(node.weight[0].size)
                 if isinstance(node, Conv2d):
@@ -313,7 +354,7 @@ class HostPlan(Plan):
                 fields.append(Field(f"{id_}_x", "int32_t", value.pixels * stride, f"{name}, dense"))
         currents = [self.tile(name) * self.padded(self.outputs(name)) for name in self.graph.order if self.packs(name)]
         counts = []
-        for name in filter(self.multiplies_counts, self.graph.order):
+        for name in filter(self.reads_counts, self.graph.order):
             value = self.values[name]
             counts.append(self._padded_image(name))
             currents.append(value.width * self.padded(value.channels))

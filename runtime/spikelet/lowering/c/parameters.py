@@ -13,6 +13,7 @@ import numpy.typing as npt
 from spikelet.lowering.c.copies import progression
 from spikelet.lowering.c.host_plan import lanes
 from spikelet.lowering.c.plan import Ints, Plan
+from spikelet.lowering.c.tables import pack_tables
 from spikelet.lowering.c.text.declarations import struct
 from spikelet.nodes import IF, LIF, Conv2d, Input, Linear, Scale
 
@@ -65,9 +66,15 @@ def parameters(plan: Plan, packing: Packing) -> list[Parameter]:
                     arrays.append(Parameter(f"{id_}_products", "int16_t", meaning, make))
                 if plan.multiplies_counts(name):
                     arrays += _quads(plan, name)
+                if plan.adds_tables(name):
+                    arrays.append(_tables(plan, name))
                 arrays.append(_int32(f"{id_}_bias", _filled(bias, plan.padded(outputs), 0), "bias"))
             case Scale():
-                arrays.append(_int32(f"{id_}_scale", node.scale, "scale of each channel"))
+                arrays.append(
+                    _int32(
+                        f"{id_}_scale", _filled(node.scale, plan.padded(len(node.scale)), 0), "scale of each channel"
+                    )
+                )
             case IF():
                 neurons = plan.padded(len(node.theta))
                 start, many = progression(node), node.copies > 1
@@ -198,6 +205,12 @@ def _quads(plan: Plan, name: str) -> list[Parameter]:
         Parameter(f"{id_}_quads", "int8_t", meaning, lambda: pack_quads(taps).reshape(-1)),
         _int32(f"{id_}_most", most, "number of products that are added in 16 bits"),
     ]
+
+
+def _tables(plan: Plan, name: str) -> Parameter:
+    taps = plan.graph.synapse(name).weight.transpose(2, 3, 1, 0)
+    meaning = "their sums for four inputs: [16 outputs][tap][four inputs][pattern of spikes][output]"
+    return Parameter(f"{plan.identifiers[name]}_tables", "int16_t", meaning, partial(_flat, pack_tables, taps))
 
 
 def _weights(plan: Plan, name: str, field: str, packing: Packing) -> Parameter:

@@ -180,6 +180,10 @@ class Plan(ABC):
         """Return whether a Conv2d multiplies counts of spikes if the processor supports it."""
         return False
 
+    def adds_tables(self, name: str) -> bool:
+        """Return whether a Conv2d adds sums of four weights from tables if the processor counts spikes."""
+        return False
+
     def counted(self, name: str) -> tuple[str, tuple[int, int]]:
         """Return the node whose spikes a Conv2d counts, and the size of the windows over which it sums them."""
         return self.graph.predecessors[name][0], (1, 1)

@@ -43,23 +43,25 @@ static inline __attribute__((always_inline)) void fire_numbers(const struct neur
     int32_t *restrict v = n->v + first;
     uint8_t *restrict counts = n->counts + first;
     int32_vector fired = {0};
-    for (int pixel = 0; pixel < count; pixel++)
-        for (int neuron = 0; neuron < stride; neuron += 16, v += 16, current += 16, counts += 16) {
-            int32_vector numbers[VECTORS];
-            for (int i = 0; i < VECTORS; i++) {
-                const int32_vector step = *(const int32_vector *)(theta + neuron + i * INT32S);
-                const int32_vector added = *(const int32_vector *)(current + i * INT32S) * gain;
-                const int32_vector potential = *(const int32_vector *)(v + i * INT32S) + added;
-                int32_vector level = step + strict, number = {0};
-                number += copies;
-                for (int copy = 0; copy < copies; copy++, level += step)
-                    number += potential < level; /* -1 where this copy does not fire */
-                *(int32_vector *)(v + i * INT32S) = potential - (copies == 1 ? -number & step : number * step);
-                fired += number;
-                numbers[i] = number;
-            }
-            store_bytes(numbers, counts);
+    int neuron = 0; /* of its pixel */
+    const uint8_t *const end = counts + (size_t)count * stride;
+    for (; counts < end; v += 16, current += 16, counts += 16) {
+        int32_vector numbers[VECTORS];
+        for (int i = 0; i < VECTORS; i++) {
+            const int32_vector step = *(const int32_vector *)(theta + neuron + i * INT32S);
+            const int32_vector added = *(const int32_vector *)(current + i * INT32S) * gain;
+            const int32_vector potential = *(const int32_vector *)(v + i * INT32S) + added;
+            int32_vector level = step + strict, number = {0};
+            number += copies;
+            for (int copy = 0; copy < copies; copy++, level += step)
+                number += potential < level; /* -1 where this copy does not fire */
+            *(int32_vector *)(v + i * INT32S) = potential - (copies == 1 ? -number & step : number * step);
+            fired += number;
+            numbers[i] = number;
         }
+        store_bytes(numbers, counts);
+        neuron = neuron + 16 < stride ? neuron + 16 : 0;
+    }
     int32_t total = 0;
     for (int i = 0; i < INT32S; i++)
         total += fired[i];
