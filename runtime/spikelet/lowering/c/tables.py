@@ -21,7 +21,7 @@ def tables_bytes(weight: Ints) -> int:
         weight: (C_out, C_in, kh, kw).
     """
     outputs, inputs = len(weight), weight[0].size
-    return -(-outputs // BLOCK) * BLOCK * inputs // 4 * len(PATTERNS) * 2
+    return -(-outputs // BLOCK) * BLOCK * int(inputs) // 4 * len(PATTERNS) * 2
 
 
 def sums_in_16_bits(weight: Ints) -> bool:
