@@ -297,8 +297,8 @@ def chosen(results: object, output: str | None) -> Any:
         UsageError: There is no such output.
     """
     if output is None:
-        while isinstance(results, tuple | list) and len(results) == 1:
-            results = results[0]
+        while isinstance(results, tuple | list | Mapping) and len(results) == 1:
+            (results,) = results.values() if isinstance(results, Mapping) else results
         return results
     if isinstance(results, Mapping):
         if output in results:

@@ -308,6 +308,8 @@ class Several(nn.Module):
     def forward(self, x):
         x = torch.relu(self.conv(x)).mean((2, 3))
         first, second = self.a(x), self.b(x)
+        if self.form == "one key":
+            return {"logits": (first,)}
         return {"logits": first, "other": second} if self.form == "keys" else (first, torch.softmax(second, 1))
 
 
@@ -321,6 +323,12 @@ def test_one_of_several_outputs(form, output, classes):
         from_module(network, SHAPE, RAW)
     with pytest.raises(UsageError, match="the network has no output '7'; expected"):
         from_module(network, SHAPE, RAW, output="7")
+
+
+def test_one_output_in_a_dictionary():
+    source = from_module(Several("one key").eval(), SHAPE, RAW)
+    assert source.graph.classes == 5
+    assert check_graph(source, None) < 1e-3
 
 
 def test_one_of_several_outputs_of_an_exported_program():
