@@ -185,9 +185,12 @@ def bound(target: Target, args: Sequence[object], kwargs: Mapping[str, object]) 
     function = _DISPATCHED[target][1] if target in _DISPATCHED else target
     if inspect.isfunction(function):
         try:
-            return dict(inspect.signature(function).bind(*args, **kwargs).arguments)
+            bound_arguments = inspect.signature(function).bind(*args, **kwargs)
         except TypeError:
             return None
+        if "dropout" in name:  # those of torch.nn.functional have training=True by default
+            bound_arguments.apply_defaults()
+        return dict(bound_arguments.arguments)
     packet = getattr(torch.ops.aten, name, None)
     overloads = [] if packet is None else [getattr(packet, overload)._schema for overload in packet.overloads()]
     return next((arguments for schema in overloads if (arguments := by_schema(schema, args, kwargs)) is not None), None)

@@ -15,11 +15,21 @@ from spikelet_converters.frontends.torch.calls import Call, Handler
 from spikelet_converters.frontends.torch.operations import HANDLERS as HANDLERS_OF_VALUES
 from spikelet_converters.frontends.values import BATCH, Value, Window
 
+DROPOUTS = ("alpha_dropout", "dropout", "dropout1d", "dropout2d", "feature_dropout", "native_dropout")
+
 IDENTITY = (
-    "_to_copy", "alias", "alpha_dropout", "clone", "contiguous", "detach", "detach_copy", "dropout", "dropout1d",
-    "dropout2d", "feature_dropout", "float", "lift_fresh_copy", "native_dropout", "to",
+    "_to_copy", "alias", "clone", "contiguous", "detach", "detach_copy", "float", "lift_fresh_copy", "to", *DROPOUTS,
 )  # fmt: skip
 """Operations whose output is their input in evaluation mode."""
+
+
+def _dropout(call: Call) -> Value:
+    if call.get("training", call.get("train", False)) and call.number("p", 0.5) > 0:
+        raise ConversionError(
+            f"{call.where}: drops values at random in evaluation mode too; give it training=self.training, or use "
+            "nn.Dropout; call eval() on a network before torch.export"
+        )
+    return call.x
 
 
 def _window(call: Call) -> Window:
@@ -296,5 +306,6 @@ HANDLERS: dict[str, Handler] = {
     "unflatten": _unflatten,
     "unsqueeze": _unsqueeze,
     **dict.fromkeys(IDENTITY, lambda call: call.x),
+    **dict.fromkeys(DROPOUTS, _dropout),
 }  # fmt: skip
 """Functions that add a call to the graph, by the name of its operation."""

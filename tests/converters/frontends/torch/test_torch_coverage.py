@@ -325,6 +325,12 @@ def test_one_of_several_outputs(form, output, classes):
         from_module(network, SHAPE, RAW, output="7")
 
 
+@pytest.mark.parametrize("drop", [F.dropout, F.dropout2d, lambda x: torch.dropout(x, 0.5, True)])
+def test_a_dropout_that_evaluation_does_not_switch_off(drop):
+    with pytest.raises(ConversionError, match=r"dropout.*drops values at random .* give it training=self\.training"):
+        from_module(Net(drop).eval(), SHAPE, RAW)
+
+
 def test_one_output_in_a_dictionary():
     source = from_module(Several("one key").eval(), SHAPE, RAW)
     assert source.graph.classes == 5
