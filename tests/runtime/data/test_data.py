@@ -140,6 +140,14 @@ class TestIdx:
         assert loaded.classes[9] == "Ankle boot"
         assert loaded.name == "Fashion-MNIST test"
 
+    @pytest.mark.parametrize(("written", "renamed"), [("", ".gz"), (".gz", "")])
+    def test_compression_is_recognised_by_content(self, tmp_path, written, renamed):
+        data = image_set(shape=(1, 28, 28), classes=10)
+        write_idx(tmp_path, data, written)
+        for path in list(tmp_path.iterdir()):
+            path.rename(path.with_name(path.name.removesuffix(".gz") + renamed))
+        assert np.array_equal(read(tmp_path).images, data.images)
+
     @pytest.mark.parametrize("below", ["raw", "FashionMNIST/raw"])
     def test_where_torchvision_stores_it(self, tmp_path, below):
         data = image_set(shape=(1, 28, 28), classes=10)

@@ -17,6 +17,7 @@ from spikelet.errors import DataError
 from spikelet.limits import Limits, expanded_at_most
 
 PREFIX = {"train": "train", "test": "t10k"}
+GZIP = b"\x1f\x8b"  # first bytes of a gzip file
 EMNIST = "emnist-*-images-idx3-ubyte*"  # names of EMNIST (Cohen et al., 2017)
 FASHION = (
     *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
@@ -90,7 +91,9 @@ def read(folder: Path, split: str) -> ImageSet:
 
 def _array(path: Path, axes: int) -> npt.NDArray[np.uint8]:
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        with path.open("rb") as file:
+            compressed = file.read(2) == GZIP  # programs that download files may unpack them and keep the name
+        with gzip.open(path) if compressed else path.open("rb") as file:
             head = file.read(4 + 4 * axes)
             if len(head) < 4 + 4 * axes or head[:4] != bytes([0, 0, 8, axes]):
                 raise DataError(f"{path}: expected an IDX file of bytes with {axes} axes")
@@ -99,7 +102,7 @@ def _array(path: Path, axes: int) -> npt.NDArray[np.uint8]:
             # not more is decompressed than the header declares
             if size > expanded_at_most(path.stat().st_size, compressed=True):
                 raise DataError(f"{path}: declares {shape}, that is {size:,} bytes, more than the file can contain")
-            if path.suffix == ".gz":
+            if compressed:
                 Limits().check(f"{path}: {size:,} bytes", 2 * size)
             raw = file.read(size + 1)
     except FileNotFoundError:
@@ -109,6 +112,6 @@ def _array(path: Path, axes: int) -> npt.NDArray[np.uint8]:
     if size != len(raw):
         contained = f"{len(raw):,}"
         if len(raw) > size:
-            contained = "more" if path.suffix == ".gz" else f"{path.stat().st_size - len(head):,}"
+            contained = "more" if compressed else f"{path.stat().st_size - len(head):,}"
         raise DataError(f"{path}: declares {shape}, that is {size:,} bytes, and contains {contained}")
     return np.frombuffer(raw, np.uint8).reshape(shape)
