@@ -178,6 +178,7 @@ def load_module(reference: str, weights: Path | None, weights_key: str | None = 
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.parent))
+    arguments, sys.argv = sys.argv, [file]  # a program that parses its options finds none
     try:
         spec.loader.exec_module(module)
         network: object = getattr(module, name, None)
@@ -187,11 +188,22 @@ def load_module(reference: str, weights: Path | None, weights_key: str | None = 
             network = network()
     except UsageError:
         raise
+    except SystemExit:
+        raise ConversionError(
+            f"{reference}: the file ends the program (sys.exit, or options that it requires); expected definitions "
+            'only: move the rest below `if __name__ == "__main__":`'
+        ) from None
     except Exception as error:  # the user's own code
         pass_out_of_memory(error, reference)
         raise ConversionError(f"{reference}: {type(error).__name__}: {one_line(error)}") from None
     finally:
         sys.path.remove(str(path.parent))
+        sys.argv = arguments
+    if isinstance(network, torch.jit.ScriptModule):
+        raise ConversionError(
+            f"{reference}: is a TorchScript program; expected the torch.nn.Module from which it was made, or export it "
+            "with torch.onnx.export"
+        )
     if not isinstance(network, nn.Module):
         raise ConversionError(
             f"{reference}: found {type(network).__name__}; expected a torch.nn.Module, or a class or function that "
