@@ -12,6 +12,17 @@ from spikelet_converters.maxima import maxima
 
 KINDS = {".onnx": "onnx", ".pt2": "exported", ".nir": "nir", **dict.fromkeys((".pt", ".pth", ".ckpt"), "checkpoint")}
 
+_KERAS = "export it as ONNX with keras (model.export('model.onnx', format='onnx')) or tf2onnx"
+EXPORTS = {
+    ".keras": _KERAS, ".h5": _KERAS, ".hdf5": _KERAS,
+    **dict.fromkeys((".tflite", ".pb"), "export it as ONNX with tf2onnx"),
+    ".pdmodel": "export it as ONNX with paddle2onnx",
+    **dict.fromkeys((".pkl", ".joblib"), "export it as ONNX with skl2onnx.to_onnx, or its weights with torch.save"),
+    ".safetensors": "it holds weights only: save them with torch.save, and name the network as model.py:NAME with "
+    "--weights weights.pt",
+}  # fmt: skip
+"""How files of other programs become files that are read, by their suffix."""
+
 
 def kind_of(source: str) -> str:
     """Return the kind of a source: checkpoint, onnx, exported, module or nir.
@@ -26,6 +37,8 @@ def kind_of(source: str) -> str:
     if not path.exists():
         raise UsageError(f"{source}: no such file")
     if path.suffix not in KINDS:
+        if path.suffix.lower() in EXPORTS:
+            raise UsageError(f"{source}: unknown file type; {EXPORTS[path.suffix.lower()]}")
         expected = f"a torch module is named {source}:NAME" if path.suffix == ".py" else f"expected {', '.join(KINDS)}"
         raise UsageError(f"{source}: unknown file type; {expected}, or model.py:NAME")
     return KINDS[path.suffix]
