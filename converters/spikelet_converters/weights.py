@@ -19,6 +19,7 @@ from types import ModuleType
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from spikelet.errors import ConversionError, CostError, pass_out_of_memory
 from spikelet_converters.torch_file import BoundedFile, check_sizes
@@ -218,6 +219,17 @@ def fit(path: Path, network: nn.Module, name: str, key: str | None = None) -> No
         raise ConversionError(
             f"{path}: holds several sets of weights that fit {name}: {_listed(fitting)}; name one with --weights-key"
         )
+    for key, value in first.items():
+        if value.is_complex() or value.is_meta or value.is_quantized or value.layout != torch.strided:
+            raise ConversionError(
+                f"{path}: {key} is a tensor of {value.dtype} ({value.device.type}, {value.layout}); expected real "
+                f"numbers; save the weights of the network in float32 with {SAVE}"
+            )
+        if not is_lazy(expected[key]) and value.shape != expected[key].shape:
+            raise ConversionError(
+                f"{path}: not a state dict of {name} ({key} has shape {tuple(value.shape)}, expected "
+                f"{tuple(expected[key].shape)}); make the network with the sizes with which it was trained"
+            )
     try:
         network.load_state_dict(first)
     except RuntimeError as error:

@@ -6,6 +6,7 @@ import os
 import pickle
 import re
 import struct
+import sys
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
@@ -16,8 +17,9 @@ import torch
 from torch import nn
 
 from counts.calls import peak_bytes
-from spikelet.errors import ConversionError
+from spikelet.errors import ConversionError, UsageError
 from spikelet_converters import weights
+from spikelet_converters.frontends.open import kind_of
 from spikelet_converters.frontends.torch import load_module
 from spikelet_converters.training.checkpoint import load_checkpoint
 
@@ -163,7 +165,15 @@ def test_a_file_with_several_sets_of_weights_needs_a_key(network, tmp_path):
             {"conv.weight": torch.zeros(3)},
             r"not a state dict of .*; missing features.0.weight, .*; unexpected conv.weight",
         ),
-        ({**state(), "fc.weight": torch.zeros(9, 9)}, r"not a state dict of .* \("),
+        (
+            {**state(), "fc.weight": torch.zeros(9, 9)},
+            r"not a state dict of .* \(fc.weight has shape \(9, 9\), expected .*make the network with the sizes",
+        ),
+        (
+            {**state(), "fc.weight": state()["fc.weight"] * 1j},
+            "fc.weight is a tensor of torch.complex64 .*expected real",
+        ),
+        ({**state(), "fc.weight": state()["fc.weight"].to_sparse()}, "fc.weight is a tensor .*sparse_coo.* in float32"),
         ({k: v for k, v in state().items() if k != "fc.bias"}, "missing fc.bias"),
     ],
 )
@@ -171,6 +181,44 @@ def test_files_without_fitting_weights(network, tmp_path, content, message):
     torch.save(content, tmp_path / "a.pt")
     with pytest.raises(ConversionError, match=message):
         load_module(network, tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import sys\nsys.exit()", r"the file ends the program .*move the rest below `if __name__ == \"__main__\":`"),
+        (
+            "import argparse as a\np = a.ArgumentParser()\np.add_argument('data')\np.parse_args()",
+            "options that it requires",
+        ),
+        (
+            "import torch, warnings\nwarnings.simplefilter('ignore')\nnetwork = torch.jit.script(torch.nn.ReLU())",
+            r"is a TorchScript program; expected the torch.nn",
+        ),
+    ],
+)
+def test_programs_that_define_no_network(tmp_path, text, message):
+    (tmp_path / "a.py").write_text(text)
+    with pytest.raises(ConversionError, match=message):
+        load_module(f"{tmp_path / 'a.py'}:network", None)
+
+
+def test_a_program_that_parses_its_options_finds_none(tmp_path, monkeypatch):
+    """Options of the command are not those of the program."""
+    monkeypatch.setattr("sys.argv", ["spikelet", "convert", "--width", "9"])
+    text = (
+        "import argparse\nimport torch\np = argparse.ArgumentParser()\np.add_argument('--width', type=int, default=4)\n"
+    )
+    (tmp_path / "a.py").write_text(text + "network = torch.nn.Linear(2, p.parse_args().width)\n")
+    assert load_module(f"{tmp_path / 'a.py'}:network", None).out_features == 4
+    assert sys.argv[0] == "spikelet"
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".tflite", ".pdmodel", ".PKL", ".safetensors"])
+def test_files_of_other_programs_are_refused_with_a_remedy(tmp_path, suffix):
+    (tmp_path / f"a{suffix}").write_bytes(b"junk")
+    with pytest.raises(UsageError, match=r"unknown file type; .*(export it as ONNX|save them with torch)"):
+        kind_of(str(tmp_path / f"a{suffix}"))
 
 
 def test_a_state_dict_as_source_is_refused_with_a_remedy(tmp_path):
