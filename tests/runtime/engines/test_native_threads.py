@@ -37,7 +37,9 @@ def branched():
     branch = net.conv("conv2", 16)
     scaled = net.add("scaled", Scale(np.full(16, -2, np.int8)))
     shortcut = net.add("shortcut", Scale(np.full(16, 3, np.int8)), (root,))
-    net.add("sum", Add(), (branch, shortcut, scaled))
+    net.here = root
+    listed = net.conv("listed", 16, groups=2)  # needs the lists of a layer that stores counts
+    net.add("sum", Add(), (branch, shortcut, scaled, listed))
     net.neuron("if3", leaky=True, scale=400)
     net.add("pool", SumPool2d((2, 2), (2, 2)))
     net.conv("conv3", 160)

@@ -79,7 +79,7 @@ class TestZip:
 
     def test_arrays_of_numpy_are_not_called_cut_off(self, tmp_path):
         np.savez(tmp_path / "images.npz", images=np.zeros(3))
-        with pytest.raises(BundleError, match="another kind of file"):
+        with pytest.raises(BundleError, match="another kind of ZIP file"):
             read(tmp_path / "images.npz")
 
     def test_zip64_is_detected_by_its_extra_field_too(self, tmp_path):
@@ -89,7 +89,7 @@ class TestZip:
         struct.pack_into("<H", content, 4, 20)
         struct.pack_into("<II", content, 18, len(content), len(content))
         (tmp_path / "other.npz").write_bytes(content)
-        with pytest.raises(BundleError, match="another kind of file"):
+        with pytest.raises(BundleError, match="another kind of ZIP file"):
             read(tmp_path / "other.npz")
 
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs the files of POSIX")
