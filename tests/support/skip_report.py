@@ -8,7 +8,7 @@ from collections import defaultdict
 # (pattern of the reason in pytest, short form, remedy)
 REMEDIES = (
     (
-        r"(?:could not import )?'?(aedat|brevitas|sinabs|norse|spikingjelly|snntorch\.export_nir)\b",
+        r"(?:could not import )?'?(aedat|brevitas|sinabs|norse|rockpool|spikingjelly|spyx|snntorch\.(?:export|import)_nir)\b",
         r"\1 is not installed",
         "make peers",
     ),
@@ -20,6 +20,7 @@ REMEDIES = (
     (r"(clang|wasm-ld) is not installed", r"no \1", "install clang and lld"),
     (r"openssl is not here", "no openssl", "install openssl"),
     (r"needs glibc", "needs glibc", "run on a system with glibc"),
+    (r"this processor lacks|has no AVX-512", "the processor lacks AVX-512", "run on a processor with it"),
     (r"needs Linux", "needs Linux", "run on Linux"),
     (r"NumPy is not linked to OpenBLAS", "NumPy is not linked to OpenBLAS", "install NumPy's own wheel"),
     (r"needs pip and hatchling", "pip or hatchling is not installed", "make clean, then make test"),
