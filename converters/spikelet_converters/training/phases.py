@@ -29,8 +29,9 @@ class Phase:
     recipe: Recipe
 
     def followed_by(self, options: ReadOnlyDocument) -> Phase:
-        """Return the next phase: this one with `options` changed, without warm-up, held thresholds, a rising price of
-        spikes, and time-steps.
+        """Return the next phase, which is this one with `options` changed.
+
+        Warm-up, held thresholds, a rising price of spikes and time-steps are not taken over.
 
         Raises:
             UsageError: An option is neither a field of a network nor of a recipe.

@@ -119,10 +119,8 @@ class HostPlan(Plan):
         ):
             return False
         neuron, pool = self.counted(name)
-        counted = self.graph.nodes[neuron]
-        if not self._can_count(neuron) or not isinstance(counted, IF):
-            return False
-        if counted.copies * pool[0] * pool[1] > MOST_COUNT:
+        counted = self._counting(neuron)
+        if counted is None or counted.copies * pool[0] * pool[1] > MOST_COUNT:
             return False
         rows = self.added_rows(name)
         if rows is not None:  # without copies, large weights are not stored in both forms
@@ -139,19 +137,20 @@ class HostPlan(Plan):
         node = self.graph.nodes[name]
         if not isinstance(node, Conv2d) or not self.packs(name):
             return False
-        source = self.graph.predecessors[name][0]
-        if not self._can_count(source):
-            return False
-        if self.source(name).channels % 4 or self.graph.neuron(source).copies > 1:
+        neurons = self._counting(self.graph.predecessors[name][0])
+        if neurons is None or neurons.copies > 1 or self.source(name).channels % 4:
             return False
         rows = self.added_rows(name)
-        small = tables_bytes(node.weight) <= TABLES_BYTES and sums_in_16_bits(node.weight)
-        return rows is not None and rows >= LEAST_ENTRIES and small
+        if rows is None or rows < LEAST_ENTRIES:
+            return False
+        return tables_bytes(node.weight) <= TABLES_BYTES and sums_in_16_bits(node.weight)
 
-    def _can_count(self, name: str) -> bool:
-        """Return whether a node is a layer of neurons that can store counts of their spikes."""
+    def _counting(self, name: str) -> IF | None:
+        """Return a layer of neurons that can store counts of their spikes, or None for any other node."""
         node = self.graph.nodes[name]
-        return isinstance(node, IF) and not isinstance(node, LIF) and node.reset == "subtract"
+        if isinstance(node, IF) and not isinstance(node, LIF) and node.reset == "subtract":
+            return node
+        return None
 
     def reads_counts(self, name: str) -> bool:
         """Return whether a node reads counts of spikes, and no lists, if the processor can multiply counts."""
