@@ -93,7 +93,7 @@ def measure_spiking(
     Args:
         checkpoint: Source network.
         baseline: Baseline that changes the network, or None.
-        calibration: Training images, for baselines with a calibration.
+        calibration: Training images, for baselines with a calibration; the first ones are the golden inputs.
         test: Test images.
         time_steps: Numbers of time-steps T.
         folder: Folder for the bundles.
@@ -111,11 +111,11 @@ def measure_spiking(
         return _measure_rule(baseline, exact, network, calibration, test, time_steps, on_progress)
     if isinstance(baseline, Recalibration):
         graphs = ((t, baseline.recalibrate(source, network, calibration.images, t)) for t in time_steps)
-        return _measure_each(graphs, test, time_steps, folder, bits, engine, provenance, on_progress)
+        return _measure_each(graphs, calibration, test, time_steps, folder, bits, engine, provenance, on_progress)
     graph = quantise(source, bits).graph
     if copies > 1:
         graph = with_copies(graph, copies)
-    bundle = _write(graph, folder.name, folder / "bundle.snnb", bits, provenance, test)
+    bundle = _write(graph, folder.name, folder / "bundle.snnb", bits, provenance, calibration)
     shares, counts, used = _run(bundle, test, max(time_steps), engine, on_progress)
     return SpikingResult(
         {t: float(shares[t - 1]) for t in time_steps},
@@ -149,6 +149,7 @@ def _measure_rule(
 
 def _measure_each(
     graphs: Iterable[tuple[int, Graph]],
+    calibration: ImageSet,
     test: ImageSet,
     time_steps: tuple[int, ...],
     folder: Path,
@@ -162,7 +163,7 @@ def _measure_each(
     digests, used, neurons = [], engine, 0
     for index, (t, source) in enumerate(graphs):
         graph = quantise(source, bits).graph
-        bundle = _write(graph, f"{folder.name}-T{t}", folder / f"T{t}.snnb", bits, provenance, test)
+        bundle = _write(graph, f"{folder.name}-T{t}", folder / f"T{t}.snnb", bits, provenance, calibration)
         shares, counts, used = _run(bundle, test, t, engine)
         accuracy[t], spikes[t] = float(shares[-1]), float(counts[-1])
         operations[t] = _operations(bundle.graph, test, (t,), engine)[t]
@@ -226,10 +227,11 @@ def _operations(graph: Graph, test: ImageSet, time_steps: tuple[int, ...], engin
     return {t: float(total[t - 1]) for t in time_steps}
 
 
-def _write(graph: Graph, name: str, path: Path, bits: int, provenance: dict[str, object], test: ImageSet) -> Bundle:
+def _write(graph: Graph, name: str, path: Path, bits: int, provenance: dict[str, object], training: ImageSet) -> Bundle:
+    """Write a bundle. Its golden inputs are images, so that engines choose their kernels by the activity of images."""
     manifest = Manifest(
-        name=name, labels=test.classes, bits=bits, exact_steps=exact_steps(graph), provenance=provenance, results=[]
+        name=name, labels=training.classes, bits=bits, exact_steps=exact_steps(graph), provenance=provenance, results=[]
     )
-    golden = record_golden(graph, golden_inputs(graph), golden_steps(graph))
+    golden = record_golden(graph, golden_inputs(graph, training.images), golden_steps(graph))
     write(Bundle(graph, manifest, golden, card(graph, manifest)), path)
     return read(path)

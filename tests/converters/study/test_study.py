@@ -84,6 +84,12 @@ class TestRun:
             fired = sum(count[:2].sum() for count in result.spike_counts.values())
             assert metrics["spikes"]["2"] == pytest.approx(fired / 60)
 
+    def test_golden_inputs_are_training_images(self, done, folder):
+        out, _ = done
+        training = {image.tobytes() for image in read(folder / "data", "train").images.astype(np.float32)}
+        golden = bundle.read(out / "exact-vgg5-L4-s1" / "bundle.snnb").golden.inputs
+        assert {image.tobytes() for image in golden.astype(np.float32)} <= training
+
     def test_pre_steps_count(self, done):
         out, _ = done
         metrics = json.loads((out / "srp-vgg5-L4-s1" / "metrics.json").read_text())
