@@ -30,12 +30,17 @@ EVERY_PATTERN = """
 #include <stdio.h>
 int main(void)
 {
+    const int32_t negative[] = {-1, INT32_MIN, -40000, -200}, others[] = {0, INT32_MAX, 40000, 200};
     for (unsigned bits = 0; bits < 65536; bits++) {
-        int32_vector flags[16 / INT32S];
+        int32_vector numbers[16 / INT32S], zero = {0};
         for (int i = 0; i < 16; i++)
-            flags[i / INT32S][i % INT32S] = -(int32_t)(bits >> i & 1);
-        if ((sign_bits(flags) & 65535) != bits || count_bits(bits & 255) != __builtin_popcount(bits & 255))
-            return printf("%u: %u, %d\\n", bits, sign_bits(flags), count_bits(bits & 255)), 1;
+            numbers[i / INT32S][i % INT32S] = (bits >> i & 1 ? others : negative)[(bits + i) % 4];
+        const struct patterns found = not_negative(numbers);
+        if (found.low != (bits & 255) || found.high != bits >> 8 || count_bits(found.low) != __builtin_popcount(found.low))
+            return printf("%u: %u, %u\\n", bits, found.low, found.high), 1;
+        for (int i = 0; i < 16; i++)
+            if (where_negative(numbers[i / INT32S], zero + 5, zero + 6)[i % INT32S] != 5 + (int)(bits >> i & 1))
+                return printf("%u: value %d\\n", bits, i), 1;
     }
     return 0;
 }
@@ -124,11 +129,11 @@ def test_every_width_has_the_same_spikes(project, weights, target, compiler):
 
 
 @pytest.mark.parametrize("target", [*WIDTHS, "aarch64"])
-def test_the_bits_of_16_comparisons(target, tmp_path):
+def test_the_signs_of_16_numbers(target, tmp_path):
     build, emulator = commands(target)
     kernels = str(resources.files("spikelet.lowering.c").joinpath("kernels"))
     (tmp_path / "bits.c").write_text(
-        '#include "host/vectors/count_bits.h"\n#include "host/vectors/sign_bits.h"\n' + EVERY_PATTERN
+        '#include "host/vectors/count_bits.h"\n#include "host/vectors/signs.h"\n' + EVERY_PATTERN
     )
     program = tmp_path / "bits"
     subprocess.run([*build, "-I", kernels, tmp_path / "bits.c", "-o", program], check=True)

@@ -26,7 +26,8 @@ static __attribute__((unused)) void list_numbers(const struct spikes *out, const
                 start[x] = (spike_t)(list_end - list);
                 for (int first = 0; first < stride; first += 16, base += 16 * SCALE) {
                     const int16x8 numbers = *(const int16x8 *)(pixel + first) << (7 - plane); /* bit `plane` is the sign */
-                    list_end = append(list_end, (unsigned)__builtin_ia32_pmovmskb128((int8x16)numbers), base);
+                    const unsigned bits = (unsigned)__builtin_ia32_pmovmskb128((int8x16)numbers);
+                    list_end = append(list_end, (struct patterns){bits & 255, bits >> 8}, base);
                 }
             }
             start[lists.width] = (spike_t)(list_end - list);

@@ -5,7 +5,7 @@
 #include "fire_copies.h"
 #include "fire_counts.h"
 #include "neurons.h"
-#include "../vectors/sign_bits.h"
+#include "../vectors/signs.h"
 #include "../vectors/vectors.h"
 
 /* One time-step of the neurons of `count` neighbouring pixels of row y, beginning at x. Spikes are appended to the list
@@ -32,18 +32,18 @@ static inline __attribute__((always_inline)) void fire_kind(const struct neurons
         spikex8 base = {0};
         base += (spike_t)(x * n->channels * SCALE);
         for (int first = 0; first < stride; first += 16) {
-            int32_vector idle[VECTORS]; /* 0 where a neuron fires, else -1 */
+            int32_vector rest[VECTORS]; /* what a potential has above its threshold; negative where a neuron does not fire */
             for (int i = 0; i < VECTORS; i++) {
                 const int neuron = first + i * INT32S;
-                const int32_vector threshold = *(const int32_vector *)(theta + neuron);
                 int32_vector potential = *(const int32_vector *)(v + neuron);
                 if (leaks)
                     potential -= potential >> *(const int32_vector *)(decay + neuron);
                 potential += *(const int32_vector *)(current + neuron);
-                idle[i] = potential < threshold + strict;
-                *(int32_vector *)(v + neuron) = potential - (~idle[i] & (zero ? potential : threshold));
+                rest[i] = potential - *(const int32_vector *)(theta + neuron) - strict;
+                const int32_vector reset = (rest[i] + strict) & (zero ? 0 : -1);
+                *(int32_vector *)(v + neuron) = where_negative(rest[i], potential, reset);
             }
-            list_end = append(list_end, ~sign_bits(idle), base);
+            list_end = append(list_end, not_negative(rest), base);
             base += 16 * SCALE;
         }
         *++start = (spike_t)(list_end - list);

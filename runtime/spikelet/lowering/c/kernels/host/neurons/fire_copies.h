@@ -3,7 +3,7 @@
 
 #include "../lists/append.h"
 #include "neurons.h"
-#include "../vectors/sign_bits.h"
+#include "../vectors/signs.h"
 #include "../vectors/vectors.h"
 
 /* As fire, for neurons with copies.
@@ -60,7 +60,7 @@ static inline __attribute__((always_inline)) void fire_levels(const struct neuro
                 *(int32_vector *)(v + neuron) = potential;
             }
             for (int p = 0; p < planes; p++)
-                list_end[p] = append(list_end[p], ~sign_bits(idle[p]), base);
+                list_end[p] = append(list_end[p], not_negative(idle[p]), base);
         }
         for (int p = 0; p < planes; p++)
             *++start[p] = (spike_t)(list_end[p] - list[p]);

@@ -2,6 +2,7 @@
 #define FIRE_COUNTS_H
 
 #include "neurons.h"
+#include "../vectors/signs.h"
 #include "../vectors/vectors.h"
 
 #ifdef WITH_COUNTS
@@ -55,7 +56,12 @@ static inline __attribute__((always_inline)) void fire_numbers(const struct neur
             number += copies;
             for (int copy = 0; copy < copies; copy++, level += step)
                 number += potential < level; /* -1 where this copy does not fire */
-            *(int32_vector *)(v + i * INT32S) = potential - (copies == 1 ? -number & step : number * step);
+            if (copies == 1) {
+                const int32_vector rest = potential - step;
+                *(int32_vector *)(v + i * INT32S) = where_negative(rest - strict, potential, rest);
+            } else {
+                *(int32_vector *)(v + i * INT32S) = potential - number * step;
+            }
             fired += number;
             numbers[i] = number;
         }
