@@ -3,7 +3,7 @@
 .venv/bin/python tests/benchmarks/forms.py [--seconds N]
 
 Each network has one convolution that is evaluated in either form; the rest is the same. Ratios below 1 mean that
-counts or tables are faster. `LEAST_ROWS` and `LEAST_ENTRIES` of `spikelet.lowering.c.host_plan` are where they cross 1.
+counts or tables are faster. `LEAST_ROWS` and `LEAST_ENTRIES` of `spikelet.lowering.c.layer_forms` are where they cross 1.
 """
 
 import argparse

@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from spikelet.bundle import Bundle
 from spikelet.lowering.c import HostProgram
-from spikelet.lowering.c.host_plan import Form
+from spikelet.lowering.c.layer_forms import Form
 from spikelet.metrics.fanout import sites
 from spikelet.nodes import Conv2d, Linear
 
@@ -16,7 +16,7 @@ class LayerWork(TypedDict):
 
     Attributes:
         node: Name of the node.
-        form: Form in which the native engine evaluates it, see `HostPlan.form`.
+        form: Form in which the native engine evaluates it, see `LayerForms.form`.
         dense: Number of multiplications of the dense layer.
         added: Number of weights that spikes select, mean over the golden inputs; `dense` for a layer that reads the
             image.

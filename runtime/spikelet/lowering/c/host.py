@@ -10,7 +10,8 @@ from typing import ClassVar
 
 from spikelet.graph import Graph
 from spikelet.lowering.c.copies import compact, progression
-from spikelet.lowering.c.host_plan import CACHED_WEIGHTS, SLACK, HostPlan, capacity, lanes
+from spikelet.lowering.c.host_plan import SLACK, HostPlan, capacity, lanes
+from spikelet.lowering.c.layer_forms import CACHED_WEIGHTS
 from spikelet.lowering.c.parameters import Packing
 from spikelet.lowering.c.plan import Field, Value, weight_of
 from spikelet.lowering.c.program import PixelLayout, Program

@@ -10,26 +10,16 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import cached_property
-from typing import Literal
 
-from spikelet.lowering.c.plan import Field, Plan, Value, weight_of
-from spikelet.lowering.c.tables import sums_in_16_bits, tables_bytes
-from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
+from spikelet.lowering.c.layer_forms import LayerForms
+from spikelet.lowering.c.plan import Field, Value, weight_of
+from spikelet.lowering.c.tables import tables_bytes
+from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, SumPool2d
 
-# Evaluation of a layer: add the rows of weights that lists of spikes select; add sums of four weights from tables;
-# multiply weights by counts of spikes; multiply weights by pairs of values of the image; or by one value at a time.
-Form = Literal["lists", "tables", "counts", "image", "dense"]
 SCALE = 16  # factor of the entries of lists; the smallest number of lanes, so that offsets are whole numbers of bytes
 SLACK = 32  # entries past the end of a list that may be read or, 16 of them, be written
 MAX_REPEATS = 16  # of a neuron in one list; larger pools are summed densely
-LEAST_COPIES, MOST_COUNT = 3, 31  # copies of a neuron, and spikes of an input, for which counts are multiplied
-CACHED_WEIGHTS = 2**18  # number of weights that fit the nearest caches of a processor; larger layers prefetch
 PART_BYTES = 3 * 2**15  # weights of a part, which stay in the second-level cache while the next ones are loaded
-# weights that lists add for each weight of a layer, from which on multiplying counts is faster; measured with AVX2 by
-# tests/benchmarks/forms.py
-LEAST_ROWS = 0.55
-# the same for tables of sums of four weights, by instructions of resnet20; and the largest tables
-LEAST_ENTRIES, TABLES_BYTES = 0.2, 3 * 2**16
 TILE_BYTES = 2**14  # currents of the output pixels that are summed before their neurons are updated
 
 
@@ -43,7 +33,7 @@ def capacity(value: Value) -> int:
     return value.width * value.channels * value.repeats + SLACK
 
 
-class HostPlan(Plan):
+class HostPlan(LayerForms):
     """Memory layout with lists of spikes and padded dense values."""
 
     def padded(self, channels: int) -> int:
@@ -71,147 +61,6 @@ class HostPlan(Plan):
     def _adds_into(self, name: str, target: str) -> bool:
         same_rate = (name in self.graph.static) == (target in self.graph.static)
         return isinstance(self.graph.nodes[target], Add) and same_rate
-
-    def fused(self, name: str) -> str | None:
-        """Return the spiking layer that is the only reader of a packed synapse and is evaluated with it, or None."""
-        targets = self.graph.successors[name]
-        fits = len(targets) == 1 and name not in self.graph.static and self.packs(name)
-        return targets[0] if fits and isinstance(self.graph.nodes[targets[0]], IF) else None
-
-    def widens(self, name: str) -> bool:
-        """Return whether weights are stored as int32 and summed in vectors, as those of layers that read the image."""
-        node = self.graph.nodes[name]
-        if not isinstance(node, Conv2d) or name not in self.graph.static:
-            return False
-        return node.groups == 1 and len(node.weight) % 16 == 0
-
-    def multiplies_image(self, name: str) -> bool:
-        """Return whether a Conv2d multiplies pairs of values of the image if the processor supports it."""
-        return self.widens(name) and self.reads_16_bits(name)
-
-    def weight_bits(self, name: str) -> int:
-        """Return the bits of a weight that is not packed."""
-        return 32 if self.widens(name) else super().weight_bits(name)
-
-    def spread(self, name: str) -> int:
-        """Return the number of neighbouring output pixels that a packed convolution of few channels sums together.
-
-        A spike then adds one row for all of them (zeros where its tap does not reach), instead of one for each.
-        """
-        node, value = self.graph.nodes[name], self.values[name]
-        if not isinstance(node, Conv2d) or not self.packs(name) or value.channels not in (16, 32):
-            return 1
-        return next(count for count in (64 // value.channels, 2, 1) if value.width % count == 0)
-
-    def multiplies_counts(self, name: str) -> bool:
-        """Return whether a Conv2d multiplies counts of spikes if the processor supports it.
-
-        On processors that add products of bytes, this is faster than adding a row of weights for each spike if many
-        inputs spike: at the measured activity, see `added_rows`. If that is unknown, it is so for neurons with several
-        copies that read a constant image, and for sums over pixels of such neurons.
-        """
-        node = self.graph.nodes[name]
-        if (
-            not isinstance(node, Conv2d)
-            or not self.fused(name)
-            or self.source(name).channels % 4
-            or self.adds_tables(name)
-        ):
-            return False
-        neuron, pool = self.counted(name)
-        counted = self._counting(neuron)
-        if counted is None or counted.copies * pool[0] * pool[1] > MOST_COUNT:
-            return False
-        rows = self.added_rows(name)
-        if rows is not None:  # without copies, large weights are not stored in both forms
-            return rows >= LEAST_ROWS and (counted.copies >= LEAST_COPIES or node.weight.size <= CACHED_WEIGHTS)
-        many = pool != (1, 1) or self.graph.predecessors[neuron][0] in self.graph.static
-        return many and counted.copies >= LEAST_COPIES
-
-    def adds_tables(self, name: str) -> bool:
-        """Return whether a Conv2d adds sums of four weights from tables if the processor counts spikes.
-
-        A table has the sums for each pattern of four inputs, of neurons without copies. An entry takes the place of up
-        to four rows of weights, so that this is faster from a low activity on, if the tables fit the nearest caches.
-        """
-        node = self.graph.nodes[name]
-        if not isinstance(node, Conv2d) or not self.packs(name):
-            return False
-        neurons = self._counting(self.graph.predecessors[name][0])
-        if neurons is None or neurons.copies > 1 or self.source(name).channels % 4:
-            return False
-        rows = self.added_rows(name)
-        if rows is None or rows < LEAST_ENTRIES:
-            return False
-        return tables_bytes(node.weight) <= TABLES_BYTES and sums_in_16_bits(node.weight)
-
-    def _counting(self, name: str) -> IF | None:
-        """Return a layer of neurons that can store counts of their spikes, or None for any other node."""
-        node = self.graph.nodes[name]
-        if isinstance(node, IF) and not isinstance(node, LIF) and node.reset == "subtract":
-            return node
-        return None
-
-    def reads_counts(self, name: str) -> bool:
-        """Return whether a node reads counts of spikes, and no lists, if the processor can multiply counts."""
-        return self.multiplies_counts(name) or self.adds_tables(name)
-
-    def added_rows(self, name: str) -> float | None:
-        """Return how many weights lists add for each weight of the dense layer, or None if that was not measured.
-
-        It is the mean number of list entries of an input, times the share of zeros that `spread` adds to the weights.
-        """
-        neuron, pool = self.counted(name)
-        shares = (self.graph.activity or {}).get(neuron, ())
-        node = self.graph.node(name, Conv2d)
-        if len(shares) != self.graph.neuron(neuron).copies + 1:
-            return None
-        entries = pool[0] * pool[1] * sum(share * count.bit_count() for count, share in enumerate(shares))
-        spread, channels = self.spread(name), self.values[name].channels
-        width = int(node.weight.shape[3])
-        wide = width + (spread - 1) * node.stride[1]
-        return entries * wide * self.padded(self.outputs(name)) / (spread * width * self.padded(channels))
-
-    def form(self, name: str) -> Form:
-        """Return how a Conv2d or Linear is evaluated. Without AVX2, "counts" and "tables" are evaluated as "lists"."""
-        if self.adds_tables(name):
-            return "tables"
-        if self.multiplies_counts(name):
-            return "counts"
-        if self.packs(name):
-            return "lists"
-        return "image" if self.multiplies_image(name) else "dense"
-
-    def counted(self, name: str) -> tuple[str, tuple[int, int]]:
-        """Return the node whose spikes a Conv2d counts, and the size of the windows over which it sums them."""
-        source = self.graph.predecessors[name][0]
-        node = self.graph.nodes[source]
-        if isinstance(node, SumPool2d) and node.kernel == node.stride:
-            return self.graph.predecessors[source][0], node.kernel
-        return source, (1, 1)
-
-    def stores_counts(self, name: str) -> bool:
-        """Return whether neurons store counts of their spikes if the processor can multiply them."""
-        successors = self.graph.successors
-        pools = [target for target in successors[name] if isinstance(self.graph.nodes[target], SumPool2d)]
-        readers = [*successors[name], *(target for pool in pools for target in successors[pool])]
-        return any(self.reads_counts(target) and self.counted(target)[0] == name for target in readers)
-
-    def lists_counts(self, name: str) -> bool:
-        """Return whether stored counts are also converted to lists, because some nodes read lists."""
-        readers = self.graph.successors[name]
-        return self.stores_counts(name) and not all(map(self._reads_counts_alone, readers))
-
-    def _reads_counts_alone(self, name: str) -> bool:
-        """Return whether a node, or for a SumPool2d all its readers, read counts, and none needs lists."""
-        node = self.graph.nodes[name]
-        if isinstance(node, SumPool2d):
-            return self.skipped(name)
-        return isinstance(node, Scale | Add | Output | IF) or self.reads_counts(name)
-
-    def skipped(self, name: str) -> bool:
-        """Return whether a SumPool2d is not evaluated, because all its readers sum the counts before it themselves."""
-        return all(self.multiplies_counts(target) for target in self.graph.successors[name])
 
     def tile(self, name: str) -> int:
         """Return the number of output pixels summed together, doubled if there are several blocks of outputs."""
