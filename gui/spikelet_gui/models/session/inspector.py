@@ -1,4 +1,4 @@
-"""State shared by all panels: bundle, input, trace and selection."""
+"""The session: open bundle and images, settings, selection and measurements, shared by all panels."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 from spikelet import shipped
 from spikelet.data import ImageSet
-from spikelet_gui.models.activity.trace import Trace, record
+from spikelet_gui.models.activity.trace import Trace
 from spikelet_gui.models.analysis.tables import TableCache
 from spikelet_gui.models.jobs import Jobs
 from spikelet_gui.models.network.blocks import blocks
-from spikelet_gui.models.session.cursor import Cursor
 from spikelet_gui.models.session.document import BrokenBundle, Document
+from spikelet_gui.models.session.input_run import InputRun
 from spikelet_gui.models.session.kept.keeper import Keeper, Restored
 from spikelet_gui.models.session.measured import Measured
 from spikelet_gui.models.session.results import Results
@@ -21,12 +21,10 @@ from spikelet_gui.models.session.settings import Settings
 from spikelet_gui.models.session.sources.data_file import DataFile
 from spikelet_gui.models.session.sources.inputs import (
     Inputs,
-    data_for,
     from_data,
     open_inputs,
     read_bundle,
     start_source,
-    steps_limit,
 )
 from spikelet_gui.models.session.sources.pad import Pad
 from spikelet_gui.models.session.sources.pictures import Saves, keep
@@ -35,8 +33,8 @@ from spikelet_gui.models.signal import Signal
 FIRST_SWEEP = 100  # images that are measured when a bundle is opened
 
 
-class Inspector:
-    """State of the window.
+class Inspector(InputRun):
+    """State of the window: the input that is shown and its run, and what is opened, selected and measured.
 
     Args:
         dispatch: Calls a function in the thread of the window.
@@ -45,45 +43,31 @@ class Inspector:
 
     Attributes:
         opened: Emitted when a document was opened, or refused.
-        showing: Emitted when another input is selected.
-        traced: Emitted when the network has run on the input.
         profile_changed: Emitted when another hardware profile is chosen.
-        status: Emitted with a message for the status line.
-        failed: Emitted with the message of an error for the status line.
         going: Emitted with the name of the panel to show.
-        document: The open bundle, or None.
         problem: The file that was refused, or None.
-        source: The images or recordings.
-        index: Index of the selected one in `source`.
-        engine: Name of the engine.
-        trace: The run on the selected input, or None.
         keeper: Files of results that are kept between sessions.
         measured: Accuracy over many images.
+        results: Results that the panels compute.
+        selection: The selected layer and neurons.
         pad: The last drawing pad, or None.
+
+    The attributes of `InputRun` are those of the input and its run.
     """
 
     def __init__(
         self, dispatch: Callable[[Callable[[], object]], object], settings: Settings, kept: Path | None = None
     ) -> None:
-        self.opened, self.showing, self.traced = Signal[[]](), Signal[[]](), Signal[[]]()
-        self.profile_changed = Signal[[]]()
-        self.status, self.failed, self.going = Signal[[str]](), Signal[[str]](), Signal[[str]]()
-        self.settings, self.keeper = settings, Keeper(kept)
-        self.jobs = Jobs(dispatch)
+        super().__init__(Jobs(dispatch), settings)
+        self.opened, self.profile_changed, self.going = Signal[[]](), Signal[[]](), Signal[[str]]()
+        self.keeper = Keeper(kept)
         self.results = Results(self.jobs, settings, self.status, self.failed)
         self.measured = Measured(self.jobs, self.keeper, settings, self.failed)
-        self.cursor = Cursor()
-        self.cursor.loop, self.cursor.speed = settings.loop, settings.speed
-        self.document: Document | None = None
         self.problem: BrokenBundle | None = None
-        self.source: Inputs | None = None
-        self.index = 0
-        self.engine = "numpy"
-        self.trace: Trace | None = None
-        self._traced_input: tuple[Inputs, int] | None = None
         self.pad: Pad | None = None
         self._tables = TableCache()
         self.selection = Selection(lambda layer: self._tables.table(self.trace, self.measured.sweep, layer))
+        self.traced.connect(self.selection.set_trace)
         self.measured.completed.connect(self.selection.refresh)
         self.selection.focused.connect(self._remember_layer)
         self.selection.revealed.connect(lambda: self.going.emit("layers"))
@@ -116,7 +100,7 @@ class Inspector:
         """Show a bundle that was read, or the errors of an invalid one, in all panels."""
         self.jobs.cancel_all()
         self.cursor.pause()
-        self.trace, self._traced_input = None, None
+        self.forget_run()
         self.measured.clear()
         if isinstance(document, BrokenBundle):
             self._refuse(document)
@@ -170,20 +154,6 @@ class Inspector:
         self.failed.emit(f"{problem.path.name} cannot be opened")
 
     # images
-
-    def show(self, source: Inputs, index: int = 0) -> None:
-        """Select an image of another source, and run the network on it."""
-        self.source, self.index = source, index
-        self.settings.data, self.settings.image = [], index
-        self.showing.emit()
-        self.run()
-
-    def show_index(self, index: int) -> None:
-        """Select another image of this source; indices wrap around."""
-        if self.source is not None and len(self.source):
-            self.index = self.settings.image = index % len(self.source)
-            self.showing.emit()
-            self.run()
 
     def open_data(self, file: DataFile, then: Callable[[Inputs], object] = lambda source: None) -> None:
         """Open an image, a folder, a data set or recordings in the background, read as by `open_inputs`.
@@ -249,70 +219,10 @@ class Inspector:
 
         self.jobs.start("kept", lambda _: self.keeper.restore(document, data, steps, engine), done, self.failed.emit)
 
-    @property
-    def data(self) -> ImageSet | None:
-        """Images for measurements: the open data set, or the shipped ones; None if none fit, or for recordings."""
-        return None if self.document is None else data_for(self.document.bundle, self.source)
-
-    def run(self) -> None:
-        """Run the network on the selected input, in the background."""
-        if self.document is None or self.source is None:
-            return
-        bundle, engine, steps = self.document.bundle, self.engine, self.cursor.steps
-        source, index = self.source, self.index
-        self.jobs.start(
-            "run",
-            lambda progress: record(bundle, engine, source.input(index, steps), steps, progress),
-            lambda trace: self._traced(trace, source, index),
-            self._run_failed,
-        )
-
-    @property
-    def trace_of_input(self) -> Trace | None:
-        """The run, unless the network has not yet run on the selected input."""
-        return self.trace if self._traced_input == (self.source, self.index) else None
-
-    def _run_failed(self, message: str) -> None:
-        """Report an error, and select the input again that is shown by the panels."""
-        if self._traced_input is not None and self._traced_input != (self.source, self.index):
-            self.source, self.index = self._traced_input
-            self.showing.emit()
-        self.failed.emit(message)
-
     def _traced(self, trace: Trace, source: Inputs, index: int) -> None:
-        self.trace, self._traced_input = trace, (source, index)
-        self.selection.set_trace()
-        self.traced.emit()
+        super()._traced(trace, source, index)
         self.selection.filtered.emit()
         self.selection.picking.emit()
-
-    @property
-    def steps_limit(self) -> tuple[int, str]:
-        """Largest T of the bundle and the selected input, and its reason."""
-        return (1, "") if self.document is None else steps_limit(self.document, self.source, self.index)
-
-    def _limited(self, steps: int) -> int:
-        """Return `steps` within its limits; the status line names a limit that was exceeded."""
-        most, reason = self.steps_limit
-        if steps > most:
-            self.status.emit(reason)
-        return min(max(steps, 1), most)
-
-    def set_steps(self, steps: int) -> None:
-        """Set T, and run the network again."""
-        if self.document is None:
-            return
-        steps = self._limited(steps)
-        if steps != self.cursor.steps:
-            self.settings.steps = steps
-            self.cursor.set_steps(steps)
-            self.run()
-
-    def set_engine(self, engine: str) -> None:
-        """Set the engine, and run the network again."""
-        if engine != self.engine:
-            self.engine = engine
-            self.run()
 
     def _remember_layer(self) -> None:
         self.settings.layer = self.selection.layer
