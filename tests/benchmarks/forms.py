@@ -3,7 +3,8 @@
 .venv/bin/python tests/benchmarks/forms.py [--seconds N]
 
 Each network has one convolution that is evaluated in either form; the rest is the same. Ratios below 1 mean that
-counts or tables are faster. `LEAST_ROWS` and `LEAST_ENTRIES` of `spikelet.lowering.c.layer_forms` are where they cross 1.
+counts or tables are faster. They cross 1 at `LEAST_ROWS` of `spikelet.lowering.c.layer_forms`; for tables, at their size
+divided by `TABLES_BYTES`.
 """
 
 import argparse
@@ -19,11 +20,15 @@ from spikelet.verify import record_golden
 
 PLANS = {
     "16 to 16 channels, 32 x 32": (16, 16),
+    "16 to 32 channels, 32 x 32": (16, 32),
+    "16 to 64 channels, 32 x 32": (16, 64),
+    "32 to 16 channels, 32 x 32": (32, 16),
     "32 to 32 channels, 32 x 32": (32, 32),
+    "32 to 64 channels, 32 x 32": (32, 64),
     "64 to 64 channels, 16 x 16": (32, "P", 64, 64),
     "64 to 128 channels, 16 x 16": (64, "P", 128),
 }
-RATES = (0.1, 0.2, 0.3, 0.4, 0.5)
+RATES = (0.03, 0.1, 0.2, 0.3, 0.4, 0.5)
 STEPS = 4
 
 
@@ -57,9 +62,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=1.0, help="duration for one row of the table")
     args = parser.parse_args()
     pixels = np.random.default_rng(1).integers(0, 256, (1, 3, 32, 32)).astype(np.uint8)
-    print(
-        "| layer | spike rate | weights added by lists for each weight | form | time, divided by that of lists |\n|---|---|---|---|---|"
-    )
+    print("| layer | spike rate | weights added by lists for each weight | form | time, divided by that of lists |")
+    print("|---|---|---|---|---|")
     for title, plan in PLANS.items():
         shapes.HIDDEN.setdefault(plan, ())
         for rate in RATES:

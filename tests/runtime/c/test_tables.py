@@ -72,9 +72,12 @@ def graph():
 TABLES = ["four_groups", "eight_groups", "wide", "projection", "three_groups", "five_groups"]
 
 
-def test_layers_use_tables_if_many_inputs_spike(graph):
+def test_layers_use_tables_if_many_inputs_spike_for_their_size(graph):
     assert with_tables(graph) == []  # the activity is unknown
-    assert with_tables(active(graph, 0.05)) == []
+    by_share = [set(with_tables(active(graph, share))) for share in (0.001, 0.02, 0.1)]
+    assert by_share[0] == set()
+    assert by_share[1] == {"projection"}, "the smallest tables"
+    assert by_share[1] < by_share[2] < set(TABLES)
     assert with_tables(active(graph)) == TABLES
     plan = HostProgram(active(graph)).plan
     assert [name for name in graph.spiking if plan.lists_counts(name)] == ["if4"]

@@ -21,8 +21,9 @@ CACHED_WEIGHTS = 2**18  # number of weights that fit the nearest caches of a pro
 # weights that lists add for each weight of a layer, from which on multiplying counts is faster; measured with AVX2 by
 # tests/benchmarks/forms.py
 LEAST_ROWS = 0.55
-# the same for tables of sums of four weights, by instructions of resnet20; and the largest tables
-LEAST_ENTRIES, TABLES_BYTES = 0.2, 3 * 2**16
+# bytes of tables up to which adding their sums is faster, for each weight that lists add for each weight of a layer;
+# measured in the same way. Large tables do not fit the nearest caches.
+TABLES_BYTES = 2**18
 
 
 class LayerForms(Plan):
@@ -98,7 +99,7 @@ class LayerForms(Plan):
         """Return whether a Conv2d adds sums of four weights from tables if the processor counts spikes.
 
         A table has the sums for each pattern of four inputs, of neurons without copies. An entry takes the place of up
-        to four rows of weights, so that this is faster from a low activity on, if the tables fit the nearest caches.
+        to four rows of weights. The larger the tables, the higher is the activity from which on this is faster.
         """
         node = self.graph.nodes[name]
         if not isinstance(node, Conv2d) or not self.packs(name):
@@ -107,9 +108,8 @@ class LayerForms(Plan):
         if neurons is None or neurons.copies > 1 or self.source(name).channels % 4:
             return False
         rows = self.added_rows(name)
-        if rows is None or rows < LEAST_ENTRIES:
-            return False
-        return tables_bytes(node.weight) <= TABLES_BYTES and sums_in_16_bits(node.weight)
+        fits = rows is not None and tables_bytes(node.weight) <= rows * TABLES_BYTES
+        return fits and sums_in_16_bits(node.weight)
 
     def reads_counts(self, name: str) -> bool:
         """Return whether a node reads counts of spikes, and no lists, if the processor can multiply counts."""
