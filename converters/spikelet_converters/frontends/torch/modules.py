@@ -25,6 +25,7 @@ from spikelet_converters.frontends.source import Predict, Preprocessing, Source,
 from spikelet_converters.frontends.torch import exported, fx, quant_aware
 from spikelet_converters.frontends.torch.neurons import layers_alone, without_ties
 from spikelet_converters.frontends.torch.simulation import loop, simulator
+from spikelet_converters.frontends.torch.tracing import NotTraced, traced
 from spikelet_converters.frontends.values import Value
 from spikelet_converters.weights import fit
 
@@ -71,7 +72,7 @@ def from_module(
 
     try:
         builder = build(shape, add, preprocessing, low, high)
-    except fx.NotTraced as error:
+    except NotTraced as error:
         program = _exported(network, shape)
         if program is None:
             raise error from None
@@ -91,7 +92,7 @@ def from_module(
         if not quant_aware.has_scales(network):
             return source
         return replace(source, twin=lambda: again(quant_aware.scales_changed(network)))
-    container, graph, reduced = fx.traced(network)
+    container, graph, reduced = traced(network)
     source = finished(
         "torch module", builder, None, preprocessing, simulate=simulator(container, graph, shape, output),
         loop=loop(network, reduced, shape, output),

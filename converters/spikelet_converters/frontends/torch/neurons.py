@@ -14,8 +14,9 @@ from spikelet.nodes import IF, LIF, Shape
 from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.source import TWIN_CHANGE, Preprocessing, Source, build, finished
-from spikelet_converters.frontends.torch.fx import read, traced
+from spikelet_converters.frontends.torch.fx import read
 from spikelet_converters.frontends.torch.simulation import fresh, inputs_of_neurons, simulator
+from spikelet_converters.frontends.torch.tracing import traced
 from spikelet_converters.frontends.values import Value
 
 
