@@ -16,7 +16,7 @@ from networks import Builder, large_graph, small_graph
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
 from spikelet.engines import available, choose, create, native
-from spikelet.engines.native import cache, compiler, library
+from spikelet.engines.native import cache, compiled, compiler, library, memory
 from spikelet.engines.native import engine as native_engine
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
@@ -127,7 +127,7 @@ class TestCache:
 @pytest.fixture
 def windows(monkeypatch):
     """Functions of the system with the results of Windows."""
-    for module in (compiler, native_engine):
+    for module in (compiler, memory):
         monkeypatch.setattr(module, "os", SimpleNamespace(name="nt", environ=os.environ))
     for name in ("MAP_PRIVATE", "MAP_ANONYMOUS", "MADV_HUGEPAGE"):
         monkeypatch.delattr(mmap, name, raising=False)
@@ -136,11 +136,11 @@ def windows(monkeypatch):
 class TestOtherSystems:
     def test_memory_on_windows(self, windows):
         values = np.arange(2**20, dtype=np.int32)
-        copy = native_engine._aligned(values)
+        copy = memory.aligned_copy(values)
         copy[0] = 7
-        assert copy.ctypes.data % native_engine.ALIGNMENT == 0
+        assert copy.ctypes.data % memory.ALIGNMENT == 0
         assert np.array_equal(copy[1:], values[1:])
-        assert not native_engine._memory(100).any()
+        assert not memory.zero_bytes(100).any()
 
     def test_a_compiler_in_a_folder_of_windows(self, windows, monkeypatch):
         monkeypatch.setenv("CC", r'"C:\Program Files\mingw\gcc.exe" -m64')
@@ -292,9 +292,9 @@ def test_weights_are_in_memory_once(tmp_path, monkeypatch):
     golden = record_golden(graph, np.zeros((1, 3, 64, 64), np.uint8), 1)
     write(Bundle(graph, Manifest("large", None, 8, exact_steps(graph)), golden, ""), path)
     copied, working, released = [], [], []
-    aligned, memory = native_engine._aligned, native_engine._memory
-    monkeypatch.setattr(native_engine, "_aligned", lambda values: copied.append(values.nbytes) or aligned(values))
-    monkeypatch.setattr(native_engine, "_memory", lambda size: working.append(size) or memory(size))
+    aligned, zeros = memory.aligned_copy, memory.zero_bytes
+    monkeypatch.setattr(compiled, "aligned_copy", lambda values: copied.append(values.nbytes) or aligned(values))
+    monkeypatch.setattr(native_engine, "zero_bytes", lambda size: working.append(size) or zeros(size))
     monkeypatch.setattr(Bundle, "release", lambda bundle: released.append(bundle))
     pixels = np.full((3, 64, 64), 200, np.uint8)
     spikelet.load(path, "native").run(pixels, steps=8)  # compiled once; what is loaded once is not counted

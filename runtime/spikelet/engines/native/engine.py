@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
-import mmap
-import os
 from collections import deque
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from itertools import accumulate
-from typing import TYPE_CHECKING, ClassVar, TypeVar
-from weakref import WeakValueDictionary
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +12,14 @@ import numpy.typing as npt
 from spikelet.bounds.ranges import INT32_LIMIT
 from spikelet.engines.base import Engine, Float, Spikes, Workload
 from spikelet.engines.count import Count
+from spikelet.engines.native.compiled import compiled_network
 from spikelet.engines.native.crew import Crew
-from spikelet.engines.native.library import prepare, prepare_graph, ready
+from spikelet.engines.native.library import prepare_graph, ready
+from spikelet.engines.native.memory import ALIGNMENT, HUGE_PAGE, Bytes, Number, aligned_copy, zero_bytes
 from spikelet.engines.native.sizes import program_sizes
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.limits import Limits
-from spikelet.lowering.c import HostProgram
 from spikelet.lowering.c.copies import progression, proven_steps
 from spikelet.lowering.c.plan import Ints
 from spikelet.nodes import IF
@@ -32,31 +27,7 @@ from spikelet.nodes import IF
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
-ALIGNMENT = 64
 SHARES = 4  # of a batch, for each thread
-HUGE_PAGE = 2**21  # bytes, on x86-64 and most of aarch64
-Bytes = npt.NDArray[np.uint8]
-Number = TypeVar("Number", bound=np.generic)
-
-
-class Compiled:
-    """The library of a network and its parameters in memory, shared by engines of the same graph."""
-
-    def __init__(self, graph: Graph) -> None:
-        program = HostProgram(graph)
-        self.graph, self.window = graph, program.window
-        self.layers = program.graph.spiking  # in the order of the library
-        self.library = prepare(program).library
-        self.pixel_type: type[np.integer] = np.uint8 if program.pixel_type == "uint8_t" else np.int16
-        self.all_bytes = self.pixel_type is np.uint8 and (graph.input.low, graph.input.high) == (0, 255)
-        self.work_bytes = int(self.library.spikelet_work_bytes())
-        self.state_bytes = -(-self.library.spikelet_state_bytes() // ALIGNMENT) * ALIGNMENT
-        ends = accumulate(4 * field.count for field in program.state)  # all fields have 32 bits, so there is no padding
-        self.offsets = {field.name: end - 4 * field.count for field, end in zip(program.state, ends, strict=True)}
-        self.plan = program.plan
-        self.arrays = [_aligned(parameter.values) for parameter in program.parameters]
-        self.parameters = (ctypes.c_void_p * len(self.arrays))(*(array.ctypes.data for array in self.arrays))
-        self.turns = program.plan.turns
 
 
 class NativeEngine(Engine):
@@ -108,7 +79,7 @@ class NativeEngine(Engine):
         limits: Limits | None = None,
     ) -> None:
         super().__init__(graph, record, threads, limits)
-        self._compiled = _compiled(graph)
+        self._compiled = compiled_network(graph)
         order = [self._compiled.layers.index(name) for name in graph.spiking]
         self._order = slice(None) if order == sorted(order) else np.array(order, np.intp)  # a slice is not copied
         self._threads = threads or 1
@@ -154,14 +125,14 @@ class NativeEngine(Engine):
     def _workspaces(self, steps: int) -> list[Bytes]:
         """Allocate one workspace per thread for `steps` time-steps, one after the other."""
         size = steps * self._compiled.work_bytes
-        workspaces = list(_memory(self._threads * size).reshape(self._threads, size))
+        workspaces = list(zero_bytes(self._threads * size).reshape(self._threads, size))
         self._addresses = [workspace.ctypes.data for workspace in workspaces]  # a look-up takes a microsecond
         return workspaces
 
     def _reset(self, batch: int) -> None:
         size = self._compiled.state_bytes
         if len(self._states) != batch:
-            self._hold(_memory(batch * size).reshape(batch, size))
+            self._hold(zero_bytes(batch * size).reshape(batch, size))
         self._compiled.library.spikelet_reset(self._compiled.parameters, self._address, size, batch)
         if self.record or self._count is not None:
             self._spikes = {name: np.empty((batch, *self.graph.population(name)), np.uint8) for name in self.record}
@@ -180,7 +151,7 @@ class NativeEngine(Engine):
         self._shares = [(int(share[0]), len(share)) for share in shares if len(share)]
 
     def _keep(self, rows: npt.NDArray[np.intp]) -> None:
-        self._hold(_aligned(self._states[rows].reshape(-1)).reshape(len(rows), -1))
+        self._hold(aligned_copy(self._states[rows].reshape(-1)).reshape(len(rows), -1))
         self._spikes = {name: value[rows] for name, value in self._spikes.items()}
         self._turns = self._turns[rows] if len(self._turns) else self._turns
         self._events = self._events[rows] if len(self._events) else self._events
@@ -329,45 +300,6 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads)
 
 
-_shared: WeakValueDictionary[int, Compiled] = WeakValueDictionary()
-
-
-def _compiled(graph: Graph) -> Compiled:
-    """Return the compiled network, shared by all living engines of the graph."""
-    compiled = _shared.get(id(graph))
-    if compiled is None or compiled.graph is not graph:
-        compiled = _shared[id(graph)] = Compiled(graph)
-    return compiled
-
-
 def _channel_last(values: npt.NDArray[Number]) -> npt.NDArray[Number]:
     """Return (C, …) in the channel-last order of the compiled network, (… · C,)."""
     return np.moveaxis(values, 0, -1).reshape(-1)
-
-
-def _aligned(values: npt.NDArray[Number]) -> npt.NDArray[Number]:
-    """Return a copy aligned for vector loads.
-
-    Large arrays are placed in huge pages, since weights are read in random order and every page lookup costs time.
-    """
-    whole = values.nbytes // HUGE_PAGE * HUGE_PAGE
-    block = _mapped(values.nbytes + (HUGE_PAGE if whole else 0))
-    memory = np.frombuffer(block, np.uint8)
-    start = -memory.ctypes.data % HUGE_PAGE if whole else 0
-    if whole and hasattr(mmap, "MADV_HUGEPAGE"):
-        with suppress(OSError):  # not supported by this system
-            block.madvise(mmap.MADV_HUGEPAGE, start, whole)
-    copy = memory[start:][: values.nbytes].view(values.dtype)
-    copy[:] = values
-    return copy
-
-
-def _memory(size: int) -> Bytes:
-    """Return aligned zeros mapped from the system: pages use memory once written, and are returned when freed."""
-    return np.frombuffer(_mapped(size), np.uint8, size)
-
-
-def _mapped(size: int) -> mmap.mmap:
-    if os.name != "posix":  # a mapping without a file is private there
-        return mmap.mmap(-1, max(size, 1))
-    return mmap.mmap(-1, max(size, 1), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
