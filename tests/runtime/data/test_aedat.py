@@ -14,13 +14,13 @@ END = b"#!END-HEADER\r\n"
 EVENTS = np.array([(5, 0, 127, 1, 1), (9, 127, 0, 0, 1), (9, 3, 4, 1, 0), (2**31 - 1, 32767, 32767, 0, 1)])
 
 
-def packet(kind, events, overflow=0):
+def packet(kind, events, overflow=0, source=0):
     body = b"".join(
         struct.pack("<II", int(valid) | int(p) << 1 | int(y) << 2 | int(x) << 17, int(t))
         for t, x, y, p, valid in events
     )
     valid = int(sum(event[4] for event in events))
-    return struct.pack("<hhiiiiii", kind, 0, 8, 4, overflow, len(events), len(events), valid) + body
+    return struct.pack("<hhiiiiii", kind, source, 8, 4, overflow, len(events), len(events), valid) + body
 
 
 @pytest.mark.parametrize("header", [START + END, START])
@@ -40,6 +40,8 @@ DAMAGED = {
     "half a header of a packet": (START + END + packet(1, EVENTS)[:20], "ends inside the header of a packet"),
     "half a packet": (START + END + packet(1, EVENTS)[:-4], "ends inside a packet of 4 events of 8 bytes"),
     "events of another size": (START + END + struct.pack("<hhiiiiii", 1, 0, 12, 4, 0, 1, 1, 1) + bytes(12), "has events of 12 bytes"),
+    "two cameras": (START + END + packet(1, EVENTS) + packet(1, EVENTS, source=1), "has events of several sources, 0, 1; expected those of one"),
+    "compressed": (START + END + packet(1 - 2**15, EVENTS), "has compressed packets; expected packets of the format RAW"),
     "a negative number": (START + END + struct.pack("<hhiiiiii", 1, 0, 8, 4, 0, -1, -1, -1), "ends inside a packet of -1"),
 }  # fmt: skip
 
@@ -77,6 +79,11 @@ class TestVersion4:
         path.with_name("aedat.py").write_text(DECODER)
         table = columns(path)
         assert np.stack([table[name] for name in "txyp"], 1).tolist() == [[10, 1, 2, 1], [11, 3, 4, 0], [10, 1, 2, 1]]
+
+    def test_events_before_and_after_a_filter(self, path):
+        path.with_name("aedat.py").write_text(DECODER + '    yield {"stream_id": 2, "events": first}\n')
+        with pytest.raises(DataError, match=r"a\.aedat4: has events of several streams, 0, 2; expected those of one"):
+            columns(path)
 
     @pytest.mark.parametrize(
         ("failure", "message"),

@@ -59,6 +59,21 @@ def test_a_clock_that_wraps(version, encode, wrap, tmp_path):
     assert read["t"].tolist() == [t for t, *_ in recording]
 
 
+@pytest.mark.parametrize(("version", "encode", "low_bits"), [(2, evt2, 6), (3, evt3, 12)])
+def test_a_clock_that_goes_back_once(version, encode, low_bits, tmp_path):
+    recording = [(9 << low_bits, 1, 1, 1), (8 << low_bits, 2, 2, 0), (10 << low_bits, 2, 2, 1)]
+    read = columns(saved(tmp_path / "a.raw", [f"evt {version}.0"], encode(recording)))
+    assert read["t"].tolist() == [t for t, *_ in recording]
+
+
+@pytest.mark.parametrize(("version", "encode", "first"), [(2, evt2, 4), (3, evt3, 2)])
+def test_a_recording_that_begins_after_the_time(version, encode, first, tmp_path):
+    """The words before the first time and row are those of events whose time or pixel is not known."""
+    body = encode([(10**6, 4, 4, 1)])[first:] + encode(EVENTS)
+    read = columns(saved(tmp_path / "a.raw", [f"evt {version}.0"], body))
+    assert read["t"].tolist() == [t for t, *_ in EVENTS]
+
+
 def test_vectors_of_columns(tmp_path):
     """Two vectors of 12 columns and one of 8 follow each other; the time continues with its higher bits alone."""
     words = [8 << 12 | 1, 6 << 12 | 9, 7, 3 << 12 | 1 << 11 | 100]

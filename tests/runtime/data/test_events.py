@@ -82,6 +82,9 @@ def test_files_without_events_are_refused(tmp_path):
     np.save(tmp_path / "b.npy", np.zeros((4, 3, 5, 6)))
     with pytest.raises(DataError, match=r"expected frames \(T, 3, 6, 6\), found float64 \(4, 3, 5, 6\)"):
         read(tmp_path / "b.npy", SHAPE, 4)
+    np.save(tmp_path / "c.npy", np.zeros((50, 4)))
+    with pytest.raises(DataError, match=r"found float64 \(50, 4\); name the columns of events: numpy.savez\("):
+        read(tmp_path / "c.npy", SHAPE, 4)
 
 
 def test_the_command(recording, tmp_path, capsys):
@@ -172,6 +175,8 @@ def test_bins_of_equal_counts():
         ("a.dat", b"% no end", "the header does not end"),
         ("a.dat", b"% h\n\0\x04" + bytes(8), "expected events of 8 bytes after the header"),
         ("a.dat", b"% h\n\0\x08" + bytes(9), "expected events of 8 bytes, found 9 bytes"),
+        ("a.dat", b"% Data\n% Version 1\n\0\x08" + bytes(8), "is DAT version 1, .*; expected version 2"),
+        ("a.dat", b"% Version 2\n\x0e\x08" + bytes(8), "contains triggers, not events of pixels"),
         ("a.aedat4", b"", "does not begin with #!AER-DAT and a version"),
         ("a.csv", b't,x,y,p\n"' + b"1" * 200_000, "cannot be read as events .field larger than field limit"),
         ("a.txt", b"", "expected events as .csv, .*, or frames"),

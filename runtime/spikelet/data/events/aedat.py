@@ -15,6 +15,7 @@ import re
 import struct
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ Column = npt.NDArray[np.generic]
 SUFFIXES = (".aedat", ".aedat4")
 POLARITY = 1  # type of polarity events
 HEADER = struct.Struct("<hhiiiiii")
+CONVERT = "convert it with the software of the camera, or save its columns t, x, y, p as .npz"
 END = b"#!END-HEADER"
 SECONDS, BYTES_PER_SECOND = 60, 2**20  # most time for an AEDAT 4 file, and what is added for its size
 INTERPRETER = 2**30  # bytes of address space of Python and NumPy
@@ -40,7 +42,12 @@ try:
     resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]),) * 2)
 except (ImportError, ValueError, OSError):
     pass  # the system has no such limit
-packets = [packet["events"] for packet in aedat.Decoder(sys.argv[1]) if "events" in packet]
+packets, streams = [], set()
+for packet in aedat.Decoder(sys.argv[1]):
+    if "events" in packet:
+        packets.append(packet["events"])
+        streams.add(packet["stream_id"])
+np.save(sys.stdout.buffer, np.array(sorted(streams), np.int64))
 for field in ("t", "x", "y", "on"):
     arrays = [np.asarray(packet[field]).astype(np.int64) for packet in packets]
     np.save(sys.stdout.buffer, np.concatenate([np.zeros(0, np.int64), *arrays]))
@@ -67,7 +74,7 @@ def read(path: Path) -> dict[str, Column]:
     else:
         raise DataError(
             f"is AEDAT {number}, in which the numbers of pixels depend on the camera; expected AEDAT 3.1 or 4: "
-            "convert it with the software of the camera, or save its columns t, x, y, p as .npz"
+            f"{CONVERT}"
         )
     if not len(columns["t"]):
         raise DataError("contains no polarity events")
@@ -82,11 +89,14 @@ def version_3(content: bytes) -> dict[str, Column]:
     """
     start = _first_packet(content)
     data, times = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    sources = set()
     while start < len(content):
         if start + HEADER.size > len(content):
             raise DataError(f"ends inside the header of a packet, after {len(content):,} bytes; is the file complete?")
-        kind, _, size, offset, overflow, _, number, _ = HEADER.unpack_from(content, start)
+        kind, source, size, offset, overflow, _, number, _ = HEADER.unpack_from(content, start)
         start += HEADER.size
+        if kind < 0:
+            raise DataError("has compressed packets; expected packets of the format RAW: " + CONVERT)
         if number < 0 or size < 0 or start + number * size > len(content):
             raise DataError(f"ends inside a packet of {number} events of {size} bytes; is the file complete?")
         if kind == POLARITY:
@@ -94,11 +104,20 @@ def version_3(content: bytes) -> dict[str, Column]:
                 raise DataError(f"has events of {size} bytes with their time at byte {offset}; expected 8 and 4")
             events = np.frombuffer(content, "<u4", 2 * number, start).reshape(-1, 2).astype(np.int64)
             valid = events[events[:, 0] & 1 == 1]
+            sources.add(source)
             data.append(valid[:, 0])
             times.append(valid[:, 1] + (overflow << 31))
         start += number * size
+    _check_one("sources", sources)
     address = np.concatenate(data)
     return {"t": np.concatenate(times), "x": address >> 17, "y": address >> 2 & 0x7FFF, "p": address >> 1 & 1}
+
+
+def _check_one(name: str, numbers: Collection[int]) -> None:
+    """Raise DataError for events of several sensors, or of one sensor before and after a filter."""
+    if len(numbers) > 1:
+        listed = ", ".join(map(str, sorted(numbers)))
+        raise DataError(f"has events of several {name}, {listed}; expected those of one: {CONVERT}")
 
 
 def _first_packet(content: bytes) -> int:
@@ -129,4 +148,5 @@ def _version_4(path: Path) -> dict[str, Column]:
             reason = f"the package aedat ended by signal {-done.returncode}, with at most {size(memory)} of memory"
         raise DataError(f"not an AEDAT 4 file that can be read ({reason[:200]})")
     stream = io.BytesIO(done.stdout)
+    _check_one("streams", np.load(stream).tolist())
     return {name: np.load(stream) for name in ("t", "x", "y", "p")}

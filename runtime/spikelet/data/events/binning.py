@@ -126,7 +126,11 @@ def binned(recording: Columns | Column, shape: Shape, steps: int, by: Binning = 
         t, x, y, p = (recording[name] for name in FIELDS)
         return frames(t, x, y, p, shape, steps, by)
     if recording.dtype.kind not in "buif" or recording.shape[1:] != shape or recording.size == 0:
-        raise DataError(f"expected frames (T, {', '.join(map(str, shape))}), found {recording.dtype} {recording.shape}")
+        unnamed = recording.ndim == 2 and 4 in recording.shape
+        remedy = "; name the columns of events: numpy.savez('events.npz', t=t, x=x, y=y, p=p)" if unnamed else ""
+        raise DataError(
+            f"expected frames (T, {', '.join(map(str, shape))}), found {recording.dtype} {recording.shape}{remedy}"
+        )
     Limits().check(f"events: frames {recording.shape}", 4 * recording.size)
     if not (np.abs(as_float64(recording)) <= LARGEST).all():
         raise DataError("frames: a value is NaN, infinite or beyond 2^64")

@@ -87,7 +87,7 @@ def _evt2(words: Whole) -> dict[str, Column]:
     kind = words >> 28
     is_high = kind == TIME_HIGH_2
     high = _unwrapped(words & 0xFFFFFFF, is_high, 2**28)
-    event = (kind == CD_OFF) | (kind == CD_ON)
+    event = _known(is_high) & ((kind == CD_OFF) | (kind == CD_ON))
     chosen = words[event]
     return {
         "t": high[event] << 6 | chosen >> 22 & 0x3F,
@@ -110,9 +110,10 @@ def _evt3(words: Whole) -> dict[str, Column]:
     # the lower bits of the time count from 0 when the higher bits change
     low = np.where(_last(is_high, index) > _last(kind == TIME_LOW, index), 0, _filled(value, kind == TIME_LOW))
     time, row = high << 12 | low, _filled(value & 0x7FF, kind == ADDR_Y)
-    single = np.flatnonzero(kind == ADDR_X)
+    known = _known(is_high, kind == ADDR_Y)
+    single = np.flatnonzero(known & (kind == ADDR_X))
     base = _filled(value, kind == VECT_BASE_X)
-    width = np.where(kind == VECT_12, 12, np.where(kind == VECT_8, 8, 0))
+    width = np.where(kind == VECT_12, 12, np.where(kind == VECT_8, 8, 0)) * (known & _known(kind == VECT_BASE_X))
     before = np.cumsum(width) - width
     first = (base & 0x7FF) + before - _filled(before, kind == VECT_BASE_X)
     vectors = np.flatnonzero(width)
@@ -130,6 +131,12 @@ def _evt3(words: Whole) -> dict[str, Column]:
     return {name: column[order] for name, column in columns.items()}
 
 
+def _known(*kinds: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return, for every word, whether a word of each kind precedes it; a recording may begin between them."""
+    known: npt.NDArray[np.bool_] = np.logical_and.reduce([np.logical_or.accumulate(chosen) for chosen in kinds])
+    return known
+
+
 def _last(chosen: npt.NDArray[np.bool_], index: Whole) -> Whole:
     """Return, for every word, the index of the last chosen word up to it; -1 before the first."""
     return np.maximum.accumulate(np.where(chosen, index, -1)) if len(index) else index
@@ -142,9 +149,12 @@ def _filled(values: Whole, chosen: npt.NDArray[np.bool_]) -> Whole:
 
 
 def _unwrapped(values: Whole, chosen: npt.NDArray[np.bool_], size: int) -> Whole:
-    """As `_filled`, for a counter that wraps around at `size`: add `size` after each wrap."""
+    """As `_filled`, for a counter that wraps around at `size`: add `size` after each wrap.
+
+    A decrease by less than half of `size` is not a wrap: some cameras send a lower time once in a while.
+    """
     steps = values[chosen]
-    loops = np.concatenate([[0], np.cumsum(np.diff(steps) < 0)])[: len(steps)]
+    loops = np.concatenate([[0], np.cumsum(np.diff(steps) < -size // 2)])[: len(steps)]
     continued = np.zeros_like(values)
     continued[chosen] = steps + size * loops
     return _filled(continued, chosen)

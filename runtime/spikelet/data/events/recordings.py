@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import array
 import csv
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -25,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.data.events import aedat, formats
-from spikelet.data.events.header import header_end
+from spikelet.data.events.header import header_lines
 from spikelet.data.names import visible
 from spikelet.errors import DataError
 from spikelet.files.numpy_file import read_numpy
@@ -40,6 +41,7 @@ NAMES = {
     "p": ("p", "ps", "pol", "polarity", "polarities"),
 }
 SUFFIXES = (".csv", ".npz", ".npy", ".bin", ".dat", *aedat.SUFFIXES, *formats.SUFFIXES)
+TRIGGER = 14  # type of the events in Prophesee's files of external triggers
 OVERFLOW_ROW, OVERFLOW_TIME = 240, 2**13  # N-MNIST marks a wrap of its clock by an event in this row
 
 
@@ -155,9 +157,18 @@ def _n_mnist(content: bytes) -> Columns:
 
 def _prophesee(content: bytes) -> Columns:
     """Decode lines that begin with `%`, two bytes (type and size of an event), and events of 32 + 32 bits."""
-    start = header_end(content, b"%")
+    lines = list(header_lines(content, b"%"))
+    start = lines[-1][1] if lines else 0
+    version = next((line.split()[1] for line, _ in lines if re.match(rb"\s*version\s+\d", line.lower())), b"2")
+    if version in (b"0", b"1"):
+        raise DataError(
+            f"is DAT version {version.decode()}, with other bits for columns and rows; expected version 2: save its "
+            "columns t, x, y, p as .npz"
+        )
     if len(content) < start + 2 or content[start + 1] != 8:
         raise DataError("expected events of 8 bytes after the header")
+    if content[start] == TRIGGER:
+        raise DataError("contains triggers, not events of pixels; expected the file of the CD events beside it")
     body = content[start + 2 :]
     if not body or len(body) % 8:
         raise DataError(f"expected events of 8 bytes, found {len(body)} bytes; is the file complete?")
