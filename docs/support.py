@@ -41,7 +41,7 @@ TORCH = {
     "qat.Conv2d, qat.Linear, ConvBn2d, ConvBnReLU2d, ConvReLU2d, LinearReLU (torch.ao)": "with their quantised weights",
     "QuantConv2d, QuantLinear (Brevitas)": "with their quantised weights",
     "Flatten, Unflatten, ChannelShuffle, ZeroPad1d, ZeroPad2d": "",
-    "Softmax, LogSoftmax, Sigmoid": "at the end: left out, a bundle returns logits",
+    "Softmax, LogSoftmax, Sigmoid, Tanh": "at the end: left out, a bundle returns logits",
     "Dropout, Identity": "removed: no effect in evaluation mode",
 }
 

@@ -1,6 +1,7 @@
-"""Read the weights of a torch file in any common wrapping, without executing code.
+"""Read the weights of a network in any common wrapping, without executing code.
 
-A file is a state dict; a dictionary that contains one, of a training loop or of Lightning; or a pickled module. Classes
+A torch file is a state dict; a dictionary that contains one, of a training loop or of Lightning; or a pickled module.
+`weight_arrays` reads other formats. Classes
 other than those of tensors are not imported: objects of other classes become `Placeholder`s, whose parameters and
 buffers are read. Prefixes of wrappers (`module.`, `_orig_mod.`, `model.`) are removed if the other part of the names
 fits the network.
@@ -22,12 +23,18 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from spikelet.errors import ConversionError, CostError, pass_out_of_memory
+from spikelet.files.pointer import refuse_pointer
+from spikelet_converters import weight_arrays
 from spikelet_converters.torch_file import BoundedFile, check_sizes
 
 State = dict[str, Tensor]
 DEPTH = 4  # largest depth of nested dictionaries
 SHOWN = 4  # largest number of names in a message
 WRAPPERS = re.compile(r"(^|\.)(module|_orig_mod)(?=\.)")
+UNREADABLE = (
+    "it is damaged, or was written by another program: expected weights of torch.save, .safetensors or .npz; a network "
+    "of another framework is converted as an ONNX file"
+)
 SAVE = "torch.save(network.state_dict(), 'weights.pt')"
 
 
@@ -97,7 +104,7 @@ def program(path: Path) -> str | None:
 
 
 def load(path: Path) -> object:
-    """Read a torch file without executing code.
+    """Read a torch file, `.safetensors` or `.npz` without executing code.
 
     Raises:
         ConversionError: The file is a TorchScript program, is damaged, or is not a torch file.
@@ -105,6 +112,9 @@ def load(path: Path) -> object:
     """
     if not path.is_file():
         raise ConversionError(f"{path}: no such file")
+    refuse_pointer(path, ConversionError)
+    if path.suffix.lower() in weight_arrays.READERS:
+        return weight_arrays.read(path)
     kind = program(path)
     if kind == "torch.export":
         raise ConversionError(f"{path}: is a torch.export program; give it a name that ends in .pt2, without --weights")
@@ -120,8 +130,7 @@ def load(path: Path) -> object:
     except Exception as error:  # zipfile and pickletools raise errors of many types for a damaged file
         pass_out_of_memory(error, str(path))
         raise ConversionError(
-            f"{path}: not a file that torch can read safely; it is damaged, or was written by another program "
-            f"({_first_line(error)})"
+            f"{path}: not a file that torch can read safely ({_first_line(error)}); {UNREADABLE}"
         ) from None
     try:
         with warnings.catch_warnings(), BoundedFile(path) as file:
@@ -131,10 +140,7 @@ def load(path: Path) -> object:
         pass_out_of_memory(error, str(path))
         reason = error
     if not zipfile.is_zipfile(path):
-        raise ConversionError(
-            f"{path}: not a file that torch can read safely; it is damaged, or was written by another program "
-            f"({_first_line(reason)})"
-        )
+        raise ConversionError(f"{path}: not a file that torch can read safely ({_first_line(reason)}); {UNREADABLE}")
     restricted = ModuleType("restricted_pickle")
     restricted.Unpickler = _Unpickler  # type: ignore[attr-defined]
     try:

@@ -75,7 +75,8 @@ def agree(
     axes = (0, 2) if expected.ndim == 3 else (1,)
     largest = max(float(np.abs(expected).max()), 1e-6)
     magnitude = np.maximum(np.abs(expected).max(axes, keepdims=True), FAINT * largest)
-    resolution = np.exp(np.abs(expected)) * 1e-4 if ending == "sigmoid" else 0.0  # of float32 probabilities near 1
+    bounded = ending in ("sigmoid", "tanh")
+    resolution = np.exp(np.abs(expected)) * 1e-4 if bounded else 0.0  # of float32 probabilities near 1
 
     differences = np.abs(expected.astype(np.float64) - actual)
     result = OutputDifference(float(differences.max()), largest)
@@ -132,6 +133,8 @@ def comparable(ending: Ending, outputs: Outputs, logits: Outputs) -> tuple[Outpu
     """Return the outputs of the source and of the imported graph on a scale on which they are comparable."""
     if ending == "logits":
         return outputs, logits
+    if ending == "tanh":  # tanh(x) = 2 sigmoid(2 x) - 1
+        return comparable("sigmoid", outputs / np.float32(2) + np.float32(0.5), np.float32(2) * logits)
     actual = torch.from_numpy(logits).double()
     expected = torch.from_numpy(outputs).double()
     if ending == "sigmoid":  # differences of logits, limited to those at which float32 probabilities are not 0 or 1

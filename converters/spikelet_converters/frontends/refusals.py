@@ -10,6 +10,9 @@ _SMOOTH = "it has no exact spiking form here; fine-tune with ReLU in its place"
 _STATISTICS = (
     "it normalises by statistics of the current input; use batch norm, which is folded into weights, and train again"
 )
+_EXP = "it has no exact spiking form here; write a softmax at the end as one operation, which is left out"
+_COMPARISON = "a comparison of activations has no spiking form here; write a rectifier as ReLU, clip or maximum with 0"
+_ALL = "leave it out: a bundle returns the logits of all classes"
 TORCH = {
     "ReLU": _RELU,
     "relu": _RELU,
@@ -61,6 +64,12 @@ TORCH = {
     "maximum": "a maximum of activations has no spiking form here; a maximum with 0 is a rectifier",
     "minimum": "a minimum of activations has no spiking form here; that of a rectified value and a number is read",
     "argmax": "an argmax inside the network has no spiking form here; leave it out",
+    **dict.fromkeys(("eq", "ge", "gt", "le", "lt", "ne", "sign", "where"), _COMPARISON),
+    "exp": _EXP,
+    **dict.fromkeys(("flip", "fliplr", "flipud"), "it mirrors activations; mirror the weights after it, or the images"),
+    "getattr": "an attribute of an activation is not supported; use a method, such as transpose(1, 2)",
+    "stack": "a new axis of activations is not supported; add them, or use torch.cat along the channels",
+    **dict.fromkeys(("sort", "topk"), _ALL),
     "log_softmax": _ENDING,
     "sigmoid": f"it has no exact spiking form here; {_SIGMOID}",
     "matmul": "a product of activations has no spiking form here; use nn.Linear for weights",
@@ -69,6 +78,10 @@ TORCH = {
 _NEGATIVE = "its output may be negative, a spike cannot be; fine-tune with Relu in its place"
 _FEED_FORWARD = "recurrence has no node in IR version 1; use a feed-forward network"
 _NORM = "it normalises by statistics of the current input; use BatchNormalization, which is folded into weights"
+_OPTIMISED = (
+    "it is in files that were not optimised; export with torch.onnx.export(..., optimize=True), or simplify the file"
+)
+LEFT = "multiplies an activation by weights on its left, W x; expected x W, with the weights transposed"
 PRODUCT = "a product of activations has no spiking form here; fold constant factors into the weights"
 ONNX = {
     "Min": "a minimum of activations has no spiking form here; that of a rectified value and a number is read",
@@ -79,9 +92,14 @@ ONNX = {
     "Selu": _NEGATIVE,
     "Gelu": "it has no exact spiking form here; fine-tune with Relu in its place",
     "Sigmoid": "it has no exact spiking form here; fine-tune with Relu in its place",
-    "HardSigmoid": "it has no exact spiking form here; fine-tune with Relu in its place",
+    "HardSigmoid": "it has no exact spiking form here; fine-tune with Relu in its place, or leave it out at the end",
     "HardSwish": "it has no exact spiking form here; fine-tune with Relu in its place",
     "Tanh": "it has no exact spiking form here; fine-tune with Relu in its place",
+    "ThresholdedRelu": "it jumps at its threshold, which a spike rate does not; fine-tune with Relu in its place",
+    **dict.fromkeys(("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Sign", "Where"), _COMPARISON),
+    "Exp": _EXP,
+    **dict.fromkeys(("CastLike", "ConcatFromSequence", "SequenceAt", "SplitToSequence"), _OPTIMISED),
+    "TopK": _ALL,
     "Mul": PRODUCT,
     "Div": PRODUCT,
     "LSTM": _FEED_FORWARD,

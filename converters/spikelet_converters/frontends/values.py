@@ -15,7 +15,7 @@ from spikelet.nodes import Shape
 from spikelet.nodes.neuron import Reset, Tie
 
 Factor = npt.NDArray[np.float64]
-Ending = Literal["logits", "softmax", "log_softmax", "sigmoid", "argmax"]
+Ending = Literal["logits", "softmax", "log_softmax", "sigmoid", "tanh", "argmax"]
 """The function of the logits that a source network returns; a bundle returns the logits."""
 
 ONE, NOTHING = np.ones(()), np.zeros(())

@@ -19,6 +19,7 @@ from spikelet.bundle.manifest import Manifest
 from spikelet.bundle.step import STEP, StepModel, too_large
 from spikelet.errors import BundleError
 from spikelet.files.atomic import replacing
+from spikelet.files.pointer import refuse_pointer
 from spikelet.graph import IR_VERSION, Graph
 from spikelet.inputs import DEFAULT_STEPS, MAX_STEPS
 from spikelet.lowering.onnx.step import LOWERING_VERSION
@@ -227,6 +228,7 @@ def _content(path: Path, in_memory: bool) -> memoryview:
         # reading a pipe or a device may not terminate
         if path.exists() and not path.is_file():
             raise BundleError.at(str(path), "cannot be read (not a file)")
+        refuse_pointer(path, BundleError)
         with path.open("rb") as file:
             size = file.seek(0, 2)
             if size == 0 or size > MAX_FILE:

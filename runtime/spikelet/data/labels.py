@@ -39,6 +39,11 @@ def as_labels(value: Values, names: Sequence[str] | None = None) -> tuple[Indice
         return _of_texts([_text(label) for label in value.tolist()], known)
     if value.dtype.kind not in "uifb" or value.ndim not in (0, 1, 2):
         raise DataError(f"expected labels as whole numbers or names, found {value.dtype} {value.shape}")
+    if value.dtype.kind == "b" and value.ndim < 2:
+        raise DataError(
+            "expected class indices as labels, found booleans; if they mean the classes 0 and 1, save "
+            "labels.astype(int)"
+        )
     if value.dtype.kind == "f" and not (np.isfinite(value).all() and (value == np.floor(value)).all()):
         raise DataError(
             f"expected whole numbers as labels, found {value.dtype} with fractions; class probabilities are not "

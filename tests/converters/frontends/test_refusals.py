@@ -32,7 +32,7 @@ ONNX_CASES = [
     ("Elu", conv(node("Elu")), "fine-tune with Relu"),
     ("Sigmoid", conv(node("Sigmoid"), after("Relu")), "fine-tune with Relu"),
     ("Softmax", conv(node("Softmax"), after("Relu")), "expected the classes, axis 1 of (N, K)"),
-    ("Tanh", conv(node("Tanh")), "fine-tune with Relu"),
+    ("Tanh", conv(node("Tanh"), after("Relu")), "fine-tune with Relu"),
     ("Concat", conv(node("Concat", ["c", "c"], axis=3)), "expected the channels"),
     ("Mul", conv(node("Mul", ["c", "c"])), "fold constant factors into the weights"),
     ("Transpose", conv(node("Transpose", perm=[1, 0, 2, 3])), "expected the batch to stay first"),
@@ -72,7 +72,8 @@ ONNX_CASES = [
     ("Add", conv(node("Add", ["c", "c"])), "double the weight instead"),
     ("ReduceMean", conv(node("ReduceMean", axes=[1])), "expected height and width (2, 3)"),
     ("Flatten", conv(node("Flatten", axis=2)), "expected 1"),
-    ("Exp", conv(node("Exp")), "see docs/reference/support.md for the supported layers"),
+    ("Exp", conv(node("Exp")), "write a softmax at the end as one operation"),
+    ("Sin", conv(node("Sin")), "see docs/reference/support.md for the supported layers"),
 ]
 
 
@@ -135,7 +136,8 @@ TORCH_CASES = [
     ("softmax", lambda x: torch.relu(torch.softmax(x, 1)), "leave it out"),
     ("mul", lambda x: x * x, "fold the factor into the weights"),
     ("cat", lambda x: torch.cat([x, x], 2), "expected the channels"),
-    ("exp", torch.exp, "see docs/reference/support.md for the supported layers"),
+    ("exp", torch.exp, "write a softmax at the end as one operation"),
+    ("sin", torch.sin, "see docs/reference/support.md for the supported layers"),
 ]
 
 

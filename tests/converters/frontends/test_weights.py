@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import json
 import os
 import pickle
 import re
@@ -13,13 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from torch import nn
 
 from counts.calls import peak_bytes
 from spikelet.errors import ConversionError, UsageError
 from spikelet_converters import weights
-from spikelet_converters.frontends.open import kind_of
+from spikelet_converters.frontends.open import kind_of, open_source
 from spikelet_converters.frontends.torch import load_module
 from spikelet_converters.training.checkpoint import load_checkpoint
 
@@ -102,6 +104,66 @@ def test_weights_are_loaded(network, tmp_path, form):
     for name, value in state().items():
         if "num_batches" not in name:
             assert torch.allclose(loaded[name], value, atol=1e-3 if form == "float16" else 0), name
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize("suffix", [".safetensors", ".npz"])
+def test_formats_of_other_programs(network, tmp_path, suffix, prefix):
+    path, values = tmp_path / f"a{suffix}", prefixed(prefix)
+    if suffix == ".npz":
+        np.savez(path, **{name: value.numpy().astype(">f4") for name, value in values.items()})
+    else:
+        halves = {name: value.bfloat16() if name.endswith("fc.weight") else value for name, value in values.items()}
+        safetensors.torch.save_file({**halves}, path, {"format": "pt"})
+    loaded = load_module(network, path).state_dict()
+    for name, value in state().items():
+        assert torch.allclose(loaded[name].float(), value.float(), atol=1e-2 if name == "fc.weight" else 0), name
+
+
+def _safetensors(header, data=b"", length=None):
+    text = json.dumps(header).encode()
+    return (len(text) if length is None else length).to_bytes(8, "little") + text + data
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"PK", "states a header of .* bytes in a file of 2"),
+        (_safetensors({}, length=2**60), "states a header of 1,152,921,504,606,846,976 bytes in a file of 10"),
+        (_safetensors({"a": 1}), "not weights by name"),
+        (_safetensors([1]), "not weights by name"),
+        (
+            _safetensors({"a": {"dtype": "F8_E4M3", "shape": [1], "data_offsets": [0, 1]}}, b"a"),
+            "a has the type F8_E4M3",
+        ),
+        (_safetensors({"a": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 4]}}, bytes(4)), "lies at 0…4 of 4"),
+        (_safetensors({"a": {"dtype": "F32", "shape": [1], "data_offsets": [1, 5]}}, bytes(4)), "lies at 1…5 of 4"),
+        (_safetensors({"a": {"dtype": "F32", "shape": [-1], "data_offsets": [4, 0]}}, bytes(4)), "lies at 4…0 of 4"),
+        (
+            _safetensors({"a": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}}),
+            "not a state dict of .*; missing",
+        ),
+    ],
+)
+def test_safetensors_that_are_refused(network, tmp_path, content, message):
+    (tmp_path / "a.safetensors").write_bytes(content)
+    with pytest.raises(ConversionError, match=rf"a\.safetensors: .*{message}"):
+        load_module(network, tmp_path / "a.safetensors")
+
+
+def test_other_files_as_weights(network, tmp_path):
+    (tmp_path / "a.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(99))
+    with pytest.raises(
+        ConversionError, match=r"expected weights of torch.save, .safetensors or .npz; a network of another"
+    ):
+        load_module(network, tmp_path / "a.h5")
+    np.savez(tmp_path / "a.npz", images=np.zeros((2, 3)), names=np.array(["a", "b"]))
+    with pytest.raises(ConversionError, match=r"a\.npz: not weights by name"):
+        load_module(network, tmp_path / "a.npz")
+    for name in ("a.pt", "a.safetensors", "a.npz", "a.onnx"):
+        (tmp_path / name).write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+        with pytest.raises(ConversionError, match=rf"{name}: is a Git LFS pointer.*; run `git lfs pull`"):
+            open_source(str(tmp_path / name)) if name == "a.onnx" else load_module(network, tmp_path / name)
 
 
 @pytest.mark.parametrize("legacy", [False, True])
@@ -217,7 +279,9 @@ def test_a_program_that_parses_its_options_finds_none(tmp_path, monkeypatch):
 @pytest.mark.parametrize("suffix", [".keras", ".tflite", ".pdmodel", ".PKL", ".safetensors"])
 def test_files_of_other_programs_are_refused_with_a_remedy(tmp_path, suffix):
     (tmp_path / f"a{suffix}").write_bytes(b"junk")
-    with pytest.raises(UsageError, match=r"unknown file type; .*(export it as ONNX|save them with torch)"):
+    with pytest.raises(
+        UsageError, match=r"unknown file type; .*(export it as ONNX|with --weights weights.safetensors)"
+    ):
         kind_of(str(tmp_path / f"a{suffix}"))
 
 

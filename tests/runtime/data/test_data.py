@@ -148,6 +148,15 @@ class TestIdx:
             path.rename(path.with_name(path.name.removesuffix(".gz") + renamed))
         assert np.array_equal(read(tmp_path).images, data.images)
 
+    @pytest.mark.parametrize("packed", ["images", "labels"])
+    def test_one_of_two_files_unpacked(self, tmp_path, packed):
+        data = image_set(shape=(1, 28, 28), classes=10)
+        write_idx(tmp_path, data)
+        path = next(path for path in tmp_path.iterdir() if packed in path.name)
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+        assert np.array_equal(read(tmp_path).labels, data.labels)
+
     @pytest.mark.parametrize("below", ["raw", "FashionMNIST/raw"])
     def test_where_torchvision_stores_it(self, tmp_path, below):
         data = image_set(shape=(1, 28, 28), classes=10)

@@ -169,6 +169,7 @@ def test_labels(tmp_path, form):
         (LABELS[:3], "expected one label for each of 5 images, found 3 labels"),
         (LABELS - 1, "labels must be 0 or more, found -1"),
         (LABELS + 0.5, "expected whole numbers as labels, found float64 with fractions"),
+        (LABELS == 3, r"expected class indices as labels, found booleans; .* save labels.astype\(int\)"),
         (np.full(N, np.nan), "expected whole numbers as labels"),
         (LABELS.astype(complex), "expected labels as whole numbers or names, found complex128"),
         (np.zeros((N, 2, 2), int), r"expected labels as whole numbers or names, found int64 \(5, 2, 2\)"),

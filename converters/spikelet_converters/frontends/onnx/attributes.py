@@ -76,6 +76,7 @@ READ: dict[str, tuple[str, ...]] = {
     "Squeeze": ("axes",),
     "Sub": (),
     "Sum": (),
+    "Tanh": (),
     "Tile": (),
     "Transpose": ("perm",),
     "Unsqueeze": ("axes",),
@@ -92,6 +93,9 @@ WITHOUT_EFFECT: dict[str, dict[str, tuple[Attribute, ...] | None]] = {
     "QuantizeLinear": {"block_size": (0,), "output_dtype": (0,), "precision": (0,), "saturate": None},
 }
 """Attributes that change nothing at the listed values, or at any value (None)."""
+
+
+_REMEDIES = {("BatchNormalization", "training_mode"): "; export the network in evaluation mode, network.eval()"}
 
 
 def check_domain(node: onnx.NodeProto, where: str) -> None:
@@ -132,7 +136,10 @@ def attributes_of(node: onnx.NodeProto, where: str) -> dict[str, Attribute]:
             raise ConversionError(f"{where}: its attribute {name} = {value!r} is not supported")
         if allowed is not None and value not in allowed:
             expected = " or ".join(str(choice) for choice in allowed)
-            raise ConversionError(f"{where}: its attribute {name} = {value!r} is not supported; expected {expected}")
+            remedy = _REMEDIES.get((kind, name), "")
+            raise ConversionError(
+                f"{where}: its attribute {name} = {value!r} is not supported; expected {expected}{remedy}"
+            )
     return attributes
 
 

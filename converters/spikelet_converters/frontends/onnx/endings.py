@@ -17,6 +17,7 @@ INSIDE = {
     "LogSoftmax": "a softmax inside the network has no spiking form here",
     "Sigmoid": ADVICE["Sigmoid"],
     "Softmax": "a softmax inside the network has no spiking form here",
+    "Tanh": ADVICE["Tanh"],
 }
 """Error messages for these operators inside the network."""
 
@@ -49,6 +50,10 @@ def _sigmoid(step: Step) -> Value:
     return _ending(step, "sigmoid", f"{_SAME_ANSWER}; a probability is above 1/2 if its logit is above 0")
 
 
+def _tanh(step: Step) -> Value:
+    return _ending(step, "tanh", _SAME_ANSWER)
+
+
 def _argmax(step: Step) -> Value:
     _along_classes(step, integer(step.attributes, "axis", 0))
     return _ending(step, "argmax", "was left out: the bundle returns the logits, whose largest is the prediction")
@@ -59,4 +64,5 @@ HANDLERS: dict[str, Handler] = {
     "LogSoftmax": _softmax,
     "Sigmoid": _sigmoid,
     "Softmax": _softmax,
+    "Tanh": _tanh,
 }

@@ -12,8 +12,8 @@ from spikelet_converters.frontends.layout import axes_of, line_of, per_channel, 
 from spikelet_converters.frontends.onnx.attributes import integer, integers, real, text
 from spikelet_converters.frontends.onnx.constants import Constant
 from spikelet_converters.frontends.onnx.step import Handler, Step
+from spikelet_converters.frontends.refusals import LEFT, PRODUCT
 from spikelet_converters.frontends.refusals import ONNX as ADVICE
-from spikelet_converters.frontends.refusals import PRODUCT
 from spikelet_converters.frontends.values import Factor, Value, Window
 from spikelet_converters.frontends.windows import pads_along, spread
 
@@ -86,7 +86,7 @@ def _gemm(step: Step) -> Value:
     if integer(step.attributes, "transA", 0):
         raise ConversionError(f"{step.where}: transposes its input; expected transA = 0")
     if not step.depends(0):
-        raise ConversionError(f"{step.where}: {PRODUCT}")
+        raise ConversionError(f"{step.where}: {LEFT if step.live == [1] else PRODUCT}")
     weight = np.asarray(step.constant(1), np.float64) * real(step.attributes, "alpha", 1.0)
     weight = weight if integer(step.attributes, "transB", 0) else weight.T
     bias = step.optional(2)
@@ -105,7 +105,7 @@ def _row(step: Step, bias: Constant) -> Factor:
 
 def _matmul(step: Step) -> Value:
     if step.live != [0]:
-        raise ConversionError(f"{step.where}: {PRODUCT}")
+        raise ConversionError(f"{step.where}: {LEFT if step.live == [1] else PRODUCT}")
     weight = np.asarray(step.constant(1), np.float64)
     if weight.ndim != 2:
         raise ConversionError(f"{step.where}: expected weights (F_in, F_out), found shape {weight.shape}")

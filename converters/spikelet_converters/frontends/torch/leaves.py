@@ -69,7 +69,7 @@ def _average(module: Module) -> Arguments:
 
 
 def _maximum(module: Module) -> Arguments:
-    return _options(module, "kernel_size", "stride", "padding", "dilation", "ceil_mode")
+    return _options(module, "kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
 
 
 def _zeros(module: Module) -> Arguments:
@@ -115,6 +115,7 @@ LEAVES: dict[type[nn.Module], tuple[str, Interpret]] = {
     nn.ReplicationPad2d: ("replication_pad2d", _pixels_around),
     nn.Sigmoid: ("sigmoid", lambda module: {}),
     nn.Softmax: ("softmax", lambda module: _options(module, "dim")),
+    nn.Tanh: ("tanh", lambda module: {}),
     nn.Threshold: ("threshold", lambda module: _options(module, "threshold", "value")),
     nn.Unflatten: ("unflatten", lambda module: {"dim": module.dim, "sizes": list(module.unflattened_size)}),
     nn.Upsample: ("interpolate", _interpolate),

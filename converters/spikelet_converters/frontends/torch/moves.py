@@ -51,6 +51,8 @@ def _average_pool(call: Call) -> Value:
 
 
 def _max_pool(call: Call) -> Value:
+    if call.get("return_indices", False):
+        raise ConversionError(f"{call.where}: returns the positions of its maxima; expected return_indices=False")
     return call.builder.maxima_of(call.name, call.where, _window(call), call.x, average=call.average_pools)
 
 

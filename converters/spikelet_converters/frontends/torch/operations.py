@@ -9,6 +9,7 @@ import numpy as np
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.builder import window_of
 from spikelet_converters.frontends.layout import line_of, per_channel, sizes
+from spikelet_converters.frontends.refusals import LEFT
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.torch.calls import Call, Handler
 from spikelet_converters.frontends.torch.resampling import padded_with_pixels
@@ -22,8 +23,10 @@ def _weight(call: Call, axes: int | None = None) -> Factor:
     if weight is None:
         raise ConversionError(f"{call.where}: has no weights")
     if axes is not None and len(sizes(call.x)) != axes + 1:
+        one_channel = call.x.node == "input" and len(sizes(call.x)) == axes
+        remedy = f"; state its one channel with --input 1x{'x'.join(map(str, sizes(call.x)))}" if one_channel else ""
         raise ConversionError(
-            f"{call.where}: takes values of {axes + 2} axes, found (N, {', '.join(map(str, sizes(call.x)))})"
+            f"{call.where}: takes values of {axes + 2} axes, found (N, {', '.join(map(str, sizes(call.x)))}){remedy}"
         )
     return weight
 
@@ -71,7 +74,10 @@ def _linear(call: Call) -> Value:
 
 
 def _matmul(call: Call) -> Value:
-    matrix = call.array("other" if "other" in call.arguments else "mat2") if len(call.values) == 1 else None
+    name = "other" if "other" in call.arguments else "mat2"
+    if len(call.values) == 1 and isinstance(call.get(name), Value):
+        raise ConversionError(f"{call.where}: {LEFT}")
+    matrix = call.array(name) if len(call.values) == 1 else None
     if matrix is None:
         raise ConversionError(f"{call.where}: {ADVICE['matmul']}")
     return call.builder.linear(call.name, call.where, matrix.T, None, call.x)
@@ -90,7 +96,10 @@ def _batch_norm(call: Call) -> Value:
         raise ConversionError(f"{call.where}: normalises by the batch; export the network in evaluation mode")
     mean, var = call.array("running_mean"), call.array("running_var")
     if mean is None or var is None:
-        raise ConversionError(f"{call.where}: has no running mean and variance, so it cannot be folded into weights")
+        raise ConversionError(
+            f"{call.where}: has no running mean and variance, so it cannot be folded into weights; "
+            "train it with track_running_stats=True"
+        )
     gain = 1 / np.sqrt(var + call.number("eps", 1e-5))
     shift = -mean * gain
     gamma, beta = call.array("weight"), call.array("bias")
@@ -258,7 +267,7 @@ def _random_slope(call: Call) -> Value:
 
 ENDINGS: dict[str, Ending] = {
     "argmax": "argmax", "log_softmax": "log_softmax", "_log_softmax": "log_softmax", "sigmoid": "sigmoid",
-    "softmax": "softmax", "_softmax": "softmax",
+    "softmax": "softmax", "_softmax": "softmax", "tanh": "tanh",
 }  # fmt: skip
 """Functions of the logits."""
 
@@ -270,7 +279,7 @@ def _ending(call: Call) -> Value:
     ending, x, axis = ENDINGS[call.kind], call.x, call.get("dim", -1)
     pixels = sizes(x)[1:]
     classes = set(pixels) <= {1} and axis in (1, -1 - len(pixels))  # with one pixel, or none
-    if ending != "sigmoid" and not classes:
+    if ending not in ("sigmoid", "tanh") and not classes:
         raise ConversionError(f"{call.where}: is along axis {axis}; expected the classes, axis 1 of (N, K)")
     call.builder.ending = ending
     call.builder.note(f"{call.where}: was left out: it does not change which logit is the largest")

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from spikelet.data.images import ImageSet
 from spikelet.errors import DataError
+from spikelet.files.pointer import refuse_pointer
 from spikelet.limits import Limits, expanded_at_most
 
 PREFIX = {"train": "train", "test": "t10k"}
@@ -81,7 +82,7 @@ def read(folder: Path, split: str) -> ImageSet:
     if path is None:
         raise DataError(f"{folder}: expected {PREFIX[split]}-images-idx3-ubyte[.gz], found no such file")
     images = _array(path, 3)
-    labels = _array(path.with_name(re.sub(r"images([-.])idx3", r"labels\1idx1", path.name)), 1)
+    labels = _array(_labels_of(path), 1)
     if len(images) != len(labels):
         raise DataError(f"{path}: {len(images)} images, but {len(labels)} labels beside them")
     fashion = "fashion" in str(path.resolve()).lower()
@@ -89,7 +90,15 @@ def read(folder: Path, split: str) -> ImageSet:
     return ImageSet(images[:, None], labels.astype(np.int64), FASHION if fashion else None, name)
 
 
+def _labels_of(images: Path) -> Path:
+    """Return the file of the labels of an image file; either of the two may be unpacked."""
+    name = re.sub(r"images([-.])idx3", r"labels\1idx1", images.name)
+    other = name.removesuffix(".gz") if name.endswith(".gz") else f"{name}.gz"
+    return next((path for path in map(images.with_name, (name, other)) if path.is_file()), images.with_name(name))
+
+
 def _array(path: Path, axes: int) -> npt.NDArray[np.uint8]:
+    refuse_pointer(path, DataError)
     try:
         with path.open("rb") as file:
             compressed = file.read(2) == GZIP  # programs that download files may unpack them and keep the name

@@ -57,6 +57,7 @@ ENDINGS = {
     "Softmax along the last axis": ([n("Softmax", ["z"], ["y"], axis=-1)], 17, "softmax"),
     "LogSoftmax": ([n("LogSoftmax", ["z"], ["y"], axis=1)], 17, "log_softmax"),
     "Sigmoid": ([n("Sigmoid", ["z"], ["y"])], 17, "sigmoid"),
+    "Tanh": ([n("Tanh", ["z"], ["y"])], 17, "tanh"),
     "ArgMax": ([n("ArgMax", ["z"], ["y"], axis=1, keepdims=0)], 17, "argmax"),
     "ArgMax after Softmax": ([n("Softmax", ["z"], ["p"]), n("ArgMax", ["p"], ["y"], axis=-1)], 17, "argmax"),
     "ArgMax and Cast": ([n("ArgMax", ["z"], ["a"], axis=1), n("Cast", ["a"], ["y"], to=TensorProto.INT32)], 17, "argmax"),

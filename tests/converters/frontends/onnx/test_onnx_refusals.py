@@ -38,6 +38,13 @@ CASES = {
     "other features": ([*body(RELU)[:-1], n("Gemm", ["f", "f10"], ["y"], transB=1)], r"expected an input of shape \(36,\)"),
     "a product of values": (body(n("Mul", ["c", "c"], ["r"])), "a product of activations has no spiking form"),
     "a matrix product of values": ([conv(), n("MatMul", ["c", "c"], ["y"])], "a product of activations"),
+    "weights on the left": ([*body(RELU)[:-1], n("MatMul", ["f4t", "f"], ["y"])], "on its left, W x; expected x W"),
+    "batch norm in training mode": (
+        body(n("BatchNormalization", ["c", *NORM], ["d"], training_mode=1), n("Relu", ["d"], ["r"])),
+        "training_mode = 1 is not supported; expected 0; export the network in evaluation mode",
+    ),
+    "a jump": (body(n("ThresholdedRelu", ["c"], ["r"])), "it jumps at its threshold, .* fine-tune with Relu"),
+    "tanh inside": (body(n("Tanh", ["c"], ["r"])), r"\(Tanh\): it has no exact spiking form here; fine-tune with Relu"),
     "weights of three axes": ([n("MatMul", ["x", "w3d"], ["y"])], r"expected weights \(F_in, F_out\)"),
     "a division by a value": (body(n("Div", ["two", "c"], ["r"])), "a product of activations"),
     "a sum with itself": (body(n("Sum", ["c", "c"], ["r"])), "adds a value to itself; double the weight instead"),
@@ -94,7 +101,7 @@ CASES = {
     "a softmax of pixels": ([*body(RELU)[:2], n("Softmax", ["r"], ["y"], axis=1)], "expected the classes"),
     "a softmax of the batch": ([*body(RELU)[:-1], n("Softmax", ["f"], ["y"], axis=0)], "is along axis 0; expected the classes"),
     "an argmax of the batch": ([*body(RELU)[:-1], n("ArgMax", ["f"], ["y"], axis=0)], "is along axis 0; expected the classes"),
-    "top k": ([*body(RELU)[:-1], n("TopK", ["f", "k1"], ["y", "i"])], "see docs/reference/support.md"),
+    "top k": ([*body(RELU)[:-1], n("TopK", ["f", "k1"], ["y", "i"])], "leave it out: a bundle returns the logits of all"),
     "other integers": (body(n("QuantizeLinear", ["c", "s", "zi"], ["q"]), n("DequantizeLinear", ["q", "s", "zi"], ["r"])),
                        "quantises to int32; expected integers of 4, 8 or 16 bits"),
     "another scale behind": (

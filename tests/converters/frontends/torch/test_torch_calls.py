@@ -84,6 +84,8 @@ ENDS = {
     "Softmax": (lambda x: x, nn.Softmax(1), "softmax"),
     "LogSoftmax": (lambda x: x, nn.LogSoftmax(dim=-1), "log_softmax"),
     "Sigmoid": (lambda x: x, nn.Sigmoid(), "sigmoid"),
+    "tanh": (torch.tanh, None, "tanh"),
+    "Tanh": (lambda x: x, nn.Tanh(), "tanh"),
 }
 
 
@@ -114,6 +116,11 @@ def test_a_max_pool_that_is_replaced():
         (lambda x: torch.relu(x / 0), "divides by zero"),
         (lambda x: torch.relu(x).mean(1), "a mean over axes 1 has no node"),
         (lambda x: torch.softmax(x, 1), "leave it out"),
+        (lambda x: F.max_pool2d(torch.relu(x), 2, return_indices=True)[0], "expected return_indices=False"),
+        (lambda x: torch.where(x > 0, x, 0.0), "a comparison of activations has no spiking form"),
+        (lambda x: torch.relu(x).flip(3), "mirror the weights after it, or the images"),
+        (lambda x: torch.ones(3, 9) @ torch.relu(x), "on its left, W x; expected x W"),
+        (lambda x: torch.exp(x), "write a softmax at the end as one operation"),
         (lambda x: torch.flatten(x), "flattens axes 0 to 3; expected all but the batch"),
         (lambda x: F.avg_pool2d(torch.relu(x), 2, divisor_override=3), "divisor_override has no node"),
         (lambda x: F.adaptive_max_pool2d(torch.relu(x), 2), "takes maxima of windows of different sizes"),
