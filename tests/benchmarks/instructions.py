@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from contenders import int8, shapes
+from page_tables import copies as copies_page
 
 from counts import deployed, emulated, instructions, threads
 from counts.emulated import PROCESSORS
@@ -261,6 +262,8 @@ def store(images: int, **counted: dict) -> None:
         document[key] = document.get(key, {}) | value if isinstance(value, dict) else value
     DATA.write_text(json.dumps(document, indent=1) + "\n")
     PAGE.write_text(page(document))
+    text = copies_page.PAGE.read_text("utf-8")
+    copies_page.PAGE.write_text(copies_page.with_table(text, document["networks"]), "utf-8")
     print(f"wrote {PAGE.relative_to(ROOT)}", flush=True)
 
 
