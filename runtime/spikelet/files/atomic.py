@@ -47,13 +47,15 @@ def replacing(path: Path, private: bool = False) -> Iterator[IO[bytes]]:
         private: Whether only the owner may read the file (mode 0600).
 
     Raises:
-        SpikeletError: The folder is not writable or the disk is full.
+        SpikeletError: The folder is not writable, the disk is full, or `path` is a device or a pipe.
     """
     temporary: Path | None = None
     try:
         try:
             with suppress(FileNotFoundError):
                 path.lstat()  # detects a name that the system does not permit
+            if path.exists() and not (path.is_file() or path.is_dir()):  # the rename would replace it
+                raise SpikeletError(f"{path}: is a device or a pipe; expected the name of a file")
             prefix = f".{path.name[:SHOWN]}."  # the longest name that a system permits must stay possible
             with tempfile.NamedTemporaryFile(dir=path.parent, prefix=prefix, suffix=".part", delete=False) as file:
                 temporary = Path(file.name)

@@ -22,8 +22,11 @@ def read_text(path: Path, kind: str) -> str:
         CostError: Its parsed form may need more memory than the limit permits.
     """
     try:
-        Limits().check(str(path), PER_BYTE * path.stat().st_size)
-        return path.read_text("utf-8")
+        limits = Limits()
+        with path.open("rb") as file:  # a pipe or a device states no size, and may not end
+            content = file.read(limits.max_memory // PER_BYTE + 1)
+        limits.check(str(path), PER_BYTE * len(content))
+        return content.decode("utf-8")
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from None
     except ValueError as error:

@@ -189,6 +189,15 @@ class TestWriting:
         assert (tmp_path / name).read_bytes() == b"new"
         assert len(list(tmp_path.iterdir())) == 1
 
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+    def test_a_device_or_a_pipe_is_not_replaced(self, tmp_path):
+        """A rename over /dev/null, which root may do, would break other programs."""
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(SpikeletError, match="pipe: is a device or a pipe; expected the name of a file"):
+            write(make(), tmp_path / "pipe")
+        assert (tmp_path / "pipe").is_fifo()
+        assert list(tmp_path.iterdir()) == [tmp_path / "pipe"]
+
     def test_no_file_is_written_if_one_of_several_cannot_be(self, tmp_path):
         """The name of the second is longer than file systems permit."""
         (tmp_path / "a.txt").write_text("old")

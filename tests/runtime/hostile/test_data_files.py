@@ -2,11 +2,13 @@
 
 import gzip
 import logging
+import os
 import pickle
 import struct
 import warnings
 import zipfile
 from contextlib import suppress
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -188,7 +190,8 @@ def packed_npz(folder):
 
 def vectors(folder):
     """Every word of two bytes is twelve events."""
-    put(folder, {"a.raw": b"% evt 3.0\n% end\n" + struct.pack("<H", 4 << 12 | 0xFFF) * 20_000})
+    start = struct.pack("<3H", 8 << 12, 0, 3 << 12)  # time, row, first column
+    put(folder, {"a.raw": b"% evt 3.0\n% end\n" + start + struct.pack("<H", 4 << 12 | 0xFFF) * 20_000})
     return lambda: events.read(folder / "a.raw", (1, 600_000, 600_000), 1)
 
 
@@ -197,12 +200,18 @@ def document(folder):
     return lambda: read_object(folder / "a.json")
 
 
+def endless(folder):
+    return lambda: read_object(Path("/dev/zero"))
+
+
 def frames(folder):
     put(folder, samples.events(".csv"))
     return lambda: events.read(folder / "a.csv", (2, 600, 600), 1000)
 
 
 EXPANDED = {"png": png, "idx": packed_idx, "npz": packed_npz, "events": vectors, "json": document, "frames": frames}
+if os.path.exists("/dev/zero"):
+    EXPANDED["device"] = endless
 
 
 @pytest.mark.parametrize("case", EXPANDED)

@@ -12,6 +12,7 @@ from spikelet import signing
 from spikelet.cli.common import bundle_file, emit, existing
 from spikelet.cli.keys.keygen import password
 from spikelet.files.atomic import replacing
+from spikelet.signing.keys import read_small
 
 HELP = "sign a bundle"
 EXAMPLE = "spikelet sign vgg9-cifar10 --key keys/release-2026.key"
@@ -41,4 +42,4 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _encrypted(path: Path) -> bool:
-    return b"ENCRYPTED" in path.read_bytes()[: signing.MAX_BYTES]
+    return b"ENCRYPTED" in read_small(path)
