@@ -1,10 +1,12 @@
 """The output of an export is its last argument, or the option -o as in other commands."""
 
 import argparse
+import os
 from pathlib import Path
 
 import pytest
 
+from spikelet import cli
 from spikelet.cli.common import output_argument
 from spikelet.cli.deployment import export_c
 from spikelet_converters.cli import export_nir, export_onnx, export_spikes, study, train
@@ -40,6 +42,32 @@ def test_either_form_is_the_same(line):
 def test_no_output_and_two_outputs_are_refused(line, message, capsys):
     with pytest.raises(SystemExit):
         parser().parse_args(line.split())
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "line", ["robustness a.snnb -o a.snnb", "export nir a.snnb link.snnb", "export spikes a.snnb --data a.npz a.npz"]
+)
+def test_an_input_is_not_overwritten(line, tmp_path, monkeypatch, capsys):
+    """The files are refused before they are read."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.snnb", "a.npz"):
+        Path(name).write_text("content")
+    os.link("a.snnb", "link.snnb")
+    assert cli.main(line.split()) == 2
+    assert "is an input of the command; expected another file as its output" in capsys.readouterr().err
+    assert Path("a.snnb").read_text() == Path("a.npz").read_text() == "content"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (["export", "c", "a.snnb", ""], "spikelet export: an argument is empty; expected a name or a value"),
+        (["keygen", "."], "spikelet keygen: .: is a folder; expected a path that ends in the name of the keys"),
+    ],
+)
+def test_an_output_without_a_name(line, message, capsys):
+    assert cli.main(line) == 2
     assert message in capsys.readouterr().err
 
 

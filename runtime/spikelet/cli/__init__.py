@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 
 from spikelet.cli import completion, registry
-from spikelet.cli.common import Command, add_limits, configure_command
+from spikelet.cli.common import Command, add_limits, configure_command, refuse_overwriting
 from spikelet.cli.console import discard, discard_after, finish, tolerate
 from spikelet.cli.parser import Parser, WrongCall, suggestion
 from spikelet.display import printable
@@ -67,6 +67,7 @@ def _main(argv: Sequence[str] | None) -> int:
         limits = in_environment(args.max_memory, args.max_operations)
         with limits, signing.required_here() if args.require_signature else nullcontext():
             command: Command = args.command
+            refuse_overwriting(args)
             return command.run(args)
     except SpikeletError as error:
         return _failed(args, str(error), 2 if isinstance(error, UsageError) else 1)

@@ -14,6 +14,7 @@ from typing import Protocol
 from spikelet import limits
 from spikelet.cli.parser import suggestion
 from spikelet.display import printable, shell_line
+from spikelet.errors import UsageError
 
 JSON = "print one JSON object and nothing else"
 
@@ -63,6 +64,17 @@ def output_argument(parser: argparse.ArgumentParser, metavar: str, hint: str) ->
     parser.add_argument(
         "-o", "--output", type=Path, action=_Output, metavar=metavar, help=f"same as the last argument, {metavar}"
     )
+
+
+def refuse_overwriting(args: argparse.Namespace) -> None:
+    """Raise UsageError if the output of a command is a file that is also one of its inputs."""
+    output = getattr(args, "output", None)
+    if not isinstance(output, Path) or not output.is_file():
+        return
+    for name, value in vars(args).items():
+        for path in value if isinstance(value, list | tuple) else [value]:
+            if name != "output" and isinstance(path, Path) and path.is_file() and path.samefile(output):
+                raise UsageError(f"{output}: is an input of the command; expected another file as its output")
 
 
 def configure_command(parser: argparse.ArgumentParser, command: Command) -> None:

@@ -64,8 +64,11 @@ class Parser(argparse.ArgumentParser):
         """Parse a command line.
 
         Raises:
-            WrongCall: There is an option or argument that the command does not have.
+            WrongCall: There is an option or argument that the command does not have, or an argument is empty, such as
+            from an unset variable of the shell.
         """
+        if "" in argv:
+            raise WrongCall(self.prog, "an argument is empty; expected a name or a value")
         known = options(self)
         for text in itertools.takewhile(lambda text: text != "--", argv):
             option = text.partition("=")[0]

@@ -29,6 +29,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    if not args.name.name:
+        raise UsageError(f"{args.name}: is a folder; expected a path that ends in the name of the keys")
     private, public = (args.name.with_name(args.name.name + ending) for ending in (".key", ".pub"))
     for path in (private, public):
         if path.exists():
