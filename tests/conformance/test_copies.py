@@ -10,12 +10,12 @@ import subprocess
 import numpy as np
 import pytest
 
+from c_projects import c_project
 from networks import Builder
 from runners import RUNNERS, on_engine
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.copies import expand
-from spikelet.deploy.firmware import c_project
 from spikelet.engines import ENGINES
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Add, Flatten, Scale, SumPool2d

@@ -13,6 +13,7 @@ import pytest
 
 import second_reader
 import spikelet
+from c_projects import c_project
 from conformance_vectors import ACCEPTED, REFUSED
 from conformance_vectors.generate import DOCS, FOLDER, generated
 from runners import RUNNERS
@@ -20,7 +21,6 @@ from second_reader.golden import unpacked
 from second_reader.refused import SECTIONS
 from second_reader.tensors import tensors
 from spikelet.bundle import decode
-from spikelet.deploy.firmware import c_project
 from spikelet.engines import ENGINES
 from spikelet.errors import BundleError
 from spikelet.verify import verify, verify_step

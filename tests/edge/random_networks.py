@@ -19,11 +19,11 @@ from emulators import BOARDS, PROCESSORS, board_selftest, linux_selftest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from c_projects import c_project
 from networks import graphs, wide_graphs
 from runners import MISMATCHES
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
-from spikelet.deploy.firmware import c_project
 from spikelet.verify import record_golden
 
 TARGETS = {"host": tuple(PROCESSORS), "mcu": (*BOARDS, "s390x")}

@@ -20,18 +20,6 @@ BYTES = 24  # of memory per number of the source: its text, twice while the piec
 IMAGES = 2  # golden inputs in the self-test; the flash memory of a board is small
 
 
-def c_project(
-    bundle: Bundle,
-    mcu: bool = False,
-    layout: PixelLayout = "chw",
-    prefix: str = C_PREFIX,
-    package: Package | None = None,
-) -> tuple[dict[str, str], dict[str, int]]:
-    """Return the files of `c_files` as texts, and the sizes."""
-    files, size = c_files(bundle, mcu, layout, prefix, package)
-    return {path: str(text) for path, text in files.items()}, size
-
-
 def c_files(
     bundle: Bundle,
     mcu: bool = False,

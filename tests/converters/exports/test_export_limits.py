@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
+from c_projects import c_project
 from counts.calls import peak_bytes
 from networks import Builder, small_graph
 from spikelet import cli
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
-from spikelet.deploy.firmware import c_files, c_project
+from spikelet.deploy.firmware import c_files
 from spikelet.files.atomic import write_files
 from spikelet.limits import MAX_MEMORY
 from spikelet.lowering.c import project

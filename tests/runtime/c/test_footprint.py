@@ -8,11 +8,12 @@ import subprocess
 import numpy as np
 import pytest
 
+from c_projects import c_project
 from networks import small_graph
 from spikelet import cli
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
-from spikelet.deploy.firmware import c_program, c_project
+from spikelet.deploy.firmware import c_program
 from spikelet.deploy.footprint import depths, footprint
 from spikelet.errors import EngineError
 from spikelet.lowering.c.shares import SHARED, shares

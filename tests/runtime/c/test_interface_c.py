@@ -10,11 +10,11 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from c_projects import c_project
 from networks import graphs, small_graph
 from spikelet import Margin, Model, cli
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
-from spikelet.deploy.firmware import c_project
 from spikelet.errors import UsageError
 from spikelet.lowering.c import HostProgram
 from spikelet.lowering.c.text.prefix import PUBLIC, renamed

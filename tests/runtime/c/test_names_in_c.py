@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from c_projects import c_project
 from networks import Builder
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
-from spikelet.deploy.firmware import c_project
 from spikelet.engines import create
 from spikelet.graph import NAME, Graph
 from spikelet.lowering.c import HostProgram, McuProgram

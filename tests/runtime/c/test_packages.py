@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import yaml
 
+from c_projects import c_project
 from networks import small_graph
 from spikelet import cli
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
-from spikelet.deploy.firmware import c_project
 from spikelet.deploy.packages.base import VERSION
 from spikelet.deploy.packages.kinds import PACKAGES
 from spikelet.files.atomic import write_files

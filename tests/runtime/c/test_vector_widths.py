@@ -7,10 +7,10 @@ from importlib import resources
 import numpy as np
 import pytest
 
+from c_projects import c_project
 from networks import Builder
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
-from spikelet.deploy.firmware import c_project
 from spikelet.lowering.c import HostProgram
 from spikelet.lowering.c.text.sources import Kernel, assemble
 from spikelet.nodes import SumPool2d

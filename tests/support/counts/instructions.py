@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 import spikelet.bundle
+from c_projects import c_project
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.bundle.golden import Activity
-from spikelet.deploy.firmware import c_project
 from spikelet.engines import create, run
 from spikelet.graph import Graph
 from spikelet.verify import record_golden
