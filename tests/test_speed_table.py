@@ -58,7 +58,7 @@ def test_a_table_has_one_column_of_each_network_and_processor(page_tables):
 """
     older = "### a\n| 1 | 1 | 4 | float network | 9.00 | 9.00 | 1.00 | 1.00 |\n| 1 | 1 | 4 | ours | 18.00 | 9.00 | 2.00 | 1.13 |"
     head, _, *rows = page_tables[0].table({"AVX2": older, "AVX-512": text}).splitlines()
-    assert head == "| batch 1, one thread, T = 4 | a; AVX2 | a; AVX-512 | b; AVX-512 |"
+    assert head == "| batch 1, one thread; T = 4, with 4 copies T = 1 | a; AVX2 | a; AVX-512 | b; AVX-512 |"
     assert rows == [
         "| float network | 9.00 ms | 2.00 ms | 8.00 ms |",
         "| ours | 18.00 ms, 2.00 × | 1.00 ms, 0.50 × | 10.00 ms, 1.25 × |",

@@ -35,12 +35,12 @@ HEAD = """\
 # {title}
 
 Written by `make bench`. All contenders have the same weights, are warmed up and run in turn, each in a process of its own that is
-stopped while the others run; figures are lower quartiles. "Float network"
-is one inference of the source network. "Step by step" is a stream, whose input may end or change at any time-step; in the other
-rows of an engine T and the image are known in advance. "ms" is wall-clock time, "CPU ms" processor time. Ratios are relative to
-the float network.
-"4 copies" is the network with 4 copies of each neuron, at T / 4. "int8" is the source network quantised by ONNX Runtime (weights per channel, unsigned
-activations, calibrated with {calibration} images); OpenVINO runs the same file.
+stopped while the others run; figures are lower quartiles. "Float network" is one inference of the network of the same shapes in
+float32, with ReLUs. "Step by step" is a stream, whose input may end or change at any time-step; in the other rows of an engine T
+and the image are known in advance. "ms" is wall-clock time, "CPU ms" processor time. Ratios are relative to the float network.
+"4 copies" is the network with 4 copies of each neuron, at T / 4, 1 or more; T of the row is that of one copy. "int8" is the float
+network quantised by ONNX Runtime (weights per channel, unsigned activations, calibrated with {calibration} images); OpenVINO runs the
+same file.
 """
 FLOAT = "float network, ONNX Runtime"
 COPIES = 4  # copies of each neuron; they run T / 4 time-steps
@@ -283,7 +283,7 @@ def main():
     images = images[:32]
     if "vgg16" in args.parts:
         graph = network(VGG16, 0.15)
-        title = "VGG-16 shapes, random weights, thresholds for 15%"
+        title = "VGG-16 shapes, random weights, spike rate about 15%"
         compare(title, graph, images, settings, not args.no_peers, args.seconds)
     if "sweep" in args.parts:
         spike_rates = [float(rate) for rate in args.rates.split(",")]

@@ -1,4 +1,4 @@
-"""The speed table of the README, from the pages of `make bench-speed`: batch 1, one thread, T = 4."""
+"""The speed table of the README, from the pages of `make bench-speed`: batch 1, one thread, T = 4 (4 copies: T = 1)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ def table(texts: Mapping[str, str]) -> str:
         if RUN in by_network.get(network, {})
     }
     last = max(reversed(columns.values()), key=len)  # a network may be measured without other frameworks
-    rows = ["| batch 1, one thread, T = 4 | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    rows = [
+        "| batch 1, one thread; T = 4, with 4 copies T = 1 | " + " | ".join(columns) + " |",
+        "|---" * (len(columns) + 1) + "|",
+    ]
     for name in sorted(last, key=lambda name: float(last[name][0])):
         if any(variant in name for variant in VARIANTS):
             continue
