@@ -29,7 +29,7 @@ from spikelet_converters.torch_file import BoundedFile, check_sizes
 
 State = dict[str, Tensor]
 DEPTH = 4  # largest depth of nested dictionaries
-SHOWN = 4  # largest number of names in a message
+LISTED_NAMES = 4  # largest number of names in a message
 WRAPPERS = re.compile(r"(^|\.)(module|_orig_mod)(?=\.)")
 UNREADABLE = (
     "it is damaged, or was written by another program: expected weights of torch.save, .safetensors or .npz; a network "
@@ -295,8 +295,8 @@ def _equal(a: State, b: State) -> bool:
 
 
 def _listed(names: Collection[object]) -> str:
-    shown = ", ".join(str(name) for name in list(names)[:SHOWN])
-    return shown if len(names) <= SHOWN else f"{shown}, … ({len(names)})"
+    shown = ", ".join(str(name) for name in list(names)[:LISTED_NAMES])
+    return shown if len(names) <= LISTED_NAMES else f"{shown}, … ({len(names)})"
 
 
 def _first_line(error: Exception) -> str:

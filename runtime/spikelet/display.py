@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from html import escape, unescape
 
-SHOWN = 6  # names in a line
+LISTED_NAMES = 6  # names in a line
 # Control characters, line and paragraph separators, and controls of the direction of text.
 CONTROLS = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
 _CONTROL = re.compile(f"[{CONTROLS}]")
@@ -125,6 +125,6 @@ def number_of(count: int, noun: str) -> str:
 
 def several(names: tuple[str, ...]) -> str:
     """Return names in a line; of many, the first ones and their number."""
-    if len(names) <= SHOWN:
+    if len(names) <= LISTED_NAMES:
         return ", ".join(names)
-    return f"{', '.join(names[:SHOWN])}, … ({len(names)})"
+    return f"{', '.join(names[:LISTED_NAMES])}, … ({len(names)})"

@@ -17,7 +17,7 @@ from spikelet.pictures import are_pictures, is_picture, pixels
 
 BatchLayout = Literal["auto", "NCHW", "NHWC"]
 BATCH_LAYOUTS = ("auto", "NCHW", "NHWC")
-BATCH = 32  # samples per call of an engine
+ENGINE_BATCH = 32  # samples per call of an engine
 MAX_STEPS = 2**16  # of a run
 MAX_STREAM = 2**28  # of a stream: the magnitudes of a float32 network are proven for as many
 CHECKED = 2**20  # values that are checked at a time, so that the masks are small

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from spikelet.errors import UsageError
 
-SHOWN = 60  # characters of a text in a message
+TEXT_CHARACTERS = 60  # characters of a text in a message
 SHOWN_ITEMS = 8  # of a tuple
 LARGEST = 2.0**64  # magnitude of a measured value, and of the value of white
 LEAST = 2.0**-64  # value of white, and width of a range of measured values: 255 / LEAST is finite
@@ -130,7 +130,7 @@ def _called(kind: type) -> str:
 def shown(value: object) -> str:
     """Return a short text for a value: texts, numbers and short tuples as they are, the type of anything else."""
     if isinstance(value, str):
-        return repr(value) if len(value) <= SHOWN else f"{value[:SHOWN]!r}…"
+        return repr(value) if len(value) <= TEXT_CHARACTERS else f"{value[:TEXT_CHARACTERS]!r}…"
     if value is None or isinstance(value, bool | float) or (isinstance(value, int) and value.bit_length() <= 128):
         return repr(value)
     if isinstance(value, int):

@@ -111,11 +111,12 @@ class TestRun:
         assert report["float_accuracy"] == 0.75
         assert report["data_digest"] == images.digest
 
-    def test_text_shows_accuracy_beside_the_float_network(self, call):
+    def test_text_shows_accuracy_beside_the_source_network(self, call):
         code, out, _ = call("run small.snnb insects.npz --steps 3")
         assert code == 0
-        assert "float network     75.0%" in out
-        assert "mean exit step 3.00" in out
+        assert "source network     75.0%" in out
+        assert "exit" not in out, "no early exit was asked for"
+        assert "mean exit step 1.00, " in call("run small.snnb insects.npz --steps 3 --early-exit 0")[1]
 
     def test_engines_agree(self, call):
         answers = [

@@ -116,9 +116,9 @@ def test_a_repr_is_a_line_with_the_sizes(model):
     )
     assert repr(model).startswith("<Model small: engine numpy, input 3×6×6, classes 3")
     rate = sum(count.sum() for count in result.spike_counts.values()) / (5 * 4 * 188)
-    assert repr(result) == (
-        f"<Result: samples 5, time-steps 4, classes 3, mean exit step 4.00, mean spike rate {rate:.1%}, recorded if1>"
-    )
+    assert repr(result) == (f"<Result: samples 5, time-steps 4, classes 3, mean spike rate {rate:.1%}, recorded if1>")
+    early = model.run(IMAGES, 4, early_exit=0.0)
+    assert ", classes 3, mean exit step 1.00, " in repr(early)
     nasty = Model(bundle(small_graph(exact=True), NASTY, (NASTY, "b", "c")), "numpy")
     for value in (nasty, nasty.bundle, nasty.run(IMAGES, 2)):
         assert len(repr(value)) < 250

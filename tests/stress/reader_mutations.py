@@ -47,7 +47,7 @@ def computed(source):
     Quantisers have changed scales, since at ties the order of a sum decides.
     """
     from spikelet_converters.conversion.check import Imported
-    from spikelet_converters.conversion.check_spikes import STEPS, simulated
+    from spikelet_converters.conversion.check_spikes import CHECKED_STEPS, simulated
 
     if source.simulate is None and source.twin is not None:
         source = source.twin()
@@ -55,7 +55,7 @@ def computed(source):
     inputs = np.random.default_rng(9).integers(node.low, node.high + 1, (6, *source.shape)).astype(np.float32)
     inputs[3:] = np.rint(inputs[3:] * 0.1)
     if source.simulate is not None:
-        return simulated(source.graph, inputs[None], STEPS).cumsum(0)
+        return simulated(source.graph, inputs[None], CHECKED_STEPS).cumsum(0)
     return Imported(source).logits(inputs)
 
 

@@ -21,7 +21,7 @@ from spikelet.nodes import IF, Array
 from spikelet_converters.brian2.synapses import Population, Values
 from spikelet_converters.choices import TIE_TOLERANCE
 
-SHOWN = 6  # neurons per layer in the report
+LISTED_NEURONS = 6  # neurons per layer in the report
 
 Bools = npt.NDArray[np.bool_]
 
@@ -292,11 +292,11 @@ def _sample(pair: Pair, shown: Bools, differs: Bools) -> Sample:
         keys = np.array([np.where(m[:, image].any(0), m[:, image].argmax(0), never) for m in (shown, differs)])
         keys[:, first] = -1
         order = np.lexsort(keys)  # spikes first, then potentials
-        chosen = order[: min(SHOWN, int((keys.min(0) < never).sum()))]
+        chosen = order[: min(LISTED_NEURONS, int((keys.min(0) < never).sum()))]
     else:
         firing = np.flatnonzero(pair.spikes[1][:, image].any(0))
         pool = firing if len(firing) else np.arange(len(pair.population))
-        chosen = pool[np.unique(np.linspace(0, len(pool) - 1, SHOWN).astype(int))]
+        chosen = pool[np.unique(np.linspace(0, len(pool) - 1, LISTED_NEURONS).astype(int))]
     engine, brian2 = (
         (s[:, image, chosen], v[:, image, chosen]) for s, v in zip(pair.spikes, pair.potentials, strict=True)
     )

@@ -28,7 +28,7 @@ from spikelet_converters.choices import TIE_TOLERANCE
 THETA = 60
 SHIFT = 3  # exact leak: 1/8 of the potential per time-step
 BETA = 0.875  # equal leak in float32
-STEPS = 64
+TRACE_STEPS = 64
 RATE_STEPS = 240
 RESETS: tuple[Reset, ...] = ("subtract", "zero")
 TIES: tuple[Tie, ...] = (">=", ">")
@@ -166,16 +166,16 @@ def sweep(
             _rates(graph, layer, label, constant, pairs[layer]) for layer, label in layers.items() if label[2] == ">="
         ]
     on_progress(4, 4)
-    return DynamicsReport(" and ".join(dict.fromkeys(names)), version, STEPS, tuple(kinds), tuple(rates))
+    return DynamicsReport(" and ".join(dict.fromkeys(names)), version, TRACE_STEPS, tuple(kinds), tuple(rates))
 
 
 def swept_currents() -> tuple[Array, Current]:
     """Return v_init (n,), 0 or theta / 2, and currents (T, n): constant, step, ramp, random and negative."""
-    time, rng = np.arange(STEPS), np.random.default_rng(0)
-    shapes = [np.full(STEPS, level) for level in (0, 6, 12, 20, 30, 45, 60, 90)]
-    shapes += [np.where(time < STEPS // 2, low, high) for low, high in ((0, 24), (40, 0), (36, -30))]
-    shapes += [np.rint(72 * time / STEPS), np.rint(60 - 90 * time / STEPS)]
-    shapes += [rng.integers(0, 60, STEPS), rng.integers(-40, 70, STEPS), np.full(STEPS, -18)]
+    time, rng = np.arange(TRACE_STEPS), np.random.default_rng(0)
+    shapes = [np.full(TRACE_STEPS, level) for level in (0, 6, 12, 20, 30, 45, 60, 90)]
+    shapes += [np.where(time < TRACE_STEPS // 2, low, high) for low, high in ((0, 24), (40, 0), (36, -30))]
+    shapes += [np.rint(72 * time / TRACE_STEPS), np.rint(60 - 90 * time / TRACE_STEPS)]
+    shapes += [rng.integers(0, 60, TRACE_STEPS), rng.integers(-40, 70, TRACE_STEPS), np.full(TRACE_STEPS, -18)]
     currents = np.stack(shapes, 1).astype(np.float64)
     return np.repeat([0, THETA // 2], currents.shape[1]), np.tile(currents, 2)
 

@@ -28,7 +28,7 @@ from spikelet.cli.data import data_options, labels_for
 from spikelet.errors import DataError, MissingDependency, UsageError
 from spikelet.options import whole
 from spikelet.shipped import find_data
-from spikelet_converters.cli.convert_arguments import STEPS, configure
+from spikelet_converters.cli.convert_arguments import PLAIN_STEPS, configure
 from spikelet_converters.cli.convert_view import facts, text
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _source(args: argparse.Namespace) -> Bundle:
     if args.calibration is not None:
         images = _calibration_images(args, source.shape, labels, classes)
         labels = labels if labels is not None else images.classes
-        steps = args.steps or STEPS
+        steps = args.steps or PLAIN_STEPS
         correct = not args.no_correction
         copies = args.copies is not None
         calibration = Calibration(images, args.method, args.percentile, args.per, steps, correct, copies)

@@ -14,7 +14,7 @@ from spikelet.cli.data import add_data_options
 if TYPE_CHECKING:
     from spikelet.graph import Graph
 
-STEPS = 16  # default T of plain networks
+PLAIN_STEPS = 16  # default T of plain networks
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -85,7 +85,7 @@ def _add_plain(parser: argparse.ArgumentParser) -> None:
         "--steps",
         type=positive,
         metavar="T",
-        help=f"number of time-steps T for which thresholds and scales are chosen (default {STEPS})",
+        help=f"number of time-steps T for which thresholds and scales are chosen (default {PLAIN_STEPS})",
     )
     group.add_argument("--no-correction", action="store_true", help="do not correct biases and initial potentials")
     group.add_argument(

@@ -81,7 +81,7 @@ def _answers(result: Document) -> str:
             return f"{result['data']}: {result['images']} images without labels"
         return (
             f"{result['data']}: {result['images']} images without labels; "
-            f"{agreement:.1%} agreement with the float network"
+            f"{agreement:.1%} agreement with the source network"
         )
     last = result["accuracy"][-1]
     if "float_accuracy" not in result:
@@ -89,13 +89,13 @@ def _answers(result: Document) -> str:
         return f"{result['data']}, {result['images']} images: spiking{first} at T={result['steps']} {last:.1%}"
     if "accuracy_before_quantisation" not in result:
         return (
-            f"{result['data']}, {result['images']} images: float network {result['float_accuracy']:.1%}, spiking at "
+            f"{result['data']}, {result['images']} images: source network {result['float_accuracy']:.1%}, spiking at "
             f"T=1 {result['accuracy'][0]:.1%}, at T={result['steps']} {last:.1%}"
         )
     before = result["accuracy_before_quantisation"][-1]
     replaced = result.get("accuracy_before_replacement")
     before_pools = "" if replaced is None else f" ({replaced:.1%} before its max pools were replaced)"
     return (
-        f"{result['data']}, {result['images']} images: float network {result['float_accuracy']:.1%}{before_pools}, "
+        f"{result['data']}, {result['images']} images: source network {result['float_accuracy']:.1%}{before_pools}, "
         f"spiking at T={result['steps']} {last:.1%}; quantisation cost {100 * (before - last):+.1f} points"
     )

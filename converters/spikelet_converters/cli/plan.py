@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 HELP = "choose copies, time-steps and early exit for a budget"
 EXAMPLE = "spikelet plan vgg9-cifar10 --max-steps 1"
-SHOWN = 40  # rows of the front in the text
+LISTED_SETTINGS = 40  # rows of the front in the text
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -202,7 +202,7 @@ def _text(
     if within:
         rows = [_row(point, result) for point in _shown(within, result.chosen)]
         lines += [table(_head(result), rows), ""]
-    hidden = len(within) - min(len(within), SHOWN)
+    hidden = len(within) - min(len(within), LISTED_SETTINGS)
     lines += [f"… and {hidden} more (--json has them all)", ""] if hidden else []
     beyond = len(listed) - len(within)
     lines += [f"{beyond} more are beyond the budget (--json has them all)", ""] if beyond else []
@@ -233,11 +233,11 @@ def _origin(result: Plan, images: ImageSet, split: str | None) -> str:
 
 
 def _shown(front: list[Point], chosen: Point | None) -> list[Point]:
-    """Return at most SHOWN points, the chosen one among them."""
-    if len(front) <= SHOWN or chosen is None:
-        return front[:SHOWN]
-    end = max(SHOWN, front.index(chosen) + 1)
-    return front[end - SHOWN : end]
+    """Return at most LISTED_SETTINGS points, the chosen one among them."""
+    if len(front) <= LISTED_SETTINGS or chosen is None:
+        return front[:LISTED_SETTINGS]
+    end = max(LISTED_SETTINGS, front.index(chosen) + 1)
+    return front[end - LISTED_SETTINGS : end]
 
 
 def _smallest_costs(result: Plan) -> str:

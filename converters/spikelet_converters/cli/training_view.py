@@ -60,6 +60,6 @@ class TrainingView(LiveDisplay):
     def epoch(self, row: ReadOnlyDocument) -> None:
         """Print the log row of a finished epoch."""
         self.line(
-            f"epoch {row['epoch']:>3}  loss {row['loss']:.3f}  validation: float {row['float_accuracy']:.1%}, "
+            f"epoch {row['epoch']:>3}  loss {row['loss']:.3f}  validation: source network {row['float_accuracy']:.1%}, "
             f"spiking {row['spiking_accuracy']:.1%}  ({row['seconds']:.0f} s)"
         )

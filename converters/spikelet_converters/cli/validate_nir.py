@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from spikelet.nodes import Shape
     from spikelet_converters.recurrent.comparison import RecurrentReport
 
-STEPS = 64  # time-steps of random inputs
+RANDOM_STEPS = 64  # time-steps of random inputs
 PROBABILITY = 0.5  # probability of a spike in random inputs
 UNSUITABLE = ("neurons", "all", "dynamics")  # options for bundles only
 
@@ -76,7 +76,7 @@ def _inputs(args: argparse.Namespace, shape: Shape) -> npt.NDArray[np.float32]:
 
     if args.data is None:
         rng = np.random.default_rng(args.seed)
-        return (rng.random((args.steps or STEPS, args.images, *shape)) < PROBABILITY).astype(np.float32)
+        return (rng.random((args.steps or RANDOM_STEPS, args.images, *shape)) < PROBABILITY).astype(np.float32)
     if args.data.suffix != ".npy":
         raise UsageError(f"{args.data}: the inputs of a NIR file are an .npy file of time-steps (T, N, …)")
     try:

@@ -23,9 +23,9 @@ from spikelet.nodes import Conv2d, SumPool2d
 from spikelet_converters.calibration.analog import Analog, Caps, Neuron, along_channels
 from spikelet_converters.conversion.agreement import OutputDifference, Outputs, agree, agree_on_answers, comparable
 from spikelet_converters.conversion.check_spikes import (
+    CHECKED_STEPS,
     MOVED,
     MOVES,
-    STEPS,
     compare_layers,
     compare_loop,
     summed,
@@ -157,8 +157,8 @@ def _compare(source: Source, name: str, pixels: npt.NDArray[np.float32]) -> Outp
     normalised = source.preprocessing.apply(pixels)
     if source.simulate is not None:
         # sums over time, since a spike that comes one time-step later changes the output of a time-step
-        expected = source.simulate(np.repeat(normalised[None], STEPS, axis=0)).cumsum(0)
-        return agree(name, expected, *summed(source, pixels[None], STEPS), tied=tied(source))
+        expected = source.simulate(np.repeat(normalised[None], CHECKED_STEPS, axis=0)).cumsum(0)
+        return agree(name, expected, *summed(source, pixels[None], CHECKED_STEPS), tied=tied(source))
     actual = Imported(source).logits(pixels)
 
     @functools.cache

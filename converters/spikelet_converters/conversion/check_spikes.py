@@ -16,7 +16,7 @@ from spikelet_converters.conversion.agreement import TIED, Moved, OutputDifferen
 from spikelet_converters.frontends import Source
 from spikelet_converters.frontends.source import Loop
 
-STEPS = 8  # number of time-steps of a spiking source
+CHECKED_STEPS = 8  # number of time-steps of a spiking source
 STEPS_OF_LAYERS = 16  # number of time-steps of a single layer
 MOVED = 3e-5  # largest relative shift of a threshold, at random, which estimates the effect of ties
 MOVES = 4  # number of graphs with shifted thresholds

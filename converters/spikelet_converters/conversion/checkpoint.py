@@ -14,7 +14,12 @@ from spikelet.graph import Graph
 from spikelet.verify import golden_inputs, golden_steps, record_golden
 from spikelet_converters.conversion.fitting import fitted
 from spikelet_converters.conversion.folding import folded
-from spikelet_converters.conversion.layer_report import STEPS, Reference, checkpoint_reference, conversion_report
+from spikelet_converters.conversion.layer_report import (
+    REPORTED_STEPS,
+    Reference,
+    checkpoint_reference,
+    conversion_report,
+)
 from spikelet_converters.conversion.quantise import Quantised
 from spikelet_converters.frontends.torch.fx import trace
 from spikelet_converters.torch_threads import divided
@@ -51,7 +56,7 @@ class SourceComparison:
 
     reference: Reference
     data: Sequence[ImageSet]
-    steps: tuple[int, ...] = STEPS
+    steps: tuple[int, ...] = REPORTED_STEPS
     on_progress: Callable[[int, int], None] = lambda done, total: None
 
 
@@ -62,7 +67,7 @@ def convert(
     *,
     bits: int = 8,
     float32: bool = False,
-    time_steps: int = max(STEPS),
+    time_steps: int = max(REPORTED_STEPS),
     data: Sequence[ImageSet] = (),
     labels: tuple[str, ...] | None = None,
     command: str = "",

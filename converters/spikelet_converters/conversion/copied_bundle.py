@@ -21,7 +21,7 @@ from spikelet_converters.conversion.copies import Start, with_copies
 from spikelet_converters.conversion.measured import least_bits, measured
 from spikelet_converters.maxima import maxima
 
-STEPS = 4  # number of time-steps of the measurement
+MEASURED_STEPS = 4  # number of time-steps of the measurement
 
 
 def convert_copies(
@@ -44,7 +44,7 @@ def convert_copies(
             bundle has others than theta / 2, the accuracy of both is measured.
         name: Name of the network in the manifest; None for that of the bundle.
         time_steps: Default number of time-steps T; None keeps the number of levels k T of the bundle.
-        data: Image sets to measure on. Results of the bundle are dropped, except those of the float network.
+        data: Image sets to measure on. Results of the bundle are dropped, except those of the source network.
         command: Command line, for the manifest.
         on_progress: Called with the number of images done and the total.
 
@@ -67,7 +67,7 @@ def convert_copies(
     if time_steps is not None:
         options.whole("time_steps", time_steps, 1, MAX_STEPS)
     graph = with_copies(bundle.graph, copies, start)
-    steps = min(STEPS, exact_steps(graph)) if graph.exact else STEPS
+    steps = min(MEASURED_STEPS, exact_steps(graph)) if graph.exact else MEASURED_STEPS
     results = [_result(bundle, graph, images, steps, command, on_progress) for images in data]
     largest = copies if isinstance(copies, int) else max([1, *copies.values()])
     default_steps = -(-bundle.default_steps // largest) if time_steps is None else time_steps
@@ -141,7 +141,7 @@ def _initial_potential_note(
 def _result(
     bundle: Bundle, graph: Graph, images: ImageSet, steps: int, command: str, on_progress: Callable[[int, int], None]
 ) -> Document:
-    """Measure a set of images. Results of the float network on the same images are kept."""
+    """Measure a set of images. Results of the source network on the same images are kept."""
     result = {**measured(graph, images, steps, on_progress), "command": command}
     for before in bundle.manifest.results:
         same_images = before.get("digest") == images.digest and before.get("images") == len(images)

@@ -23,8 +23,8 @@ from spikelet_converters.source_model.activation import Mode, spiking_layers
 from spikelet_converters.source_model.evaluation import as_pixels
 from spikelet_converters.source_model.simulation import float_logits, layer_rates
 
-STEPS = (1, 2, 4, 8)
-BATCH = 25
+REPORTED_STEPS = (1, 2, 4, 8)
+REPORT_BATCH = 25
 
 Counts = npt.NDArray[np.uint16]  # spike counts, (N, *shape)
 
@@ -92,7 +92,7 @@ def conversion_report(
     converted: Graph,
     data: ImageSet,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
-    steps: tuple[int, ...] = STEPS,
+    steps: tuple[int, ...] = REPORTED_STEPS,
 ) -> tuple[list[Document], Document]:
     """Measure a conversion on a set of images.
 
@@ -117,7 +117,7 @@ def conversion_report(
         "after": np.zeros(max(steps), np.int64),
     }
     agree, predicted_classes = 0, set[int]()
-    size = min(engine.fitting(BATCH), unquantised_engine.fitting(BATCH))
+    size = min(engine.fitting(REPORT_BATCH), unquantised_engine.fitting(REPORT_BATCH))
     for start in range(0, len(data), size):
         batch = data.take(slice(start, start + size))
         predictions, rates = reference(batch)

@@ -13,7 +13,7 @@ from spikelet.files.decoded import Document
 from spikelet.graph import Graph
 from spikelet.nodes import Conv2d, Linear, Scale
 
-BATCH = 25
+MEASURED_BATCH = 25
 
 
 def measured(
@@ -29,7 +29,7 @@ def measured(
     """
     engine = create(graph)
     correct = np.zeros(steps)
-    size = engine.fitting(BATCH)
+    size = engine.fitting(MEASURED_BATCH)
     for start in range(0, len(images), size):
         batch = images.take(slice(start, start + size))
         total = np.zeros((len(batch), graph.classes))

@@ -44,7 +44,7 @@ class Quantised:
 
     Attributes:
         graph: The exact graph.
-        scales: Per node, the value of one unit of each channel in the float network, (C,).
+        scales: Per node, the value of one unit of each channel in the source network, (C,).
         weight_error: Per layer, root mean square rounding error relative to the root mean square of the weights.
         bits: Bits of the weights of layers with fewer than the requested bits.
         limit: Magnitude within which the accumulators are proven, see `spikelet_converters.conversion.fitting`.

@@ -20,7 +20,7 @@ from spikelet_converters.conversion.advice import explain, rounding_advice
 from spikelet_converters.conversion.calibrated import Calibration, OnProgress, calibrated
 from spikelet_converters.conversion.check import check_graph, logits_of, source_neuron
 from spikelet_converters.conversion.checkpoint import Description, SourceComparison, assemble
-from spikelet_converters.conversion.layer_report import STEPS, Reference
+from spikelet_converters.conversion.layer_report import REPORTED_STEPS, Reference
 from spikelet_converters.conversion.measured import least_bits, measured
 from spikelet_converters.frontends import Source
 from spikelet_converters.torch_threads import divided
@@ -140,8 +140,8 @@ def _check_options(
 def _reported_steps(time_steps: int | None) -> tuple[int, ...]:
     """Return the numbers of time-steps in the report, which end with T."""
     if time_steps is None:
-        return STEPS
-    return (*(2**k for k in range(16) if 2**k < time_steps), time_steps)[-len(STEPS) :]
+        return REPORTED_STEPS
+    return (*(2**k for k in range(16) if 2**k < time_steps), time_steps)[-len(REPORTED_STEPS) :]
 
 
 def _check_images(source: Source, calibration: Calibration | None, data: Sequence[ImageSet]) -> None:
@@ -198,7 +198,9 @@ def _spiking(source: Source, bits: int | None, data: Sequence[ImageSet], descrip
         description.provenance["note"] = "weights were rounded: spikes differ from the source's where that moves them"
     bundle = assemble(source.graph, bits, description, golden=data)
     for images in data:
-        bundle.manifest.results.append({**measured(bundle.graph, images, max(STEPS)), "command": description.command})
+        bundle.manifest.results.append(
+            {**measured(bundle.graph, images, max(REPORTED_STEPS)), "command": description.command}
+        )
     return bundle
 
 

@@ -16,7 +16,7 @@ from spikelet_converters.source_model.activation import spiking_layers
 from spikelet_converters.source_model.evaluation import as_pixels
 from spikelet_converters.source_model.simulation import local_errors, residual_errors
 
-BATCH = 50
+HISTOGRAM_BATCH = 50
 RARE = 1e-4  # below this share, errors are ties decided by float rounding, and skew is undefined
 
 
@@ -85,8 +85,8 @@ def residual_histograms(
     counts: dict[str, dict[int, int]] = {}
     moments: dict[str, npt.NDArray[np.float64]] = {}
     layers = spiking_layers(network)
-    for start in range(0, len(images), BATCH):
-        pixels = as_pixels(images.images[start : start + BATCH])
+    for start in range(0, len(images), HISTOGRAM_BATCH):
+        pixels = as_pixels(images.images[start : start + HISTOGRAM_BATCH])
         errors = local_errors(network, pixels, steps) if local else residual_errors(network, pixels, steps)
         for name, error in errors.items():
             spikes = layers[name].in_thresholds(error.double()).numpy().ravel() * steps
@@ -96,7 +96,7 @@ def residual_histograms(
                 layer[value] = layer.get(value, 0) + count
             sums = np.array([np.power(spikes, k).sum() for k in range(5)])
             moments[name] = moments.get(name, np.zeros(5)) + sums
-        on_progress(min(start + BATCH, len(images)), len(images))
+        on_progress(min(start + HISTOGRAM_BATCH, len(images)), len(images))
     return [_histogram(name, counts[name], moments[name]) for name in counts]
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # imported on use, so that their loading is measured
     from spikelet.engines.base import Float
     from spikelet.session import Model
 
-STEPS = 8
+TIMED_STEPS = 8
 SECONDS = 2.0  # per batch size
 
 
@@ -30,7 +30,7 @@ def measure(path: str, engine: str, threads: int | None) -> Latency:
     engine_class(model.engine).check(model.graph, model.limits, Workload(32, threads=model.threads))
     node = model.graph.input
     images = np.random.default_rng(0).integers(node.low, node.high + 1, (32, *node.shape))
-    steps = min(STEPS, model.bundle.manifest.exact_steps or STEPS)
+    steps = min(TIMED_STEPS, model.bundle.manifest.exact_steps or TIMED_STEPS)
     model.run(images[:1], steps=1)
     predicted = time.perf_counter()
     memory_after_first = _memory_mb()

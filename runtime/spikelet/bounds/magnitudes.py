@@ -16,9 +16,9 @@ from spikelet.graph import Graph
 from spikelet.nodes import IF, LI, LIF, Add, Array, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 
 EXPONENT = 96  # largest e of a node; thresholds, and magnitudes of initial potentials, are at most 2^96
-STEPS = 2**28  # time-steps for which no potential overflows
+SAFE_STEPS = 2**28  # time-steps for which no potential overflows
 PIXEL = 17  # e of the Input: pixels and mean lie within ±2^15
-LEAK = 30  # added by a leaky integrator, which sums over STEPS time-steps
+LEAK = 30  # added by a leaky integrator, which sums over SAFE_STEPS time-steps
 ZERO = -149  # exponent of an array of zeros: that of the least positive float32
 
 
@@ -37,7 +37,7 @@ def exponent(values: Array) -> int:
 
 
 def check_magnitudes(graph: Graph) -> None:
-    """Raise GraphError if a value of a float32 network can overflow within `STEPS` time-steps.
+    """Raise GraphError if a value of a float32 network can overflow within `SAFE_STEPS` time-steps.
 
     The message names the node, the number and the limit.
     """

@@ -55,7 +55,7 @@ def _accuracy(result: Document) -> list[str]:
     lines = [
         f"## Accuracy on {markdown(result['data'])} ({result['images']} images)",
         "",
-        *([f"Float network: {result['float_accuracy']:.1%}.", ""] if "float_accuracy" in result else []),
+        *([f"Source network: {result['float_accuracy']:.1%}.", ""] if "float_accuracy" in result else []),
         "| time-steps | spiking | before quantisation |",
         "|---|---|---|",
     ]

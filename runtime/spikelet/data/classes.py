@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from spikelet.data.names import natural_key
 from spikelet.errors import DataError
 
-SHOWN = 10  # names in a message
+LISTED_NAMES = 10  # names in a message
 REMEDY = "give the names in the order of the network's outputs with --classes"
 
 
@@ -92,8 +92,8 @@ def numbered(names: Sequence[str]) -> list[int] | None:
 
 def listed(names: Sequence[str]) -> str:
     """Return names for a message, at most ten of them."""
-    shown = ", ".join(map(str, names[:SHOWN]))
-    return shown if len(names) <= SHOWN else f"{shown}, … ({len(names)})"
+    shown = ", ".join(map(str, names[:LISTED_NAMES]))
+    return shown if len(names) <= LISTED_NAMES else f"{shown}, … ({len(names)})"
 
 
 def _named(name: str, classes: Sequence[str]) -> int | None:

@@ -13,7 +13,7 @@ from typing import IO, TypeAlias
 from spikelet.errors import SpikeletError
 
 PART = 2**20  # characters of a text that are encoded at a time
-SHOWN = 50  # characters of a name in the name of its temporary file
+NAME_CHARACTERS = 50  # characters of a name in the name of its temporary file
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def replacing(path: Path, private: bool = False) -> Iterator[IO[bytes]]:
                 path.lstat()  # detects a name that the system does not permit
             if path.exists() and not (path.is_file() or path.is_dir()):  # the rename would replace it
                 raise SpikeletError(f"{path}: is a device or a pipe; expected the name of a file")
-            prefix = f".{path.name[:SHOWN]}."  # the longest name that a system permits must stay possible
+            prefix = f".{path.name[:NAME_CHARACTERS]}."  # the longest name that a system permits must stay possible
             with tempfile.NamedTemporaryFile(dir=path.parent, prefix=prefix, suffix=".part", delete=False) as file:
                 temporary = Path(file.name)
                 yield file

@@ -24,7 +24,7 @@ class AccuracyPoint(TypedDict):
     high: float
 
 
-class FloatFigures(TypedDict):
+class SourceResults(TypedDict):
     """Recorded results of the source network; None if the bundle does not contain them."""
 
     accuracy: float | None
@@ -70,7 +70,7 @@ def check_labels(data: ImageSet, classes: int) -> None:
         raise DataError(f"{data.name}: has a label of {data.labels.max()}, the network's classes are 0…{classes - 1}")
 
 
-def float_network(manifest: Manifest, data: ImageSet) -> FloatFigures:
+def source_results(manifest: Manifest, data: ImageSet) -> SourceResults:
     """Read the recorded results of the source network on these images: accuracy, and agreement at T."""
     recorded = next((result for result in manifest.results if result.get("digest") == data.digest), {})
     return {

@@ -11,7 +11,7 @@ from spikelet.engines import choose
 from spikelet.errors import DataError
 from spikelet.inputs import as_sequence, resolve_steps
 from spikelet.metrics import accuracy, neurobench
-from spikelet.metrics.accuracy import AccuracyPoint, FloatFigures
+from spikelet.metrics.accuracy import AccuracyPoint, SourceResults
 from spikelet.metrics.energy import Estimate, estimate
 from spikelet.metrics.exits import Exit, exit_curve
 from spikelet.metrics.fanout import sites
@@ -35,7 +35,7 @@ class Measurement:
         counted: Counts of spikes and predictions.
         operations: Mean operations of an image.
         accuracy: Accuracy at each time-step with a 95% interval; None if the images have no labels.
-        float_network: Recorded results of the source network on these images.
+        source_results: Recorded results of the source network on these images.
         exits: Early-exit trade-off.
         rates: Spike rates by layer.
         neurobench: NeuroBench metrics.
@@ -48,7 +48,7 @@ class Measurement:
     counted: Tally
     operations: Operations
     accuracy: list[AccuracyPoint] | None
-    float_network: FloatFigures
+    source_results: SourceResults
     exits: list[Exit]
     rates: list[LayerRate]
     neurobench: neurobench.NeuroBench
@@ -73,7 +73,7 @@ class Measurement:
             "version": __version__,
             "accuracy": self.accuracy,
             "interval": "Wilson, 95%",
-            "float_network": self.float_network,
+            "float_network": self.source_results,
             "early_exit": [point.as_json() for point in self.exits],
             "layers": [layer.as_json() for layer in self.rates],
             "operations": self.operations.as_json(),
@@ -139,7 +139,7 @@ def summarise(bundle: Bundle, data: ImageSet, counted: Tally, engine: str, buffe
         counted=counted,
         operations=operations(graph, sites(graph), counted),
         accuracy=accuracy.accuracy(counted.predictions, data.labels),
-        float_network=accuracy.float_network(bundle.manifest, data),
+        source_results=accuracy.source_results(bundle.manifest, data),
         exits=exit_curve(counted, data.labels),
         rates=layer_rates(counted),
         neurobench=neurobench.neurobench(graph, data.images[: neurobench.IMAGES], steps, engine),

@@ -19,7 +19,7 @@ from spikelet.choices import FAULT_SEEDS
 from spikelet.data import ImageSet
 from spikelet.engines import run
 from spikelet.errors import DataError, UsageError
-from spikelet.inputs import BATCH, as_sequence, resolve_steps
+from spikelet.inputs import ENGINE_BATCH, as_sequence, resolve_steps
 from spikelet.limits import Limits
 from spikelet.metrics.accuracy import check_labels, wilson
 from spikelet.metrics.faults import KINDS, Fault, FaultyEngine
@@ -87,7 +87,7 @@ class Robustness:
 
     Attributes:
         measure: "accuracy", or "agreement" with the fault-free network if the images have no labels.
-        sound: The network without faults, on the same images.
+        fault_free: The network without faults, on the same images.
         seeds: Seeds of the faulty devices.
         points: Results by fault and level.
     """
@@ -100,7 +100,7 @@ class Robustness:
     steps: int
     seeds: tuple[int, ...]
     measure: str
-    sound: Point
+    fault_free: Point
     points: list[Point]
 
     def as_json(self) -> FaultFacts:
@@ -116,7 +116,7 @@ class Robustness:
             "measure": self.measure,
             "interval": INTERVAL,
             "version": __version__,
-            "sound": {**_as_json(self.sound), "fault": None},
+            "sound": {**_as_json(self.fault_free), "fault": None},
             "faults": [{**_as_json(point), "unit": KINDS[point.fault.kind].unit} for point in self.points],
         }
 
@@ -160,8 +160,8 @@ def robustness(
     total = 1 + len(faults) * len(seeds)
     size = len(seeds) * steps * 9 * len(data)  # bytes of the predictions, and whether they are right
     Limits().check(f"predictions of {len(data)} images on {len(seeds)} devices in {steps} time-steps", size)
-    sound = Fault("dropped", 0.0)
-    predictions = _predictions(bundle, sound, 0, data, steps, partial(on_progress, 0, total))
+    fault_free = Fault("dropped", 0.0)
+    predictions = _predictions(bundle, fault_free, 0, data, steps, partial(on_progress, 0, total))
     expected = predictions[-1] if data.labels is None else data.labels
     result = Robustness(
         bundle=bundle.manifest.name,
@@ -172,7 +172,7 @@ def robustness(
         steps=steps,
         seeds=tuple(seeds),
         measure="agreement" if data.labels is None else "accuracy",
-        sound=_point(sound, (predictions == expected)[None]),
+        fault_free=_point(fault_free, (predictions == expected)[None]),
         points=[],
     )
     on_point(result)
@@ -237,7 +237,7 @@ def _predictions(
     # a flipped exponent bit of a float32 weight may cause an overflow
     with np.errstate(over="ignore", invalid="ignore"):
         pixels = engine.noisy(data.images)
-        size = engine.fitting(BATCH)
+        size = engine.fitting(ENGINE_BATCH)
         for start in range(0, len(data), size):
             part = pixels[start : start + size]
             total = np.zeros((len(part), graph.classes))

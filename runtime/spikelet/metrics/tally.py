@@ -15,7 +15,7 @@ import numpy.typing as npt
 from spikelet.engines import create, run
 from spikelet.engines.base import Engine, Spikes
 from spikelet.graph import Graph
-from spikelet.inputs import BATCH, MAX_STEPS, as_sequence
+from spikelet.inputs import ENGINE_BATCH, MAX_STEPS, as_sequence
 from spikelet.metrics.fanout import Map, Site
 from spikelet.options import function, instance, instances, whole
 from spikelet.session.early_exit import margin
@@ -87,7 +87,7 @@ def tally(
     by_step = {name: np.zeros(steps, np.int64) for name in graph.spiking}
     events, predictions = np.zeros((steps, n), np.int64), np.zeros((steps, n), np.int64)
     margins = np.zeros((steps, n))
-    size = runner.fitting(BATCH, steps)
+    size = runner.fitting(ENGINE_BATCH, steps)
     for start in range(0, n, size):
         part = images[start : start + size]
         batch = slice(start, start + len(part))

@@ -58,23 +58,23 @@ def files(figures: Sequence[Figure]) -> dict[str, str]:
 
 
 def accuracy_figure(measured: Sequence[Measurement], names: Sequence[str]) -> Figure | None:
-    """Draw the accuracy after each time-step with its interval, and the float network; None without labels."""
+    """Draw the accuracy after each time-step with its interval, and the source network; None without labels."""
     series: list[Curve] = []
     rows: list[tuple[object, ...]] = []
-    float_labels = ["float network", *(f"{name}: float network" for name in names)]
+    source_labels = ["source network", *(f"{name}: source network" for name in names)]
     for name, measurement in zip(names, measured, strict=True):
         if measurement.accuracy is None:
             continue
-        label = spiking_label(name, float_labels)
+        label = spiking_label(name, source_labels)
         points = [(e["time_steps"], e["accuracy"]) for e in measurement.accuracy]
         band = [(e["time_steps"], e["low"], e["high"]) for e in measurement.accuracy]
         series.append(Curve(label, points, band))
         rows += [(label, t, share, low, high) for (t, share), (_, low, high) in zip(points, band, strict=True)]
-    floats = {name: measurement.float_network["accuracy"] for name, measurement in zip(names, measured, strict=True)}
-    for name, level in floats.items():
+    for name, measurement in zip(names, measured, strict=True):
+        level = measurement.source_results["accuracy"]
         if level is not None:
-            series.append(Curve(f"{name}: float network" if len(names) > 1 else "float network", level=level))
-            rows.append((f"{name}: float network", "", level, "", ""))
+            series.append(Curve(f"{name}: source network" if len(names) > 1 else "source network", level=level))
+            rows.append((f"{name}: source network", "", level, "", ""))
     if not rows:
         return None
     title = "Accuracy after each time-step"

@@ -25,20 +25,20 @@ Art = dict[str, str]  # HTML of the figures by name
 
 
 def accuracy_section(measured: Sequence[Measurement], names: Sequence[str], art: Art) -> Section:
-    """Write the accuracy by time-step, and the recorded results of the float network."""
+    """Write the accuracy by time-step, and the recorded results of the source network."""
     body = art.get("accuracy", "")
     head, rows = accuracy_table(measured, names)
     body += table(head, rows) if rows else paragraph(wording.NO_LABELS, "note")
     for name, measurement in zip(names, measured, strict=True):
-        recorded, prefix = measurement.float_network, f"{name}: " if len(names) > 1 else ""
+        recorded, prefix = measurement.source_results, f"{name}: " if len(names) > 1 else ""
         if recorded["agreement"] is not None:
             body += paragraph(
-                f"{prefix}Agreement with the float network at T = {recorded['agreement_steps']}: "
+                f"{prefix}Agreement with the source network at T = {recorded['agreement_steps']}: "
                 f"{recorded['agreement']:.1%} "
                 "of the images get the same prediction (measured when the bundle was converted)."
             )
         else:
-            body += paragraph(f"{prefix}The bundle does not contain the float network's predictions on these images.")
+            body += paragraph(f"{prefix}The bundle does not contain the source network's predictions on these images.")
     return Section("accuracy", "Accuracy", body)
 
 
@@ -161,7 +161,7 @@ def conversion_section(measured: Sequence[Measurement], names: Sequence[str]) ->
     head, rows = conversion_table(measured, names)
     if not rows:
         return Section("conversion", "Conversion", paragraph("The bundle contains no report by layer."))
-    note = "Over- and under-firing: share of neurons more than half a spike above or below the float activation."
+    note = "Over- and under-firing: share of neurons more than half a spike above or below the source activation."
     return Section("conversion", "Conversion", paragraph(note) + table(head, rows))
 
 

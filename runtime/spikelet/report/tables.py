@@ -17,15 +17,15 @@ Table = tuple[list[str], Rows]
 
 
 def accuracy_table(measured: Sequence[Measurement], names: Sequence[str]) -> Table:
-    """Return the accuracy and its interval by time-step, and that of the float network; no rows without labels."""
+    """Return the accuracy and its interval by time-step, and that of the source network; no rows without labels."""
 
     def rows(measurement: Measurement) -> Rows:
         lines = [
             [str(e["time_steps"]), f"{e['accuracy']:.2%}", f"{e['low']:.2%} – {e['high']:.2%}"]
             for e in measurement.accuracy or []
         ]
-        if measurement.float_network["accuracy"] is not None:
-            lines.append(["float network", f"{measurement.float_network['accuracy']:.2%}", ""])
+        if measurement.source_results["accuracy"] is not None:
+            lines.append(["source network", f"{measurement.source_results['accuracy']:.2%}", ""])
         return lines
 
     return _table(["time-steps", "accuracy", "95% interval (Wilson)"], rows, measured, names)
@@ -141,7 +141,7 @@ def neurobench_table(measured: Sequence[Measurement], names: Sequence[str]) -> T
 
 
 def conversion_table(measured: Sequence[Measurement], names: Sequence[str]) -> Table:
-    """Return the float activation and the spike rate by layer, at the largest T of the conversion report."""
+    """Return the source activation and the spike rate by layer, at the largest T of the conversion report."""
     head = ["layer", "activation", "T", "spike rate", "over-firing", "under-firing", "correlation"]
 
     def rows(measurement: Measurement) -> Rows:
@@ -171,7 +171,7 @@ def summary_table(measured: Sequence[Measurement], names: Sequence[str], main: S
         for t in range(measured[0].counted.steps)
     ]
     entries += [
-        ["float network", *(_share(measurement.float_network["accuracy"]) for measurement in measured)],
+        ["source network", *(_share(measurement.source_results["accuracy"]) for measurement in measured)],
         ["spike rate at synapses", *(f"{measurement.operations.rate:.2%}" for measurement in measured)],
         ["accumulates", *(count(measurement.operations.total("acs")) for measurement in measured)],
         ["multiply-accumulates", *(count(_macs(measurement)) for measurement in measured)],

@@ -16,7 +16,7 @@ from spikelet.engines import Engine, choose, create, run
 from spikelet.engines.base import MAX_THREADS
 from spikelet.errors import BundleError, EngineError, SpikeletError, UsageError, translated
 from spikelet.graph import Graph
-from spikelet.inputs import BATCH, DEFAULT_STEPS, BatchLayout, Values, as_sequence, resolve_steps
+from spikelet.inputs import DEFAULT_STEPS, ENGINE_BATCH, BatchLayout, Values, as_sequence, resolve_steps
 from spikelet.limits import Limits
 from spikelet.session.early_exit import ExitRule, as_rule
 from spikelet.session.results import Result, Step, joined
@@ -145,7 +145,7 @@ class Model:
         self.check(samples, steps, layers)
         # a known number of time-steps of a constant input may be evaluated layer by layer
         window = rule is None and len(sequence) == 1
-        size = engine.fitting(min(BATCH, samples), steps if window else None)
+        size = engine.fitting(min(ENGINE_BATCH, samples), steps if window else None)
         parts = []
         for start in range(0, samples, size):
             part = sequence[:, start : start + size]
@@ -172,7 +172,7 @@ class Model:
         """
         values = 8 * (self.graph.classes + len(self.graph.spiking))
         values += sum(5 * self.graph.neurons(name) for name in record if name in self.graph.spiking)
-        joined = 1 if samples <= BATCH else 2  # the results of the batches, and all of them together
+        joined = 1 if samples <= ENGINE_BATCH else 2  # the results of the batches, and all of them together
         subject = f"results of {samples} samples in {steps} time-steps"
         self.limits.check(subject, joined * samples * steps * values)
 

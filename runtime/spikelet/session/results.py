@@ -67,7 +67,8 @@ class Result:
         neurons = sum(self.neurons.values())
         fired = sum(rate * self.neurons[name] for name, rate in self.spike_rates.items())
         facts = {"samples": str(samples), "time-steps": str(steps), "classes": str(classes)}
-        facts["mean exit step"] = f"{self.exit_steps.mean():.2f}" if samples else "none"
+        if (self.exit_steps < steps).any():
+            facts["mean exit step"] = f"{self.exit_steps.mean():.2f}"
         facts["mean spike rate"] = f"{fired / neurons:.1%}" if neurons else "none"
         return facts | {"recorded": display.several(tuple(self.spikes)) or "nothing"}
 

@@ -20,7 +20,7 @@ def folder(tmp_path_factory):
 
 def test_the_whole_chain(call, folder):
     out = call(f"{TRAIN} --residual gaussian --epochs 2").out
-    assert out.count("validation: float") == 2
+    assert out.count("validation: source network") == 2
     assert "run/best.pt" in out
     assert "contains a training run" in call(f"{TRAIN} --residual gaussian --epochs 2", code=1).err
     out = call(f"{TRAIN} --residual gaussian --epochs 3 --resume", code=1).err

@@ -100,7 +100,7 @@ def test_bits_below_those_of_an_exact_network_are_refused():
 
 
 def test_the_commands_keep_an_exact_network(tmp_path, capsys):
-    """Its leaks are shifts, which a quantised float network cannot have."""
+    """Its leaks are shifts, which a quantised source network cannot have."""
     bundle = bundle_of(small_graph())
     write(bundle, tmp_path / "a.snnb")
     source, target = str(tmp_path / "a.nir"), str(tmp_path / "b.snnb")

@@ -1,4 +1,4 @@
-"""Blocks of a network, and its float network."""
+"""Blocks of a network, and its source network."""
 
 from dataclasses import replace
 
@@ -66,7 +66,7 @@ def test_a_leak_has_no_activation():
 
 def test_an_integrator_has_no_activation_and_does_not_stop_a_run():
     graph = integrator_graph()
-    assert obstacle(graph) == "readout is a leaky integrator: no float activation corresponds to its potential."
+    assert obstacle(graph) == "readout is a leaky integrator: no source activation corresponds to its potential."
     manifest = Manifest("integrator", None, None, None)
     images = np.full((1, 3, 4, 4), 200, np.uint8)
     bundle = Bundle(graph, manifest, record_golden(graph, images, 2), "# integrator\n")

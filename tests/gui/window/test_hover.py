@@ -84,7 +84,7 @@ def test_a_map_shows_the_neuron(filled, shown):
     text = hover(card.picture.viewport(), at(card.picture, x + 0.5, y + 0.5))
     table, trace = filled.inspector.selection.table(), filled.inspector.trace
     assert text.startswith(f"neuron {table.label(neuron)}\nspikes {trace.counts('if1', 4)[neuron]} in 4 time-steps\n")
-    assert f"float activation {trace.activations['if1'][neuron]:.1%}" in text
+    assert f"source activation {trace.activations['if1'][neuron]:.1%}" in text
     gap = card._mosaic.height
     assert hover(card.picture.viewport(), at(card.picture, 0.5, gap + 0.5)) == "", "between the tiles"
 

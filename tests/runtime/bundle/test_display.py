@@ -13,7 +13,7 @@ from spikelet.bundle.card import card
 from spikelet.cli.analysis import inspect
 from spikelet.data import stated_options
 from spikelet.errors import BundleError
-from spikelet.metrics.accuracy import float_network
+from spikelet.metrics.accuracy import source_results
 from spikelet.report.tables import conversion_table
 
 RESULT = {
@@ -112,7 +112,7 @@ def show(bundle, capsys):
     stated_options(bundle.manifest.provenance)
     conversion_table([Namespace(bundle=bundle)], ["a"])
     for digest in ("e", "other"):
-        float_network(bundle.manifest, Namespace(digest=digest))
+        source_results(bundle.manifest, Namespace(digest=digest))
 
 
 def read(document):

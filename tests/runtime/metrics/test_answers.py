@@ -13,7 +13,7 @@ from spikelet.bundle import Bundle, Manifest
 from spikelet.data import ImageSet
 from spikelet.errors import DataError, UsageError
 from spikelet.metrics import measure, tally
-from spikelet.metrics.accuracy import accuracy, float_network, wilson
+from spikelet.metrics.accuracy import accuracy, source_results, wilson
 from spikelet.metrics.exits import at_threshold, exit_curve, thresholds
 from spikelet.metrics.fanout import sites
 from spikelet.metrics.rates import layer_rates
@@ -68,12 +68,12 @@ class TestAccuracy:
     def test_the_float_network_is_known_by_the_data_s_digest(self):
         data = image_set()
         known = {"digest": data.digest, "float_accuracy": 0.75, "agreement_with_float": 0.5, "steps": 8}
-        source = float_network(Manifest("x", results=[{"digest": "other", "float_accuracy": 0.1}, known]), data)
+        source = source_results(Manifest("x", results=[{"digest": "other", "float_accuracy": 0.1}, known]), data)
         assert source == {"accuracy": 0.75, "agreement": 0.5, "agreement_steps": 8}
         nothing = {"accuracy": None, "agreement": None, "agreement_steps": None}
-        assert float_network(Manifest("x", results=[known | {"digest": "other"}]), data) == nothing
+        assert source_results(Manifest("x", results=[known | {"digest": "other"}]), data) == nothing
         odd = {"digest": data.digest, "float_accuracy": "<b>", "agreement_with_float": True, "steps": None}
-        assert float_network(Manifest("x", results=[odd]), data) == nothing
+        assert source_results(Manifest("x", results=[odd]), data) == nothing
 
     def test_predictions_are_those_of_a_run(self, counted):
         model = Model(bundle_of(small_graph()), "numpy")

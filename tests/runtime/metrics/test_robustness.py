@@ -152,7 +152,9 @@ class TestFaults:
 class TestRobustness:
     def test_the_row_without_faults_is_the_accuracy_of_run(self, bundle, images):
         report = robustness(bundle, images, 4, [Fault("stuck-off", 1.0)], [0])
-        assert report.sound.accuracy == pytest.approx(Model(bundle, "numpy").run(PIXELS, 4).accuracy(images.labels))
+        assert report.fault_free.accuracy == pytest.approx(
+            Model(bundle, "numpy").run(PIXELS, 4).accuracy(images.labels)
+        )
         assert report.measure == "accuracy"
         # no spikes: all images have the same prediction
         assert report.points[0].accuracy[-1] in [pytest.approx((images.labels == k).mean()) for k in range(3)]
@@ -178,7 +180,7 @@ class TestRobustness:
     def test_without_labels_it_is_agreement(self, bundle):
         report = robustness(bundle, ImageSet(PIXELS, None, None, "x"), 2, [Fault("dropped", 0.1)], [0])
         assert report.measure == "agreement"
-        assert report.sound.accuracy[-1] == 1
+        assert report.fault_free.accuracy[-1] == 1
 
     def test_a_float_network(self, images):
         graph = small_graph(exact=False)
@@ -199,8 +201,8 @@ class TestRobustness:
         """The report, the inspector's Accuracy and its Robustness show one interval for the same images."""
         report = robustness(bundle, images, 4, [Fault("dropped", 0.3)], [0])
         points = accuracy(Model(bundle, "numpy").run(PIXELS, 4).predictions, images.labels)
-        assert report.sound.low == pytest.approx([point["low"] for point in points])
-        assert report.sound.high == pytest.approx([point["high"] for point in points])
+        assert report.fault_free.low == pytest.approx([point["low"] for point in points])
+        assert report.fault_free.high == pytest.approx([point["high"] for point in points])
         for share, low, high in zip(
             report.points[0].accuracy, report.points[0].low, report.points[0].high, strict=True
         ):

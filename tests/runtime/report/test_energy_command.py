@@ -37,7 +37,7 @@ class TestEnergy:
         assert code == 0
         assert "Energy is an estimate, not a measurement" in out
         assert "Assumptions" in out
-        assert "float network" in out
+        assert "source network" in out
         assert "break-even with 2-bit activations" in out
         assert "Not included, since no figure is published:" in out
         assert "loihi2: no energy per operation: NA in G. Tang et al." in out

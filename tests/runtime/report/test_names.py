@@ -18,7 +18,7 @@ from spikelet.report.document import Report, all_figures, html
 from spikelet.report.tables import operations_table
 from spikelet.verify import record_golden
 
-NAMES = ("float32", "int8", "2-bit activations", "float network", "spiking", "<b>x</b> & y")
+NAMES = ("float32", "int8", "2-bit activations", "source network", "spiking", "<b>x</b> & y")
 LAYERS = ("accuracy", "spiking", "float32", "a.b", "a_b", "x")
 
 
@@ -45,7 +45,7 @@ def first_column(figure):
     return [row[0] for row in figure.rows]
 
 
-@pytest.mark.parametrize("names", [(name,) for name in NAMES] + [("a", "a: float network"), ("int8 (b)", "b")])
+@pytest.mark.parametrize("names", [(name,) for name in NAMES] + [("a", "a: source network"), ("int8 (b)", "b")])
 def test_rows_of_bundles_and_of_other_networks_differ(measurement, names):
     several = [measurement] * len(names)
     report = Report(several, names, list(builtin().values()), "cmos45-int8")

@@ -41,7 +41,7 @@ class TestReport:
         ):
             assert title in text
         assert "estimate, not a measurement" in text
-        assert "Agreement with the float network at T = 8: 90.0% of the images" in text
+        assert "Agreement with the source network at T = 8: 90.0% of the images" in text
         assert "No result of an independent simulator was given" in text
         assert "0.500 8 0.250 12.5% 6.2% -" in text
         assert "doi:10.1109/ISSCC.2014.6757323" in text
@@ -75,7 +75,7 @@ class TestReport:
         with (folder / "figures" / "accuracy.csv").open() as file:
             rows = list(csv.DictReader(file))
         assert [float(row["accuracy"]) for row in rows[:4]] == [point["accuracy"] for point in report["accuracy"]]
-        assert (rows[4]["network"], rows[4]["accuracy"]) == ("one: float network", "0.75")
+        assert (rows[4]["network"], rows[4]["accuracy"]) == ("one: source network", "0.75")
         with (folder / "figures" / "raster.csv").open() as file:
             spikes = list(csv.DictReader(file))
         result = load(folder / "a.snnb").run(arrays.read(folder / "insects.npz").images[:1], 4, record=["if1"])

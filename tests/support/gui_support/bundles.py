@@ -23,7 +23,7 @@ def bundle_of(graph, name="small", labels=LABELS):
 
 
 def plain_graph(seed=0, size=8, channels=3):
-    """Return a network of IF neurons with reset by subtraction, which has a float activation."""
+    """Return a network of IF neurons with reset by subtraction, which has a source activation."""
     net = Builder((channels, size, size), np.random.default_rng(seed))
     net.conv("conv1", 4)
     net.neuron("if1", scale=1500)

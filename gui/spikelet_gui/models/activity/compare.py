@@ -16,7 +16,7 @@ from spikelet_gui.models.activity.raster import Image, difference
 from spikelet_gui.models.activity.trace import Frames, Trace, record
 from spikelet_gui.models.jobs import Progress
 
-BATCH = 16  # images per run
+COMPARED_BATCH = 16  # images per run
 TIE = 1e-4  # largest distance from the threshold that counts as equal, in units of the threshold
 
 
@@ -131,7 +131,7 @@ def survey(sides: tuple[Side, Side], data: ImageSet, steps: int, progress: Progr
     engines = [create(side.bundle.graph, side.engine, side.bundle.graph.spiking) for side in sides]
     differing = dict.fromkeys(layers, 0)
     predictions = np.zeros((2, steps, len(data)), np.int64)
-    size = min(engine.fitting(BATCH) for engine in engines)
+    size = min(engine.fitting(COMPARED_BATCH) for engine in engines)
     for start in range(0, len(data), size):
         pixels = data.images[start : start + size].astype(np.float32)
         totals = [np.zeros((len(pixels), engine.graph.classes)) for engine in engines]

@@ -36,20 +36,20 @@ def levels(bundle: Bundle) -> int | None:
 
 
 def obstacle(graph: Graph) -> str | None:
-    """Return the reason why a network has no float activations, or None if it has them."""
+    """Return the reason why a network has no source activations, or None if it has them."""
     for name in graph.integrators:
-        return f"{name} is a leaky integrator: no float activation corresponds to its potential."
+        return f"{name} is a leaky integrator: no source activation corresponds to its potential."
     for name in graph.spiking:
         node = graph.neuron(name)
         if isinstance(node, LIF):
-            return f"{name} is leaky: no float activation corresponds to its spikes."
+            return f"{name} is leaky: no source activation corresponds to its spikes."
         if node.reset != "subtract":
             return f"{name} resets to zero: its rate is not proportional to its input."
     return None
 
 
 def described(bundle: Bundle) -> str:
-    """Describe how the float activations of a bundle are computed."""
+    """Describe how the source activations of a bundle are computed."""
     count, arithmetic = levels(bundle), "integer" if bundle.graph.exact else "float"
     form = f"a {count}-level quantised activation" if count else "the clipped ReLU that an IF neuron approximates"
     return f"Float activations are computed from the same {arithmetic} weights, using {form} instead of neurons."

@@ -19,7 +19,7 @@ TOP = 64  # number of neurons of the presets "top" and "worst"
 Column = npt.NDArray[np.number]
 Rows = npt.NDArray[np.int64]
 
-SHOWN = ("neuron", "rate", "first", "error", "all")  # columns of the view; queries can use all columns
+SHOWN_COLUMNS = ("neuron", "rate", "first", "error", "all")  # columns of the view; queries can use all columns
 COLUMNS = {  # name: (title, description)
     "neuron": ("neuron", "position in the layer: channel, row, column"),
     "channel": ("ch", "channel"),
@@ -28,7 +28,7 @@ COLUMNS = {  # name: (title, description)
     "x": ("x", "column in the channel"),
     "rate": ("rate", "spikes per time-step on this image"),
     "first": ("first", "time-step of the first spike; – if the neuron never fires"),
-    "error": ("error", "spike count minus float activation (in spikes) on this image"),
+    "error": ("error", "spike count minus source activation (in spikes) on this image"),
     "all": ("all", "spikes per time-step over the measured images"),
 }
 PRESETS = ("all neurons", "active", "silent", "dead", "saturated", f"top {TOP}", f"worst {TOP}")
@@ -172,7 +172,7 @@ class NeuronTable:
         if name == "all":
             raise SpikeletError("spike rates over many images are not measured yet: run the Accuracy panel first")
         if name == "error":
-            raise SpikeletError("this layer has no float activation")
+            raise SpikeletError("this layer has no source activation")
         raise SpikeletError(f"this layer has no {name}")
 
 
@@ -192,7 +192,7 @@ def neuron_table(
         counts: (neurons,) spike counts up to `time`.
         first: (neurons,) time-step of the first spike; 0 for none.
         time: Time-step of the counts.
-        activation: (neurons,) float activation in spikes per time-step, or None.
+        activation: (neurons,) source activation in spikes per time-step, or None.
         mean_rate: (neurons,) spike rate over many images, or None.
         copies: Copies of each neuron.
     """

@@ -32,7 +32,7 @@ class Trace:
         sums: (T, K) cumulative sums of the output, from which predictions are taken.
         spikes: By layer, (T, neurons) of 0 and 1.
         potentials: By layer, (T, neurons) after the reset.
-        activations: By layer, (neurons,) float activations in spikes per time-step; empty if there are none, see
+        activations: By layer, (neurons,) source activations in spikes per time-step; empty if there are none, see
             `source.obstacle`, or if the input changes.
     """
 

@@ -82,7 +82,7 @@ def _late(sweep: Sweep, time: int, threshold: float) -> Mask:
     return exit_steps(sweep, threshold) > (sweep.counted.steps + 1) // 2
 
 
-# by name: (title, images that it selects, whether it needs labels, whether it needs the float network)
+# by name: (title, images that it selects, whether it needs labels, whether it needs the source network)
 KINDS: dict[str, tuple[str, Callable[[Sweep, int, float], Mask], bool, bool]] = {
     "all": ("all images", lambda sweep, time, threshold: np.ones(sweep.done, np.bool_), False, False),
     "right": ("right", _right, True, False),

@@ -21,10 +21,10 @@ from spikelet.engines import create, run
 from spikelet_gui.models.activity.source import SourceNetwork, levels
 from spikelet_gui.models.jobs import Progress
 
-BATCH = 16
+RESIDUAL_BATCH = 16
 BINS = 64  # number of bins of an activation that is not quantised
 HALF = 0.5 + 1e-6  # spikes; differences up to half a spike are rounding
-STEPS = (1, 2, 4, 8, 16, 32)
+RESIDUAL_STEPS = (1, 2, 4, 8, 16, 32)
 LEAST = 8  # residuals are computed at least up to this T, if the network permits it
 
 Joint = npt.NDArray[np.int64]
@@ -141,7 +141,7 @@ def reach(steps: int, limit: int) -> tuple[int, ...]:
         steps: T of the window.
         limit: Largest T of the network.
     """
-    return tuple(t for t in STEPS if t <= min(max(LEAST, steps), limit))
+    return tuple(t for t in RESIDUAL_STEPS if t <= min(max(LEAST, steps), limit))
 
 
 def residuals(bundle: Bundle, data: ImageSet, steps: tuple[int, ...], engine: str, progress: Progress) -> Residuals:
@@ -154,7 +154,7 @@ def residuals(bundle: Bundle, data: ImageSet, steps: tuple[int, ...], engine: st
     runner = create(graph, engine, graph.spiking)
     source: list[npt.NDArray[np.int64]] = []
     predictions: dict[int, list[npt.NDArray[np.int64]]] = {t: [] for t in steps}
-    size = runner.fitting(BATCH)
+    size = runner.fitting(RESIDUAL_BATCH)
     for start in range(0, len(data), size):
         progress(start, len(data))
         pixels = data.images[start : start + size].astype(np.float32)

@@ -72,14 +72,14 @@ def complete(result: Robustness) -> bool:
 
 def lost(result: Robustness, point: Point, time: int) -> float:
     """Return the loss of accuracy after time-step `time`, relative to the fault-free network."""
-    sound = result.sound.accuracy[time - 1]
-    return max(0.0, 1 - point.accuracy[time - 1] / sound) if sound else 0.0
+    fault_free = result.fault_free.accuracy[time - 1]
+    return max(0.0, 1 - point.accuracy[time - 1] / fault_free) if fault_free else 0.0
 
 
 def notable_loss(result: Robustness, point: Point, time: int) -> bool:
     """Return whether a fault costs NOTABLE or more, and its interval does not reach the accuracy without faults."""
-    sound = result.sound.accuracy[time - 1]
-    return sound - point.accuracy[time - 1] >= NOTABLE and point.high[time - 1] < sound
+    fault_free = result.fault_free.accuracy[time - 1]
+    return fault_free - point.accuracy[time - 1] >= NOTABLE and point.high[time - 1] < fault_free
 
 
 def level_text(level: float) -> str:
@@ -94,8 +94,8 @@ def ends(point: Point, time: int) -> str:
 
 def verdict(result: Robustness, time: int) -> str:
     """Summarise the sweep in two sentences."""
-    sound = result.sound
-    text = f"Without faults: {sound.accuracy[time - 1]:.1%} ({ends(sound, time)})."
+    fault_free = result.fault_free
+    text = f"Without faults: {fault_free.accuracy[time - 1]:.1%} ({ends(fault_free, time)})."
     notable = []
     for row in rows(result):
         first = next((point for point in row.points if notable_loss(result, point, time)), None)
@@ -110,7 +110,7 @@ def verdict(result: Robustness, time: int) -> str:
 def table(result: Robustness) -> tuple[list[str], list[list[object]]]:
     """Return (head, rows) of all results, one row per fault, level and time-step."""
     head = ["fault", "level", "time_step", result.measure, "low_95", "high_95"]
-    points = [("none", result.sound), *((point.fault.kind, point) for point in result.points)]
+    points = [("none", result.fault_free), *((point.fault.kind, point) for point in result.points)]
     return head, [
         [kind, point.fault.level, t + 1, point.accuracy[t], point.low[t], point.high[t]]
         for kind, point in points

@@ -24,7 +24,7 @@ from spikelet_gui.models.jobs import PartialProgress
 
 PART = 100  # images per partial result
 CURVE = 400  # thresholds of the early-exit curve
-BATCH = 16  # images per evaluation of the source network
+SOURCE_BATCH = 16  # images per evaluation of the source network
 
 
 @dataclass(frozen=True)
@@ -110,9 +110,9 @@ def sweep(
 
         parts.append(tally(graph, fan_out, images, steps, engine, None, report))
         if network is not None:
-            for first in range(0, len(images), BATCH):
+            for first in range(0, len(images), SOURCE_BATCH):
                 progress.check()
-                logits, _ = network.activations(images[first : first + BATCH].astype(np.float32))
+                logits, _ = network.activations(images[first : first + SOURCE_BATCH].astype(np.float32))
                 source.append(logits.argmax(1))
         progress.partial(_partial(data, parts, source if network is not None else None))
     last = _partial(data, parts, source if network is not None else None)

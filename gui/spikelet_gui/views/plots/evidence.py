@@ -20,7 +20,7 @@ from spikelet_gui.views.widgets.readout import Hover, Reading, Value
 from spikelet_gui.views.widgets.text import Elided, set_style
 from spikelet_gui.views.widgets.theme import colour, font, mixed, theme
 
-SHOWN = 5  # classes that have a colour and a name in the plot
+NAMED_CLASSES = 5  # classes that have a colour and a name in the plot
 LINE = 13  # pixels of the smallest bar with its name
 
 
@@ -66,7 +66,7 @@ class EvidenceCard(CardView):
         names, x = class_names(self.inspector), np.arange(1, trace.steps + 1)
         for rank, k in reversed(list(enumerate(ranking(trace)))):  # the first class is drawn last, on top
             y = trace.evidence[:, k]
-            if rank < SHOWN:
+            if rank < NAMED_CLASSES:
                 width = 2.6 if rank == 0 else 1.8
                 curve = self.plot.line(x, y, rank, width, rank, symbol="o", symbolSize=5, name=names[k])
                 hue = theme().series[rank]
@@ -245,7 +245,7 @@ class PredictionCard(CardView):
             self.verdict.show_text("correct" if correct else f"wrong (true: {names[truth]})")
             set_style(self.verdict, "good" if correct else "bad")
         other = mixed(theme().card, theme().muted, 0.6)
-        colours = {k: theme().series[rank] if rank < SHOWN else other for rank, k in enumerate(ranking(trace))}
+        colours = {k: theme().series[rank] if rank < NAMED_CLASSES else other for rank, k in enumerate(ranking(trace))}
         order = [int(k) for k in np.argsort(-shares, kind="stable")]
         logits = trace.evidence[time - 1]
         self.bars.show_bars(

@@ -21,7 +21,7 @@ TITLES = {
     "costs": "Estimating energy",
     "second": "Opening",
     "sweep": "Measuring accuracy",
-    "residuals": "Comparing float and spiking",
+    "residuals": "Comparing source and spiking network",
     "robustness": "Running fault sweep",
     "plan": "Measuring settings",
     "compare": "Comparing",

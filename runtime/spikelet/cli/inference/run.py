@@ -25,7 +25,7 @@ HELP = "classify images"
 EXAMPLE = "spikelet run vgg9-cifar10 --steps 8 --early-exit 2"
 
 
-SHOWN = 50  # images in the text
+LISTED_IMAGES = 50  # images in the text
 
 
 class Answer(TypedDict):
@@ -99,12 +99,12 @@ def run(args: argparse.Namespace) -> int:
     result = model.run(images.images, args.steps, early_exit=rule, on_progress=Progress("images", quiet=args.json))
     ms = (time.perf_counter() - started) * 1000 / len(images)
     facts = _facts(model, images, result, ms)
-    emit(args, facts, _text(images, result, facts))
+    emit(args, facts, _text(images, result, facts, rule))
     return 0
 
 
 def _facts(model: Model, images: ImageSet, result: Result, ms: float) -> Facts:
-    from spikelet.metrics.accuracy import float_network
+    from spikelet.metrics.accuracy import source_results
 
     return {
         "bundle": model.bundle.manifest.name,
@@ -115,7 +115,7 @@ def _facts(model: Model, images: ImageSet, result: Result, ms: float) -> Facts:
         "steps": len(result.logits),
         "engine": model.engine,
         "accuracy": None if images.labels is None else result.accuracy(images.labels),
-        "float_accuracy": float_network(model.bundle.manifest, images)["accuracy"],
+        "float_accuracy": source_results(model.bundle.manifest, images)["accuracy"],
         "predictions": result.predictions[-1].tolist(),
         "answers": _answers(model, images, result) if images.labels is None or len(images) == 1 else None,
         "mean_exit_step": float(result.exit_steps.mean()),
@@ -154,19 +154,21 @@ def _row(answer: Answer) -> list[str]:
     return [answer["file"], answer["answer"], f"{answer['confidence']:.0%}", answer["runner_up"] or "", shown]
 
 
-def _text(images: ImageSet, result: Result, facts: Facts) -> str:
+def _text(images: ImageSet, result: Result, facts: Facts, rule: ExitRule | None) -> str:
     lines = [f"{facts['bundle']}, engine {facts['engine']}: {images.name}, {number_of(len(images), 'image')}", ""]
     if facts["accuracy"] is not None:
         rows = [[str(t + 1), f"{share:.1%}"] for t, share in enumerate(facts["accuracy"])]
         if facts["float_accuracy"] is not None:
-            rows.append(["float network", f"{facts['float_accuracy']:.1%}"])
+            rows.append(["source network", f"{facts['float_accuracy']:.1%}"])
         lines += [table(["time-steps", "accuracy"], rows), ""]
     if facts["answers"] is not None:
-        rows = [_row(answer) for answer in facts["answers"][:SHOWN]]
+        rows = [_row(answer) for answer in facts["answers"][:LISTED_IMAGES]]
         lines.append(table(["image", "prediction", "confidence", "second best", "confidence"], rows))
-        lines += [f"… and {len(images) - SHOWN} more (--json has them all)"] if len(images) > SHOWN else []
+        if len(images) > LISTED_IMAGES:
+            lines.append(f"… and {len(images) - LISTED_IMAGES} more (--json has them all)")
         lines.append("")
     rows = [[name, f"{result.neurons[name]:,}", f"{rate:.1%}"] for name, rate in facts["spike_rate"].items()]
     lines += [table(["layer", "neurons", "spike rate"], rows), ""]
-    lines.append(f"mean exit step {facts['mean_exit_step']:.2f}, {facts['ms_per_image']:.2f} ms per image")
+    exits = "" if rule is None else f"mean exit step {facts['mean_exit_step']:.2f}, "
+    lines.append(f"{exits}{facts['ms_per_image']:.2f} ms per image")
     return "\n".join(lines)

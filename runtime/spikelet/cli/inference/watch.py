@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 HELP = "classify every image that appears in a folder, or every frame of a camera"
 EXAMPLE = "spikelet watch vgg9-cifar10 camera/ --steps 4"
 JSON = "print one JSON object per line: of each image at once, and of all images at the end"
-STEPS = 4
+CAMERA_STEPS = 4
 STANDARD_INPUT = Path("-")
 CAMERA_SIZE = (640, 480)
 RECENT = 10_000  # number of images over which the percentiles of the latency are computed
@@ -83,7 +83,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
     parser.add_argument("source", type=_source, metavar="SOURCE")
-    parser.add_argument("--steps", type=positive, help=f"time-steps T (default {STEPS}, or that of the bundle)")
+    parser.add_argument("--steps", type=positive, help=f"time-steps T (default {CAMERA_STEPS}, or that of the bundle)")
     parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto")
     parser.add_argument(
         "--early-exit",
@@ -128,7 +128,7 @@ def run(args: argparse.Namespace) -> int:
     rule = None if args.early_exit is None else Margin(args.early_exit)
     with terminable():
         model = load(args.bundle, args.engine)
-        args.steps = args.steps or min(STEPS, model.bundle.default_steps)
+        args.steps = args.steps or min(CAMERA_STEPS, model.bundle.default_steps)
         start = np.full(model.graph.input.shape, model.graph.input.low)
         model.run(start, args.steps, early_exit=rule)  # compile before the first image
         watched = _watch_frames if is_camera else _watch

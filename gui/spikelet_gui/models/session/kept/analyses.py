@@ -116,7 +116,7 @@ def _robustness(facts: dict[str, object], bundle: Bundle, data: ImageSet, steps:
     images, measure = whole(facts["images"]), facts["measure"]
     if not seeds or not 0 < images <= len(data) or measure not in MEASURES or facts["steps"] != steps:
         raise ValueError("expected another measurement")
-    sound = _point(table(facts["sound"]), 1, steps)
+    fault_free = _point(table(facts["sound"]), 1, steps)
     return Robustness(
         bundle=bundle.manifest.name,
         digest=bundle.digest,
@@ -126,7 +126,7 @@ def _robustness(facts: dict[str, object], bundle: Bundle, data: ImageSet, steps:
         steps=steps,
         seeds=seeds,
         measure=str(measure),
-        sound=replace(sound, fault=Fault("dropped", 0.0)),
+        fault_free=replace(fault_free, fault=Fault("dropped", 0.0)),
         points=[_point(table(entry), len(seeds), steps) for entry in entries(facts["faults"])],
     )
 

@@ -30,7 +30,7 @@ from spikelet_gui.views.widgets.theme import GAP, colour, theme
 
 
 class CurveCard(CardView):
-    """Accuracy after each time-step with its interval, of the float network, and of chance."""
+    """Accuracy after each time-step with its interval, of the source network, and of chance."""
 
     def __init__(self, inspector: Inspector) -> None:
         super().__init__(inspector, "Accuracy", data=self._data)
@@ -109,7 +109,7 @@ class CurveCard(CardView):
         return wording.NO_LABELS + " Choose a data set with labels."
 
     def _draw_accuracy(self, sweep: Sweep, accuracy: list[AccuracyPoint]) -> None:
-        """Draw the accuracy over time with its interval, and the accuracies of the float network and of chance."""
+        """Draw the accuracy over time with its interval, and the accuracies of the source network and of chance."""
         x = [point["time_steps"] for point in accuracy]
         self.low.setData(x, [point["low"] for point in accuracy])
         self.high.setData(x, [point["high"] for point in accuracy])
@@ -121,7 +121,7 @@ class CurveCard(CardView):
         low, high = max(0.0, min(ends) - 0.12), min(1.02, max(ends) + 0.05)  # dots at 100% need space
         span = (0.6, len(accuracy) + 0.02 * len(accuracy))
         if source is not None:
-            self._levels += self.plot.reference(source, span, theme().over, f"float network {source:.1%}")
+            self._levels += self.plot.reference(source, span, theme().over, f"source network {source:.1%}")
         if chance > low:
             self._levels += self.plot.reference(chance, span, theme().muted, f"chance {chance:.1%}")
         self.plot.setYRange(low, high, padding=0)
@@ -138,12 +138,12 @@ class CurveCard(CardView):
         self.timeline.go(self.inspector.cursor.time)
 
     def _float(self, sweep: Sweep) -> tuple[float | None, str]:
-        """Return the accuracy of the float network on the same images, and a remark if it is not from the bundle."""
-        stored = None if sweep.measured is None else sweep.measured.float_network["accuracy"]
+        """Return the accuracy of the source network on the same images, and a remark if it is not from the bundle."""
+        stored = None if sweep.measured is None else sweep.measured.source_results["accuracy"]
         if stored is not None:
             return float(stored), ""
         computed = sweep.source_accuracy
-        return computed, "" if computed is None else " Accuracy of the float network: computed from this bundle."
+        return computed, "" if computed is None else " Accuracy of the source network: computed from this bundle."
 
     def _data(self) -> DataTable | None:
         sweep = self.inspector.measured.sweep

@@ -150,7 +150,7 @@ def neuron_reading(trace: Trace, layer: str, table: NeuronTable, neuron: int, ti
         Value("potential", f"{number(float(trace.potentials[layer][time - 1, neuron]) / theta)} θ"),
     ]
     if layer in trace.activations:
-        values.append(Value("float activation", f"{trace.activations[layer][neuron]:.1%}"))
+        values.append(Value("source activation", f"{trace.activations[layer][neuron]:.1%}"))
     if "all" in table.columns:
         values.append(Value("rate over all images", f"{table.columns['all'][neuron]:.1%}"))
     return Reading(f"neuron {table.label(neuron)}", values)

@@ -15,7 +15,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QColor, QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTableView, QToolButton
 
-from spikelet_gui.models.activity.table import COLUMNS, PRESETS, SHOWN, NeuronTable, Rows
+from spikelet_gui.models.activity.table import COLUMNS, PRESETS, SHOWN_COLUMNS, NeuronTable, Rows
 from spikelet_gui.models.activity.table import View as Choices
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.inspector import Inspector
@@ -47,7 +47,7 @@ class TableModel(QAbstractTableModel):
         self.beginResetModel()
         self.table, self.rows, self.picked = table, rows, picked
         self.order, self.descending = view.order, view.descending
-        self.names = [] if table is None else [name for name in SHOWN if name in table.columns]
+        self.names = [] if table is None else [name for name in SHOWN_COLUMNS if name in table.columns]
         self.endResetModel()
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: N802, B008

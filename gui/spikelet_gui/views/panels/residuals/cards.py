@@ -112,7 +112,7 @@ class ScatterCard(CardView):
         self.state = state
         self.plot = Plot(
             "activation and spike rate",
-            "float activation (spikes per time-step)",
+            "source activation (spikes per time-step)",
             "spike rate",
             percent=("left", "bottom"),
         )

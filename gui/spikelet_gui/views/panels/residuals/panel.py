@@ -112,7 +112,7 @@ class ResidualPanel(Panel):
         reason = obstacle(document.bundle.graph)
         if reason is None and self.inspector.data is None:
             reason = missing_images(self.inspector.source)
-        lead = f"Compares every spiking layer with its float activation on up to {IMAGES} images."
+        lead = f"Compares every spiking layer with its source activation on up to {IMAGES} images."
         self.empty.set_message(reason or f"{lead}\n\n{described(document.bundle)}")
         self.run_button.setVisible(reason is None)
         self._draw()

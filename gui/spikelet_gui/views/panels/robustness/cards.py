@@ -156,7 +156,7 @@ class LevelCard(FaultCard):
         if measured is None or row is None:
             return
         self.set_note(f"{row.title.lower()}; bars: 95% interval, dots: devices")
-        sound = measured.sound.accuracy[time - 1]
+        fault_free = measured.fault_free.accuracy[time - 1]
         x = list(range(len(row.points)))
         y = [point.accuracy[time - 1] for point in row.points]
         low, high = [point.low[time - 1] for point in row.points], [point.high[time - 1] for point in row.points]
@@ -168,14 +168,14 @@ class LevelCard(FaultCard):
             )
             self.plot.addItem(dots)
         self.plot.line(x, y, 0, 2.2, symbol="o", symbolSize=8)
-        self.plot.reference(sound, (-0.4, len(x) - 0.75), theme().over, f"no fault {sound:.1%}")
+        self.plot.reference(fault_free, (-0.4, len(x) - 0.75), theme().over, f"no fault {fault_free:.1%}")
         self.plot.set_title("left", measured.measure)
         self.plot.set_title("bottom", row.unit)
         self.plot.getAxis("bottom").setTicks(
             [[(i, level_text(point.fault.level)) for i, point in enumerate(row.points)]]
         )
         self.plot.setXRange(-0.4, max(len(x), 1) * 1.36 - 0.6, padding=0)
-        self.plot.setYRange(*_span([sound, *y, *low, *high]), padding=0)
+        self.plot.setYRange(*_span([fault_free, *y, *low, *high]), padding=0)
 
 
 class StepCard(FaultCard):
@@ -198,7 +198,7 @@ class StepCard(FaultCard):
             return
         self.set_note(f"{row.title.lower()}; bands: 95% intervals")
         x = list(range(1, measured.steps + 1))
-        curves = [("no fault", measured.sound), *((level_text(point.fault.level), point) for point in row.points)]
+        curves = [("no fault", measured.fault_free), *((level_text(point.fault.level), point) for point in row.points)]
         for index, (name, point) in enumerate(curves):
             hue = theme().series[index % len(theme().series)]
             edges = [self.plot.plot(x, end, pen=pg.mkPen((0, 0, 0, 0))) for end in (point.low, point.high)]

@@ -127,10 +127,10 @@ class RobustnessPanel(Panel):
     def _draw_levels(self) -> None:
         measured = self.state.measured
         if measured is not None:
-            self.levels.draw_if_changed(measured.sound, self.state.row, self.state.time)
+            self.levels.draw_if_changed(measured.fault_free, self.state.row, self.state.time)
 
     def _draw_steps(self) -> None:
         measured = self.state.measured
         if measured is not None:
-            self.steps.draw_if_changed(measured.sound, self.state.row)
+            self.steps.draw_if_changed(measured.fault_free, self.state.row)
         self.steps.timeline.go(self.state.time)
