@@ -178,7 +178,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         from spikelet_converters.cli.training_view import TrainingView
         from spikelet_converters.training.checkpoint import load_checkpoint
-        from spikelet_converters.training.loop import Execution
+        from spikelet_converters.training.execution import Execution
         from spikelet_converters.training.memory import freed_memory_kept
         from spikelet_converters.training.parallel import choose_device, connect
         from spikelet_converters.training.phases import run_phases

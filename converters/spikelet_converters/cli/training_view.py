@@ -11,7 +11,7 @@ from spikelet_converters.cli.live_display import LiveDisplay
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn, TaskID
 
-    from spikelet_converters.training.loop import TrainingProgress
+    from spikelet_converters.training.execution import TrainingProgress
     from spikelet_converters.training.phases import Phase
 
 

@@ -17,13 +17,15 @@ from spikelet.errors import SpikeletError
 from spikelet.files.atomic import replacing
 from spikelet.files.decoded import Document
 from spikelet.version import __version__
+from spikelet_converters.baselines.base import Baseline
 from spikelet_converters.study.config import START, Run, Study
 from spikelet_converters.study.measure import measure_source, measure_spiking
 from spikelet_converters.study.protocol import SealedTest, weights_digest
 from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
 from spikelet_converters.training.compute import compute_of
+from spikelet_converters.training.execution import Execution, TrainingProgress
 from spikelet_converters.training.facts import image_facts
-from spikelet_converters.training.loop import Execution, TrainingProgress, split, train
+from spikelet_converters.training.loop import split, train
 from spikelet_converters.training.memory import freed_memory_kept
 from spikelet_converters.training.parallel import choose_device
 from spikelet_converters.training.recipe import Recipe
@@ -86,18 +88,12 @@ def perform(
         **run.as_dict(),
         **result.as_json(),
         "source": measure_source(checkpoint, test, run.seed, device=device),
-        "about": None if baseline is None else baseline.about,
-        "shortened": "" if baseline is None else baseline.shortened(len(calibration)),
-        "pre_steps": 0 if baseline is None else baseline.pre_steps,
+        **_baseline_facts(baseline, len(calibration)),
+        **_network_facts(run, checkpoint),
         "bits": study.bits,
-        "validation": checkpoint.provenance.get("validation"),
-        "training": None if run.checkpoint or not run.trains else _training(checkpoint),
-        "start": checkpoint.provenance.get("start"),
         "weights": weights,
         "test": {"data": test.name, "digest": test.digest, "images": len(test)},
         "held_out": len(validation),
-        "calibration": len(calibration) if baseline is not None and baseline.calibrates else 0,
-        "compute": compute_of(checkpoint.provenance),
         "neurons": result.neurons,
         "test_seconds": time.perf_counter() - started,
         "command": command,
@@ -107,6 +103,28 @@ def perform(
     with replacing(metrics_path) as file:
         file.write(json.dumps(metrics, indent=1).encode())
     return metrics
+
+
+def _baseline_facts(baseline: Baseline | None, calibration: int) -> Document:
+    """Return the metrics that describe a baseline. calibration: number of calibration images of the study."""
+    if baseline is None:
+        return {"about": None, "shortened": "", "pre_steps": 0, "calibration": 0}
+    return {
+        "about": baseline.about,
+        "shortened": baseline.shortened(calibration),
+        "pre_steps": baseline.pre_steps,
+        "calibration": calibration if baseline.calibrates else 0,
+    }
+
+
+def _network_facts(run: Run, checkpoint: Checkpoint) -> Document:
+    """Return the metrics that describe how a network was trained."""
+    return {
+        "validation": checkpoint.provenance.get("validation"),
+        "training": None if run.checkpoint or not run.trains else _training(checkpoint),
+        "start": checkpoint.provenance.get("start"),
+        "compute": compute_of(checkpoint.provenance),
+    }
 
 
 def train_network(study: Study, name: str, folder: Path, data: ImageSet, execution: Execution) -> Checkpoint:

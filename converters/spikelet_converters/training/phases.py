@@ -15,7 +15,8 @@ from spikelet.errors import UsageError
 from spikelet.files.decoded import Document, ReadOnlyDocument
 from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
-from spikelet_converters.training.loop import DEFAULT_EXECUTION, Execution, train
+from spikelet_converters.training.execution import DEFAULT_EXECUTION, Execution
+from spikelet_converters.training.loop import train
 from spikelet_converters.training.recipe import RECIPE_FIELDS, Recipe, with_tuples
 
 SPEC_FIELDS = tuple(field.name for field in fields(NetworkSpec))

@@ -18,7 +18,7 @@ from spikelet_converters.study.remote.clock import Clock
 from spikelet_converters.study.remote.images import pack_images, unpack_images
 from spikelet_converters.study.remote.pixel_coding import decode, encode
 from spikelet_converters.study.remote.queue import Queue
-from spikelet_converters.training import loop
+from spikelet_converters.training import training_pass
 from spikelet_converters.training.checkpoint import load_checkpoint
 from studies import bars, write_idx
 
@@ -102,7 +102,7 @@ def test_two_interruptions_on_three_machines_change_no_weight(home, uninterrupte
 def test_a_finished_network_is_measured_at_home_without_training(home, uninterrupted, tmp_path, monkeypatch):
     assert device.main(["take", str(uninterrupted[0]), "--runs", str(tmp_path)]) == 0
     assert not load_checkpoint(tmp_path / "two" / RUNS[1] / "last.pt").weights, "finished: without the optimiser"
-    monkeypatch.setattr(loop._TrainingPass, "epoch", None)
+    monkeypatch.setattr(training_pass.TrainingPass, "epoch", None)
     study = read_study(home / "two.toml", home / "bars3")
     metrics = perform(study, RUNS[1], tmp_path / "two", command="spikelet study …", device="cpu")
     assert set(metrics["accuracy"]) == {"1", "2"}

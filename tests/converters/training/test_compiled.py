@@ -9,7 +9,9 @@ from converters_support import colours
 from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.training import loop
 from spikelet_converters.training.compiled import CompiledForward
-from spikelet_converters.training.loop import Execution, Recipe, train
+from spikelet_converters.training.execution import Execution
+from spikelet_converters.training.loop import train
+from spikelet_converters.training.recipe import Recipe
 
 SPEC = NetworkSpec("vgg5", (3, 8, 8), 3, (125, 123, 114), (63.0, 62.0, 67.0), 4, "none", 1.0)
 RECIPE = Recipe(epochs=1, batch=16, learning_rate=0.05, seed=1)

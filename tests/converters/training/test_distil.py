@@ -14,7 +14,8 @@ from spikelet_converters.source_model.evaluation import as_pixels, evaluate
 from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.training.checkpoint import load_checkpoint
 from spikelet_converters.training.distil import TEMPERATURE, Teacher
-from spikelet_converters.training.loop import Recipe, train
+from spikelet_converters.training.loop import train
+from spikelet_converters.training.recipe import Recipe
 
 SPEC = NetworkSpec("vgg5", (3, 8, 8), 3, (125, 123, 114), (63.0, 62.0, 67.0), 4, "none", 1.0)
 

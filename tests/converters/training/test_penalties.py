@@ -15,8 +15,9 @@ from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.source_model.residuals import RESIDUALS
 from spikelet_converters.source_model.simulation import layer_rates
 from spikelet_converters.training.checkpoint import load_checkpoint
-from spikelet_converters.training.loop import Recipe, train
+from spikelet_converters.training.loop import train
 from spikelet_converters.training.penalties import OperationsPrice, Penalties, ResidualPenalty, penalties_of
+from spikelet_converters.training.recipe import Recipe
 
 SPEC = NetworkSpec("vgg5", (3, 8, 8), 3, (125, 123, 114), (63.0, 62.0, 67.0), 4, "exact", 1.0)
 

@@ -18,8 +18,9 @@ from spikelet_converters.source_model.activation import spiking_layers
 from spikelet_converters.source_model.networks import NETWORKS, NetworkSpec
 from spikelet_converters.source_model.residuals import RESIDUALS
 from spikelet_converters.training.checkpoint import load_checkpoint
+from spikelet_converters.training.execution import Execution
 from spikelet_converters.training.log import chart
-from spikelet_converters.training.loop import Execution, train
+from spikelet_converters.training.loop import train
 from spikelet_converters.training.optimiser import make_optimiser, set_rates
 from spikelet_converters.training.phases import Phase
 from spikelet_converters.training.recipe import POLICIES, PRECISIONS, PRESETS, Recipe

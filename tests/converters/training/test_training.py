@@ -14,7 +14,10 @@ from spikelet_converters.source_model.evaluation import evaluate
 from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.training.augmentation.crops import crop_and_flip
 from spikelet_converters.training.checkpoint import load_checkpoint
-from spikelet_converters.training.loop import Execution, Recipe, augment, split, train
+from spikelet_converters.training.execution import Execution
+from spikelet_converters.training.loop import split, train
+from spikelet_converters.training.recipe import Recipe
+from spikelet_converters.training.training_pass import augment
 
 SPEC = NetworkSpec("vgg9", (3, 8, 8), 3, (125, 123, 114), (63.0, 62.0, 67.0), 4, "gaussian", 1.0)
 RECIPE = Recipe(epochs=5, seed=5, batch=16, learning_rate=0.05)

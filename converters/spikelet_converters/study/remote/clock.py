@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from spikelet.files.decoded import Document
-from spikelet_converters.training.loop import TrainingProgress
+from spikelet_converters.training.execution import TrainingProgress
 
 MARGIN = 1.2  # an epoch may take this many times longer than the longest before it
 Now = Callable[[], float]

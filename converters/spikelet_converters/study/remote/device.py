@@ -25,7 +25,7 @@ from spikelet_converters.study.remote import parcels
 from spikelet_converters.study.remote.clock import Clock, EpochWatch, TimeUp
 from spikelet_converters.study.remote.images import pack_images, unpack_images
 from spikelet_converters.study.remote.queue import Item, Queue
-from spikelet_converters.training.loop import Execution
+from spikelet_converters.training.execution import Execution
 from spikelet_converters.training.parallel import choose_device
 
 MODULE = "spikelet_converters.study.remote.device"

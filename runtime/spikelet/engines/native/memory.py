@@ -34,7 +34,7 @@ def aligned_copy(values: npt.NDArray[Number]) -> npt.NDArray[Number]:
 
 
 def zero_bytes(size: int) -> Bytes:
-    """Return aligned zero_bytes mapped from the system: pages use memory once written, and are returned when freed."""
+    """Return aligned zeros mapped from the system: pages use memory once written, and are returned when freed."""
     return np.frombuffer(_mapped(size), np.uint8, size)
 
 
