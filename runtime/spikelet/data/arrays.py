@@ -23,6 +23,7 @@ from spikelet.options import path as checked_path
 IMAGE_KEYS = ("images", "image", "imgs", "x", "data", "features", "arr_0")
 LABEL_KEYS = ("labels", "label", "y", "targets", "target", "arr_1")
 CLASS_KEYS = ("classes", "class_names", "label_names")
+EVENTS = "`spikelet events` runs the recordings of event cameras"
 Values = npt.NDArray[np.generic]
 Arrays = Mapping[str, Values]
 
@@ -83,6 +84,8 @@ def as_pixels(
     Raises:
         DataError: The shape does not fit or is ambiguous, or a value is out of range.
     """
+    if value.dtype.names is not None:
+        raise DataError(f"expected numbers, found records of {', '.join(value.dtype.names)}; {EVENTS}")
     if value.dtype.kind not in "uifb":
         raise DataError(f"expected numbers, found an array of {value.dtype}")
     images = as_images(value, shape, options.layout, labels)
@@ -130,7 +133,7 @@ def _keys(arrays: Arrays, split: Split) -> tuple[str, str | None, str]:
     """Return (name of the images, name of the labels or None, suffix of the title)."""
     plain = {_plain(key): key for key in arrays}
     if {"t", "x", "y", "p"} <= set(plain):
-        raise DataError("is a recording of an event camera (t, x, y, p): `spikelet events` runs it")
+        raise DataError(f"is a recording of an event camera (t, x, y, p); {EVENTS}")
     by_split = {name: _names_of(plain, _split_keys(IMAGE_KEYS, name)) for name in SPLIT_NAMES}
     present = [name for name, keys in by_split.items() if keys]
     images = _names_of(plain, IMAGE_KEYS)

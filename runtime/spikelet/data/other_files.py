@@ -9,6 +9,7 @@ from spikelet.data.names import natural_key, visible
 MOST_NAMES = 3  # in a message
 
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
+_RECORDINGS = (".aedat", ".aedat4", ".raw", ".dat")
 _LIBRARIES = {
     ".csv": "pandas", ".tsv": "pandas", ".parquet": "pandas", ".pkl": "pickle", ".pickle": "pickle", ".mat": "SciPy",
     ".pt": "torch", ".pth": "torch", ".h5": "h5py", ".hdf5": "h5py", ".tfrecord": "TensorFlow", ".arrow": "datasets",
@@ -26,6 +27,8 @@ def way_out(path: Path, name: str = "it") -> str:
         return ""
     if path.suffix.lower() in _ARCHIVES:
         return f"; unpack {name} first"
+    if path.suffix.lower() in _RECORDINGS:
+        return "; `spikelet events` runs the recordings of event cameras"
     library = _LIBRARIES.get(path.suffix.lower())
     if library is None:
         return ""

@@ -109,7 +109,11 @@ REFUSED_ARRAYS = {
     ),
     "negative values": (GREY.astype(int) - 100, (1, H, W), "expected whole pixel values 0…255, found -100"),
     "complex values": (GREY.astype(np.complex64), (1, H, W), "expected numbers, found an array of complex64"),
-    "structured arrays": (np.zeros(9, [("t", int), ("x", int)]), (1, H, W), "expected numbers, found an array of"),
+    "structured arrays": (
+        np.zeros(9, [("t", int), ("x", int)]),
+        (1, H, W),
+        "found records of t, x; `spikelet events` runs",
+    ),
     "(N, C, H, W), network takes (F,)": (COLOUR, (3 * H * W,), "expected an array of images of the network's"),
 }
 

@@ -127,10 +127,20 @@ class _Reader:
             results = resolved(step.args[0], self.values.get)
             return self.builder.output(values_of(chosen(results, self.output)))
         values = values_of([self.values.get(source) for source in step.all_input_nodes])
+        if not values:
+            self._refuse_states("the network", step)
         # (spikes, states…) of one neuron, as in snnTorch and Norse
         state = len({source.args[0] for source in step.all_input_nodes if source.target is operator.getitem}) == 1
         neurons = any(self._is_neuron(source.args[0]) for source in step.all_input_nodes if source.args)
         return self.builder.output(values[:1] if state and neurons else values)
+
+    def _refuse_states(self, where: str, step: fx.Node) -> None:
+        """Raise ConversionError for a call with a state of a framework's neuron, or an output of states."""
+        if any(self._ignored(source) for source in step.all_input_nodes):
+            raise ConversionError(
+                f"{where}: takes a potential of a neuron, which a bundle does not return; expected its spikes, or a "
+                "linear layer at the end as the readout: its outputs are summed over time"
+            )
 
     def _where(self, step: fx.Node) -> str:
         name = getattr(step.target, "__name__", str(step.target))
@@ -138,6 +148,7 @@ class _Reader:
 
     def _function(self, step: fx.Node) -> object:
         where = self._where(step)
+        self._refuse_states(where, step)
         args = resolved(step.args, self.values.get)
         kwargs = resolved(step.kwargs, self.values.get)
         kind = name_of(step.target)

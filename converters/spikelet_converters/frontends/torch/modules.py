@@ -88,6 +88,11 @@ def from_module(
         )
 
     if builder.relus or builder.levels:
+        if any(frameworks.is_neuron(module) for module in network.modules()):
+            raise ConversionError(
+                f"{next(iter({**builder.relus, **builder.levels}))}: is a rectifier in a network of spiking neurons; "
+                "expected one of the two: leave it out, or use a neuron in its place"
+            )
         source = finished("torch module", builder, _predict(network, shape, output), preprocessing)
         if not quant_aware.has_scales(network):
             return source

@@ -181,6 +181,16 @@ class Unequal(Net):
         return self.lif2(self.fc2(spk1), mem2)
 
 
+class Potentials(Stacked):
+    def forward(self, x):
+        return super().forward(x)[1]
+
+
+class LargestPotential(Stacked):
+    def forward(self, x):
+        return super().forward(x)[1].max(0)[0]
+
+
 class SizeOfTheInput(Net):
     def forward(self, x):
         mem1, mem2 = self.states()
@@ -230,6 +240,11 @@ def test_the_spikes_are_those_of_the_loop(kind, frames):
         (Restarted, "module lif1: its state is not that of the call before"),
         (Unequal, "module lif2: is called 1 times, others 2 times"),
         (Negative, "the output of the loop is divided or multiplied by -12; expected a number above 0"),
+        (
+            Potentials,
+            "the network: takes a potential of a neuron, .* expected its spikes, or a linear layer at the end",
+        ),
+        (LargestPotential, "`stack` at node .*: takes a potential of a neuron"),
         (SizeOfTheInput, "SizeOfTheInput.forward: cannot be traced .* without the loop over time"),
     ],
 )
@@ -338,6 +353,20 @@ def test_a_network_that_repeats_its_input(frames):
     assert np.allclose(logits, expected, atol=1e-3)
     assert np.ptp(expected) > 1
     assert check_graph(source, None) < 1e-3
+
+
+def test_a_rectifier_among_spiking_neurons():
+    layers = (
+        nn.Linear(F, 4),
+        nn.ReLU(),
+        snn.Leaky(0.5, init_hidden=True),
+        nn.Linear(4, 3),
+        snn.Leaky(0.5, output=True),
+    )
+    with pytest.raises(
+        ConversionError, match="is a rectifier in a network of spiking neurons; expected one of the two"
+    ):
+        from_module(nn.Sequential(*layers), (F,))
 
 
 def test_a_failing_forward_is_no_traceback():
