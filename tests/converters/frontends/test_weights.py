@@ -2,7 +2,6 @@
 
 import argparse
 import io
-import json
 import os
 import pickle
 import re
@@ -120,34 +119,13 @@ def test_formats_of_other_programs(network, tmp_path, suffix, prefix):
         assert torch.allclose(loaded[name].float(), value.float(), atol=1e-2 if name == "fc.weight" else 0), name
 
 
-def _safetensors(header, data=b"", length=None):
-    text = json.dumps(header).encode()
-    return (len(text) if length is None else length).to_bytes(8, "little") + text + data
+DAMAGED = [b"", b"PK" + bytes(20), (99).to_bytes(8, "little") + b"{}", (8).to_bytes(8, "little") + b'{"a": 1}']
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"PK", "states a header of .* bytes in a file of 2"),
-        (_safetensors({}, length=2**60), "states a header of 1,152,921,504,606,846,976 bytes in a file of 10"),
-        (_safetensors({"a": 1}), "not weights by name"),
-        (_safetensors([1]), "not weights by name"),
-        (
-            _safetensors({"a": {"dtype": "F8_E4M3", "shape": [1], "data_offsets": [0, 1]}}, b"a"),
-            "a has the type F8_E4M3",
-        ),
-        (_safetensors({"a": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 4]}}, bytes(4)), "lies at 0…4 of 4"),
-        (_safetensors({"a": {"dtype": "F32", "shape": [1], "data_offsets": [1, 5]}}, bytes(4)), "lies at 1…5 of 4"),
-        (_safetensors({"a": {"dtype": "F32", "shape": [-1], "data_offsets": [4, 0]}}, bytes(4)), "lies at 4…0 of 4"),
-        (
-            _safetensors({"a": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}}),
-            "not a state dict of .*; missing",
-        ),
-    ],
-)
-def test_safetensors_that_are_refused(network, tmp_path, content, message):
+@pytest.mark.parametrize("content", DAMAGED)
+def test_damaged_safetensors_are_refused(network, tmp_path, content):
     (tmp_path / "a.safetensors").write_bytes(content)
-    with pytest.raises(ConversionError, match=rf"a\.safetensors: .*{message}"):
+    with pytest.raises(ConversionError, match=r"a\.safetensors: not a safetensors file .*; save it again"):
         load_module(network, tmp_path / "a.safetensors")
 
 
