@@ -111,8 +111,11 @@ ONNX = {
     "GroupNormalization": _NORM,
     **dict.fromkeys(("LRN", "LpNormalization", "MeanVarianceNormalization", "RMSNormalization"), _NORM),
     "If": "a network that branches on values has no fixed graph; export one branch",
-    "QLinearConv": "integer operators are not supported; export the network before quantisation, or with "
-    "QuantizeLinear and DequantizeLinear around float operators",
+    **dict.fromkeys(
+        ("ConvInteger", "DynamicQuantizeLinear", "MatMulInteger", "QLinearConv", "QLinearMatMul"),
+        "integer operators are not supported; export the network before quantisation, or with QuantizeLinear and "
+        "DequantizeLinear around float operators",
+    ),
 }
 
 RECURRENT = "is recurrent, and IR version 1 has no recurrence"

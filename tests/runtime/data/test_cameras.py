@@ -75,9 +75,9 @@ def test_a_recording_that_begins_after_the_time(version, encode, first, tmp_path
 
 
 def test_vectors_of_columns(tmp_path):
-    """Two vectors of 12 columns and one of 8 follow each other; the time continues with its higher bits alone."""
+    """Two vectors of 12 columns and one of 8 follow each other; repeated higher bits of the time change nothing, others continue it."""
     words = [8 << 12 | 1, 6 << 12 | 9, 7, 3 << 12 | 1 << 11 | 100]
-    words += [4 << 12 | 0b100000000001, 4 << 12 | 0b10, 5 << 12 | 0b10000001, 8 << 12 | 2, 2 << 12 | 50]
+    words += [4 << 12 | 0b100000000001, 8 << 12 | 1, 4 << 12 | 0b10, 5 << 12 | 0b10000001, 8 << 12 | 2, 2 << 12 | 50]
     read = columns(saved(tmp_path / "a.raw", ["evt 3.0"], struct.pack(f"<{len(words)}H", *words)))
     assert read["x"].tolist() == [100, 111, 113, 124, 131, 50]
     assert read["p"].tolist() == [1, 1, 1, 1, 1, 0]

@@ -107,8 +107,9 @@ def _evt3(words: Whole) -> dict[str, Column]:
     index = np.arange(len(words))
     is_high = kind == TIME_HIGH
     high = _unwrapped(value, is_high, 2**12)
-    # the lower bits of the time count from 0 when the higher bits change
-    low = np.where(_last(is_high, index) > _last(kind == TIME_LOW, index), 0, _filled(value, kind == TIME_LOW))
+    # the lower bits of the time count from 0 when the higher bits change; cameras also repeat these unchanged
+    changed = is_high & np.diff(high, prepend=-1).astype(bool)
+    low = np.where(_last(changed, index) > _last(kind == TIME_LOW, index), 0, _filled(value, kind == TIME_LOW))
     time, row = high << 12 | low, _filled(value & 0x7FF, kind == ADDR_Y)
     known = _known(is_high, kind == ADDR_Y)
     single = np.flatnonzero(known & (kind == ADDR_X))
