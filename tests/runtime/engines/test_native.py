@@ -22,7 +22,7 @@ from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.lowering.c.host import HostProgram
 from spikelet.lowering.c.interface import library_source
-from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale
+from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 from spikelet.verify import record_golden
 
 pytestmark = pytest.mark.usefixtures("flags_of_users")
@@ -310,3 +310,14 @@ def test_weights_are_in_memory_once(tmp_path, monkeypatch):
     assert weights <= sum(copied) < weights + 2**20, "one copy of the weights, and the small parameters"
     assert sum(working) + allocated < 16e6
     assert released[-1] is models[0].bundle, "the engine has the weights in a form of its own"
+
+
+@pytest.mark.parametrize(("channels", "pools", "window"), [(16, True, 8), (400, True, 2), (400, False, 5)])
+def test_the_workspace_of_a_window_has_no_more_bytes_than_the_parameters(channels, pools, window):
+    """But at least 2 MB and at most 4: a network whose last layer reads 400 x 32 x 32 inputs has 6.6 MB of parameters."""
+    net = Builder((1, 32, 32), np.random.default_rng(0))
+    net.conv("conv", channels)
+    net.neuron("if")
+    if pools:
+        net.add("pool", SumPool2d((32, 32), (32, 32)))
+    assert HostProgram(net.graph()).window == window
