@@ -18,21 +18,18 @@ from spikelet import limits, shipped
 from spikelet.choices import ENGINES, MAX_COPIES, profiles
 from spikelet.cli.common import Progress, above_zero, add_threads, bundle_file, emit, existing, number, positive
 from spikelet.cli.data import add_data_options, find_images
-from spikelet.display import number_of
 from spikelet.errors import DataError, UsageError
 from spikelet.files.atomic import replacing
-from spikelet.report.columns import table
 from spikelet_converters.cli.convert_arguments import add_copies_start
+from spikelet_converters.cli.plan_view import is_test_data, plan_text
 
 if TYPE_CHECKING:
     from spikelet.bundle import Bundle
     from spikelet.data import ImageSet
     from spikelet_converters.planning.plan import Plan
-    from spikelet_converters.planning.settings import Point
 
 HELP = "choose copies, time-steps and early exit for a budget"
 EXAMPLE = "spikelet plan vgg9-cifar10 --max-steps 1"
-LISTED_SETTINGS = 40  # rows of the front in the text
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -133,10 +130,10 @@ def run(args: argparse.Namespace) -> int:
         with replacing(args.plot) as file:
             file.write(chart(result).encode())
     commands = _commands(args, bundle, result, split)
-    facts = result.as_json() | {"test_images": _is_test_data(images, split), "commands": commands}
+    facts = result.as_json() | {"test_images": is_test_data(images, split), "commands": commands}
     if confirmed is not None:
         facts["confirmed"] = confirmed[1].as_json() | {"data": confirmed[0].name, "data_digest": confirmed[0].digest}
-    emit(args, facts, "\n".join(_text(result, images, split, commands, confirmed, args.all)))
+    emit(args, facts, "\n".join(plan_text(result, images, split, commands, confirmed, args.all)))
     return 0 if result.chosen is not None else 1
 
 
@@ -165,11 +162,6 @@ def _confirmation_images(args: argparse.Namespace, bundle: Bundle) -> ImageSet:
     return find_images(options, args.confirm, bundle, None)
 
 
-def _is_test_data(images: ImageSet, split: str | None) -> bool:
-    """Return whether the images are those of a test split, by their split or their name."""
-    return split == "test" or (split is None and "test" in images.name.casefold().split())
-
-
 def _commands(args: argparse.Namespace, bundle: Bundle, result: Plan, split: str | None) -> list[str]:
     from spikelet_converters.planning.commands import command_lines
     from spikelet_converters.planning.plan import own_copies
@@ -181,101 +173,6 @@ def _commands(args: argparse.Namespace, bundle: Bundle, result: Plan, split: str
     data += [] if split is None else ["--split", split]
     converted = result.chosen.setting.copies != own_copies(bundle.graph)
     return command_lines(result.chosen.setting, path, converted, result.start, data)
-
-
-def _text(
-    result: Plan,
-    images: ImageSet,
-    split: str | None,
-    commands: list[str],
-    confirmed: tuple[ImageSet, Point] | None,
-    show_all: bool,
-) -> list[str]:
-    from spikelet.report import wording
-
-    listed = result.points if show_all else result.front
-    within = [point for point in listed if result.budget.permits(point)]
-    lines = [
-        f"{result.bundle}, engine {result.engine}: chosen on {result.data}, {number_of(result.images, 'image')}",
-        "",
-    ]
-    if within:
-        rows = [_row(point, result) for point in _shown(within, result.chosen)]
-        lines += [table(_head(result), rows), ""]
-    hidden = len(within) - min(len(within), LISTED_SETTINGS)
-    lines += [f"… and {hidden} more (--json has them all)", ""] if hidden else []
-    beyond = len(listed) - len(within)
-    lines += [f"{beyond} more are beyond the budget (--json has them all)", ""] if beyond else []
-    if result.chosen is None:
-        lines.append(f"No setting is within the budget, {result.budget}. {_smallest_costs(result)}")
-    else:
-        point = result.chosen
-        lines += [f"Recommended, with {result.budget}: {point.setting}: {_accuracy(point)}", ""]
-        lines += [*(f"  {command}" for command in commands), ""]
-        lines.append(_origin(result, images, split))
-    if confirmed is not None:
-        others, measured = confirmed
-        lines.append(f"Confirmed on {others.name}, {number_of(len(others), 'image')}: {_accuracy(measured)}")
-    if result.profile is not None:
-        lines.append(f"Energy on {result.profile}, upper bound. {wording.ESTIMATE}")
-    for reason in dict.fromkeys(result.refusals.values()):
-        numbers = ", ".join(f"k = {k}" for k, text in result.refusals.items() if text == reason)
-        lines.append(f"Not possible: {numbers}: {reason}")
-    return lines
-
-
-def _origin(result: Plan, images: ImageSet, split: str | None) -> str:
-    """Return a note on the bias of the accuracy of the chosen setting."""
-    text = f"One of {len(result.points)} settings was chosen on {result.data}, so its accuracy is optimistic"
-    if _is_test_data(images, split):
-        return f"{text}. These are test images: choose on others (--split valid, or --split train) before you publish"
-    return f"{text}; --confirm DATA measures it on other images"
-
-
-def _shown(front: list[Point], chosen: Point | None) -> list[Point]:
-    """Return at most LISTED_SETTINGS points, the chosen one among them."""
-    if len(front) <= LISTED_SETTINGS or chosen is None:
-        return front[:LISTED_SETTINGS]
-    end = max(LISTED_SETTINGS, front.index(chosen) + 1)
-    return front[end - LISTED_SETTINGS : end]
-
-
-def _smallest_costs(result: Plan) -> str:
-    """Return the smallest value of every limited cost over all settings."""
-    from spikelet_converters.planning.settings import UNITS
-
-    least = [
-        f"{min(point.cost(cost) for point in result.points):,.10g} {UNITS[cost]}" for cost in result.budget.limited
-    ]
-    return f"The least over all settings: {'; '.join(least)}."
-
-
-def _head(result: Plan) -> list[str]:
-    head = ["", "k", "T", "early exit", "time-steps", "neurons", "synaptic operations"]
-    head += ["µJ"] if result.profile is not None else []
-    head += ["ms"] if _timed(result) else []
-    return [*head, "accuracy", "95% interval (Wilson)"]
-
-
-def _row(point: Point, result: Plan) -> list[str]:
-    from spikelet.report import wording
-
-    setting = point.setting
-    cells = ["→" if point == result.chosen else "", str(setting.copies), str(setting.steps)]
-    cells += ["" if setting.margin is None else f"{setting.margin:g}", f"{point.steps:.2f}", f"{point.neurons:,}"]
-    cells.append(wording.count(point.operations))
-    if point.energy is not None:
-        cells.append(wording.count(point.energy) if point.energy >= 100 else f"{point.energy:.3g}")
-    cells += [f"{point.time:.2f}"] if point.time is not None else []
-    return [*cells, f"{point.accuracy:.2%}", f"{point.low:.2%} – {point.high:.2%}"]
-
-
-def _timed(result: Plan) -> bool:
-    return any(point.time is not None for point in result.points)
-
-
-def _accuracy(point: Point) -> str:
-    return f"{point.accuracy:.2%} ({point.low:.2%} – {point.high:.2%})"
 
 
 def _large(text: str) -> int:

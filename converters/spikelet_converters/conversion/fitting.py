@@ -17,7 +17,8 @@ from spikelet.bounds.ranges import EXACT_LIMIT, INT32_LIMIT, accumulators, range
 from spikelet.errors import ConversionError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF
-from spikelet_converters.conversion.quantise import SYNAPSES, Factor, Quantised, quantise
+from spikelet_converters.conversion.quantise import Quantised, quantise
+from spikelet_converters.conversion.scales import SYNAPSES, Factor
 
 LEAST_BITS = 5
 SLACK = 1.01  # rounding changes the sums

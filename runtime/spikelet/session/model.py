@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from spikelet import bundle as bundles
 from spikelet import options, shipped
 from spikelet.bundle import Bundle
 from spikelet.display import html, line
-from spikelet.engines import Engine, choose, create, run
+from spikelet.engines import Engine, choose, create
 from spikelet.engines.base import MAX_THREADS
-from spikelet.errors import BundleError, EngineError, SpikeletError, UsageError, translated
+from spikelet.errors import BundleError, EngineError, SpikeletError, translated
 from spikelet.graph import Graph
-from spikelet.inputs import DEFAULT_STEPS, ENGINE_BATCH, BatchLayout, Values, as_sequence, resolve_steps
+from spikelet.inputs import DEFAULT_STEPS, ENGINE_BATCH, BatchLayout, as_sequence, resolve_steps
 from spikelet.limits import Limits
+from spikelet.session.batches import run_steps, run_window
 from spikelet.session.early_exit import ExitRule, as_rule
 from spikelet.session.results import Result, Step, joined
 from spikelet.session.stream import OnLimit, frames_of, run_frames
@@ -151,9 +149,9 @@ class Model:
             part = sequence[:, start : start + size]
             with _Translating("run"):
                 if window and not layers and engine.fits(part.shape[1], steps):
-                    parts.append(self._run_window(engine, part[0], steps))
+                    parts.append(run_window(engine, part[0], steps, self._neurons))
                 else:
-                    parts.append(self._run(engine, part, steps, rule))
+                    parts.append(run_steps(engine, part, steps, rule, self._neurons))
             if on_progress is not None:
                 on_progress(min(start + size, samples), samples)
         self._idle[layers] = engine
@@ -230,44 +228,6 @@ class Model:
         self.bundle.release()  # the engine holds its own copy of the weights
         return engine
 
-    def _run_window(self, engine: Engine, frame: Values, steps: int) -> Result:
-        """Run a constant input (N, *shape) without early exit or record."""
-        graph = self.graph
-        logits, fired = engine.run_window(frame, steps)
-        sums = np.add.accumulate(logits, 0, np.float64)  # cumsum takes a microsecond more
-        counts = dict(zip(graph.spiking, fired, strict=True))
-        exits = np.empty(len(frame), np.int64)
-        exits.fill(steps)  # np.full takes three microseconds
-        return Result(sums, graph.output.scale, exits, counts, {}, {}, dict(self._neurons), graph)
-
-    def _run(self, engine: Engine, sequence: Values, steps: int, rule: ExitRule | None) -> Result:
-        graph, n, record = self.graph, sequence.shape[1], engine.record
-        shapes = {name: graph.population(name) for name in record}
-        sums = np.empty((steps, n, graph.classes))
-        fired = np.zeros((len(graph.spiking), steps, n), np.int64)
-        spikes = {name: np.zeros((steps, n, *shape), np.bool_) for name, shape in shapes.items()}
-        potentials = {name: np.zeros((steps, n, *shape), np.float32) for name, shape in shapes.items()}
-        exits = np.full(n, steps, np.int64)
-        total = np.zeros((n, graph.classes))
-        for t, output in run(engine, sequence, steps, window=rule is None):
-            running = engine.rows
-            total[running] += output
-            sums[t] = total
-            fired[:, t, running] = engine.fired()
-            for name in record:
-                spikes[name][t, running] = engine.spikes(name)
-                potentials[name][t, running] = engine.potentials(name)
-            if rule is not None:
-                done = _stopping(rule, total[running] * graph.output.scale / (t + 1))
-                exits[running[done]] = t + 1
-                if done.all():
-                    sums[t + 1 :] = total
-                    break
-                if done.any():
-                    engine.keep(np.flatnonzero(~done))
-        counts = dict(zip(graph.spiking, fired, strict=True))
-        return Result(sums, graph.output.scale, exits, counts, spikes, potentials, dict(self._neurons), graph)
-
 
 def load(path: str | Path, engine: str = "auto", threads: int | None = None, limits: Limits | None = None) -> Model:
     """Load a bundle.
@@ -308,13 +268,3 @@ class _Translating:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, Exception) and not isinstance(error, SpikeletError):
             raise translated(error, self._where, self._kind) from error
-
-
-def _stopping(rule: ExitRule, logits: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Return which samples stop, (N,) bool. Raises UsageError if the rule returns anything else."""
-    done = rule.done(logits)
-    if not isinstance(done, np.ndarray) or done.dtype != np.bool_ or done.shape != (len(logits),):
-        found = f"{done.dtype} {done.shape}" if isinstance(done, np.ndarray) else options.shown(done)
-        expected = f"an array of bool {(len(logits),)}"
-        raise UsageError.at("early_exit.done", f"expected {expected}, found {found}", expected=expected, found=found)
-    return done

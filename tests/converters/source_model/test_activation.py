@@ -9,16 +9,10 @@ from spikelet.errors import UsageError
 from spikelet.metrics.tally import tally
 from spikelet_converters.frontends.torch.fx import trace
 from spikelet_converters.source_model import activation
-from spikelet_converters.source_model.activation import (
-    ClipFloor,
-    Form,
-    Mode,
-    Simulation,
-    SpikingActivation,
-    integrate_and_fire,
-    spiking_layers,
-)
+from spikelet_converters.source_model.activation import Mode, Simulation, SpikingActivation, spiking_layers
+from spikelet_converters.source_model.firing import integrate_and_fire
 from spikelet_converters.source_model.networks import NETWORKS, NetworkSpec
+from spikelet_converters.source_model.quantiser import ClipFloor, Form
 from spikelet_converters.source_model.residuals import RESIDUALS, GaussianResidual, NoResidual
 from spikelet_converters.source_model.simulation import Mode as SameMode
 from spikelet_converters.source_model.simulation import float_logits, layer_rates, residual_errors, spiking_logits
@@ -99,7 +93,7 @@ def test_neither_the_order_of_memory_nor_blocks_change_anything(shift, monkeypat
     theta = torch.tensor(0.7)
     results = []
     for block, form in ((1 << 18, torch.contiguous_format), (100, torch.channels_last), (1, torch.channels_last)):
-        monkeypatch.setattr("spikelet_converters.source_model.activation._BLOCK", block)
+        monkeypatch.setattr("spikelet_converters.source_model.firing._BLOCK", block)
         x = z.clone(memory_format=form).requires_grad_()
         lam = theta.clone().requires_grad_()
         ClipFloor.apply(x, lam, Form(4), start).backward(grad.contiguous(memory_format=form))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from spikelet.errors import UsageError
-from spikelet_converters.source_model.activation import SURROGATES
+from spikelet_converters.source_model.quantiser import SURROGATES
 from spikelet_converters.study.config import read_study, run_name
 from studies import STUDY
 

@@ -9,9 +9,10 @@ from converters_support import colours
 from spikelet import cli
 from spikelet.data import ImageSet, arrays
 from spikelet.errors import UsageError
-from spikelet_converters.source_model.activation import ClipFloor, Form, spiking_layers
+from spikelet_converters.source_model.activation import spiking_layers
 from spikelet_converters.source_model.evaluation import as_pixels, evaluate
 from spikelet_converters.source_model.networks import NetworkSpec
+from spikelet_converters.source_model.quantiser import ClipFloor, Form
 from spikelet_converters.training.checkpoint import load_checkpoint
 from spikelet_converters.training.distil import TEMPERATURE, Teacher
 from spikelet_converters.training.loop import train

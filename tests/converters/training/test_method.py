@@ -7,16 +7,10 @@ import torch
 from spikelet.nodes import IF
 from spikelet_converters.conversion.quantise import quantise
 from spikelet_converters.frontends.torch.fx import trace
-from spikelet_converters.source_model.activation import (
-    ClipFloor,
-    Form,
-    Mode,
-    Simulation,
-    SpikingActivation,
-    integrate_and_fire,
-    spiking_layers,
-)
+from spikelet_converters.source_model.activation import Mode, Simulation, SpikingActivation, spiking_layers
+from spikelet_converters.source_model.firing import integrate_and_fire
 from spikelet_converters.source_model.networks import NetworkSpec
+from spikelet_converters.source_model.quantiser import ClipFloor, Form
 from spikelet_converters.source_model.residuals import RESIDUALS, NoResidual
 from spikelet_converters.source_model.simulation import float_logits, layer_rates, noisy_logits, spiking_logits
 

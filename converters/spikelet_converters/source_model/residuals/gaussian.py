@@ -19,7 +19,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from spikelet_converters.source_model.activation import along_channels
+from spikelet_converters.source_model.quantiser import along_channels
 from spikelet_converters.source_model.residual import Residual
 from spikelet_converters.source_model.residuals.strategy import ResidualStrategy
 from spikelet_converters.source_model.simulation import local_errors, residual_errors

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from spikelet.errors import UsageError
-from spikelet_converters.source_model.activation import Mode, along_rows, spiking_layers
+from spikelet_converters.source_model.activation import Mode, spiking_layers
+from spikelet_converters.source_model.quantiser import along_rows
 from spikelet_converters.source_model.residuals.exact import ExactResidual, ExactStrategy, ReplaceForward
 from spikelet_converters.source_model.residuals.strategy import LIMIT, Draws, neurons_and_steps
 from spikelet_converters.source_model.simulation import layer_rates

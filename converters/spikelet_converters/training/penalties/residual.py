@@ -17,7 +17,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from spikelet_converters.source_model.activation import SpikingActivation, along_channels
+from spikelet_converters.source_model.activation import SpikingActivation
+from spikelet_converters.source_model.quantiser import along_channels
 from spikelet_converters.source_model.residuals import ExactResidual
 from spikelet_converters.training.penalties.base import Penalty
 
