@@ -4,7 +4,7 @@ Brian2: Stimberg, Brette & Goodman, eLife 8 (2019) e47314, doi:10.7554/eLife.473
 Importing this package does not import Brian2.
 """
 
-from spikelet_converters.brian2.comparison import Divergence, LayerReport
+from spikelet_converters.brian2.differences import Divergence, LayerReport
 from spikelet_converters.brian2.validation import ValidationReport, validate
 
 __all__ = ["Divergence", "LayerReport", "ValidationReport", "validate"]

@@ -19,7 +19,8 @@ from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF, Add, Array, Input, Node, Output, Reset, Tie
 from spikelet_converters.brian2 import simulator
 from spikelet_converters.brian2.closed_forms import Current, Train, spike_train
-from spikelet_converters.brian2.comparison import LayerReport, Pair, compare
+from spikelet_converters.brian2.comparison import Pair, compare
+from spikelet_converters.brian2.differences import LayerReport
 from spikelet_converters.brian2.network import simulate
 from spikelet_converters.brian2.recording import record
 from spikelet_converters.brian2.synapses import populate

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from spikelet.report.charts import Curve, curves
 from spikelet.report.figures import Figure
 from spikelet.report.svg import COLOURS, WIDTH, Canvas
-from spikelet_converters.brian2.comparison import LayerReport, Sample
+from spikelet_converters.brian2.differences import LayerReport, Sample
 from spikelet_converters.brian2.dynamics import DynamicsReport, RateCurve
 from spikelet_converters.brian2.validation import ValidationReport
 

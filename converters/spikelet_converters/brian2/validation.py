@@ -21,7 +21,8 @@ from spikelet.inputs import as_sequence, resolve_steps
 from spikelet.nodes import Array
 from spikelet.options import choice, function, instance
 from spikelet_converters.brian2 import simulator
-from spikelet_converters.brian2.comparison import Divergence, LayerReport, Pair, compare, merge
+from spikelet_converters.brian2.comparison import Pair, compare, merge
+from spikelet_converters.brian2.differences import Divergence, LayerReport
 from spikelet_converters.brian2.network import Drive, Network
 from spikelet_converters.brian2.recording import record
 from spikelet_converters.brian2.sampling import Mode, Neurons, Selection, parts, populations, select

@@ -18,7 +18,7 @@ from spikelet.files.decoded import Document
 from spikelet.report.columns import table
 
 if TYPE_CHECKING:
-    from spikelet_converters.study.config import Study
+    from spikelet_converters.study.grid import Study
 
 HELP = "run a grid of trainings and compare them"
 EXAMPLE = "spikelet study docs/studies/vgg9-cifar10.toml --data cifar/ --out runs/vgg9-cifar10"

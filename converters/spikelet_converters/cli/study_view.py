@@ -10,7 +10,7 @@ from spikelet_converters.cli.live_display import LiveDisplay
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
-    from spikelet_converters.study.config import Study
+    from spikelet_converters.study.grid import Study
 
 
 class StudyView(LiveDisplay):

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet_converters.brian2 import simulator
-from spikelet_converters.brian2.comparison import Bools, LayerDifferences
+from spikelet_converters.brian2.differences import Bools, LayerDifferences
 from spikelet_converters.brian2.synapses import Values
 from spikelet_converters.choices import TIE_TOLERANCE
 from spikelet_converters.recurrent.brian2 import simulate as simulate_in_brian2

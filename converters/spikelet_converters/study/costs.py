@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from spikelet_converters.study.config import Study
+from spikelet_converters.study.grid import Study
 from spikelet_converters.study.summary import Row, grid_point, heading
 
 NOTE = (

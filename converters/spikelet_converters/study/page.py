@@ -16,8 +16,8 @@ from spikelet.files.atomic import write_files
 from spikelet.files.decoded import Document, ReadOnlyDocument
 from spikelet.files.json_object import read_object
 from spikelet_converters.baselines import BASELINES
-from spikelet_converters.study.config import START, Run, Study
 from spikelet_converters.study.costs import costs_table
+from spikelet_converters.study.grid import START, Run, Study
 from spikelet_converters.study.plots import plots
 from spikelet_converters.study.published import published_section
 from spikelet_converters.study.summary import Metrics, grid_point, summarise, to_csv, to_markdown

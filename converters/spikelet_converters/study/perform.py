@@ -18,7 +18,7 @@ from spikelet.files.atomic import replacing
 from spikelet.files.decoded import Document
 from spikelet.version import __version__
 from spikelet_converters.baselines.base import Baseline
-from spikelet_converters.study.config import START, Run, Study
+from spikelet_converters.study.grid import START, Run, Study
 from spikelet_converters.study.measure import measure_source, measure_spiking
 from spikelet_converters.study.protocol import SealedTest, weights_digest
 from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint

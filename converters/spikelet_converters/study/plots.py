@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spikelet.report.charts import Curve, curves
-from spikelet_converters.study.config import Study
+from spikelet_converters.study.grid import Study
 from spikelet_converters.study.summary import Cell, Metrics, Row, grid_point
 
 CURVES = 6  # maximum number of curves per plot, the reference included

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from spikelet.errors import MissingDependency, SpikeletError
 from spikelet.files.decoded import Document, ReadOnlyDocument
-from spikelet_converters.study.config import Study
+from spikelet_converters.study.grid import Study
 from spikelet_converters.study.perform import perform
 
 if TYPE_CHECKING:

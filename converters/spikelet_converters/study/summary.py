@@ -15,7 +15,7 @@ import numpy as np
 from spikelet.display import table_cell
 from spikelet.errors import MissingDependency
 from spikelet.files.decoded import ReadOnlyDocument
-from spikelet_converters.study.config import START, Study
+from spikelet_converters.study.grid import START, Study
 
 Metrics = ReadOnlyDocument
 CONFIDENCE = 0.95

@@ -6,7 +6,8 @@ import pytest
 
 from spikelet.errors import UsageError
 from spikelet_converters.source_model.quantiser import SURROGATES
-from spikelet_converters.study.config import read_study, run_name
+from spikelet_converters.study.config import read_study
+from spikelet_converters.study.grid import run_name
 from studies import STUDY
 
 STUDIES = Path(__file__).parents[3] / "docs" / "studies"

@@ -3,8 +3,9 @@
 import numpy as np
 
 from spikelet.metrics.robustness import Point, Robustness, all_faults
-from spikelet_converters.brian2.comparison import TIE_TOLERANCE, LayerReport, Sample
+from spikelet_converters.brian2.differences import LayerReport, Sample
 from spikelet_converters.brian2.validation import ValidationReport
+from spikelet_converters.choices import TIE_TOLERANCE
 from spikelet_converters.planning.front import choose, compared_costs, pareto
 from spikelet_converters.planning.plan import Plan
 from spikelet_converters.planning.settings import Budget, Setting

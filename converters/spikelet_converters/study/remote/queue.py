@@ -9,7 +9,8 @@ from pathlib import Path
 
 from spikelet.data import ImageSet
 from spikelet.files.atomic import replacing
-from spikelet_converters.study.config import Run, Study, read_study
+from spikelet_converters.study.config import read_study
+from spikelet_converters.study.grid import Run, Study
 from spikelet_converters.study.perform import training_images
 from spikelet_converters.study.remote.parcels import Group
 from spikelet_converters.training.begin import compact
