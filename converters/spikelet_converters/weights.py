@@ -103,6 +103,15 @@ def program(path: Path) -> str | None:
     )
 
 
+def refuse_script(path: Path) -> None:
+    """Raise ConversionError for a TorchScript program."""
+    if program(path) == "TorchScript":
+        raise ConversionError(
+            f"{path}: is a TorchScript program; export the network with torch.onnx.export or torch.export.save, or "
+            f"save its weights with {SAVE}"
+        )
+
+
 def load(path: Path) -> object:
     """Read a torch file, `.safetensors` or `.npz` without executing code.
 
@@ -118,11 +127,7 @@ def load(path: Path) -> object:
     kind = program(path)
     if kind == "torch.export":
         raise ConversionError(f"{path}: is a torch.export program; give it a name that ends in .pt2, without --weights")
-    if kind == "TorchScript":
-        raise ConversionError(
-            f"{path}: is a TorchScript program; export the network with torch.onnx.export or torch.export.save, or "
-            f"save its weights with {SAVE}"
-        )
+    refuse_script(path)
     try:
         check_sizes(path)
     except CostError as error:

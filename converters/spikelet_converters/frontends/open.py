@@ -36,12 +36,13 @@ def kind_of(source: str) -> str:
     path = Path(source)
     if not path.exists():
         raise UsageError(f"{source}: no such file")
-    if path.suffix not in KINDS:
-        if path.suffix.lower() in EXPORTS:
-            raise UsageError(f"{source}: unknown file type; {EXPORTS[path.suffix.lower()]}")
-        expected = f"a torch module is named {source}:NAME" if path.suffix == ".py" else f"expected {', '.join(KINDS)}"
+    suffix = path.suffix.lower()
+    if suffix not in KINDS:
+        if suffix in EXPORTS:
+            raise UsageError(f"{source}: unknown file type; {EXPORTS[suffix]}")
+        expected = f"a torch module is named {source}:NAME" if suffix == ".py" else f"expected {', '.join(KINDS)}"
         raise UsageError(f"{source}: unknown file type; {expected}, or model.py:NAME")
-    return KINDS[path.suffix]
+    return KINDS[suffix]
 
 
 def open_source(

@@ -301,6 +301,12 @@ def test_programs_are_refused_by_name(network, tmp_path, names, message):
         load_checkpoint(tmp_path / "a.pt")
 
 
+def test_a_program_of_torchscript_under_the_name_of_an_exported_one(tmp_path):
+    archive(tmp_path / "a.PT2", ["a/data.pkl", "a/constants.pkl"])
+    with pytest.raises(ConversionError, match=r"a\.PT2: is a TorchScript program; export the network with torch.onnx"):
+        open_source(str(tmp_path / "a.PT2"))
+
+
 def test_files_that_are_cut_off(network, tmp_path):
     torch.save({"model": state(), "config": Settings()}, tmp_path / "a.pt")
     whole = (tmp_path / "a.pt").read_bytes()

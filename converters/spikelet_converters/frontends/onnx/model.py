@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from spikelet import onnx_runtime
 from spikelet.errors import ConversionError, MissingDependency, UsageError, one_line, pass_out_of_memory
+from spikelet.files.pointer import refuse_pointer
 from spikelet_converters.frontends.onnx.classical import standardise
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def load(path: Path, output: str | None = None) -> tuple[onnx.ModelProto, tuple[
     except ImportError:
         raise MissingDependency("onnx", "convert") from None
     try:
-        model = onnx.load(str(path))
+        model = onnx.load(str(path), load_external_data=False)
+        _load_external_data(path, model)
         if model.functions:
             model = onnx.inliner.inline_local_functions(model)
         model.graph.name = model.graph.name or "graph"  # the checker requires one, ONNX Runtime does not
@@ -61,6 +63,27 @@ def load(path: Path, output: str | None = None) -> tuple[onnx.ModelProto, tuple[
     labels = standardise(model, output)
     _select(path, model, output)
     return model, labels
+
+
+def _load_external_data(path: Path, model: onnx.ModelProto) -> None:
+    """Read the weights that are stored in other files.
+
+    Raises:
+        ConversionError: One of the files is missing, a link, or a Git LFS pointer.
+        Exception: onnx raises errors of many types for other invalid references.
+    """
+    from onnx import external_data_helper
+
+    tensors = [*model.graph.initializer, *tensors_of(model.graph).values()]
+    external = [tensor for tensor in tensors if external_data_helper.uses_external_data(tensor)]
+    for name in sorted({external_data_helper.ExternalDataInfo(tensor).location for tensor in external}):
+        file = path.parent / name
+        if not file.is_file():
+            raise ConversionError(f"{path}: stores its weights in {name}; expected this file in the same folder")
+        if file.is_symlink():
+            raise ConversionError(f"{path}: stores its weights in {name}, a link; expected a copy of the file itself")
+        refuse_pointer(file, ConversionError)
+    external_data_helper.load_external_data_for_model(model, str(path.parent))
 
 
 def opset_of(model: onnx.ModelProto) -> int:

@@ -27,7 +27,7 @@ from spikelet_converters.frontends.torch.neurons import layers_alone, without_ti
 from spikelet_converters.frontends.torch.simulation import loop, simulator
 from spikelet_converters.frontends.torch.tracing import NotTraced, traced
 from spikelet_converters.frontends.values import Value
-from spikelet_converters.weights import fit
+from spikelet_converters.weights import fit, refuse_script
 
 BATCH = 2  # batch size of the example with which a network is exported
 
@@ -126,6 +126,7 @@ def from_exported(
     Raises:
         ConversionError: The file is not an exported program, or a layer has no spiking form.
     """
+    refuse_script(path)
     try:
         with _without_log("torch.export"):  # it logs the traceback of the error that it raises
             program = torch.export.load(path)

@@ -174,6 +174,26 @@ def test_damaged_files(tmp_path):
         read(tmp_path / "b.onnx", RAW)
 
 
+def test_files_with_weights_beside_them(tmp_path):
+    """torch.onnx.export(dynamo=True) writes two files."""
+    plain, data = onnx.load(model(tmp_path / "a.onnx", body(RELU))), tmp_path / "a.data"
+    onnx.save(plain, tmp_path / "a.onnx", save_as_external_data=True, location=data.name, size_threshold=0)
+    assert len(read(tmp_path / "a.onnx", RAW).graph.spiking) == 1
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+    for change, message in (
+        (
+            lambda: data.rename(tmp_path / "b"),
+            r"a\.onnx: stores its weights in a\.data; expected this file in the same",
+        ),
+        (lambda: data.symlink_to(tmp_path / "b"), r"in a\.data, a link; expected a copy of the file itself"),
+        (lambda: (data.unlink(), data.write_bytes(pointer)), r"a\.data: is a Git LFS pointer"),
+        (lambda: data.write_bytes(b""), r"a\.onnx: not a valid ONNX model"),
+    ):
+        change()
+        with pytest.raises(ConversionError, match=message):
+            read(tmp_path / "a.onnx", RAW)
+
+
 def test_another_shape_than_the_file_has(tmp_path):
     path = model(tmp_path / "a.onnx", body(RELU), shape=SHAPE)
     with pytest.raises(ConversionError, match="expected the file's input shape 3x9x9, found --input 1x9x9"):
