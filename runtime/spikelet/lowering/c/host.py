@@ -59,7 +59,8 @@ class HostProgram(Program):
         graph = compact(graph)
         super().__init__(graph, HostPlan(graph), layout)
         limit = min(max(self.plan.parameter_bytes(), LEAST_WINDOW), MOST_WINDOW)
-        self.window = window or max(1, min(WINDOW, limit // sum(field.bytes for field in self.work)))
+        fitting = max(1, min(WINDOW, limit // sum(field.bytes for field in self.work)))
+        self.window = window or 1 << (fitting.bit_length() - 1)  # a power of two, as T often is
 
     @cached_property
     def state(self) -> list[Field]:
@@ -218,7 +219,11 @@ class HostProgram(Program):
             if self.plan.stores_counts(value.node):
                 counts = f"w->{self.plan.identifiers[value.node]}_counts"
                 sizes = (value.height, value.width * stride, stride)
-                call = self._call(Kernel("add_counts"), counts, *sizes, scale, self._sum(name), "share")
+                begins = self._begins(name)
+                call = self._call(
+                    Kernel("add_counts"), counts, *sizes, scale, self._sum(name), int(not begins), "share"
+                )
+                lines = [*self._clear(name), *lines] if begins else lines
                 lines = ["#ifdef WITH_COUNTS", TAKE + call, "#else", *lines, "#endif"]
             return [*lines, WAIT]
         dense = (self._sum(value.node), value.stride, self._sum(name), stride)
@@ -236,14 +241,17 @@ class HostProgram(Program):
         if isinstance(self.graph.nodes[name], Output):
             return "logits"
         owner = self.plan.sum_of(name)
-        return f"{'s' if owner in self.graph.static else 'w'}->{self.plan.identifiers[owner]}_x"
+        if owner in self.graph.static:
+            return f"s->{self.plan.identifiers[owner]}_x"
+        return f"w->dense{self.plan.sums[owner]}"
 
     def _clear(self, name: str) -> list[str]:
         if isinstance(self.graph.nodes[name], Output):
             classes = self.graph.classes
             lines = _by_one_thread(f"memset(logits, 0, {classes} * sizeof *logits);")
             return [f"int32_t *logits = s->logits + t * {classes};", *lines]
-        return [line for statement in super()._clear(name) for line in _by_one_thread(statement)]
+        total, count = self._sum(name), self.plan.dense_count(self.plan.sum_of(name))
+        return _by_one_thread(f"memset({total}, 0, {count} * sizeof *{total});")
 
     def _either(self, source: Value) -> tuple[object, ...]:
         """Return the arguments of a kernel that reads spikes or, if they are NULL, dense values with a stride."""

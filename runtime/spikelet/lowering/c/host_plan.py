@@ -105,6 +105,34 @@ class HostPlan(LayerForms):
             return True
         return self.is_sum(name) and self.sum_of(name) == name and not self.fused(name)
 
+    def dense_count(self, name: str) -> int:
+        """Return the number of dense values of a node that has memory for them."""
+        value = self.values[name]
+        return value.pixels * (self.padded(value.channels) if isinstance(self.graph.nodes[name], IF) else value.stride)
+
+    @cached_property
+    def sums(self) -> dict[str, int]:
+        """Index of the array of the workspace in which the dense value of a node lies, by node.
+
+        An array is used again after the last node that reads its value.
+        """
+        begin: dict[str, int] = {}
+        end: dict[str, int] = {}
+        for position, name in enumerate(self.graph.order):
+            owners = [self.sum_of(self.values[source].node) for source in self.graph.predecessors[name]]
+            for owner in (self.sum_of(name), *owners):
+                if owner not in self.graph.static and self.has_memory(owner):
+                    begin.setdefault(owner, position)
+                    end[owner] = position
+        arrays: dict[str, int] = {}
+        ends: list[int] = []  # of the last value in each array
+        for owner in begin:
+            free = (index for index, position in enumerate(ends) if position < begin[owner])
+            index = next(free, len(ends))
+            ends[index : index + 1] = [end[owner]]
+            arrays[owner] = index
+        return arrays
+
     @cached_property
     def spike_type(self) -> str:
         """C type of an entry of a list of spikes, wide enough for a row of pixels."""
@@ -197,9 +225,10 @@ class HostPlan(LayerForms):
             if self.stores_counts(name):
                 count = value.pixels * self.padded(value.channels)
                 fields.append(Field(f"{id_}_counts", "uint8_t", count, f"{name}: number of spikes of each neuron", 1))
-            if name not in self.graph.static and self.has_memory(name):
-                stride = self.padded(value.channels) if isinstance(self.graph.nodes[name], IF) else value.stride
-                fields.append(Field(f"{id_}_x", "int32_t", value.pixels * stride, f"{name}, dense"))
+        for slot in range(len(set(self.sums.values()))):
+            owners = [name for name in self.sums if self.sums[name] == slot]
+            count = max(map(self.dense_count, owners))
+            fields.append(Field(f"dense{slot}", "int32_t", count, f"dense values: {', '.join(owners)}"))
         currents = [self.tile(name) * self.padded(self.outputs(name)) for name in self.graph.order if self.packs(name)]
         counts = []
         for name in filter(self.reads_counts, self.graph.order):

@@ -49,7 +49,7 @@ class Program(ABC):
         self.graph = graph
         self.plan = plan
         self.layout = layout
-        self._cleared: set[str] = set()  # sums that an earlier statement of this time-step has set to zero
+        self._cleared: set[str] = set()  # nodes whose sums an earlier statement of this time-step has set
         self._kernels: list[Kernel] = []
 
     @cached_property
@@ -199,11 +199,14 @@ class Program(ABC):
 
     def _summed(self, name: str, lines: list[str]) -> list[str]:
         """Return the lines, preceded by a statement that clears the sum if they are the first to add to it."""
-        total = self._sum(name)
-        if total in self._cleared:
-            return lines
-        self._cleared.add(total)
-        return [*self._clear(name), *lines]
+        return [*self._clear(name), *lines] if self._begins(name) else lines
+
+    def _begins(self, name: str) -> bool:
+        """Return whether no earlier statement of this time-step has set the sum of a node. This one then sets it."""
+        owner = self.plan.sum_of(name)
+        begins = owner not in self._cleared
+        self._cleared.add(owner)
+        return begins
 
     def _clear(self, name: str) -> list[str]:
         """Return the statements that set the sum of a node to zero."""
