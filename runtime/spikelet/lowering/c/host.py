@@ -251,7 +251,7 @@ class HostProgram(Program):
             lines = _by_one_thread(f"memset(logits, 0, {classes} * sizeof *logits);")
             return [f"int32_t *logits = s->logits + t * {classes};", *lines]
         total, count = self._sum(name), self.plan.dense_count(self.plan.sum_of(name))
-        return _by_one_thread(f"memset({total}, 0, {count} * sizeof *{total});")
+        return _by_one_thread(f"memset(&{total}[0], 0, {count} * sizeof {total}[0]);")
 
     def _either(self, source: Value) -> tuple[object, ...]:
         """Return the arguments of a kernel that reads spikes or, if they are NULL, dense values with a stride."""
