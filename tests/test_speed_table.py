@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from networks import Builder
-from spikelet.engines.numpy import evaluate
 from spikelet.engines.onnx_session import open_session
+from spikelet.engines.operators import evaluate
 from spikelet.nodes import IF, Conv2d, Linear, SumPool2d
 
 ROOT = Path(__file__).resolve().parents[1]

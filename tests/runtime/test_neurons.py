@@ -93,7 +93,7 @@ def test_the_first_layer_of_a_network_meets_the_count_oracle():
     """Whole first layer, constant image: every neuron's count is clip(floor(T x/theta + 1/2), 0, T)."""
     from networks import small_graph
     from spikelet.engines import create
-    from spikelet.engines.numpy import convolve
+    from spikelet.engines.operators import convolve
 
     graph = small_graph(3)
     steps, n = 9, 5

@@ -26,6 +26,7 @@ from spikelet.engines.onnx_session import Binding, Session, open_session
 from spikelet.engines.onnx_window import OnnxWindow
 from spikelet.graph import Graph
 from spikelet.limits import Limits
+from spikelet.lowering.onnx import operators
 from spikelet.lowering.onnx import step as lowering
 from spikelet.lowering.onnx.byte_step import byte_static_model, byte_step_model
 from spikelet.lowering.onnx.names import INPUT, LOGITS, name_of
@@ -127,7 +128,7 @@ class OnnxEngine(Engine):
         for name in self.graph.spiking:
             node, shape = self.graph.neuron(name), self.graph.shapes[name]
             start = neurons.initial_potential(node, batch, shape)
-            shift = neurons.per_channel(lowering.state_shift(node), start.ndim - 1)
+            shift = neurons.per_channel(operators.state_shift(node), start.ndim - 1)
             for copy, index in enumerate(lowering.copies(self.graph, name)):
                 v = self._laid_out(neurons.select_copy(node, start, copy) + shift)
                 self._arrays[name_of("v", name, *index)] = v
@@ -156,7 +157,7 @@ class OnnxEngine(Engine):
 
     def _potentials_of(self, layer: str) -> Float:
         v, node = self._now("v_next" if self._in_window else "v", layer), self.graph.neuron(layer)
-        return v - neurons.per_channel(node.by_copy(lowering.state_shift(node)), v.ndim - 1)
+        return v - neurons.per_channel(node.by_copy(operators.state_shift(node)), v.ndim - 1)
 
     def _now(self, role: Literal["s", "v", "v_next"], layer: str) -> Float:
         """Return the spikes or potentials of a layer in the last step, (N, C·copies, …)."""

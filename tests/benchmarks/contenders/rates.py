@@ -2,8 +2,8 @@
 
 from spikelet.graph import Graph
 from spikelet.lowering.onnx.names import INPUT, LOGITS, name_of
+from spikelet.lowering.onnx.operators import broadcast, synapse
 from spikelet.lowering.onnx.protobuf import OnnxGraph
-from spikelet.lowering.onnx.step import broadcast, synapse
 from spikelet.nodes import IF, LI, Input, SumPool2d
 
 

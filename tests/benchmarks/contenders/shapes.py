@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from spikelet.engines.numpy import convolve, windows
+from spikelet.engines.operators import convolve, windows
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Conv2d, Flatten, Input, Linear, Output, SumPool2d
 

@@ -14,7 +14,7 @@ from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, read, write
 from spikelet.data import ImageSet
 from spikelet.engines import ENGINES, create, run
-from spikelet.engines.numpy import evaluate, float_weights
+from spikelet.engines.operators import evaluate, float_weights
 from spikelet.errors import ConversionError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale

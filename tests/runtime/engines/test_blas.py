@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from networks import small_graph
-from spikelet.engines import blas, create
-from spikelet.engines import numpy as numpy_engine
+from spikelet.engines import blas, create, operators
 
 before = blas.count()
 pytestmark = pytest.mark.skipif(before is None, reason="NumPy is not linked to OpenBLAS here")
@@ -58,9 +57,9 @@ def test_threads_share_the_samples_of_a_batch(monkeypatch, threads):
     graph = small_graph()
     pixels = np.random.default_rng(0).integers(0, 256, (5, *graph.input.shape)).astype(np.float32)
     parts = []
-    convolve_part = numpy_engine._convolve_part
+    convolve_part = operators._convolve_part
     monkeypatch.setattr(
-        numpy_engine, "_convolve_part", lambda *args: parts.append((args[-1], args[-2])) or convolve_part(*args)
+        operators, "_convolve_part", lambda *args: parts.append((args[-1], args[-2])) or convolve_part(*args)
     )
     logits = []
     for count in (None, threads):

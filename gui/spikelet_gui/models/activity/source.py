@@ -22,7 +22,7 @@ import numpy.typing as npt
 from spikelet import neurons
 from spikelet.bundle import Bundle
 from spikelet.choices import MAX_LEVELS
-from spikelet.engines.numpy import evaluate, float_weights
+from spikelet.engines.operators import evaluate, float_weights
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF
 

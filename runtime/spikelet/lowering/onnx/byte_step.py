@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from spikelet.graph import Graph
 from spikelet.lowering.onnx.names import name_of
+from spikelet.lowering.onnx.operators import limits
 from spikelet.lowering.onnx.products import Products, channels_last
 from spikelet.lowering.onnx.protobuf import OnnxGraph
-from spikelet.lowering.onnx.step import frontier, limits, lower_static
+from spikelet.lowering.onnx.step import frontier, lower_static
 from spikelet.nodes import IF
 
 

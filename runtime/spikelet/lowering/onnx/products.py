@@ -12,7 +12,7 @@ import numpy as np
 
 from spikelet.graph import Graph
 from spikelet.lowering.onnx.names import INPUT, in_float32, name_of
-from spikelet.lowering.onnx.step import add, broadcast, limits, number, state_shift, synapse
+from spikelet.lowering.onnx.operators import add, broadcast, limits, number, state_shift, synapse
 from spikelet.lowering.onnx.unrolled import Unrolled, at
 from spikelet.nodes import IF, LI, Add, Array, Conv2d, Flatten, Input, Linear, Output, Scale, Shape, SumPool2d, is_float
 

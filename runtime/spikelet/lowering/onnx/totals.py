@@ -15,8 +15,8 @@ import numpy as np
 from spikelet.graph import Graph
 from spikelet.lowering.onnx.crossings import constant_crossings, crossings
 from spikelet.lowering.onnx.names import name_of
+from spikelet.lowering.onnx.operators import number
 from spikelet.lowering.onnx.products import LARGEST, Products, channels_last, largest_value
-from spikelet.lowering.onnx.step import number
 from spikelet.nodes import IF, Conv2d, Flatten, Linear, SumPool2d
 
 TOGETHER = 16  # up to this number of output pixels, one product for all time-steps is faster than T convolutions

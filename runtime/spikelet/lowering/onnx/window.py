@@ -20,7 +20,7 @@ import numpy as np
 from spikelet.copies.at_once import Counts, counts_at_once
 from spikelet.graph import Graph
 from spikelet.lowering.onnx.names import INPUT, name_of
-from spikelet.lowering.onnx.step import (
+from spikelet.lowering.onnx.operators import (
     broadcast,
     convolution,
     limits,
