@@ -96,7 +96,7 @@ def test_exported_c_fires_the_spikes_of_the_expansion(form, tmp_path):
             bundle = Bundle(graph, Manifest("small", None, 8, exact_steps(graph)), golden, "# card\n")
             folder = tmp_path / f"{copies}-{index}"
             folder.mkdir()
-            for file, text in c_project(bundle, mcu=form == "mcu")[0].items():
+            for file, text in c_project(bundle, form=form)[0].items():
                 (folder / file).write_text(text)
             sources = ["main.c", "model.c", "model_weights.c"]
             standard = "c99" if form == "mcu" else "gnu11"

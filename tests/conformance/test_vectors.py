@@ -221,7 +221,7 @@ def test_the_c_form_for_microcontrollers_gives_the_stored_answers(first, tmp_pat
     names = EXACT[first : first + TOGETHER]
     prefixes = [f"vector{index}" for index in range(len(names))]
     for name, prefix in zip(names, prefixes, strict=True):
-        files, _ = c_project(bundle(name), mcu=True, prefix=prefix)
+        files, _ = c_project(bundle(name), "mcu", prefix=prefix)
         for file, text in files.items():
             (tmp_path / file.replace("main.c", f"{prefix}_main.h")).write_text(text)
         code = f'#define main {prefix}_main\n#include "{prefix}.c"\n#include "{prefix}_main.h"\n'

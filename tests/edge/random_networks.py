@@ -43,7 +43,7 @@ def differing(bundle: Bundle) -> list[str]:
     """Return the targets on which the self-test fails."""
     failed = []
     for form, processors in TARGETS.items():
-        files = c_project(bundle, mcu=form == "mcu")[0]
+        files = c_project(bundle, form=form)[0]
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             for file, text in files.items():

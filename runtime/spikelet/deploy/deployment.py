@@ -112,7 +112,7 @@ def deploy(bundle: Bundle, source: Path, target: Target, folder: Path) -> list[s
         EngineError: The network is float32 and the board has no operating system.
     """
     if target.triplet is None:
-        files, size = c_files(bundle, mcu=True)
+        files, size = c_files(bundle, "mcu")
         write_files(folder, files)
         return [
             f"{size['flash'] / 1024:,.0f} KB of flash for constants, {size['ram'] / 1024:,.0f} KB of RAM; "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from spikelet.bundle import Bundle
@@ -16,13 +18,14 @@ from spikelet.lowering.c.program import PixelLayout, Program
 from spikelet.lowering.c.project import Recording, project, sizes
 from spikelet.lowering.c.text.names import comment
 
+Form = Literal["host", "mcu"]
 BYTES = 24  # of memory per number of the source: its text, twice while the pieces are joined
 IMAGES = 2  # golden inputs in the self-test; the flash memory of a board is small
 
 
 def c_files(
     bundle: Bundle,
-    mcu: bool = False,
+    form: Form = "host",
     layout: PixelLayout = "chw",
     prefix: str = C_PREFIX,
     package: Package | None = None,
@@ -31,7 +34,7 @@ def c_files(
 
     Args:
         bundle: The network, with its golden inputs.
-        mcu: Whether to write the form for microcontrollers.
+        form: "host", with lists of spikes and vector registers, or "mcu", plain C99 for microcontrollers.
         layout: Order of the values of an image: channel first ("chw") or last ("hwc"), as cameras write them.
         prefix: Prefix of public names and file names.
         package: Kind of package; None for a plain folder with a Makefile.
@@ -41,7 +44,7 @@ def c_files(
         CostError: The text of the weights needs more memory than the limits of the environment permit.
         UsageError: The prefix is not valid, or a name is already in use.
     """
-    graph, program = bundle.graph, c_program(bundle.graph, mcu, layout)
+    graph, program = bundle.graph, c_program(bundle.graph, form, layout)
     written = sum(parameter.values.size for parameter in program.parameters)
     Limits().check(f"C source of {written:,} numbers", BYTES * written)
     golden = bundle.golden
@@ -61,15 +64,15 @@ def c_files(
     return files, sizes(program)
 
 
-def c_program(graph: Graph, mcu: bool, layout: PixelLayout) -> Program:
+def c_program(graph: Graph, form: Form, layout: PixelLayout) -> Program:
     """Return the C program of an exported network.
 
     Args:
         graph: The network.
-        mcu: Whether to use the form for microcontrollers.
+        form: "host" or "mcu".
         layout: Order of the values of an image.
 
     Raises:
         EngineError: The network is float32.
     """
-    return McuProgram(graph, layout) if mcu else HostProgram(graph, window=1, layout=layout)
+    return McuProgram(graph, layout) if form == "mcu" else HostProgram(graph, window=1, layout=layout)

@@ -64,8 +64,8 @@ def test_numbers_are_the_values_in_lines_of_limited_length(values):
     assert max(map(len, text.splitlines())) <= 116
 
 
-@pytest.mark.parametrize("mcu", [False, True])
-def test_the_text_of_the_weights_is_written_piece_by_piece(mcu, tmp_path, monkeypatch):
+@pytest.mark.parametrize("form", ["host", "mcu"])
+def test_the_text_of_the_weights_is_written_piece_by_piece(form, tmp_path, monkeypatch):
     """It has 4 bytes for each of 200,000 weights; joined from lines, it needed 15."""
     monkeypatch.setattr(project, "CHUNK", 16)
     net = Builder((1, 20, 20), np.random.default_rng(0))
@@ -79,11 +79,11 @@ def test_the_text_of_the_weights_is_written_piece_by_piece(mcu, tmp_path, monkey
         record_golden(graph, np.zeros((1, 1, 20, 20), np.float32), 1),
         "",
     )
-    files, _ = c_files(bundle, mcu)
+    files, _ = c_files(bundle, form)
     used = peak_bytes(lambda: write_files(tmp_path, files))
     assert used < 5 * 200_000
     assert (
         (tmp_path / "model_weights.c").read_text()
         == str(files["model_weights.c"])
-        == c_project(bundle, mcu)[0]["model_weights.c"]
+        == c_project(bundle, form)[0]["model_weights.c"]
     )

@@ -104,7 +104,7 @@ def selftest(folder, files, form, optimised):
 @settings(max_examples=EXAMPLES, deadline=None, phases=[phase for phase in Phase if phase is not Phase.shrink])
 @given(graph=graphs(copies=(1, 2, 3, 4)), seed=st.integers(0, 99))
 def test_random_networks_under_sanitizers(form, graph, seed, tmp_path_factory):
-    files, _ = c_project(bundle(graph, seed=seed), mcu=form == "mcu")
+    files, _ = c_project(bundle(graph, seed=seed), form=form)
     done = selftest(tmp_path_factory.mktemp("c"), files, form, OPTIMISED)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "pass: 2 images" in done.stdout
@@ -114,7 +114,7 @@ def test_random_networks_under_sanitizers(form, graph, seed, tmp_path_factory):
 @given(graph=wide_graphs())
 def test_wide_layers_of_small_images_under_sanitizers(graph, tmp_path_factory):
     """The microcontroller form, and the library of the native engine with several samples and a window."""
-    files, _ = c_project(bundle(graph), mcu=True)
+    files, _ = c_project(bundle(graph), "mcu")
     done = selftest(tmp_path_factory.mktemp("c"), files, "mcu", OPTIMISED)
     assert done.returncode == 0, done.stdout + done.stderr
     folder = tmp_path_factory.mktemp("library")
@@ -143,7 +143,7 @@ def test_a_difference_is_named(form, tmp_path):
     logits = good.golden.logits.copy()
     logits[2, 1, 0] += 1
     wrong = Bundle(good.graph, good.manifest, type(good.golden)(good.golden.inputs, logits, good.golden.spikes), "")
-    files, _ = c_project(wrong, mcu=form == "mcu")
+    files, _ = c_project(wrong, form=form)
     done = selftest(tmp_path, files, form, OPTIMISED)
     assert done.returncode == 1
     assert "FAIL: image 1, time-step 3, logit 0 is" in done.stdout
@@ -151,7 +151,7 @@ def test_a_difference_is_named(form, tmp_path):
 
 @pytest.mark.parametrize("form", sorted(FORMS))
 def test_no_text_of_a_bundle_becomes_code(form, tmp_path):
-    files, _ = c_project(bundle(small_graph(), (NASTY, "\\", '"'), NASTY), mcu=form == "mcu")
+    files, _ = c_project(bundle(small_graph(), (NASTY, "\\", '"'), NASTY), form=form)
     (tmp_path / "labels.c").write_text(
         '#include <stdio.h>\n#include "model.h"\nint main(void) { return puts(model_labels[0]) < 0; }\n'
     )

@@ -82,7 +82,7 @@ def test_the_stack_is_the_longest_path_of_calls():
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
 @pytest.mark.parametrize("form", ["mcu", "host"])
 def test_a_run_needs_no_more_stack_than_stated(form, tmp_path):
-    files, _ = c_project(bundle(), form == "mcu")
+    files, _ = c_project(bundle(), form)
     measured = footprint(files["model.h"], files["model.c"], "model", form, "gcc")
     assert measured.stack is not None
     assert 0 < max(measured.stacks.values()) <= measured.stack + OUTSIDE
@@ -102,11 +102,11 @@ def test_a_run_needs_no_more_stack_than_stated(form, tmp_path):
     assert measured.code == int(size.splitlines()[1].split()[0])
 
 
-@pytest.mark.parametrize("mcu", [True, False])
-def test_the_shares_of_the_nodes_add_up(mcu):
+@pytest.mark.parametrize("form", ["host", "mcu"])
+def test_the_shares_of_the_nodes_add_up(form):
     network = bundle()
-    _, sizes = c_project(network, mcu)
-    rows = shares(c_program(network.graph, mcu, "chw"))
+    _, sizes = c_project(network, form)
+    rows = shares(c_program(network.graph, form, "chw"))
     assert sum(row.constants for row in rows) == sizes["flash"]
     bookkeeping = 4 * (2 + network.graph.classes)
     gaps = sizes["ram"] - bookkeeping - sum(row.memory for row in rows)
@@ -150,6 +150,6 @@ def test_without_the_compiler_nothing_is_written(tmp_path, capsys):
     assert cli.main(line) == 1
     assert "expected a C compiler (no-such-cc -O1), found none" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
-    files, _ = c_project(bundle(), True)
+    files, _ = c_project(bundle(), "mcu")
     with pytest.raises(EngineError, match="footprint: the compiler failed"):
         footprint(files["model.h"], "no C", "model", "mcu", "cc")

@@ -37,7 +37,7 @@ def bundle(graph, seed=0, steps=None):
 
 
 def export(folder, graph, form="mcu", **options):
-    files, sizes = c_project(bundle(graph, steps=options.pop("steps", None)), mcu=form == "mcu", **options)
+    files, sizes = c_project(bundle(graph, steps=options.pop("steps", None)), form=form, **options)
     for name, text in files.items():
         (folder / name).write_text(text)
     return sizes
@@ -351,7 +351,7 @@ def test_an_interleaved_camera_image_needs_no_reordering(form, tmp_path, capsys)
     assert "pass: 2 images" in done.stdout
     for name in ("eye.h", "README.md"):
         assert "[y][x][channel]" in (tmp_path / "out" / name).read_text()
-    chw, _ = c_project(bundle(graph), mcu=form == "mcu")
+    chw, _ = c_project(bundle(graph), form=form)
     assert "[channel][y][x]" in chw["model.h"]
     assert "[channel][y][x]" in chw["README.md"]
 

@@ -135,7 +135,7 @@ def test_hostile_names_compile_and_fire_the_same_spikes(form, order, tmp_path):
     steps = min(4, exact_steps(graph))
     golden = record_golden(graph, images, steps)
     assert sum(spikes.any() and not spikes.all() for spikes in golden.spikes.values()) > len(graph.spiking) / 2
-    files, _ = c_project(Bundle(graph, Manifest("hostile", None, 8, exact_steps(graph)), golden, ""), mcu=form == "mcu")
+    files, _ = c_project(Bundle(graph, Manifest("hostile", None, 8, exact_steps(graph)), golden, ""), form=form)
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     flags = {"host": ["-std=gnu11"], "mcu": ["-std=c99", "-pedantic"]}[form]

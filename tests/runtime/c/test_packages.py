@@ -70,7 +70,9 @@ def bundle(name="small"):
 
 
 def packed(folder, kind, prefix="net", **options):
-    files, _ = c_project(bundle(options.pop("name", "small")), kind != "cmake", "chw", prefix, PACKAGES[kind])
+    files, _ = c_project(
+        bundle(options.pop("name", "small")), "host" if kind == "cmake" else "mcu", "chw", prefix, PACKAGES[kind]
+    )
     write_files(folder, files)
     return folder
 
@@ -90,7 +92,7 @@ def test_cmake_builds_tests_installs_and_serves_two_networks(tmp_path):
     called("cmake", "-S", package, "-B", build, strict, f"-DCMAKE_INSTALL_PREFIX={prefix}", cwd=tmp_path)
     called("cmake", "--build", build, "--target", "install", cwd=tmp_path)
     assert "100% tests passed" in called("ctest", cwd=build)
-    files, _ = c_project(bundle(), True, "chw", "second", PACKAGES["cmake"])
+    files, _ = c_project(bundle(), "mcu", "chw", "second", PACKAGES["cmake"])
     write_files(tmp_path / "program" / "second", files)
     (tmp_path / "program" / "CMakeLists.txt").write_text(
         "cmake_minimum_required(VERSION 3.21)\nproject(program C CXX)\nadd_subdirectory(second)\n"

@@ -94,7 +94,7 @@ def project(tmp_path_factory):
     assert all(golden.spikes[name].any() for name in graph.spiking), "a layer without spikes tests nothing"
     bundle = Bundle(graph, Manifest("widths", None, 8, exact_steps(graph)), golden, "# card\n")
     folder = tmp_path_factory.mktemp("widths")
-    for name, text in c_project(bundle, mcu=False)[0].items():
+    for name, text in c_project(bundle)[0].items():
         (folder / name).write_text(text)
     return folder
 

@@ -94,7 +94,7 @@ def test_markdown_shows_a_name_as_it_is(text):
 @pytest.mark.parametrize("writer", ["c", "onnx", "board", "card"])
 def test_the_markdown_of_a_bundle_has_no_markup_of_names(bundle, writer):
     text = {
-        "c": lambda: c_files(bundle, mcu=True)[0]["README.md"],
+        "c": lambda: c_files(bundle, "mcu")[0]["README.md"],
         "onnx": lambda: readme(bundle),
         "board": lambda: deployment._readme(bundle, TARGETS["x86"], compiled=True),
         "card": lambda: card(bundle.graph, bundle.manifest),

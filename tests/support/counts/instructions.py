@@ -88,7 +88,7 @@ def export(bundle: Path, folder: Path, *, mcu: bool = False, copies: int = 1) ->
     graph = network(bundle, copies)
     golden = record_golden(graph, np.zeros((1, *graph.input.shape), np.float32), 1)
     files, _ = c_project(
-        Bundle(graph, Manifest("counted", bits=8, exact_steps=exact_steps(graph)), golden, ""), mcu=mcu
+        Bundle(graph, Manifest("counted", bits=8, exact_steps=exact_steps(graph)), golden, ""), "mcu" if mcu else "host"
     )
     folder.mkdir()
     for name, text in files.items():

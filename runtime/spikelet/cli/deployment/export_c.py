@@ -20,6 +20,7 @@ from spikelet.report.columns import table
 
 if TYPE_CHECKING:
     from spikelet.bundle import Bundle
+    from spikelet.deploy.firmware import Form
     from spikelet.deploy.footprint import Footprint
 
 HELP = "export C source with a self-test"
@@ -71,10 +72,9 @@ def run(args: argparse.Namespace) -> int:
     if args.output.exists() and not args.output.is_dir():
         raise UsageError(f"{args.output}: is a file; name a folder")
     package = None if args.package is None else PACKAGES[args.package]
-    mcu = args.mcu or (package is not None and not package.host)
+    form: Form = "mcu" if args.mcu or (package is not None and not package.host) else "host"
     bundle = bundles.read(args.bundle)
-    files, size = c_files(bundle, mcu, args.layout, args.prefix, package)
-    form = "mcu" if mcu else "host"
+    files, size = c_files(bundle, form, args.layout, args.prefix, package)
     measured, rows = (
         _footprint(args, bundle, files, form) if args.footprint or args.compiler is not None else (None, [])
     )
@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _footprint(
-    args: argparse.Namespace, bundle: Bundle, files: Mapping[str, Text], form: str
+    args: argparse.Namespace, bundle: Bundle, files: Mapping[str, Text], form: Form
 ) -> tuple[Footprint, list[LayerFacts]]:
     """Return the sizes of the compiled code, and the share of each node."""
     from spikelet.deploy.firmware import c_program
@@ -123,7 +123,7 @@ def _footprint(
             "memory_bytes": share.memory,
             "stack_bytes": measured.stacks.get(share.function),
         }
-        for share in shares(c_program(bundle.graph, form == "mcu", args.layout))
+        for share in shares(c_program(bundle.graph, form, args.layout))
     ]
     return measured, rows
 
