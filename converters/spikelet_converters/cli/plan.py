@@ -94,7 +94,8 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from spikelet import bundle as bundles
     from spikelet.metrics.hardware import find_profile
-    from spikelet_converters.planning.plan import confirm, plan, without
+    from spikelet_converters.planning.confirmation import confirm, without
+    from spikelet_converters.planning.plan import plan
     from spikelet_converters.planning.settings import Budget
 
     if args.plot is not None and (args.plot.suffix.lower() != ".svg" or not args.plot.parent.is_dir()):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from spikelet import options
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle
@@ -141,7 +139,7 @@ def plan(
         'k = 2, T = 1'
     """
     budget = Budget() if budget is None else budget
-    _check(bundle, data, budget, profile, start)
+    check_plan(bundle, data, budget, profile, start)
     options.instance("early_exit", early_exit, bool)
     options.instance("timed", timed, bool)
     options.function("on_progress", on_progress)
@@ -183,8 +181,13 @@ def plan(
     )
 
 
-def _check(bundle: Bundle, data: ImageSet, budget: Budget, profile: Profile | None, start: Start) -> None:
-    """Check the arguments before a run."""
+def check_plan(bundle: Bundle, data: ImageSet, budget: Budget, profile: Profile | None, start: Start) -> None:
+    """Check the arguments of a plan or of its confirmation before a run.
+
+    Raises:
+        DataError: The images have no labels, or do not fit the network.
+        UsageError: An argument is of a wrong type, or the budget needs a profile.
+    """
     options.instance("bundle", bundle, Bundle)
     options.instance("data", data, ImageSet)
     options.instance("budget", budget, Budget)
@@ -234,59 +237,6 @@ def _longest(bundle: Bundle, graph: Graph, copies: int, steps: int | None) -> in
     levels = 2 * bundle.default_steps
     longest = min(bundle.default_steps, -(-levels // copies)) if steps is None else options.whole("steps", steps)
     return min(longest, limit, MAX_STEPS)
-
-
-def confirm(
-    bundle: Bundle,
-    result: Plan,
-    data: ImageSet,
-    *,
-    profile: Profile | None = None,
-    engine: str = "auto",
-    threads: int | None = None,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Point:
-    """Measure the setting that a plan chose on other images.
-
-    Args:
-        bundle: The bundle of the plan.
-        result: The plan.
-        data: Images with labels on which the setting was not chosen, see `without`.
-        profile: Hardware profile of the energy, or None.
-        engine: Name of the engine, or "auto".
-        threads: Number of threads; None for the default of the engine.
-        on_progress: Called with (images done, number of images).
-
-    Raises:
-        UsageError: The plan has no chosen setting, or chose it on these images.
-        DataError: The images have no labels, or do not fit the network.
-    """
-    options.instance("result", result, Plan)
-    options.instance("data", data, ImageSet)
-    if result.chosen is None:
-        raise UsageError("there is no setting to confirm: none is within the budget")
-    if data.digest == result.data_digest:
-        raise UsageError(f"{data.name}: the setting was chosen on these images; a confirmation needs others")
-    _check(bundle, data, Budget(), profile, result.start)
-    setting = result.chosen.setting
-    bundle_copies = own_copies(bundle.graph)
-    graph = bundle.graph if setting.copies == bundle_copies else with_copies(bundle.graph, setting.copies, result.start)
-    selected = choose_engine(engine, graph, steps=setting.steps)
-    counted = count(graph, setting.copies, data, setting.steps, selected, threads, profile, False, on_progress)
-    return counted.points([setting])[0]
-
-
-def without(data: ImageSet, others: ImageSet) -> ImageSet:
-    """Return the images that are not among others, pixel for pixel.
-
-    Raises:
-        DataError: None is left.
-    """
-    seen = {image.tobytes() for image in others.images}
-    kept = np.array([i for i, image in enumerate(data.images) if image.tobytes() not in seen], np.intp)
-    if not len(kept):
-        raise DataError(f"{data.name}: the setting was chosen on all {len(data):,} images; a confirmation needs others")
-    return data.take(kept)
 
 
 def own_copies(graph: Graph) -> int:

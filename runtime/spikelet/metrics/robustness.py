@@ -7,9 +7,8 @@ everywhere in spikelet; `interval` computes its number of independent prediction
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -22,103 +21,11 @@ from spikelet.errors import DataError, UsageError
 from spikelet.inputs import ENGINE_BATCH, as_sequence, resolve_steps
 from spikelet.limits import Limits
 from spikelet.metrics.accuracy import check_labels, wilson
+from spikelet.metrics.fault_results import Point, Robustness
 from spikelet.metrics.faults import KINDS, Fault, FaultyEngine
 from spikelet.options import function, instance, instances, whole
-from spikelet.version import __version__
 
-INTERVAL = "Wilson, 95%, over devices and images"
 Right = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Point:
-    """Result of one fault at one level.
-
-    Attributes:
-        fault: Type and level of the fault.
-        accuracy, low, high: Mean over the devices and its interval, (T,).
-        by_seed: Accuracy of each device, (S, T).
-    """
-
-    fault: Fault
-    accuracy: list[float]
-    low: list[float]
-    high: list[float]
-    by_seed: list[list[float]]
-
-
-class FaultPoint(TypedDict):
-    """A `Point` in JSON; `fault` is None for the network without faults."""
-
-    fault: str | None
-    level: float
-    accuracy: list[float]
-    low: list[float]
-    high: list[float]
-    by_seed: list[list[float]]
-
-
-class FaultPointWithUnit(FaultPoint):
-    """A `FaultPoint` with the unit of its level."""
-
-    unit: str
-
-
-class FaultFacts(TypedDict):
-    """The result of a fault sweep in JSON."""
-
-    bundle: str
-    bundle_digest: str
-    data: str
-    data_digest: str
-    images: int
-    steps: int
-    seeds: list[int]
-    measure: str
-    interval: str
-    version: str
-    sound: FaultPoint
-    faults: list[FaultPointWithUnit]
-
-
-@dataclass(frozen=True)
-class Robustness:
-    """The result of a fault sweep.
-
-    Attributes:
-        measure: "accuracy", or "agreement" with the fault-free network if the images have no labels.
-        fault_free: The network without faults, on the same images.
-        seeds: Seeds of the faulty devices.
-        points: Results by fault and level.
-    """
-
-    bundle: str
-    digest: str
-    data: str
-    data_digest: str
-    images: int
-    steps: int
-    seeds: tuple[int, ...]
-    measure: str
-    fault_free: Point
-    points: list[Point]
-
-    def as_json(self) -> FaultFacts:
-        """Convert to a JSON object, for `--json` and the report."""
-        return {
-            "bundle": self.bundle,
-            "bundle_digest": self.digest,
-            "data": self.data,
-            "data_digest": self.data_digest,
-            "images": self.images,
-            "steps": self.steps,
-            "seeds": list(self.seeds),
-            "measure": self.measure,
-            "interval": INTERVAL,
-            "version": __version__,
-            "sound": {**_as_json(self.fault_free), "fault": None},
-            "faults": [{**_as_json(point), "unit": KINDS[point.fault.kind].unit} for point in self.points],
-        }
 
 
 def robustness(
@@ -252,14 +159,3 @@ def _point(fault: Fault, right: Right) -> Point:
     low, high = interval(right)
     by_seed = right.mean(2)
     return Point(fault, by_seed.mean(0).tolist(), low, high, by_seed.tolist())
-
-
-def _as_json(point: Point) -> FaultPoint:
-    return {
-        "fault": point.fault.kind,
-        "level": point.fault.level,
-        "accuracy": point.accuracy,
-        "low": point.low,
-        "high": point.high,
-        "by_seed": point.by_seed,
-    }

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from spikelet.benchmark.latency import Latency, batches
 from spikelet.metrics.energy import Estimate
+from spikelet.metrics.fault_results import FaultFacts
 from spikelet.metrics.hardware import Profile
 from spikelet.metrics.measurement import Measurement
-from spikelet.metrics.robustness import FaultFacts
 from spikelet.report import figures, page
 from spikelet.report.fault_report import fault_figures, fault_section
 from spikelet.report.figures import Figure

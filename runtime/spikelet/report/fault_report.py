@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any, cast
 
 from spikelet.errors import UsageError
+from spikelet.metrics.fault_results import FaultFacts, FaultPoint
 from spikelet.metrics.faults import KINDS
-from spikelet.metrics.robustness import FaultFacts, FaultPoint
 from spikelet.report.charts import Curve, curves
 from spikelet.report.figures import Figure
 from spikelet.report.page import Section, paragraph, table

@@ -25,8 +25,9 @@ from spikelet_converters.conversion.copies import with_copies
 from spikelet_converters.planning import measure as measuring
 from spikelet_converters.planning.chart import chart
 from spikelet_converters.planning.commands import command_lines
+from spikelet_converters.planning.confirmation import confirm, without
 from spikelet_converters.planning.front import choose, compared_costs, pareto
-from spikelet_converters.planning.plan import confirm, plan, without
+from spikelet_converters.planning.plan import plan
 from spikelet_converters.planning.settings import COSTS, Budget, Point, Setting
 from spikelet_converters.planning.timing import elapsed, run_times
 

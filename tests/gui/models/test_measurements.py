@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from spikelet.errors import Cancelled
+from spikelet.metrics.fault_results import Point, Robustness
 from spikelet.metrics.faults import KINDS, Fault
 from spikelet.metrics.measurement import measure
-from spikelet.metrics.robustness import Point, Robustness, robustness
+from spikelet.metrics.robustness import robustness
 from spikelet_gui.models.activity.source import SourceNetwork
 from spikelet_gui.models.analysis.robustness import complete, faulty_devices, lost, rows, table, verdict
 from spikelet_gui.models.analysis.sweep import sweep

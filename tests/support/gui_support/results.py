@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from spikelet.metrics.robustness import Point, Robustness, all_faults
+from spikelet.metrics.fault_results import Point, Robustness
+from spikelet.metrics.robustness import all_faults
 from spikelet_converters.brian2.differences import LayerReport, Sample
 from spikelet_converters.brian2.validation import ValidationReport
 from spikelet_converters.choices import TIE_TOLERANCE

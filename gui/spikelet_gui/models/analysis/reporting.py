@@ -7,9 +7,9 @@ from pathlib import Path
 
 from spikelet.engines import available
 from spikelet.files.atomic import replacing
+from spikelet.metrics.fault_results import Robustness
 from spikelet.metrics.hardware import Profile
 from spikelet.metrics.measurement import Measurement
-from spikelet.metrics.robustness import Robustness
 from spikelet.report.document import Report, all_figures, html
 from spikelet.verify import verify, verify_step
 from spikelet_gui.models.jobs import Progress

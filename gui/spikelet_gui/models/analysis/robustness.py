@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from spikelet.bundle import Bundle
 from spikelet.data import ImageSet
+from spikelet.metrics.fault_results import Point, Robustness
 from spikelet.metrics.faults import KINDS
-from spikelet.metrics.robustness import Point, Robustness, all_faults, robustness
+from spikelet.metrics.robustness import all_faults, robustness
 from spikelet_gui.models.jobs import PartialProgress
 
 IMAGES = (50, 100, 200, 500)

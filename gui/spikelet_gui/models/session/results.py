@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spikelet.metrics.robustness import Robustness
+from spikelet.metrics.fault_results import Robustness
 from spikelet.verify import StepVerification, Verification
 from spikelet_gui.models.activity.compare import Comparison, Survey
 from spikelet_gui.models.analysis.browse import Filter

@@ -24,8 +24,8 @@ from spikelet.files.json_object import read_object
 from spikelet.report.columns import table
 
 if TYPE_CHECKING:
+    from spikelet.metrics.fault_results import FaultFacts
     from spikelet.metrics.measurement import Measurement
-    from spikelet.metrics.robustness import FaultFacts
     from spikelet.report.document import Report
     from spikelet.verify import Verification
 

@@ -14,8 +14,8 @@ from spikelet.bundle import Bundle
 from spikelet.data import ImageSet
 from spikelet.errors import UsageError
 from spikelet.graph import Graph
+from spikelet.metrics.fault_results import Point, Robustness
 from spikelet.metrics.faults import Fault
-from spikelet.metrics.robustness import Point, Robustness
 from spikelet_gui.models.activity.source import levels
 from spikelet_gui.models.analysis.residuals import BINS, LayerResidual, Residuals
 from spikelet_gui.models.session.kept.store import (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spikelet.bundle import Bundle
 from spikelet.data import ImageSet
-from spikelet.metrics.robustness import Robustness
+from spikelet.metrics.fault_results import Robustness
 from spikelet_gui.models.analysis.planning import Planned
 from spikelet_gui.models.analysis.residuals import Residuals, reach
 from spikelet_gui.models.analysis.sweep import Sweep

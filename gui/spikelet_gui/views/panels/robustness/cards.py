@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QTableWidgetItem,
 )
 
-from spikelet.metrics.robustness import Point
+from spikelet.metrics.fault_results import Point
 from spikelet_gui.models.analysis.robustness import ends, level_text, lost, rows, table
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.views.panels.robustness.state import RobustnessState

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from spikelet.metrics.fault_results import Robustness
 from spikelet.metrics.faults import KINDS
-from spikelet.metrics.robustness import Robustness
 from spikelet_gui.models.analysis.robustness import DEVICES, IMAGES, faulty_devices, verdict
 from spikelet_gui.models.session.freshness import outdated
 from spikelet_gui.models.session.sources.inputs import missing_images

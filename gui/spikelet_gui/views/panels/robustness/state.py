@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from spikelet.metrics.fault_results import Robustness
 from spikelet.metrics.faults import KINDS
-from spikelet.metrics.robustness import Robustness, all_faults
+from spikelet.metrics.robustness import all_faults
 from spikelet_gui.models.analysis.robustness import Row, complete, rows
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.signal import Signal
