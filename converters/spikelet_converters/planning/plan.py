@@ -108,7 +108,7 @@ def plan(
     Args:
         bundle: The bundle.
         data: Images with labels on which the setting is chosen. Its accuracy on these images is optimistic; measure it
-            on other images before publication, see `confirm`.
+            on other images before publication, see `confirmation.confirm`.
         copies: Numbers of copies k; 1 is the bundle as it is. None takes 1, 2, 4 and 8, without those that
             this network cannot have; `Plan.refusals` has the reasons.
         steps: Largest T, or largest T by k. By default it is that of the bundle, and less with more copies: k T is at
