@@ -103,7 +103,16 @@ def compare(network: RecurrentNetwork, inputs: npt.NDArray[np.generic], eps: flo
 def report(
     network: RecurrentNetwork, inputs: npt.NDArray[np.generic], ours: Traces, theirs: Traces, version: str, eps: float
 ) -> RecurrentReport:
-    """Compare two simulations of a network."""
+    """Compare two simulations of a network.
+
+    Args:
+        network: The network.
+        inputs: Its input, (T, N, *shape).
+        ours: Traces of spikelet's simulation.
+        theirs: Traces of Brian2.
+        version: Version of Brian2.
+        eps: Tolerance of ties, relative to the sums in a neuron.
+    """
     magnitudes: dict[str, Values] = {network.input_name: np.abs(inputs).reshape(*inputs.shape[:2], -1).max((0, 1))}
     magnitudes |= {name: np.abs(values).max((0, 1)) for name, values in theirs.outputs.items()}
     tolerances = {layer.name: _tolerance(layer, magnitudes, theirs, eps) for layer in network.layers}

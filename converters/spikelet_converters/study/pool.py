@@ -41,7 +41,18 @@ class StudyObserver(Protocol):
 
 
 def run_here(study: Study, folder: Path, command: str, device: str, observer: StudyObserver) -> dict[str, str]:
-    """Perform all runs one after another, and return the error messages of failed runs by name."""
+    """Perform all runs one after another.
+
+    Args:
+        study: The study.
+        folder: Folder of the study.
+        command: Command line, for the results.
+        device: Device as named by torch, or "auto".
+        observer: Display of the progress.
+
+    Returns:
+        Error messages of failed runs by name.
+    """
     failed: dict[str, str] = {}
     for run in study.runs:
         if run.begins in failed:

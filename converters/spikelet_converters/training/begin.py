@@ -27,6 +27,11 @@ def resume(
 ) -> Checkpoint:
     """Load the state of an interrupted run into network, optimiser and log.
 
+    Args:
+        out: Folder of the run.
+        spec, recipe, data: Specification, settings and training split, which must be those of the run.
+        network, optimiser, log: Objects that are changed: weights, state of the optimiser, rows of the epochs.
+
     Returns:
         The best checkpoint so far.
 

@@ -111,7 +111,15 @@ class TrainingPass:
 def draw_steps(
     draws: tuple[Draw, ...], by_image: bool, batch: int, generator: torch.Generator, workers: Workers = ALONE
 ) -> Draws:
-    """Draw T for a batch, or for each image of the part of a worker."""
+    """Draw T for a batch, or for each image of the part of a worker.
+
+    Args:
+        draws: Values of T to draw from, all equally likely.
+        by_image: Whether each image has its own T.
+        batch: Number of images of the batch.
+        generator: Source of random numbers.
+        workers: Processes among which the batch is divided.
+    """
     chosen = torch.randint(len(draws), (batch if by_image else 1,), generator=generator)
     return tuple(draws[i] for i in workers.part(chosen).tolist()) if by_image else draws[int(chosen)]
 

@@ -108,6 +108,12 @@ the state of one image {state:.1f} MB. The bundle stays on disk.
 def deploy(bundle: Bundle, source: Path, target: Target, folder: Path) -> list[str]:
     """Fill an empty folder and return messages for the user.
 
+    Args:
+        bundle: The bundle.
+        source: Its file, which is copied with its signature.
+        target: The board.
+        folder: The folder to fill.
+
     Raises:
         EngineError: The network is float32 and the board has no operating system.
     """

@@ -130,7 +130,15 @@ def measure(
 
 
 def summarise(bundle: Bundle, data: ImageSet, counted: Tally, engine: str, buffer: int = BUFFER) -> Measurement:
-    """Compute all metrics from the counts of a run. engine: name of the engine that ran."""
+    """Compute all metrics from the counts of a run.
+
+    Args:
+        bundle: The bundle that ran.
+        data: The images.
+        counted: Spikes and predictions of all images.
+        engine: Name of the engine that ran.
+        buffer: Bytes of on-chip memory, see `traffic`.
+    """
     graph, steps = bundle.graph, counted.steps
     return Measurement(
         bundle=bundle,

@@ -57,10 +57,16 @@ class _Nodes(NumpyEngine):
 
 
 def neurobench(graph: Graph, images: npt.NDArray[np.uint8], steps: int, engine: str = "auto") -> NeuroBench:
-    """Compute the metrics of a batch of images, (N, *shape), constant over `steps` time-steps.
+    """Compute the metrics of a batch of images that are constant over time.
 
     Fewer images are used if the memory limit does not permit all of them. Copies of neurons are counted as the channels
     of `spikelet.copies.expand`, as frameworks without copies would run them.
+
+    Args:
+        graph: The network.
+        images: Pixels, (N, *shape).
+        steps: Number of time-steps T.
+        engine: Name of the engine, or "auto".
     """
     graph = expand(graph)
     nodes, runner = _Nodes(graph), create(graph, engine, graph.spiking, steps=steps)

@@ -112,7 +112,13 @@ def common_layers(first: Bundle, second: Bundle) -> tuple[str, ...]:
 
 
 def compare(sides: tuple[Side, Side], frames: Frames, steps: int, progress: Progress) -> Comparison:
-    """Run both on one input, with `frames` as for `record`.
+    """Run both on one input.
+
+    Args:
+        sides: Both bundles and their engines.
+        frames: The input, as for `record`.
+        steps: T.
+        progress: Called after every time-step.
 
     Raises:
         DataError: The inputs have different shapes.
@@ -125,7 +131,17 @@ def compare(sides: tuple[Side, Side], frames: Frames, steps: int, progress: Prog
 
 
 def survey(sides: tuple[Side, Side], data: ImageSet, steps: int, progress: Progress) -> Survey:
-    """Run both on a data set, and count differing spikes and equal predictions."""
+    """Run both on a data set, and count differing spikes and equal predictions.
+
+    Args:
+        sides: Both bundles and their engines.
+        data: The images.
+        steps: T.
+        progress: Called with the number of finished and of all images.
+
+    Raises:
+        DataError: The inputs have different shapes.
+    """
     _check(sides)
     layers = common_layers(sides[0].bundle, sides[1].bundle)
     engines = [create(side.bundle.graph, side.engine, side.bundle.graph.spiking) for side in sides]

@@ -145,7 +145,15 @@ def reach(steps: int, limit: int) -> tuple[int, ...]:
 
 
 def residuals(bundle: Bundle, data: ImageSet, steps: tuple[int, ...], engine: str, progress: Progress) -> Residuals:
-    """Compare the spiking network with its source network on `data`, at each T of `steps`, see `reach`."""
+    """Compare the spiking network with its source network, layer by layer.
+
+    Args:
+        bundle: The bundle.
+        data: The images.
+        steps: Values of T, ascending, see `reach`.
+        engine: Name of the engine.
+        progress: Called with the number of finished and of all images.
+    """
     graph, count = bundle.graph, levels(bundle)
     network = SourceNetwork(graph, count)
     bins = count or BINS

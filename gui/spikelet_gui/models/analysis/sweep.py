@@ -89,7 +89,15 @@ class Sweep:
 def sweep(
     bundle: Bundle, data: ImageSet, steps: int, engine: str, progress: PartialProgress[Sweep], part: int = PART
 ) -> Sweep:
-    """Run all images for `steps` time-steps, with a partial result after every `part` images.
+    """Run all images, with partial results.
+
+    Args:
+        bundle: The bundle.
+        data: The images.
+        steps: T.
+        engine: Name of the engine, or "auto".
+        progress: Called with the number of finished and of all images, and with partial results.
+        part: Number of images after which there is a partial result.
 
     Raises:
         DataError: There are no images, or labels exceed the classes of the network.
