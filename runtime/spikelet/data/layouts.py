@@ -7,6 +7,8 @@ columns and at most four channels. If several layouts fit and give different ima
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -46,9 +48,7 @@ def as_images(value: Values, shape: Shape | None, layout: Layout = "auto", label
     fitting = {name: images for name, images in forms.items() if _fits(name, images, shape)}
     if not fitting:
         kind = "images" if shape is None else f"images of the network's {shape}"
-        hint = (
-            f"{OPTION} ({', '.join(forms)})" if shape is None else "give data of this shape: arrays are not resampled"
-        )
+        hint = f"{OPTION} ({', '.join(forms)})" if shape is None else _way_to(shape, value)
         raise DataError(f"expected an array of {kind}, found shape {value.shape}; {hint}")
     if labels is not None:
         fitting = _with_count(fitting, labels)
@@ -63,6 +63,14 @@ def as_images(value: Values, shape: Shape | None, layout: Layout = "auto", label
             "in the inspector, open it in the dialog (Ctrl+I) and choose its form"
         )
     return _flattened(images, shape)
+
+
+def _way_to(shape: Shape, value: Values) -> str:
+    """Return how images of another shape become those of the network."""
+    if value.ndim == 2 and value.shape[1] == math.prod(shape):
+        sizes = ", ".join(map(str, shape))
+        return f"if each line holds an image row by row, save images.reshape(-1, {sizes})"
+    return "give data of this shape: arrays are not resampled"
 
 
 def _forms(value: Values) -> dict[Layout, Values]:

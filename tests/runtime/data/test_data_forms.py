@@ -109,6 +109,7 @@ REFUSED_ARRAYS = {
     ),
     "negative values": (GREY.astype(int) - 100, (1, H, W), "expected whole pixel values 0…255, found -100"),
     "complex values": (GREY.astype(np.complex64), (1, H, W), "expected numbers, found an array of complex64"),
+    "lines of pixels": (GREY.reshape(N, -1), (1, H, W), rf"row by row, save images.reshape\(-1, 1, {H}, {W}\)"),
     "structured arrays": (
         np.zeros(9, [("t", int), ("x", int)]),
         (1, H, W),
