@@ -20,13 +20,14 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
+from spikelet import neurons
 from spikelet.copies import expand
 from spikelet.engines import create, run
 from spikelet.engines.base import Float
 from spikelet.engines.numpy import NumpyEngine
 from spikelet.graph import Graph
 from spikelet.metrics.fanout import reach
-from spikelet.nodes import IF, Conv2d, Linear, Scale
+from spikelet.nodes import IF, LI, Conv2d, Linear, Scale
 
 IMAGES = 32  # images of a measurement, one batch
 
@@ -50,9 +51,13 @@ class NeuroBench:
 
 
 class _Nodes(NumpyEngine):
-    """The reference engine's nodes, evaluated one by one."""
+    """The reference engine's nodes, evaluated one by one. Integrators keep their states from one step to the next."""
 
     def value(self, name: str, inputs: list[Float], pixels: Float) -> Float:
+        node = self.graph.nodes[name]
+        if isinstance(node, LI):
+            self._v[name] = neurons.integrate(node, self._v[name], inputs[0])
+            return self._v[name]
         return self._evaluate(name, inputs, pixels)
 
 
@@ -72,6 +77,7 @@ def neurobench(graph: Graph, images: npt.NDArray[np.uint8], steps: int, engine: 
     nodes, runner = _Nodes(graph), create(graph, engine, graph.spiking, steps=steps)
     images = images[: runner.fitting(len(images))]
     pixels = images.astype(np.float32)
+    nodes.reset(len(images))
     maps = {
         name: reach(node, graph.shapes[graph.predecessors[name][0]])
         for name, node in graph.nodes.items()

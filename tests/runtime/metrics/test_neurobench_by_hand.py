@@ -1,5 +1,7 @@
 """NeuroBench's metrics against its definitions in plain loops, on random networks and on small cases computed by hand."""
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 
@@ -7,7 +9,7 @@ from counts.references import QUIET, STEPS, connections, pixels_for, recorded
 from networks import Builder, graphs
 from spikelet.graph import Graph
 from spikelet.metrics.neurobench import connection_sparsity, dense, footprint, neurobench
-from spikelet.nodes import IF, Add, Conv2d, Flatten, Linear, Output, Scale, SumPool2d
+from spikelet.nodes import IF, LI, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 
 
 def plain_neurobench(graph, images, steps):
@@ -76,6 +78,18 @@ class TestNeuroBenchByHand:
         assert metrics.membrane_updates == 2
         metrics = neurobench(graph, np.array([[mean + 2]], np.uint8), 4, "numpy")
         assert metrics.membrane_updates == 2 + 3
+
+    def test_a_layer_after_leaky_integrators(self):
+        """A spike at the first time-step gives the integrator 1, 1/2 and 1/4, whose weights are ACs, MACs and MACs."""
+        one, zero = np.ones((1, 1), np.float32), np.zeros(1, np.float32)
+        nodes = {
+            "input": Input((1,), zero, 0, 255), "fc": Linear(one, zero),
+            "if": IF(np.full(1, 3, np.float32), np.full(1, 2, np.float32)), "li": LI(np.full(1, 0.5, np.float32)),
+            "readout": Linear(one, zero), "output": Output(),
+        }  # fmt: skip
+        graph = Graph(nodes, tuple(pairwise(nodes)))
+        metrics = neurobench(graph, np.ones((1, 1), np.uint8), 3, "numpy")
+        assert (metrics.effective_acs, metrics.effective_macs) == (3 + 1, 2)
 
     def test_footprint_and_sparsity(self):
         weight = np.array([[0, 2, 0], [1, 0, 0]], np.int8)
