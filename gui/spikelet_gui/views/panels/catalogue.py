@@ -35,12 +35,15 @@ class Panels(dict[str, Panel]):
 
     Args:
         inspector: The models.
+        add: Called with the name of a panel and the panel before it is built.
         complete: Called with the name of a panel and the panel after it is built.
     """
 
-    def __init__(self, inspector: Inspector, complete: Callable[[str, Panel], object]) -> None:
+    def __init__(
+        self, inspector: Inspector, add: Callable[[str, Panel], object], complete: Callable[[str, Panel], object]
+    ) -> None:
         super().__init__()
-        self._inspector, self._complete = inspector, complete
+        self._inspector, self._add, self._complete = inspector, add, complete
         self._begun: dict[str, tuple[Panel, Iterator[None]]] = {}
 
     def build_slice(self, name: str) -> bool:
@@ -49,6 +52,7 @@ class Panels(dict[str, Panel]):
             return True
         if name not in self._begun:
             panel = PANELS[name][1](self._inspector)
+            self._add(name, panel)
             self._begun[name] = panel, panel.build()
             return False
         panel, parts = self._begun[name]

@@ -205,7 +205,7 @@ class Transport(View):
         self.below.hide()
         count = f" {done:,} of {total:,}" if total else "…"
         layout = self.layout()
-        if layout is not None:
+        if layout is not None and self.isVisible():
             layout.activate()  # the message is measured in the width that it has now
         self.message.show_text(f"{TITLES[key]}{count}" if key else self._text)
         for widget in (self.message, self.below):

@@ -81,39 +81,43 @@ class Window(QMainWindow):
 
     def _build(self) -> None:
         inspector = self.inspector
-        root = QWidget()
+        root = QWidget()  # in the window before its contents: a widget that changes its parent is styled again
         root.setObjectName("root")
-        self.header, self.transport = Header(self.actions_, self.exporter, inspector), Transport(inspector)
+        self.setCentralWidget(root)
+        outer, right = QHBoxLayout(root), QVBoxLayout()
+        for layout in (outer, right):
+            layout.setContentsMargins(0, 0, 0, 0)
+            layout.setSpacing(0)
+        self.nav = QButtonGroup(root)
+        outer.addWidget(self._rail())
+        outer.addLayout(right, 1)
+        self.header = Header(self.actions_, self.exporter, inspector)
+        right.addWidget(self.header)
+        self.stale = StaleLine(inspector, self._shown_panel)
+        right.addWidget(self.stale)
         self.stack = QStackedWidget()
+        right.addWidget(self.stack, 1)
+        self.transport = Transport(inspector)
+        right.addWidget(self.transport)
         self.welcome, self.problem = WelcomePage(self.actions_, inspector), ProblemPage(self.actions_, inspector)
         self.stack.addWidget(self.welcome)
         self.stack.addWidget(self.problem)
-        self.panels = Panels(inspector, self._add_page)
         self._pages: dict[str, Page] = {}
-        right = QVBoxLayout()
-        right.setContentsMargins(0, 0, 0, 0)
-        right.setSpacing(0)
-        self.stale = StaleLine(inspector, self._shown_panel)
-        right.addWidget(self.header)
-        right.addWidget(self.stale)
-        right.addWidget(self.stack, 1)
-        right.addWidget(self.transport)
-        outer = QHBoxLayout(root)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.setSpacing(0)
-        outer.addWidget(self._rail())
-        outer.addLayout(right, 1)
-        self.setCentralWidget(root)
+        self.panels = Panels(inspector, self._add_page, self._complete)
         root.setFocus()  # the first button must not have the focus
         self._opened()
 
     def _add_page(self, name: str, panel: Panel) -> None:
+        """Add a panel that is not built yet to the window."""
         panel.setObjectName(f"panel-{name}")
+        self._pages[name] = Page()
+        self.stack.addWidget(self._pages[name])
+        self._pages[name].set_panel(panel)
+
+    def _complete(self, name: str, panel: Panel) -> None:
         self.exporter.add_menus(panel)
         for segments in panel.findChildren(Segments):
             segments.pick(self._options.get(name, {}).pop(segments.accessibleName(), segments.chosen))
-        self._pages[name] = Page(panel)
-        self.stack.addWidget(self._pages[name])
 
     def _rail(self) -> QWidget:
         rail = QWidget()
@@ -123,7 +127,6 @@ class Window(QMainWindow):
         lines = QVBoxLayout(rail)
         lines.setContentsMargins(0, 10, 0, 10)
         lines.setSpacing(2)
-        self.nav = QButtonGroup(rail)
         for index, (name, (title, _)) in enumerate(PANELS.items()):
             button = QToolButton()
             button.setObjectName("nav")

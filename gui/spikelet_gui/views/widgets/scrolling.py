@@ -19,9 +19,12 @@ def scrolled(inner: QWidget, name: str) -> QScrollArea:
 class Page(QScrollArea):
     """A panel that scrolls if the window is too small. A control that gets the focus is scrolled into view."""
 
-    def __init__(self, panel: QWidget) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+
+    def set_panel(self, panel: QWidget) -> None:
+        """Set the panel."""
         _set_content(self, panel)
 
     def turn(self, pages: int) -> None:

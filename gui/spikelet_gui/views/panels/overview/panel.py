@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QWidget
 
 from spikelet_gui.models.session.freshness import outdated_sweep, sweep_again
 from spikelet_gui.views.panels.overview.input_card import InputCard
@@ -12,7 +12,7 @@ from spikelet_gui.views.panels.overview.layer_card import LayerCard
 from spikelet_gui.views.panels.overview.network_card import NetworkCard
 from spikelet_gui.views.plots.evidence import EvidenceCard, MarginCard, PredictionCard
 from spikelet_gui.views.widgets.base import Panel
-from spikelet_gui.views.widgets.layouts import column
+from spikelet_gui.views.widgets.layouts import column, row
 from spikelet_gui.views.widgets.theme import GAP
 
 INPUT, PREDICTION = 250, 250  # smallest heights of the cards on the left, in pixels
@@ -23,36 +23,33 @@ class OverviewPanel(Panel):
 
     def build(self) -> Iterator[None]:
         inspector = self.inspector
+        outer, details = row(spacing=GAP), column(spacing=GAP)
+        outer.setContentsMargins(GAP, GAP, GAP, GAP)
+        self.setLayout(outer)
+        top = QWidget()
+        top.setMinimumHeight(INPUT + GAP + PREDICTION)
+        network, left = row(spacing=GAP), column(spacing=GAP)
+        network.setContentsMargins(0, 0, 0, 0)
+        top.setLayout(network)
+        network.addLayout(left, 5)
+        outer.addWidget(top, 12)
+        outer.addLayout(details, 8)
+        self.stack(outer, details)
+        # each card is put into its layout before the next slice, which would style a card without a parent twice
         self.input = InputCard(inspector)
+        _add(left, self.input, 5, height=INPUT)
         yield
+        _add(left, PredictionCard(inspector), 4, height=PREDICTION)
         self.network = NetworkCard(inspector)
-        prediction = PredictionCard(inspector)
+        network.addWidget(self.network, 7)
         yield
-        evidence = EvidenceCard(inspector)
+        _add(details, EvidenceCard(inspector), 9, height=180)
         yield
-        margin = MarginCard(inspector)
+        _add(details, MarginCard(inspector), 7, height=170)
         yield
         self.layer = LayerCard(inspector)
+        _add(details, self.layer, 8, height=196)
         yield
-        outer = QHBoxLayout(self)
-        outer.setContentsMargins(GAP, GAP, GAP, GAP)
-        outer.setSpacing(GAP)
-        top = QWidget()
-        network = QHBoxLayout(top)
-        network.setContentsMargins(0, 0, 0, 0)
-        network.setSpacing(GAP)
-        self.input.setMinimumHeight(INPUT)
-        prediction.setMinimumHeight(PREDICTION)
-        top.setMinimumHeight(INPUT + GAP + PREDICTION)
-        network.addLayout(column(self.input, prediction, stretch=(5, 4), spacing=GAP), 5)
-        network.addWidget(self.network, 7)
-        outer.addWidget(top, 12)
-        cards = evidence, margin, self.layer
-        details = column(*cards, stretch=(9, 7, 8), spacing=GAP)
-        outer.addLayout(details, 8)
-        for card, height in zip(cards, (180, 170, 196), strict=True):
-            card.setMinimumHeight(height)
-        self.stack(outer, details)
 
     def focus_search(self) -> None:
         self.network.search.setFocus()
@@ -62,3 +59,9 @@ class OverviewPanel(Panel):
 
     def run_again(self) -> None:
         sweep_again(self.inspector)
+
+
+def _add(layout: QBoxLayout, card: QWidget, stretch: int, height: int) -> None:
+    """Add a card with a minimum height."""
+    card.setMinimumHeight(height)
+    layout.addWidget(card, stretch)
