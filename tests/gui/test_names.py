@@ -21,7 +21,7 @@ from spikelet_gui.models.session import profiles
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.shell.exporting import tables_of
 from spikelet_gui.views.widgets.controls import Tabs
-from spikelet_gui.views.widgets.text import Legend, tooltip
+from spikelet_gui.views.widgets.text import Elided, Legend, tooltip
 
 LAYERS = ("x", "total", "spiking", "neuron", "rate", "margin", "a.b", "a_b", "A_b", "level", "steps.x", "CON")
 CLASSES = ("margin", "time_step", "<b>bold</b>", "a & b", "a & b", "../x")
@@ -120,6 +120,15 @@ def test_a_prediction_with_a_name_like_markup_is_shown_unchanged(odd, rest):
 def test_tooltips_and_legends_show_any_text(qapp, text):
     assert plain(tooltip(text)).replace("\u2028", "\n") == text
     assert plain(Legend([("#ff0000", text)]).text()).replace("\n", " ") == f"■ {text}".replace("\n", " ")
+
+
+def test_a_name_is_not_elided_in_its_full_width(qapp):
+    for text in ("T-shirt/top", "Trouser", "automobile", "truck", "AVAVA", "To.Ta"):
+        line = Elided(least=500)
+        line.show_text(text)
+        line.resize(line.minimumWidth(), 20)
+        line.show_text(text)
+        assert line.text() == text
 
 
 def test_tabs_and_menus_show_an_ampersand(qtbot, opened, tmp_path, path):

@@ -174,15 +174,18 @@ def test_the_status_line_is_cleared_and_errors_stand_out_and_stay_longer(opened,
     rest(opened)
     assert (foot.message.text(), foot.message.objectName()) == ("", "caption"), "no empty box beside the error"
     assert foot.below.objectName() == "error"
+    assert foot.below.contentsRect().left() >= 8, "the text does not cover the line on its left"
     assert foot.below.palette().windowText().color().name() == theme().bad
     foot.read_timer.stop()
     foot.read_timer.timeout.emit()
     assert foot.message.text() != ""
     assert foot.message.objectName() == "error"
+    assert foot.message.contentsRect().left() >= 8
     assert foot.read_timer.isActive()
     foot.read_timer.stop()
     foot.read_timer.timeout.emit()
     assert (foot.message.text(), foot.message.objectName()) == ("", "caption"), "an error goes as well"
+    assert foot.message.contentsRect().left() == 0
     opened.inspector.status.emit("saved")
     assert (foot.message.text(), foot.message.objectName()) == ("saved", "caption")
 

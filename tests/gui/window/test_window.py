@@ -113,13 +113,16 @@ def test_an_invalid_bundle_has_a_page_that_names_the_member(opened, rest, tmp_pa
     rest(opened)
     assert opened.stack.currentWidget() is opened.problem
     assert "card.md" in opened.problem.message.text()
+    assert opened.problem.grid.count() == 3 * 5
+    assert not any(control.isEnabled() for control in opened.transport.controls)
+    assert opened.transport.steps.value() == opened.inspector.cursor.steps
     assert opened.problem.back.text() == f"Back to {path.name}"
     opened.problem.back.click()
     rest(opened)
     assert opened.panels["overview"].isVisible()
 
 
-def test_pages_without_a_bundle_are_not_cut_and_show_that_one_is_being_opened(window, rest, path, tmp_path):
+def test_pages_without_a_bundle_are_not_cut_and_show_that_one_is_being_opened(window, rest, path, tmp_path, qtbot):
     for size in ((960, 600), (1280, 800)):
         window.resize(*size)
         rest(window)
@@ -128,12 +131,17 @@ def test_pages_without_a_bundle_are_not_cut_and_show_that_one_is_being_opened(wi
     assert window.welcome.title.text() == "Open a bundle"
     window.inspector.open(path)
     assert window.welcome.title.text() == "Opening…"
+    qtbot.keyClick(window, Qt.Key.Key_Escape)
+    assert window.transport.message.text() == "Cancelled: opening"
+    window.inspector.open(path)
+    assert window.transport.stop.isEnabled()
     rest(window)
     (tmp_path / "empty.snnb").write_bytes(b"")
     window.inspector.open(tmp_path / "empty.snnb")
     rest(window)
     window.grab()
     assert window.problem.isVisible()
+    assert window.problem.grid.count() == 0, "no member was checked"
     assert wrong(window.problem) == []
 
 

@@ -106,7 +106,8 @@ class ProblemPage(View):
         self.message.setText(str(problem))
         clear(self.grid)
         icons = {"ok": ("check", theme().good), "failed": ("cross", theme().bad), "unknown": ("more", theme().muted)}
-        for line, check in enumerate(problem.checks):
+        checks = problem.checks if any(check.state != "unknown" for check in problem.checks) else ()
+        for line, check in enumerate(checks):
             sign = QLabel()
             sign.setPixmap(pixmap(icons[check.state][0], 16, icons[check.state][1]))
             sign.setAccessibleName(check.state)

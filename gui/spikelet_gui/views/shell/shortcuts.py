@@ -79,6 +79,9 @@ def pressed(actions: Actions, inspector: Inspector, event: QKeyEvent) -> bool:
     if event.text() == "?":
         actions.show_keys()
         return True
+    if event.key() == Qt.Key.Key_Escape:
+        inspector.jobs.cancel_all()
+        return True
     if (
         inspector.document is None
         or event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier & ~Qt.KeyboardModifier.KeypadModifier
@@ -101,7 +104,6 @@ def pressed(actions: Actions, inspector: Inspector, event: QKeyEvent) -> bool:
         Qt.Key.Key_R: actions.run,
         Qt.Key.Key_PageUp: lambda: actions.scroll(-1),
         Qt.Key.Key_PageDown: lambda: actions.scroll(1),
-        Qt.Key.Key_Escape: inspector.jobs.cancel_all,
     }.get(Qt.Key(event.key()))
     if action is None:
         return False

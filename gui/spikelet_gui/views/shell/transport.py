@@ -114,18 +114,21 @@ class Transport(View):
         outer.addLayout(line)
         outer.addWidget(self.below)
         line.setSpacing(6)
-        for widget in (
+        self.controls = (  # of an open bundle; a task can be cancelled also without one
             tool("first", "First time-step  (Home)", lambda: cursor.go(1)),
             tool("back", "Previous time-step  (Left)", lambda: cursor.step(-1)),
             self.play,
             tool("next", "Next time-step  (Right)", lambda: cursor.step(1)),
             tool("last", "Last time-step  (End)", lambda: cursor.go(cursor.steps)),
             self.loop,
-        ):
-            line.addWidget(widget)
-        line.addWidget(self.slider, 2)
-        for field in (self.time, self.speed, self.steps, self.engine):
-            line.addWidget(field)
+            self.slider,
+            self.time,
+            self.speed,
+            self.steps,
+            self.engine,
+        )
+        for control in self.controls:
+            line.addWidget(control, 2 if control is self.slider else 0)
         line.addSpacing(10)
         line.addWidget(self.message, 4)
         line.addWidget(self.progress)
@@ -149,7 +152,7 @@ class Transport(View):
         self.loop.setIcon(icon("loop", None if cursor.loop else "#7a8594"))
         self.speed.setCurrentIndex(SPEEDS.index(cursor.speed))
         self.steps.blockSignals(True)
-        self.steps.setRange(1, self.inspector.steps_limit[0])
+        self.steps.setRange(1, self.inspector.steps_limit[0] if document else cursor.steps)
         self.steps.setValue(cursor.steps)
         self.steps.blockSignals(False)
         engines = list(document.engines) if document else []
@@ -157,7 +160,8 @@ class Transport(View):
             self.engine.clear()
             self.engine.addItems(engines)
         self.engine.setCurrentText(self.inspector.engine)
-        self.setEnabled(document is not None)
+        for control in self.controls:
+            control.setEnabled(document is not None)
         self._moved()
         if cursor.playing:
             self.timer.start(round(1000 / cursor.speed))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QValidator, QWheelEvent
+from PySide6.QtGui import QIcon, QKeyEvent, QPainter, QPaintEvent, QValidator, QWheelEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
@@ -182,7 +182,7 @@ class Choice(QComboBox):
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         super().paintEvent(event)
         painter = QPainter(self)
-        icon("down").paint(painter, self.width() - 21, (self.height() - 14) // 2, 14, 14)
+        _draw_icon(self, painter, "down", self.width() - 21, (self.height() - 14) // 2, 14)
         painter.end()
 
 
@@ -235,6 +235,11 @@ class Number(QSpinBox):
         super().paintEvent(event)
         painter = QPainter(self)
         left, middle = self.width() - ARROWS, self.height() // 2
-        icon("up").paint(painter, left, middle - 11, 11, 11)
-        icon("down").paint(painter, left, middle, 11, 11)
+        _draw_icon(self, painter, "up", left, middle - 11, 11)
+        _draw_icon(self, painter, "down", left, middle, 11)
         painter.end()
+
+
+def _draw_icon(widget: QWidget, painter: QPainter, name: str, left: int, top: int, size: int) -> None:
+    mode = QIcon.Mode.Normal if widget.isEnabled() else QIcon.Mode.Disabled
+    icon(name).paint(painter, left, top, size, size, mode=mode)

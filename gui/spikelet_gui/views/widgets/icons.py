@@ -8,7 +8,7 @@ from PySide6.QtCore import QByteArray, QSize, Qt
 from PySide6.QtGui import QIcon, QImage, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
-from spikelet_gui.views.widgets.theme import theme
+from spikelet_gui.views.widgets.theme import disabled, theme
 
 STROKES = {
     "overview": "M4 5h7v6H4z M13 5h7v6h-7z M4 13h7v6H4z M13 13h7v6h-7z",
@@ -54,6 +54,7 @@ def icon(name: str, colour: str | None = None) -> QIcon:
     result = QIcon()
     for size in (20, 40, 60):
         result.addPixmap(pixmap(name, size, colour))
+    result.addPixmap(pixmap(name, 40, disabled()), QIcon.Mode.Disabled)
     return result
 
 

@@ -6,12 +6,13 @@ would disguise the suffix of a file.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from html import escape
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import QCoreApplication, QEvent, QSize, Qt
+from PySide6.QtGui import QFontMetricsF, QResizeEvent
 from PySide6.QtGui import Qt as QtText
 from PySide6.QtWidgets import QLabel, QSizePolicy
 
@@ -103,6 +104,7 @@ def set_style(widget: QLabel, name: str) -> None:
         widget.setObjectName(name)
         widget.style().unpolish(widget)
         widget.style().polish(widget)
+        QCoreApplication.sendEvent(widget, QEvent(QEvent.Type.StyleChange))  # sets the margins of a border
 
 
 class Elided(QLabel):
@@ -133,7 +135,8 @@ class Elided(QLabel):
         self._fit()
 
     def _full_width(self) -> int:
-        return self.fontMetrics().horizontalAdvance(self._full_text)
+        """Return the width in which the text is not elided; QFontMetrics would round it down."""
+        return math.ceil(QFontMetricsF(self.font()).horizontalAdvance(self._full_text))
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
@@ -145,8 +148,8 @@ class Elided(QLabel):
             return
         self._is_fitting = True
         width = -1
-        while width != self.width():
-            width = self.width()
+        while width != self.contentsRect().width():
+            width = self.contentsRect().width()
             fits = self._full_width() <= width
             if self.overflow is None:
                 self.setText(self.fontMetrics().elidedText(self._full_text, Qt.TextElideMode.ElideRight, width))
@@ -165,7 +168,7 @@ class Name(Elided):
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        return QSize(self._full_width() + 1, super().sizeHint().height())
+        return QSize(self._full_width(), super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         return QSize(self.minimumWidth(), super().minimumSizeHint().height())

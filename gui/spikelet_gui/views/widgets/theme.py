@@ -114,6 +114,11 @@ def resolve(name: str) -> Theme:
     return DARK if dark else LIGHT
 
 
+def disabled() -> str:
+    """Return the colour of controls that cannot be used."""
+    return mixed(theme().muted, theme().card, 0.45)
+
+
 def apply(app: QApplication, chosen: Theme) -> None:
     """Set the theme. Existing widgets must be rebuilt. The style sheet is set only if the theme changes."""
     _chosen[0] = chosen
@@ -138,7 +143,7 @@ def apply(app: QApplication, chosen: Theme) -> None:
         for item in roles:
             palette.setColor(item, QColor(value))
     for item in (role.WindowText, role.Text, role.ButtonText):
-        palette.setColor(QPalette.ColorGroup.Disabled, item, QColor(mixed(chosen.muted, chosen.card, 0.45)))
+        palette.setColor(QPalette.ColorGroup.Disabled, item, QColor(disabled()))
     app.setPalette(palette)
     app.setStyleSheet(_sheet(chosen))
     pg.setConfigOptions(background=None, foreground=chosen.muted, antialias=True, imageAxisOrder="row-major")
@@ -200,6 +205,7 @@ def _sheet(chosen: Theme) -> str:
     values = {
         field.name: getattr(chosen, field.name) for field in fields(Theme) if field.name not in ("ramp", "series")
     }
+    values["disabled"] = disabled()
     values["hover"] = mixed(chosen.raised, chosen.text, 0.08)
     values["soft"] = mixed(chosen.card, chosen.accent, 0.16)
     sheet = SHEET
@@ -236,6 +242,8 @@ QPushButton:hover, QToolButton:hover { background: @hover; }
 QPushButton:focus, QToolButton:focus, QComboBox:focus, QSpinBox:focus, QLineEdit:focus, QTableView:focus,
 QListView:focus, QPlainTextEdit:focus { border: 1px solid @accent; }
 QPushButton:disabled, QToolButton:disabled { background: transparent; }
+QLabel:disabled, QPushButton:disabled, QToolButton:disabled, QComboBox:disabled, QSpinBox:disabled {
+  color: @disabled; }
 QPushButton#primary { background: @accent; color: @on_accent; border-color: @accent; font-weight: 600; }
 QPushButton#primary:disabled { background: @raised; color: @muted; border-color: @line; }
 QToolButton#flat { background: transparent; border-color: transparent; }
@@ -296,6 +304,8 @@ QSlider::groove:horizontal { height: 4px; background: @line; border-radius: 2px;
 QSlider::sub-page:horizontal { background: @accent; border-radius: 2px; }
 QSlider::handle:horizontal { background: @accent; width: 14px; height: 14px; margin: -5px 0; border-radius: 7px; }
 QSlider::handle:horizontal:focus { background: @text; }
+QSlider::sub-page:horizontal:disabled { background: @line; }
+QSlider::handle:horizontal:disabled { background: @disabled; }
 QSplitter::handle { background: transparent; }
 QCheckBox { spacing: 7px; }
 """
