@@ -1,4 +1,4 @@
-"""Texts of the window and of the web page use one word for what a user opens: image."""
+"""Texts of the window and of the web page use one word for what a user opens, image, and agree with their numbers."""
 
 import ast
 import re
@@ -9,6 +9,8 @@ import spikelet_gui
 
 OTHER = re.compile(r"\bpictures?\b", re.IGNORECASE)
 ICONS = ("picture", "pictures")
+NOUNS = re.compile(r" (spiking )?(images|neurons|layers|time-steps|steps|spikes|frames|devices|logits|classes)\b")
+BEFORE = ("of ", "–")  # "3 of 1 images" and "0–1 spikes" are not counts of one
 
 
 def texts(path):
@@ -29,3 +31,22 @@ def test_images_have_one_name():
     visible = re.sub(r"<[^>]*?(?:aria-label=\"([^\"]*)\")?[^>]*>", r" \1 ", page.read_text())
     assert "drop or paste an image" in visible
     assert OTHER.findall(visible) == []
+
+
+def counts(path):
+    """Yield the numbers that a formatted text puts before a noun in the plural."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.JoinedStr):
+            for index, (value, text) in enumerate(zip(node.values, node.values[1:], strict=False)):
+                before = (
+                    node.values[index - 1].value if index and isinstance(node.values[index - 1], ast.Constant) else ""
+                )
+                plural = isinstance(text, ast.Constant) and NOUNS.match(text.value)
+                if isinstance(value, ast.FormattedValue) and plural and not before.endswith(BEFORE):
+                    yield ast.unparse(value.value)
+
+
+def test_one_image_is_not_called_images():
+    files = sorted(Path(spikelet_gui.__file__).parent.rglob("*.py"))
+    others = {"values[0]", "kind", "IMAGES", "graph.output.scale"}  # not one, or no count
+    assert {path.name: wrong for path in files if (wrong := set(counts(path)) - others)} == {}

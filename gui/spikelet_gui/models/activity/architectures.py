@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.display import number_of
 from spikelet_gui.models.activity.compare import Comparison, Side, Survey
 from spikelet_gui.models.activity.trace import Trace
 
@@ -19,7 +20,7 @@ def summary(comparison: Comparison, survey: Survey | None, time: int) -> list[Ro
     if survey is not None and survey.accuracy:
         step = min(time, len(survey.agreement)) - 1
         first, second = (f"{survey.accuracy[side][step]:.1%}" for side in (0, 1))
-        rows.append((f"accuracy, {survey.images:,} images", first, second))
+        rows.append((f"accuracy, {number_of(survey.images, 'image')}", first, second))
     return rows
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from spikelet.bundle import Bundle
 from spikelet.data import ImageSet
+from spikelet.display import number_of
 from spikelet.metrics.hardware import Profile
 from spikelet.report import wording
 from spikelet_gui.models.jobs import PartialProgress
@@ -65,8 +66,8 @@ class Planned:
         plan = self.plan
         test = " They are test images: choose on others before you publish." if "test" in plan.data.split() else ""
         return (
-            f"One of {len(plan.points)} settings is chosen on {plan.images:,} images of {plan.data}, so its accuracy "
-            f"is optimistic.{test}"
+            f"One of {len(plan.points)} settings is chosen on {number_of(plan.images, 'image')} of {plan.data}, "
+            f"so its accuracy is optimistic.{test}"
         )
 
     def refusals(self) -> str:

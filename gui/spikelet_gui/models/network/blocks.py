@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from spikelet.bundle import Bundle
+from spikelet.display import number_of
 from spikelet.graph import Graph
 from spikelet.metrics.measurement import Measurement
 from spikelet.nodes import IF, LIF, Array, Conv2d, Linear, Node, Scale, SumPool2d, is_float
@@ -94,7 +95,7 @@ def block_facts(bundle: Bundle, block: Block) -> list[tuple[str, Facts]]:
     if isinstance(error, float):
         groups[0][1].append(("weight rounding", f"{error:.2%} rms"))
     if isinstance(limit, int):
-        groups[0][1].append(("exact for", f"{limit:,} time-steps"))
+        groups[0][1].append(("exact for", number_of(limit, "time-step")))
     return groups
 
 

@@ -10,6 +10,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from spikelet.display import number_of
 from spikelet_gui.models.analysis.browse import by_class
 from spikelet_gui.views.widgets.readout import Hover, Reading, Value
 from spikelet_gui.views.widgets.theme import colour, font, heat, readable_on, theme
@@ -113,7 +114,8 @@ class ConfusionView(QWidget):
             row, column = MOVES[Qt.Key(event.key())]
             self._at = (min(max(self._at[0] + row, 0), last), min(max(self._at[1] + column, 0), last))
             truth, predicted = (self._names[index] for index in self._at)
-            self.setAccessibleDescription(f"true {truth}, predicted {predicted}: {self._counts[self._at]} images")
+            images = number_of(int(self._counts[self._at]), "image")
+            self.setAccessibleDescription(f"true {truth}, predicted {predicted}: {images}")
             self.update()
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and last >= 0:
             self._toggle(self._at)

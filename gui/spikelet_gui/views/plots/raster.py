@@ -10,6 +10,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from spikelet.display import number_of
 from spikelet_gui.models.activity.raster import Image, binned, kinds, rows_of
 from spikelet_gui.views.widgets.readout import Hover, Reading, Value
 from spikelet_gui.views.widgets.theme import colour, font, ramp, theme
@@ -85,7 +86,7 @@ class Raster(QWidget):
         first, last = rows_of(share, neurons, int(area.height() * self.devicePixelRatioF()))
         title = f"neuron {self.label(first)}"
         if last > first:
-            title = f"{last - first + 1:,} neurons, {self.label(first)} to {self.label(last)}"
+            title = f"{number_of(last - first + 1, 'neuron')}, {self.label(first)} to {self.label(last)}"
         return Reading(f"{title}\ntime-step {time + 1}", self._values(self._spikes[time, first : last + 1]))
 
     def _values(self, values: Image) -> list[Value]:

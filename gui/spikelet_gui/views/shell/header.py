@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QToolButton
 
+from spikelet.display import number_of
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.sources.data_file import DataFile
 from spikelet_gui.views.shell.actions import Actions
@@ -75,9 +76,11 @@ class Header(View):
         bundle = document.bundle
         graph, manifest = bundle.graph, bundle.manifest
         neurons = graph.neuron_count
-        exact = f"exact, {manifest.bits} bits, {manifest.exact_steps:,} steps" if graph.exact else "float32"
+        exact = f"exact, {manifest.bits} bits, {number_of(manifest.exact_steps, 'step')}" if graph.exact else "float32"
         self.name.show_text(document.name)
-        self.facts.show_text(f"{len(graph.spiking)} spiking layers · {neurons:,} neurons · {exact}")
+        self.facts.show_text(
+            f"{number_of(len(graph.spiking), 'spiking layer')} · {number_of(neurons, 'neuron')} · {exact}"
+        )
         signed = document.signature
         bad = signed.state == "invalid"
         self._badge(

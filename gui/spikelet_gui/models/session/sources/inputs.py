@@ -17,6 +17,7 @@ from spikelet.data import ImageSet, read, stated_options
 from spikelet.data.folder import SUFFIXES, read_image
 from spikelet.data.formats import cifar, idx
 from spikelet.data.options import DEFAULTS, DataOptions
+from spikelet.display import number_of
 from spikelet.errors import DataError
 from spikelet.graph import Graph
 from spikelet.nodes import Shape
@@ -166,7 +167,7 @@ def open_source(file: DataFile, bundle: Bundle) -> Source:
             found=str(data.shape),
         )
     _ = data.digest  # computed in the background: whether results are out of date depends on it
-    return from_data(data, path, f"{len(data):,} images, fitted to {_size(shape)}.")
+    return from_data(data, path, f"{number_of(len(data), 'image')}, fitted to {_size(shape)}.")
 
 
 def check_range(graph: Graph) -> None:

@@ -15,6 +15,7 @@ from spikelet.data.events.binning import binned
 from spikelet.data.events.recordings import SUFFIXES, Column, Columns, columns, contains_events, is_recording
 from spikelet.data.folder import class_files, is_image
 from spikelet.data.options import Split
+from spikelet.display import number_of
 from spikelet.errors import DataError
 from spikelet.graph import Graph
 from spikelet.nodes import Shape
@@ -93,7 +94,7 @@ class RecordingSource:
 
 def few_frames(count: int) -> str:
     """Return why T is limited by a recording of frames."""
-    return f"has {count} frames, one for each time-step; T is at most {count}"
+    return f"has {number_of(count, 'frame')}, one for each time-step; T is at most {count}"
 
 
 def are_recordings(path: Path, split: Split) -> bool:

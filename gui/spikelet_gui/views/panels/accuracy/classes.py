@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spikelet.display import number_of
 from spikelet.report import wording
 from spikelet_gui.models.analysis.browse import Filter, by_class, confusion
 from spikelet_gui.models.export import DataTable
@@ -48,7 +49,7 @@ class ClassesCard(CardView):
             return
         chosen = inspector.results.filter or Filter()
         self.matrix.show_counts(counts, names, (chosen.truth, chosen.predicted))
-        self.set_note(f"{sweep.done:,} images after t = {self._time()}; click a cell to list its images")
+        self.set_note(f"{number_of(sweep.done, 'image')} after t = {self._time()}; click a cell to list its images")
 
     def _chosen(self, cell: Cell) -> None:
         self.inspector.results.set_filter(Filter("all", *cell) if cell != (None, None) else None)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pyqtgraph as pg
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout
 
+from spikelet.display import number_of
 from spikelet.metrics.accuracy import AccuracyPoint
 from spikelet.report import wording
 from spikelet_gui.models.analysis.sweep import Sweep
@@ -129,7 +130,7 @@ class CurveCard(CardView):
         self.plot.setXRange(0.6, len(accuracy) + max(1.2, 0.3 * len(accuracy)), padding=0)
         self.plot.spread()
         last, state = accuracy[-1], "" if sweep.measured is not None else f" of {len(sweep.data):,} so far"
-        self.set_note(f"{sweep.data.name}, {sweep.done:,} images{state}")
+        self.set_note(f"{sweep.data.name}, {number_of(sweep.done, 'image')}{state}")
         interval = f"{last['low']:.2%} – {last['high']:.2%}"
         self.message.setText(
             f"T = {len(accuracy)}: {last['accuracy']:.2%}, 95% interval {interval} (Wilson). "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtCore import Qt
 
+from spikelet.display import number_of
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.plots.evidence import class_names
@@ -53,7 +54,7 @@ class SideCard(ComparisonCard):
         trace = comparison.traces[self.side]
         self.raster.show_spikes(trace.spikes[layer])
         self.raster.go(self.inspector.cursor.time)
-        self.set_note(f"{comparison.names[self.side]}: {int(trace.spikes[layer].sum()):,} spikes in {layer}")
+        self.set_note(f"{comparison.names[self.side]}: {number_of(int(trace.spikes[layer].sum()), 'spike')} in {layer}")
 
     def go(self, time: int) -> None:
         self.raster.go(time)
@@ -84,7 +85,7 @@ class DifferenceCard(ComparisonCard):
         self.raster.show_spikes(comparison.raster(layer), palette)
         self.raster.go(self.inspector.cursor.time)
         differing = comparison.differing(layer)
-        self.set_note(f"{layer}: {differing:,} spikes differ" if differing else f"{layer}: no spike differs")
+        self.set_note(f"{layer}: {number_of(differing, 'differing spike') if differing else 'no spike differs'}")
 
     def go(self, time: int) -> None:
         self.raster.go(time)
@@ -114,7 +115,9 @@ class LayersCard(ComparisonCard):
         self.table.show_rows(self.HEAD, self._rows())
         survey = self.inspector.results.survey
         self.set_note(
-            "spikes on this image" if survey is None else f"on this image; last column: {survey.images:,} images"
+            "spikes on this image"
+            if survey is None
+            else f"on this image; last column: {number_of(survey.images, 'image')}"
         )
 
     def _rows(self) -> list[list[object]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from spikelet.display import number_of
 from spikelet_gui.models.activity.compare import Comparison, Side, Survey, compare, survey
 from spikelet_gui.models.session.results import ComparisonKey, SurveyKey
 from spikelet_gui.models.session.sources.inputs import missing_images
@@ -217,7 +218,7 @@ def verdict(comparison: Comparison) -> str:
         return "No layer of both has the same name and shape; sizes, spike rates and predictions are compared."
     differing = sum(comparison.differing(layer) for layer in comparison.layers)
     if not differing:
-        return f"None of {comparison.spikes:,} spikes differ in {len(comparison.layers)} layers."
+        return f"None of {comparison.spikes:,} spikes differ in {number_of(len(comparison.layers), 'layer')}."
     text = f"{differing:,} of {comparison.spikes:,} spikes were fired by one network only."
     first = comparison.first
     if first is None:

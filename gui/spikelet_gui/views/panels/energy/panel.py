@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from spikelet.display import number_of
 from spikelet.metrics.energy import LEVELS
 from spikelet.metrics.hardware import Profile, PublishedValue
 from spikelet.metrics.measurement import Measurement
@@ -89,7 +90,7 @@ class EnergyPanel(Panel):
             self.state.costs, self._key = None, None
         else:
             self._price(measured, profile)
-            data = f"{len(measured.data):,} images of {measured.data.name}, T = {measured.counted.steps}"
+            data = f"{number_of(len(measured.data), 'image')} of {measured.data.name}, T = {measured.counted.steps}"
             self.note.setText(f"{wording.ESTIMATE}\nCounted on {data}.")
         clear(self._list)
         for heading, text in self._entries(measured, profile):

@@ -6,6 +6,7 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtGui import QResizeEvent
 
+from spikelet.display import number_of
 from spikelet_gui.models.activity.maps import Mosaic, mosaic
 from spikelet_gui.models.activity.table import NeuronTable
 from spikelet_gui.models.activity.trace import Trace
@@ -48,7 +49,7 @@ class RasterCard(CardView):
         unfiltered = len(rows) == spikes.shape[1] and view.order == "neuron" and not view.descending
         self.raster.show_spikes(spikes if unfiltered else spikes[:, rows])
         self.raster.go(inspector.cursor.time)
-        text = f"{len(rows):,} neurons × {len(spikes)} time-steps"
+        text = f"{number_of(len(rows), 'neuron')} × {number_of(len(spikes), 'time-step')}"
         if len(rows) > self.raster.area.height():
             text += "; neurons binned per row"
         self.set_note(text if len(rows) else "no neuron matches the filter of the table")
@@ -145,7 +146,7 @@ def neuron_reading(trace: Trace, layer: str, table: NeuronTable, neuron: int, ti
     count, first = int(trace.counts(layer, time)[neuron]), int(table.columns["first"][neuron])
     theta = float(trace.thresholds(layer)[neuron])
     values = [
-        Value("spikes", f"{count} in {time} time-steps"),
+        Value("spikes", f"{count} in {number_of(time, 'time-step')}"),
         Value("first spike", f"t = {first}" if first else "never"),
         Value("potential", f"{number(float(trace.potentials[layer][time - 1, neuron]) / theta)} θ"),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyqtgraph as pg
 from PySide6.QtWidgets import QHBoxLayout
 
+from spikelet.display import number_of
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.network.weights import Weights, weights_of
 from spikelet_gui.models.session.inspector import Inspector
@@ -38,7 +39,8 @@ class KernelCard(CardView):
         """Show the weights of a node."""
         self.weights = weights
         outputs, inputs, height, width = weights.values.shape
-        kernels = f"{outputs:,} outputs × {inputs:,} inputs" + (f", kernels {width}×{height}" if height > 1 else "")
+        kernels = f"{number_of(outputs, 'output')} × {number_of(inputs, 'input')}"
+        kernels += f", kernels {width}×{height}" if height > 1 else ""
         self.set_note(f"{weights.node}: {kernels}; drag and wheel zoom, a double click shows all")
         self.picture.show_signed(weights.picture())
 

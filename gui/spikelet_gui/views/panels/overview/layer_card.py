@@ -6,6 +6,7 @@ from functools import partial
 
 from PySide6.QtWidgets import QGridLayout, QPushButton
 
+from spikelet.display import number_of
 from spikelet_gui.models.network.blocks import Facts as FactList
 from spikelet_gui.models.network.blocks import block_facts, operation_facts
 from spikelet_gui.models.session.inspector import Inspector
@@ -62,5 +63,5 @@ class LayerCard(CardView):
         for kind, widget in self.buttons.items():
             count = 0 if table is None or (kind == "dead" and "all" not in table.columns) else table.count(kind)
             widget.setText(f"{count:,} {kind}")
-            widget.setAccessibleName(f"list the {count:,} {kind} neurons")
+            widget.setAccessibleName(f"list the {number_of(count, f'{kind} neuron')}")
             widget.setVisible(count > 0)

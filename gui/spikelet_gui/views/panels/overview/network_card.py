@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spikelet.display import number_of
 from spikelet.metrics.measurement import Measurement
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.network.blocks import shape_text, title
@@ -68,7 +69,7 @@ class NetworkCard(CardView):
         """Show which blocks a search matches."""
         names = self.graph.search(text)
         self.matches.setText(f"{len(names)} of {len(self.graph.items_by_name)}" if text.strip() else "")
-        self.matches.setAccessibleName(f"{len(names)} layers match")
+        self.matches.setAccessibleName(f"{number_of(len(names), 'matching layer')}")
 
     def _next(self) -> None:
         """Select the next block that the search matches."""
@@ -86,7 +87,7 @@ class NetworkCard(CardView):
         self.basis.choose(int(self._measured() is not None))
         self.basis.allow(1, sweep is not None and sweep.measured is not None)
         if self._measured() is not None and sweep is not None:
-            self.set_note(f"over {sweep.done:,} images, T = {sweep.counted.steps}; colours: 0 to {FULL:.0%}")
+            self.set_note(f"over {number_of(sweep.done, 'image')}, T = {sweep.counted.steps}; colours: 0 to {FULL:.0%}")
         elif trace is not None:
             self.set_note(f"on this image, T = {trace.steps}; colours: 0 to {FULL:.0%}")
         else:

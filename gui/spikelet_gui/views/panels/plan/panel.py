@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from spikelet.display import number_of
 from spikelet_gui.models.analysis.planning import COSTS, IMAGES, known_costs, measure_settings
 from spikelet_gui.models.session.freshness import outdated
 from spikelet_gui.models.session.profiles import find_profile
@@ -41,7 +42,7 @@ class PlanPanel(Panel):
         yield
         self.images = Choice("images", "Number of images, drawn from the current images with a fixed seed")
         for count in IMAGES:
-            self.images.addItem(f"{count:,} images", count)
+            self.images.addItem(number_of(count, "image"), count)
         self.cost = Choice("cost", "Cost on the axis, which the limit applies to")
         self.cost.activated.connect(lambda index: self.state.set_cost(self.cost.itemData(index)))
         hint = "Measure all settings in the background  (R)"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from spikelet.data import ImageSet
+from spikelet.display import number_of
 from spikelet_gui.models.activity.source import described, obstacle
 from spikelet_gui.models.analysis.residuals import Residuals, reach, residuals
 from spikelet_gui.models.export import DataTable
@@ -90,7 +91,7 @@ class ResidualPanel(Panel):
             lambda result: self._finished(result, data),
             self.inspector.failed.emit,
         )
-        self.inspector.status.emit(f"Running both networks on {len(part)} images")
+        self.inspector.status.emit(f"Running both networks on {number_of(len(part), 'image')}")
 
     def out_of_date(self) -> str:
         residuals, document = self.inspector.results.residuals, self.inspector.document
@@ -103,7 +104,7 @@ class ResidualPanel(Panel):
 
     def _finished(self, residuals: Residuals, data: ImageSet) -> None:
         self.inspector.results.set_residuals(residuals, data.digest)
-        self.inspector.status.emit(f"Compared on {len(residuals.data)} images")
+        self.inspector.status.emit(f"Compared on {number_of(len(residuals.data), 'image')}")
 
     def _explain(self) -> None:
         document = self.inspector.document
@@ -145,7 +146,9 @@ class ResidualPanel(Panel):
         self.bars.show_layers()
         if residuals is None or document is None:
             return
-        self.card.set_note(f"{len(residuals.data)} images of {residuals.data.name}, T = {self.state.steps}")
+        self.card.set_note(
+            f"{number_of(len(residuals.data), 'image')} of {residuals.data.name}, T = {self.state.steps}"
+        )
         worst = max(self.state.layers(), key=lambda layer: layer.rms)
         self.message.setText(
             f"Equal predictions on {residuals.agreement(self.state.steps):.1%} of the images. The residual is largest "

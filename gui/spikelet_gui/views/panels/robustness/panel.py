@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from spikelet.display import number_of
 from spikelet.metrics.fault_results import Robustness
 from spikelet.metrics.faults import KINDS
 from spikelet_gui.models.analysis.robustness import DEVICES, IMAGES, faulty_devices, verdict
@@ -43,12 +44,12 @@ class RobustnessPanel(Panel):
         yield
         self.images = Choice("images", "Number of images per device, drawn from the current images with a fixed seed")
         for count in IMAGES:
-            self.images.addItem(f"{count} images", count)
+            self.images.addItem(number_of(count, "image"), count)
         self.devices = Choice(
             "faulty devices", "Number of faulty devices per level; several devices show how much they differ"
         )
         for count in DEVICES:
-            self.devices.addItem(f"{count} faulty device{'s' if count > 1 else ''} per level", count)
+            self.devices.addItem(f"{number_of(count, 'faulty device')} per level", count)
         hint = "Run all faults in the background  (R)"
         self.runner = Runner(inspector.jobs, "robustness", "Run fault sweep", self.run, hint, self._draw)
         self.message = label("", "caption", wrap=True)

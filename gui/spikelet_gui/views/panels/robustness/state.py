@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spikelet.display import number_of
 from spikelet.metrics.fault_results import Robustness
 from spikelet.metrics.faults import KINDS
 from spikelet.metrics.robustness import all_faults
@@ -51,6 +52,8 @@ class RobustnessState:
         measured = self.measured
         if measured is None:
             return ""
-        devices = "1 device" if len(measured.seeds) == 1 else f"{len(measured.seeds)} devices"
+        devices = number_of(len(measured.seeds), "device")
         progress = "" if complete(measured) else f"; {len(measured.points)} of {len(all_faults())} so far"
-        return f"{measured.images:,} images of {measured.data}; {devices} per level; t = {self.time}{progress}"
+        return (
+            f"{number_of(measured.images, 'image')} of {measured.data}; {devices} per level; t = {self.time}{progress}"
+        )

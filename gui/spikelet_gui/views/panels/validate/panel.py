@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from spikelet.display import number_of
 from spikelet_gui.models.analysis.checks import IMAGES, NEURONS, brian2_missing, replay, validation
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.inspector import Inspector
@@ -59,8 +60,9 @@ class ReplayCard(CardView):
             self.lines.addWidget(label("Not replayed yet: click Replay.", "muted", wrap=True))
         for name, result in checks.verified.items():
             message = (
-                f"{result.differing_spikes:,} of {result.spikes:,} spikes differ, {result.differing_logits:,} logits; "
-                f"{result.samples} images, {result.steps} time-steps"
+                f"{result.differing_spikes:,} of {result.spikes:,} spikes differ, "
+                f"{number_of(result.differing_logits, 'logit')}; "
+                f"{number_of(result.samples, 'image')}, {number_of(result.steps, 'time-step')}"
             )
             if result.first is not None:
                 first = result.first
