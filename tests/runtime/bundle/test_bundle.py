@@ -17,7 +17,7 @@ from hypothesis import given, settings
 import spikelet
 from bundle_changes import MEMBERS, make
 from networks import graphs, small_graph
-from spikelet.bundle import Golden, archive, bundle, decode, read, safetensors, schema, step, write
+from spikelet.bundle import Golden, archive, decode, members, read, reader, safetensors, schema, step, write
 from spikelet.bundle.golden import Activity
 from spikelet.errors import SpikeletError
 from spikelet.files import atomic
@@ -256,7 +256,7 @@ class TestVerify:
 
 def test_the_digest_is_of_the_file(path):
     assert spikelet.load(path).bundle.digest == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert bundle.MEMBERS == MEMBERS
+    assert members.MEMBERS == MEMBERS
 
 
 def test_a_small_file_may_change_in_place_while_it_is_in_use(path, tmp_path):
@@ -272,7 +272,7 @@ def test_a_small_file_may_change_in_place_while_it_is_in_use(path, tmp_path):
 
 
 def test_a_large_file_is_mapped(path, monkeypatch):
-    monkeypatch.setattr(bundle, "SMALL_FILE", path.stat().st_size - 1)
+    monkeypatch.setattr(reader, "SMALL_FILE", path.stat().st_size - 1)
     loaded = read(path)
     assert loaded.pages is not None
     assert verify(loaded, "numpy").ok

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hostile.bundles import OPERATIONS, cost, loosely_packed
-from spikelet.bundle import archive, bundle, decode, read
+from spikelet.bundle import archive, decode, read, reader
 from spikelet.errors import BundleError
 
 TESTS = Path(__file__).resolve().parents[2]
@@ -102,7 +102,7 @@ class TestZip:
         with pytest.raises(BundleError, match=r"expected a bundle of 1 to"):
             read(tmp_path / "empty.snnb")
         (tmp_path / "sparse.snnb").touch()
-        os.truncate(tmp_path / "sparse.snnb", bundle.MAX_FILE + 1)
+        os.truncate(tmp_path / "sparse.snnb", reader.MAX_FILE + 1)
         with pytest.raises(BundleError, match=r"expected a bundle of 1 to"):
             read(tmp_path / "sparse.snnb")
 

@@ -10,7 +10,7 @@ import spikelet
 from networks import small_graph
 from signed import make, sign, trust
 from spikelet import signing
-from spikelet.bundle import bundle, read
+from spikelet.bundle import read, reader
 from spikelet.errors import BundleError, MissingDependency, SignatureError
 
 pytest.importorskip("cryptography")
@@ -35,7 +35,7 @@ class TestPolicy:
 
     def test_it_is_enforced_before_anything_is_parsed(self, path, key, tmp_path, monkeypatch):
         trust(monkeypatch, tmp_path / "keys", release=key)
-        monkeypatch.setattr(bundle, "decode", lambda content: pytest.fail("was parsed"))
+        monkeypatch.setattr(reader, "decode", lambda content: pytest.fail("was parsed"))
         with pytest.raises(SignatureError):
             read(path)
         path.write_bytes(b"no bundle at all")

@@ -9,7 +9,7 @@ from typing import Literal
 
 from spikelet import bundle as bundles
 from spikelet.bundle import Bundle, archive, strict_json
-from spikelet.bundle.bundle import MANIFEST, MEMBERS
+from spikelet.bundle.members import MANIFEST, MEMBERS
 from spikelet.engines import available, choose
 from spikelet.errors import BundleError, SpikeletError
 from spikelet.signing import Status, status

@@ -1,0 +1,162 @@
+"""Read bundle files, and check every rule of the format."""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from spikelet import options
+from spikelet.bundle import archive, golden, manifest, rules, safetensors, schema, step, strict_json
+from spikelet.bundle.bundle import Bundle
+from spikelet.bundle.fields import Fields
+from spikelet.bundle.members import CARD, GOLDEN, MANIFEST, MEMBERS, WEIGHTS, decoded_card
+from spikelet.bundle.step import STEP, StepModel
+from spikelet.errors import BundleError
+from spikelet.files.pointer import refuse_pointer
+from spikelet.graph import IR_VERSION
+from spikelet.signing import Policy, enforce
+
+MAX_FILE = 2**31
+SMALL_FILE = 2**22  # bytes of a file that is read into memory; a larger one is mapped
+MAX_MESSAGE = 500  # characters of an error
+
+
+def read(path: str | Path, policy: Policy | None = None) -> Bundle:
+    """Read a bundle and check its signature, if required, and every rule of the format.
+
+    A file of up to 4 MiB is read into memory, so that later changes of the file have no effect. A larger file is mapped
+    into memory; while it is open, it must be replaced by renaming, never overwritten or truncated. If a signature is
+    required, a file of any size is read into memory.
+
+    Args:
+        path: The bundle file.
+        policy: Signature policy; None uses the policy of the environment.
+
+    Raises:
+        BundleError: The file cannot be read or violates a rule. The message names the member and the rule.
+        SignatureError: The policy requires a signature that the file does not have.
+
+    Examples:
+        >>> from spikelet import bundle, shipped
+        >>> contents = bundle.read(shipped.demo())
+        >>> contents.manifest.name, contents.manifest.exact_steps, contents.graph.input.shape
+        ('vgg9-cifar10', 43, (3, 32, 32))
+    """
+    path = options.path("path", path)
+    policy = Policy.from_environment() if policy is None else policy
+    options.instance("policy", policy, Policy)
+    content = _content(path, in_memory=policy.required)
+    try:
+        enforce(path, content, policy)
+        bundle = decode(content)
+    except BundleError as error:
+        error.locate(path)
+        raise
+    bundle = replace(bundle, pages=content.obj if isinstance(content.obj, mmap.mmap) else None)
+    bundle.release()
+    return bundle
+
+
+def _content(path: Path, in_memory: bool) -> memoryview:
+    try:
+        # reading a pipe or a device may not terminate
+        if path.exists() and not path.is_file():
+            raise BundleError.at(str(path), "cannot be read (not a file)")
+        refuse_pointer(path, BundleError)
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            if size == 0 or size > MAX_FILE:
+                expected = f"a bundle of 1 to {MAX_FILE}"
+                raise BundleError.at(
+                    str(path), f"{size} bytes; expected {expected}", expected=expected, found=f"{size} bytes"
+                )
+            if in_memory or size <= SMALL_FILE:
+                file.seek(0)
+                return memoryview(file.read(size))
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except OSError as error:
+        raise BundleError.at(str(path), f"cannot be read ({error.strerror})") from None
+
+
+def decode(buffer: bytes | memoryview) -> Bundle:
+    """Decode and check the bundle in `buffer`. Raises BundleError, as `read` does."""
+    options.content("buffer", buffer)
+    try:
+        return _decoded(buffer)
+    except BundleError as error:
+        error.shorten(MAX_MESSAGE)  # texts of the file can be long
+        raise
+
+
+def _decoded(buffer: bytes | memoryview) -> Bundle:
+    members = archive.unpack(buffer)
+    if MANIFEST not in members:
+        raise _refused(MANIFEST, "is missing", separator=" ")
+    with _errors_of(MANIFEST):
+        source = Fields(MANIFEST, strict_json.decode(MANIFEST, members[MANIFEST]))
+        ir_version = manifest.check_versions(source, IR_VERSION)
+        _check_members(source, members)
+        document = source.object("graph")
+    with _errors_of(WEIGHTS):
+        tensors = safetensors.decode(WEIGHTS, members[WEIGHTS])
+    with _errors_of(MANIFEST):
+        graph = schema.decode(document, tensors, ir_version)
+        described = manifest.decode(source, graph)
+    # checked first: golden inputs, logits and spikes have full size, so that all later sizes are bounded by the file
+    with _errors_of(GOLDEN):
+        golden_inputs = golden.decode(safetensors.decode(GOLDEN, members[GOLDEN]), graph)
+    graph = graph.with_activity(golden.Activity(graph, golden_inputs.spikes))
+    with _errors_of(MANIFEST):
+        rules.check_arithmetic(graph, described)
+        version = source.whole("lowering_version", 0, manifest.MAX_LOWERING)
+    with _errors_of(GOLDEN):
+        rules.check_recording(described, golden_inputs)
+    with _errors_of(STEP):
+        stored_step = StepModel(members[STEP], members[WEIGHTS], version)
+        step.check(graph, stored_step)
+    with _errors_of(CARD):
+        card = decoded_card(members[CARD])
+    digest = hashlib.sha256(buffer).hexdigest()
+    return Bundle(graph, described, golden_inputs, card, digest, stored_step=stored_step)
+
+
+@contextmanager
+def _errors_of(member: str) -> Iterator[None]:
+    """Set the member of every BundleError that does not name one yet."""
+    try:
+        yield
+    except BundleError as error:
+        error.member = error.member or member
+        raise
+
+
+def _refused(member: str, reason: str, separator: str = ": ", expected: str = "", found: str = "") -> BundleError:
+    """Return the error for an invalid member."""
+    text = f"{member}{separator}{reason}"
+    return BundleError(text, where=member, reason=reason, expected=expected, found=found).within(member)
+
+
+def _check_members(source: Fields, members: dict[str, memoryview]) -> None:
+    for name in MEMBERS:
+        if name not in members:
+            raise _refused(name, "is missing", separator=" ")
+    for name in members:
+        if name not in MEMBERS:
+            raise _refused(name, "is not a member of a bundle", separator=" ")
+    if tuple(members) != MEMBERS:
+        raise BundleError(f"its members are not in the order {', '.join(MEMBERS)}; it was re-packed by another tool")
+    listed = source.object("members")
+    listed.only(*MEMBERS[1:])
+    for name in MEMBERS[1:]:
+        data, entry = members[name], listed.object(name)
+        entry.only("sha256", "size")
+        size = entry.whole("size")
+        if size != len(data):
+            reason = f"expected {size} bytes as listed in the manifest, found {len(data)}"
+            raise _refused(name, reason, expected=f"{size} bytes", found=f"{len(data)} bytes")
+        if entry.text("sha256") != hashlib.sha256(data).hexdigest():
+            raise _refused(name, "its bytes were changed (sha256 differs from the manifest's)")
