@@ -317,7 +317,7 @@ def test_bounds_and_memory_of_a_network_are_computed_once(path, name, monkeypatc
         raise AssertionError("computed again")
 
     monkeypatch.setattr("spikelet.bounds.ranges.accumulators", again)
-    monkeypatch.setattr("spikelet.engines.native.engine.HostProgram", again)
+    monkeypatch.setattr("spikelet.engines.native.compiled.HostProgram", again)
     engine = model._idle[()]
     monkeypatch.setattr(type(engine), "memory", again if name != "native" else type(engine).memory)
     assert np.array_equal(model.run(IMAGES[:1], steps=3).sums, expected[0])

@@ -8,7 +8,7 @@ import torch
 from spikelet.errors import UsageError
 from spikelet.metrics.tally import tally
 from spikelet_converters.frontends.torch.fx import trace
-from spikelet_converters.source_model import activation
+from spikelet_converters.source_model import quantiser
 from spikelet_converters.source_model.activation import Mode, Simulation, SpikingActivation, spiking_layers
 from spikelet_converters.source_model.firing import integrate_and_fire
 from spikelet_converters.source_model.networks import NETWORKS, NetworkSpec
@@ -230,9 +230,9 @@ def test_the_gradient_is_the_same_without_the_value_of_lambda():
     grad, lam = torch.arange(1.0, 7.0), torch.tensor(1.5)
     z = torch.tensor([-1.0, 0.0, 0.1, 1.4, 1.5, 3.0])
     expected = torch.tensor([0.0, 0.0, 3.0, 4.0, 0.0, 0.0])
-    assert torch.equal(activation._inside(grad, z, lam), expected)
+    assert torch.equal(quantiser._inside(grad, z, lam), expected)
     assert torch.equal(torch.where((z > 0) & (z < lam), grad, 0.0), expected)
-    assert activation._inside(grad.to("meta"), z.to("meta"), lam.to("meta")).shape == z.shape
+    assert quantiser._inside(grad.to("meta"), z.to("meta"), lam.to("meta")).shape == z.shape
 
 
 class TestChannelThresholds:
