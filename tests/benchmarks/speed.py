@@ -38,7 +38,7 @@ Written by `make bench`. All contenders have the same weights, are warmed up and
 stopped while the others run; figures are lower quartiles. "Float network" is one inference of the network of the same shapes in
 float32, with ReLUs. "Step by step" is a stream, whose input may end or change at any time-step; in the other rows of an engine T
 and the image are known in advance. "ms" is wall-clock time, "CPU ms" processor time. Ratios are relative to the float network.
-"4 copies" is the network with 4 copies of each neuron, at T / 4, 1 or more; T of the row is that of one copy. "int8" is the float
+"4 copies" is the network with 4 copies of each neuron, at T / 4, at least 1; column T is that without copies. "int8" is the float
 network quantised by ONNX Runtime (weights per channel, unsigned activations, calibrated with {calibration} images); OpenVINO runs the
 same file.
 """
