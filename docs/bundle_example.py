@@ -20,10 +20,11 @@ from spikelet.bundle import (
     Bundle,
     Manifest,
     archive,
-    bundle,
     golden,
     manifest,
+    members,
     read,
+    reader,
     records,
     safetensors,
     step,
@@ -154,10 +155,10 @@ def limit_lines() -> list[str]:
         return f"2^{exponent + 1} − 1" if value == 2.0 ** (exponent + 1) - 1 and value > 2**14 else f"{value:,.0f}"
 
     rows = [
-        ("size of the file", f"1 to {power(bundle.MAX_FILE)} bytes"),
+        ("size of the file", f"1 to {power(reader.MAX_FILE)} bytes"),
         ("alignment of a member's data", f"{archive.ALIGNMENT} bytes"),
         ("`step.onnx`", f"{power(step.MAX_STEP)} bytes"),
-        ("`card.md`", f"{power(bundle.MAX_CARD)} bytes"),
+        ("`card.md`", f"{power(members.MAX_CARD)} bytes"),
         ("JSON: bytes", power(strict_json.MAX_BYTES)),
         ("JSON: commas, braces and brackets that open", power(strict_json.MAX_VALUES)),
         ("JSON: levels", power(strict_json.MAX_DEPTH)),
@@ -190,7 +191,7 @@ def limit_lines() -> list[str]:
         ("magnitude of values, exact", power(EXACT_LIMIT)),
         ("`exact_steps`", f"1 to {power(MAX_STEPS)}"),
         ("exponent of a node, float32", str(magnitudes.EXPONENT)),
-        ("time-steps for which a float32 network cannot overflow", power(magnitudes.STEPS)),
+        ("time-steps for which a float32 network cannot overflow", power(magnitudes.SAFE_STEPS)),
         ("T of golden inputs", f"1 to {power(golden.MAX_STEPS)}"),
     ]
     return ["| | limit |", "|---|---|", *(f"| {label} | {limit} |" for label, limit in rows), ""]

@@ -76,7 +76,9 @@ class Header(View):
         bundle = document.bundle
         graph, manifest = bundle.graph, bundle.manifest
         neurons = graph.neuron_count
-        exact = f"exact, {manifest.bits} bits, {number_of(manifest.exact_steps, 'step')}" if graph.exact else "float32"
+        exact = (
+            f"exact, {manifest.bits} bits, {number_of(manifest.exact_steps or 0, 'step')}" if graph.exact else "float32"
+        )
         self.name.show_text(document.name)
         self.facts.show_text(
             f"{number_of(len(graph.spiking), 'spiking layer')} · {number_of(neurons, 'neuron')} · {exact}"

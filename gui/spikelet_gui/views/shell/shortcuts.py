@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from PySide6.QtCore import Qt
@@ -87,7 +87,7 @@ def pressed(actions: Actions, inspector: Inspector, event: QKeyEvent) -> bool:
         or event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier & ~Qt.KeyboardModifier.KeypadModifier
     ):
         return False
-    action = {
+    by_key: dict[Qt.Key, Callable[[], object]] = {
         Qt.Key.Key_Space: cursor.toggle,
         Qt.Key.Key_Left: lambda: cursor.step(-1),
         Qt.Key.Key_Right: lambda: cursor.step(1),
@@ -104,7 +104,8 @@ def pressed(actions: Actions, inspector: Inspector, event: QKeyEvent) -> bool:
         Qt.Key.Key_R: actions.run,
         Qt.Key.Key_PageUp: lambda: actions.scroll(-1),
         Qt.Key.Key_PageDown: lambda: actions.scroll(1),
-    }.get(Qt.Key(event.key()))
+    }
+    action = by_key.get(Qt.Key(event.key()))
     if action is None:
         return False
     action()
