@@ -67,7 +67,9 @@ def run(args: argparse.Namespace) -> int:
         if stored is not None:
             bundle = _bundle(args, stored)
         else:
-            bundle = _checkpoint(args) if kind_of(args.source) == "checkpoint" else _source(args)
+            kind = kind_of(args.source)
+            _refuse_options(args, kind)
+            bundle = _checkpoint(args) if kind == "checkpoint" else _source(args)
             bundle = bundle if args.copies is None else _copied(args, bundle)
     except ModuleNotFoundError as error:
         raise MissingDependency(str(error.name), "convert") from None
@@ -82,6 +84,19 @@ def _stored(source: str) -> Path | None:
 
     path = shipped.located(Path(source))
     return path if path.suffix == SUFFIX else None
+
+
+def _refuse_options(args: argparse.Namespace, kind: str) -> None:
+    """Raise UsageError for options of another kind of source, which would have no effect."""
+    for argument, option, only, sources in (
+        ("weights", "--weights", "module", "modules, model.py:NAME"),
+        ("weights_key", "--weights-key", "module", "modules, model.py:NAME"),
+        ("dt", "--dt", "nir", "NIR files"),
+    ):
+        if getattr(args, argument) is not None and kind != only:
+            raise UsageError(f"{args.source}: {option} is for {sources}; omit it")
+    if args.weights_key is not None and args.weights is None:
+        raise UsageError("--weights-key selects weights of a file; give the file with --weights")
 
 
 def _bundle(args: argparse.Namespace, path: Path) -> Bundle:

@@ -252,8 +252,10 @@ def test_the_command(network, images, tmp_path, monkeypatch, capsys):
     assert "found int; expected a torch.nn.Module, or a class" in call(module.replace("network", "three"), 1).err
     assert "a torch module is named model.py:NAME" in call("convert model.py -o c.snnb", 2).err
     assert "missing.onnx: no such file" in call("convert missing.onnx -o c.snnb", 2).err
-    assert "state its one channel with --input 1x8x8" in call(module.replace("3x8x8", "8x8"), 1).err
     assert "expected CxHxW, as 3x32x32" in call(module.replace("3x8x8", "3xa8"), 2).err
+    assert "model.onnx: --weights is for modules, model.py:NAME; omit it" in call(f"{line} --weights model.py", 2).err
+    assert "--dt is for NIR files; omit it" in call(f"{module} --dt 1", 2).err
+    assert "give the file with --weights" in call(f"{module} --weights-key net", 2).err
     (tmp_path / "junk.onnx").write_bytes(b"junk")
     assert "junk.onnx: not a valid ONNX model" in call("convert junk.onnx -o c.snnb", 1).err
     (tmp_path / "junk.pt2").write_bytes(b"junk")

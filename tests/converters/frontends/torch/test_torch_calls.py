@@ -130,3 +130,9 @@ def test_a_max_pool_that_is_replaced():
 def test_what_is_refused(function, message):
     with pytest.raises(ConversionError, match=message):
         from_module(Net(function).eval(), SHAPE, RAW)
+
+
+def test_an_image_without_an_axis_of_channels():
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(72, 3))
+    with pytest.raises(ConversionError, match="takes values of 4 axes, .* state its one channel with --input 1x8x8"):
+        from_module(network, (8, 8))
