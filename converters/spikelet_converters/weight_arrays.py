@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from spikelet.errors import ConversionError, DataError
@@ -16,6 +14,10 @@ from spikelet.files.numpy_file import read_numpy
 
 
 def _safetensors(path: Path) -> dict[str, Tensor]:
+    # imported on use: training on a remote machine needs NumPy and torch alone
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     try:
         tensors: dict[str, Tensor] = load_file(path)
     except SafetensorError as error:
