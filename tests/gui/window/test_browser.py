@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QImage
 
 from gui_support.driving import drop, hover, opened_window
 from spikelet.metrics.accuracy import wilson
 from spikelet_gui.models.analysis.browse import KINDS, Filter, by_class, confusion, exit_steps, kinds_of, selected
 from spikelet_gui.models.export import DataTable
+from spikelet_gui.views.images.gallery import Gallery
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +129,23 @@ def test_an_image_opens_in_the_other_panels(filled, panel, rest, qtbot):
     filled.show_panel("accuracy")
     inspector.show_index(5)
     assert gallery.currentIndex().data(Qt.ItemDataRole.UserRole) == 5, "the browser follows the other panels"
+
+
+def test_the_first_row_of_the_gallery_is_complete_and_the_current_image_visible(qtbot):
+    gallery = Gallery("images")
+    qtbot.addWidget(gallery)
+    gallery.resize(300, 270)
+    gallery.show()
+    gallery.show_pictures(range(300), lambda number: QImage(8, 8, QImage.Format.Format_RGB32), str, ["a wide caption"])
+    for height in (270, 250, 300, 180):
+        gallery.resize(300, height)
+        gallery.mark(150)
+        for other in (height, height + 37, height - 30):
+            gallery.resize(300, other)
+            first = gallery.visualRect(gallery.indexAt(QPoint(20, 20)))
+            assert gallery.verticalScrollBar().value() > 0
+            assert 0 <= first.top() < first.height()
+            assert gallery.viewport().rect().contains(gallery.visualRect(gallery.currentIndex()).center())
 
 
 def test_a_cell_lists_its_images_with_mouse_and_keys(filled, panel, rest, qtbot):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QSize, Qt
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QImage, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QListView
 
@@ -113,7 +114,7 @@ class Gallery(QListView):
         """
         self._captions = tuple(captions)
         self.pictures.show_numbers(numbers, picture, caption)
-        self._fit()
+        self._fit(self.viewport().rect())
 
     def mark(self, number: int) -> None:
         """Select the picture of a number, if it is shown."""
@@ -133,9 +134,18 @@ class Gallery(QListView):
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
-        self._fit()
+        self._fit(QRect(QPoint(), event.oldSize()))
 
-    def _fit(self) -> None:
+    def scrollTo(  # noqa: N802
+        self, index: Index, hint: QListView.ScrollHint = QListView.ScrollHint.EnsureVisible
+    ) -> None:
+        """Scroll to an image so that the first row is complete."""
+        super().scrollTo(index, hint)
+        bar, height = self.verticalScrollBar(), max(1, self.gridSize().height())
+        bar.setValue(math.ceil(bar.value() / height) * height)
+
+    def _fit(self, area: QRect) -> None:
+        """Set the size of the cells; the current image stays in view if it is in `area`, else the first row does."""
         available, count = self.maximumViewportSize(), len(self.pictures.numbers)
         if not count or available.height() < 1:
             return
@@ -151,6 +161,9 @@ class Gallery(QListView):
             cell.setHeight(available.height() // max(1, rows))
         ratio = self.devicePixelRatioF()
         if (cell, side, ratio) != (self.pictures.cell, self.pictures.side, self.pictures.ratio):
+            current, first = self.currentIndex(), self.indexAt(QPoint(GAP, GAP))
+            is_visible = area.intersects(self.visualRect(current))
             self.setIconSize(QSize(side, side))
             self.setGridSize(cell)
             self.pictures.set_size(cell, side, ratio)
+            self.scrollTo(current if is_visible else first)
