@@ -1,14 +1,13 @@
 """The accuracy tables of README and docs are those of `make accuracy`, for the shipped bundles."""
 
-import importlib
 import json
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmark_modules import imported
 from networks import Builder
 from spikelet import bundle, shipped
 from spikelet.data import ImageSet
@@ -18,12 +17,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
-def accuracy(monkeypatch):
+def accuracy():
     pytest.importorskip("torch")
-    monkeypatch.syspath_prepend(str(ROOT / "tests" / "benchmarks"))
-    module = importlib.import_module("accuracy")
-    yield module
-    del sys.modules["accuracy"], sys.modules["page_tables.blocks"], sys.modules["page_tables"]
+    with imported("accuracy") as (module,):
+        yield module
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The README's speed table is that of `make bench`, and all contenders compute the same network."""
 
-import importlib
 import os
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmark_modules import imported
 from networks import Builder
 from spikelet.engines.onnx_session import open_session
 from spikelet.engines.operators import evaluate
@@ -27,13 +27,9 @@ def intercepts() -> bool:
 
 
 @pytest.fixture
-def page_tables(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "tests" / "benchmarks"))
-    from page_tables import int8, measured, readme
-
-    yield readme, int8, measured
-    for name in [name for name in sys.modules if name.split(".")[0] == "page_tables"]:
-        del sys.modules[name]
+def page_tables():
+    with imported("page_tables.readme", "page_tables.int8", "page_tables.measured") as modules:
+        yield modules
 
 
 def test_the_readme_and_the_guide_show_the_measured_times(page_tables):
@@ -123,19 +119,22 @@ def test_a_restricted_process_its_libraries_and_its_compiler_use_avx2(tmp_path):
     ],
 )
 def test_the_pages_are_those_that_the_processor_can_measure(monkeypatch, flags, pages):
-    monkeypatch.syspath_prepend(str(ROOT / "tests" / "benchmarks"))
-    module = importlib.import_module("pages")
-    monkeypatch.setattr(module.processors, "_first_processor", lambda: {"model name": "A", "flags": flags})
-    assert module.measurable() == pages
-    if pages == ["AVX2"]:
-        module.processors.restrict_to_avx2()  # returns: there is nothing to restrict
-        assert module.processors.description() == "A with AVX2"
+    with imported("pages") as (module,):
+        monkeypatch.setattr(module.processors, "_first_processor", lambda: {"model name": "A", "flags": flags})
+        assert module.measurable() == pages
+        if pages == ["AVX2"]:
+            module.processors.restrict_to_avx2()  # returns: there is nothing to restrict
+            assert module.processors.description() == "A with AVX2"
+
+
+@pytest.fixture
+def isolated():
+    with imported("contenders.isolated") as (module,):
+        yield module
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="contenders are forked processes")
-def test_contenders_run_while_the_others_are_stopped(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "tests" / "benchmarks"))
-    isolated = importlib.import_module("contenders.isolated")
+def test_contenders_run_while_the_others_are_stopped(isolated, monkeypatch):
     monkeypatch.setattr(isolated, "WARM", 0)
 
     def spinning():
@@ -164,16 +163,13 @@ def test_contenders_run_while_the_others_are_stopped(monkeypatch):
     for contender in contenders:
         contender.close()
     assert isolated.alone(sum, [1, 2]) == 3
-    del sys.modules["contenders.isolated"]
 
 
 @pytest.fixture
-def int8(monkeypatch):
+def int8():
     pytest.importorskip("onnx")
-    monkeypatch.syspath_prepend(str(ROOT / "tests" / "benchmarks"))
-    module = importlib.import_module("contenders.int8")
-    yield module
-    del sys.modules["contenders.int8"]
+    with imported("contenders.int8") as (module,):
+        yield module
 
 
 def test_the_float_network_has_the_rates_that_spikes_stand_for(int8):

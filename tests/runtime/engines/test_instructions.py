@@ -1,12 +1,12 @@
 """Instruction counts of generated C: they must not grow, and callgrind's file is read correctly."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmark_modules import imported
 from counts.instructions import TIMES, answers, build, compiler_version, export, missing, profile, read_callgrind
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -42,19 +42,10 @@ def test_copies_take_the_instructions_of_fewer_time_steps():
     assert entry["copies"]["4"]["counts"]["Cortex-M4"]["1"] < 30e6
 
 
-@pytest.fixture
-def copies_table(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "tests" / "benchmarks"))
-    from page_tables import copies
-
-    yield copies
-    for name in [name for name in sys.modules if name.split(".")[0] == "page_tables"]:
-        del sys.modules[name]
-
-
-def test_the_page_of_copies_has_the_published_counts(copies_table):
-    page = copies_table.PAGE.read_text("utf-8")
-    assert copies_table.with_table(page, json.loads(DATA.read_text("utf-8"))["networks"]) == page
+def test_the_page_of_copies_has_the_published_counts():
+    with imported("page_tables.copies") as (copies,):
+        page = copies.PAGE.read_text("utf-8")
+        assert copies.with_table(page, json.loads(DATA.read_text("utf-8"))["networks"]) == page
 
 
 def test_costs_of_calls_are_separate_from_own_costs():
