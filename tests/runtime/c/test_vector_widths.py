@@ -35,9 +35,9 @@ int main(void)
         int32_vector numbers[16 / INT32S], zero = {0};
         for (int i = 0; i < 16; i++)
             numbers[i / INT32S][i % INT32S] = (bits >> i & 1 ? others : negative)[(bits + i) % 4];
-        const struct patterns found = not_negative(numbers);
-        if (found.low != (bits & 255) || found.high != bits >> 8 || count_bits(found.low) != __builtin_popcount(found.low))
-            return printf("%u: %u, %u\\n", bits, found.low, found.high), 1;
+        const struct patterns ones = not_negative(numbers);
+        if (ones.low != (bits & 255) || ones.high != bits >> 8 || count_bits(ones.low) != __builtin_popcount(ones.low))
+            return printf("%u: %u, %u\\n", bits, ones.low, ones.high), 1;
         for (int i = 0; i < 16; i++)
             if (where_negative(numbers[i / INT32S], zero + 5, zero + 6)[i % INT32S] != 5 + (int)(bits >> i & 1))
                 return printf("%u: value %d\\n", bits, i), 1;

@@ -340,7 +340,7 @@ def test_dense_values_share_memory_unless_both_are_needed():
     net.add("sum2", Add(), (branch, shortcut))
     net.neuron("if4", scale=60)
     graph = net.graph()
-    arrays = HostProgram(graph).plan.sums
+    arrays = HostProgram(graph).plan.dense_arrays
     assert arrays["kept"] != arrays["sum"]
     assert arrays["sum2"] == arrays["kept"]
     pixels = np.random.default_rng(2).integers(0, 256, (2, *graph.input.shape)).astype(np.float32)

@@ -243,7 +243,7 @@ class HostProgram(Program):
         owner = self.plan.sum_of(name)
         if owner in self.graph.static:
             return f"s->{self.plan.identifiers[owner]}_x"
-        return f"w->dense{self.plan.sums[owner]}"
+        return f"w->dense{self.plan.dense_arrays[owner]}"
 
     def _clear(self, name: str) -> list[str]:
         if isinstance(self.graph.nodes[name], Output):

@@ -111,7 +111,7 @@ class HostPlan(LayerForms):
         return value.pixels * (self.padded(value.channels) if isinstance(self.graph.nodes[name], IF) else value.stride)
 
     @cached_property
-    def sums(self) -> dict[str, int]:
+    def dense_arrays(self) -> dict[str, int]:
         """Index of the array of the workspace in which the dense value of a node lies, by node.
 
         An array is used again after the last node that reads its value.
@@ -225,10 +225,10 @@ class HostPlan(LayerForms):
             if self.stores_counts(name):
                 count = value.pixels * self.padded(value.channels)
                 fields.append(Field(f"{id_}_counts", "uint8_t", count, f"{name}: number of spikes of each neuron", 1))
-        for slot in range(len(set(self.sums.values()))):
-            owners = [name for name in self.sums if self.sums[name] == slot]
+        for array in range(len(set(self.dense_arrays.values()))):
+            owners = [name for name, index in self.dense_arrays.items() if index == array]
             count = max(map(self.dense_count, owners))
-            fields.append(Field(f"dense{slot}", "int32_t", count, f"dense values: {', '.join(owners)}"))
+            fields.append(Field(f"dense{array}", "int32_t", count, f"dense values: {', '.join(owners)}"))
         currents = [self.tile(name) * self.padded(self.outputs(name)) for name in self.graph.order if self.packs(name)]
         counts = []
         for name in filter(self.reads_counts, self.graph.order):

@@ -18,15 +18,16 @@ struct patterns {
  */
 static inline struct patterns not_negative(const int32_vector *numbers)
 {
+#if defined WITH_AVX2
+    /* one pattern for each vector: to join them takes instructions */
+    typedef float floatx8 __attribute__((vector_size(32)));
+    const int low = __builtin_ia32_movmskps256((floatx8)numbers[0]), high = __builtin_ia32_movmskps256((floatx8)numbers[1]);
+    return (struct patterns){(unsigned)low ^ 255, (unsigned)high ^ 255};
+#else
     unsigned negative = 0;
 #if defined WITH_AVX512
     typedef int32_t int32x16 __attribute__((vector_size(64)));
     negative = (unsigned)__builtin_ia32_cvtd2mask512((int32x16)numbers[0]);
-#elif defined WITH_AVX2
-    typedef float floatx8 __attribute__((vector_size(32)));
-    const int low = __builtin_ia32_movmskps256((floatx8)numbers[0]), high = __builtin_ia32_movmskps256((floatx8)numbers[1]);
-    (void)negative; /* one pattern for each vector: to join them takes instructions */
-    return (struct patterns){(unsigned)low ^ 255, (unsigned)high ^ 255};
 #elif defined WITH_SSE2
     typedef char int8x16 __attribute__((vector_size(16)));
     typedef int16_t int16x8 __attribute__((vector_size(16)));
@@ -47,6 +48,7 @@ static inline struct patterns not_negative(const int32_vector *numbers)
         negative |= (unsigned)(numbers[i / INT32S][i % INT32S] < 0) << i;
 #endif
     return (struct patterns){~negative & 255, ~negative >> 8 & 255};
+#endif
 }
 
 /* The values of `a` where `sign` is negative, else those of `b`. */
