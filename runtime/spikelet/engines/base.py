@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.bounds import cost
 from spikelet.bounds.ranges import EXACT_LIMIT, exact_steps
 from spikelet.engines.count import Count, Spikes
+from spikelet.engines.workload import Budget, Workload
 from spikelet.errors import EngineError, SpikeletError, translated
 from spikelet.graph import Graph
 from spikelet.limits import Limits
@@ -22,28 +21,7 @@ Float = npt.NDArray[np.float32]
 
 MAX_THREADS = 1024
 
-__all__ = ["Engine", "Float", "Spikes"]
-
-
-@dataclass(frozen=True)
-class Workload:
-    """Parameters of a run on which the memory of an engine depends.
-
-    Attributes:
-        batch: Number of samples N.
-        window: T, if a constant input may be evaluated layer by layer.
-        record: Recorded layers.
-        threads: Number of threads; None for the default of the engine.
-        counting: Whether spikes are counted, see `Engine.count_spikes`.
-        wide: Whether accumulators over time are wider than float32, see `Engine.widen`.
-    """
-
-    batch: int = 1
-    window: int | None = None
-    record: tuple[str, ...] = ()
-    threads: int | None = None
-    counting: bool = False
-    wide: bool = False
+__all__ = ["Engine", "Float", "Spikes", "Workload"]
 
 
 class Engine(ABC):
@@ -108,11 +86,7 @@ class Engine(ABC):
     @classmethod
     def check(cls, graph: Graph, limits: Limits, load: Workload) -> None:
         """Raise CostError if the work needs more than the limits permit."""
-        by_node = cost.operations(graph)
-        largest, busiest = max(graph.order, key=graph.neurons), max(graph.order, key=by_node.__getitem__)
-        nodes = " and ".join(cost.describe(graph, name) for name in dict.fromkeys([largest, busiest]))
-        subject = f"engine {cls.name}, for a batch of {load.batch} (most of it in {nodes})"
-        limits.check(subject, cls.memory(graph, load), sum(by_node.values()))
+        Budget(cls.name, graph, cls.memory, limits).check(load)
 
     def __init__(
         self,
@@ -137,9 +111,8 @@ class Engine(ABC):
         self.window: int | None = None
         self.wide = False
         self._count: Count | None = None
-        self._checked: set[tuple[object, ...]] = set()  # values of a workload, see `_key`
-        self._memory: dict[tuple[object, ...], int] = {}  # bytes, computed once for each workload
-        self._check(1, None)
+        self._budget = Budget(self.name, graph, self.memory, self.limits)
+        self._budget.check(self._load(1, None))
 
     def widen(self, steps: int) -> None:
         """Permit more time-steps than are exact in float32, if the accumulators of this engine are exact for them.
@@ -159,14 +132,11 @@ class Engine(ABC):
                 "network; use --engine numpy or native, or convert with fewer --steps or --bits"
             )
         self.step_limit, self.wide = proven, True
-        self._check(1, None)
+        self._budget.check(self._load(1, None))
 
     def fits(self, batch: int, window: int | None = None) -> bool:
         """Return whether the memory limit permits a batch. Arguments are those of `reset`."""
-        key = self._key(batch, window)
-        if key not in self._memory:
-            self._memory[key] = self.memory(self.graph, self._load(batch, window))
-        return self._memory[key] <= self.limits.max_memory
+        return self._budget.fits(self._load(batch, window))
 
     def fitting(self, most: int, window: int | None = None) -> int:
         """Return a number of samples that the memory limit permits: `most`, half of it, a quarter, …, at least 1.
@@ -201,7 +171,7 @@ class Engine(ABC):
                 f"engine {self.name}: a window of {window} time-steps, but this network is proven exact for "
                 f"{self.step_limit}"
             )
-        self._check(batch, window)
+        self._budget.check(self._load(batch, window))
         self.time = 0
         self.batch = batch
         self.rows = np.arange(batch)
@@ -325,16 +295,6 @@ class Engine(ABC):
 
     def _load(self, batch: int, window: int | None) -> Workload:
         return Workload(batch, window, self.record, self.threads, self._count is not None, self.wide)
-
-    def _check(self, batch: int, window: int | None) -> None:
-        key = self._key(batch, window)
-        if key not in self._checked:
-            self.check(self.graph, self.limits, self._load(batch, window))
-            self._checked.add(key)
-
-    def _key(self, batch: int, window: int | None) -> tuple[object, ...]:
-        """Return the values of a workload that may change; a tuple takes a tenth of the time of a `Workload`."""
-        return batch, window, self.record, self._count is not None, self.wide
 
     def _check_shape(self, pixels: npt.NDArray[np.generic], batch: int) -> None:
         if pixels.shape != (batch, *self.graph.input.shape):
