@@ -1,8 +1,11 @@
 """A small study: three classes of bars, two seeds, a vgg5."""
 
+import multiprocessing
+import os
 import struct
 
 import numpy as np
+import pytest
 
 STUDY = """
 title = "Bars"
@@ -64,3 +67,14 @@ def write_study(folder):
     write_idx(folder / "data", "train", *bars(240, 0))
     write_idx(folder / "data", "t10k", *bars(60, 1))
     (folder / "bars.toml").write_text(STUDY)
+
+
+def fork_dask_workers(monkeypatch):
+    """Fork the workers of a Dask cluster from one process that loads Dask and torch, instead of loading them in each."""
+    process, nanny = (pytest.importorskip(f"distributed.{name}") for name in ("process", "nanny"))
+    if os.name != "posix":
+        return
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["distributed", "spikelet_converters.study.perform"])
+    for module in (process, nanny):
+        monkeypatch.setattr(module, "get_mp_context", lambda: context)

@@ -24,7 +24,7 @@ from spikelet_converters.study.perform import perform
 from spikelet_converters.study.protocol import LEDGER
 from spikelet_converters.study.summary import read_metrics, summarise, to_csv, to_markdown
 from spikelet_converters.training.checkpoint import load_checkpoint
-from studies import STUDY, write_study
+from studies import STUDY, fork_dask_workers, write_study
 
 
 @pytest.fixture(scope="module")
@@ -258,7 +258,7 @@ class TestPage:
 
 
 def test_on_a_dask_cluster_of_two_workers_the_results_are_the_same(done, call, folder, monkeypatch):
-    pytest.importorskip("distributed")
+    fork_dask_workers(monkeypatch)
     monkeypatch.setattr("spikelet_converters.study.pool.os.cpu_count", lambda: 2)  # one for each worker
     text = STUDY.replace('[method.rts]\nof = "qcfs"\nbaseline = "rts"\n', "").replace(
         '[method.before]\nof = "start"\n', ""
