@@ -12,11 +12,13 @@ import pytest
 
 from gui_support.bundles import LABELS, bundle_of, plain_graph, quiet
 from gui_support.driving import empty_window, opened_window
+from gui_support.validation import send_report
 from networks import small_graph
 from spikelet.bundle import write
 from spikelet.data import ImageSet
 from spikelet_converters.planning import timing
 from spikelet_gui.models.activity.trace import record
+from spikelet_gui.models.analysis import checks
 from spikelet_gui.views.shell.app import settle
 
 
@@ -77,6 +79,12 @@ def data(folder):
     images, labels = rng.integers(0, 256, (60, 3, 8, 8), dtype=np.uint8), rng.integers(0, 3, 60)
     np.savez(folder / "images.npz", images=images, labels=labels, classes=LABELS)
     return folder / "images.npz"
+
+
+@pytest.fixture
+def prepared_validation(monkeypatch):
+    """The process of Brian2 sends a prepared report. `test_brian2_agrees` runs Brian2."""
+    monkeypatch.setattr(checks, "_validate", send_report)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from spikelet_gui.views.shell.app import open_all
 
 
 @pytest.mark.parametrize("panel", gui.PANELS)
-def test_a_panel_is_drawn_without_a_screen(qapp, path, tmp_path, panel):
+def test_a_panel_is_drawn_without_a_screen(qapp, path, tmp_path, prepared_validation, panel):
     out = tmp_path / "out.png"
     call = ["gui", str(path), "--screenshot", str(out), "--panel", panel, "--size", "1000x640", "--theme", "light"]
     assert main(call) == 0

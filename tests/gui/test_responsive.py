@@ -142,7 +142,7 @@ def ready(used):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_task_leaves_the_window_free(ready, watch, qtbot, path, data, task):
+def test_a_task_leaves_the_window_free(ready, watch, prepared_validation, qtbot, path, data, task):
     if task == "validate" and checks.brian2_missing():
         pytest.skip("Brian2 is not installed")
     inspector = ready.inspector

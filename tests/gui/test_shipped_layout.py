@@ -14,13 +14,14 @@ import pytest
 
 from gui_support.cutting import wrong
 from gui_support.driving import draw, drawn_on_request, opened_window
-from gui_support.results import fill
+from gui_support.results import IMAGES, fill
 from gui_support.turns import Turns
 from spikelet import shipped
+from spikelet_gui.models.session import inspector
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.shell.app import settle
 
-# A window runs its network on all shipped images. Tests of the shipped networks compile the same libraries.
+# Tests of the shipped networks compile the same libraries.
 pytestmark = pytest.mark.usefixtures("flags_of_users")
 SIZES = ((960, 600), (1280, 800), (1440, 900), (1920, 1080))
 BUNDLES = ("vgg9-cifar10", "resnet20-cifar10", "vgg5-fashion-mnist")
@@ -30,9 +31,11 @@ PAGES = {"accuracy": ("pages", "choice"), "layers": ("pages", "choice")}  # pane
 
 @pytest.fixture(scope="module", params=BUNDLES)
 def filled(qapp, request):
-    with opened_window(shipped.named(request.param)) as window:
-        fill(window)
-        yield window
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inspector, "FIRST_SWEEP", IMAGES)  # no result of the first images remains in `fill`
+        with opened_window(shipped.named(request.param)) as window:
+            fill(window)
+            yield window
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")

@@ -297,14 +297,15 @@ def test_a_short_soak():
         pytest.skip("needs Linux")
     tests = Path(__file__).resolve().parents[1]
     script, environment = tests / "stress" / "soak.py", os.environ | {"PYTHONPATH": str(tests / "support")}
-    options = ["--steps", "90", "--proven", "60", "--rounds", "2", "--engines", "numpy", "onnx", "--any-memory"]
+    options = ["--steps", "90", "--proven", "60", "--rounds", "2", "--processes", "2", "--any-memory"]
+    options += ["--engines", "numpy", "onnx"]
     done = subprocess.run([sys.executable, str(script), *options], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     actual = json.loads(done.stdout)
     assert [layer["engine"] for layer in actual["streams"]] == ["numpy", "onnx"]
     assert all(layer["steps_outside_the_bound"] == 0 for layer in actual["streams"])
     assert all(layer["resets"] == 1 for layer in actual["streams"]), "at the end of what is proven"
-    assert all(layer["sessions"] == 20 for layer in actual["sessions"])
+    assert all(layer["sessions"] == 18 for layer in actual["sessions"])
 
 
 @pytest.mark.parametrize("name", ["numpy", "onnx", "native"])

@@ -28,7 +28,7 @@ from spikelet.verify import record_golden
 
 MB = 2**20
 GROWTH = 2 * MB  # of the last tenth over the first
-THREADS, PROCESSES = 8, 4
+THREADS = 8
 FRAMES = 64
 
 
@@ -102,7 +102,7 @@ def answers(path, engine, seed, rounds):
     return results
 
 
-def together(pool, path, engine, rounds):
+def together(pool, path, engine, rounds, processes):
     """Run sessions in threads and processes at the same time; return how many results differ from those of one session."""
     alone = {seed: answers(path, engine, seed, 1) * rounds for seed in range(THREADS)}
     shared = spikelet.load(path, engine)
@@ -114,7 +114,7 @@ def together(pool, path, engine, rounds):
         mine = [shared.run(images, steps=6).logits.tobytes() for _ in range(rounds)]  # one model in all threads
         results[seed, "shared"] = mine
 
-    others = pool.starmap_async(answers, [(path, engine, seed, rounds) for seed in range(PROCESSES)], chunksize=1)
+    others = pool.starmap_async(answers, [(path, engine, seed, rounds) for seed in range(processes)], chunksize=1)
     threads = [threading.Thread(target=work, args=(seed,)) for seed in range(THREADS)]
     for thread in threads:
         thread.start()
@@ -125,7 +125,7 @@ def together(pool, path, engine, rounds):
     for seed in range(THREADS):
         differing += results.get(seed) != alone[seed]
         differing += results.get((seed, "shared")) != alone[seed][::2]
-    sessions = 2 * THREADS + PROCESSES
+    sessions = 2 * THREADS + processes
     return {"engine": engine, "sessions": sessions, "differing": differing, "ok": differing == 0}
 
 
@@ -133,6 +133,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--processes", type=int, default=4, help="that run beside the threads")
     parser.add_argument("--bundle", type=Path, help="instead of a small network made for the purpose")
     parser.add_argument("--proven", type=int, help="time-steps that the bundle states as proven, if fewer")
     parser.add_argument("--engines", nargs="+", help="default: all that work here")
@@ -149,8 +150,8 @@ def main():
             gc.collect()
             streams.append(stream(path, engine, args.steps, None if args.any_memory else GROWTH))
             print(json.dumps(streams[-1]), file=sys.stderr, flush=True)
-        with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
-            sessions = [together(pool, path, engine, args.rounds) for engine in engines]
+        with multiprocessing.get_context("spawn").Pool(args.processes) as pool:
+            sessions = [together(pool, path, engine, args.rounds, args.processes) for engine in engines]
     facts = {"streams": streams, "sessions": sessions}
     facts["ok"] = all(report["ok"] for report in streams + sessions)
     print(json.dumps(facts, indent=1))

@@ -1,12 +1,8 @@
 """Results for all panels of a window: fast ones are computed, slow ones are synthetic."""
 
-import numpy as np
-
+from gui_support.validation import report
 from spikelet.metrics.fault_results import Point, Robustness
 from spikelet.metrics.robustness import all_faults
-from spikelet_converters.brian2.differences import LayerReport, Sample
-from spikelet_converters.brian2.validation import ValidationReport
-from spikelet_converters.choices import TIE_TOLERANCE
 from spikelet_converters.planning.front import choose, compared_costs, pareto
 from spikelet_converters.planning.plan import Plan
 from spikelet_converters.planning.settings import Budget, Setting
@@ -90,41 +86,3 @@ def planned(document, images):
         refusals={8: "the threshold of layer if1 has less than 8 levels"},
     )
     return Planned(bundle, document.path, plan)
-
-
-def report(bundle, steps):
-    """Return a synthetic validation without differences."""
-    none = np.zeros((steps, 0))
-    sample = Sample(0, (), (none > 0, none > 0), (none, none), None)
-    graph = bundle.graph
-    layers = [
-        LayerReport(
-            name=name,
-            neurons=256,
-            of=graph.neurons(name),
-            spikes=1_234_567,
-            differing_spikes=0,
-            ties=0,
-            after_ties=0,
-            drifts=0,
-            max_potential_difference=0.0,
-            first_divergence=None,
-            sample=sample,
-        )
-        for name in graph.spiking
-    ]
-    return ValidationReport(
-        bundle=bundle.manifest.name,
-        digest=bundle.digest,
-        exact=True,
-        engine="native",
-        brian2_version="2.9.0",
-        images=3,
-        steps=steps,
-        mode="by layer",
-        target="numpy",
-        seed=0,
-        eps=TIE_TOLERANCE,
-        seconds=12.3,
-        layers=tuple(layers),
-    )

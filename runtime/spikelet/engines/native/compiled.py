@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from spikelet.engines.native.library import prepare
+from spikelet.engines.native.library import prepare_graph
 from spikelet.engines.native.memory import ALIGNMENT, aligned_copy
 from spikelet.graph import Graph
 from spikelet.lowering.c import HostProgram
@@ -37,7 +37,7 @@ class CompiledNetwork:
         program = HostProgram(graph)
         self.graph, self.window = graph, program.window
         self.layers = program.graph.spiking
-        self.library = prepare(program).library
+        self.library = prepare_graph(graph).library
         self.pixel_type: type[np.integer] = np.uint8 if program.pixel_type == "uint8_t" else np.int16
         self.all_bytes = self.pixel_type is np.uint8 and (graph.input.low, graph.input.high) == (0, 255)
         self.work_bytes = int(self.library.spikelet_work_bytes())

@@ -12,7 +12,7 @@ from pathlib import Path
 from spikelet.engines.native import cache, compiler
 from spikelet.errors import EngineError
 from spikelet.files.atomic import replacing
-from spikelet.graph import Graph
+from spikelet.graph import Graph, once_per_graph
 from spikelet.lowering.c import HostProgram
 from spikelet.lowering.c.interface import library_source
 
@@ -21,7 +21,7 @@ _loaded: dict[str, ctypes.CDLL] = {}
 
 @dataclass(frozen=True)
 class Prepared:
-    """Result of `prepare`.
+    """Result of `prepare_graph`.
 
     Attributes:
         library: The loaded library.
@@ -34,14 +34,20 @@ class Prepared:
     compiled: bool
 
 
-def prepare(program: HostProgram) -> Prepared:
+@once_per_graph
+def _source(graph: Graph) -> str:
+    """Return the C of the library of a network, which is also what the cache is searched for."""
+    return library_source(HostProgram(graph))
+
+
+def prepare_graph(graph: Graph) -> Prepared:
     """Return the loaded library of a network.
 
     Raises:
         CompilerMissing: The library is not in the cache, and no compiler is installed.
         EngineError: The compiler fails, or the library cannot be loaded.
     """
-    source = library_source(program)
+    source = _source(graph)
     key = _key(source)
     if key in _loaded:
         return Prepared(_loaded[key], cache.find(key), False)
@@ -64,11 +70,6 @@ def prepare(program: HostProgram) -> Prepared:
     return Prepared(library, path, True)
 
 
-def prepare_graph(graph: Graph) -> Prepared:
-    """Lower a graph and `prepare` it. Raises the same errors."""
-    return prepare(HostProgram(graph))
-
-
 def cross_compile(graph: Graph, target: str, folder: Path) -> Path:
     """Compile for another machine. The engine finds the library there if SPIKELET_CACHE names `folder`.
 
@@ -77,7 +78,7 @@ def cross_compile(graph: Graph, target: str, folder: Path) -> Path:
         EngineError: The compiler fails.
         SpikeletError: The folder is not writable.
     """
-    source = library_source(HostProgram(graph))
+    source = _source(graph)
     data = compiled(source, target)
     path = folder / "native" / f"{generic_key(source, target.partition('-')[0])}.so"
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -106,7 +107,7 @@ def ready(graph: Graph) -> bool:
         return False
     if _has_compiler():
         return True
-    source = library_source(HostProgram(graph))
+    source = _source(graph)
     return any(cache.find(key) for key in (_key(source), generic_key(source, platform.machine())))
 
 

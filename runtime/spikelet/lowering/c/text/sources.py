@@ -71,14 +71,15 @@ def content(file: str) -> str:
     return INCLUDE.sub("", guarded[2] if guarded else text).strip() + "\n"
 
 
-def dependencies(file: str) -> list[str]:
+@cache
+def dependencies(file: str) -> tuple[str, ...]:
     """Return the paths of the files that a file includes, directly or indirectly, in order of dependency."""
     paths: list[str] = []
     for name in INCLUDE.findall(_read(file)):
         path = normpath(join(dirname(file), name))
         if dirname(path) != STAND_IN:
             paths += [*dependencies(path), path]
-    return list(dict.fromkeys(paths))
+    return tuple(dict.fromkeys(paths))
 
 
 @cache
