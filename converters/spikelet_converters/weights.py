@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from spikelet.errors import ConversionError, CostError, pass_out_of_memory
-from spikelet.files.pointer import refuse_pointer
+from spikelet.files.substitute import refuse_substitute
 from spikelet_converters import weight_arrays
 from spikelet_converters.torch_file import BoundedFile, check_sizes
 
@@ -121,7 +121,7 @@ def load(path: Path) -> object:
     """
     if not path.is_file():
         raise ConversionError(f"{path}: no such file")
-    refuse_pointer(path, ConversionError)
+    refuse_substitute(path, ConversionError, "ZIP")
     if path.suffix.lower() in weight_arrays.READERS:
         return weight_arrays.read(path)
     kind = program(path)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from spikelet.errors import ConversionError, SpikeletError, UsageError, translated
-from spikelet.files.pointer import refuse_pointer
+from spikelet.files.substitute import refuse_substitute
 from spikelet.nodes import Shape
 from spikelet_converters.frontends.source import Preprocessing, Source
 from spikelet_converters.maxima import maxima
@@ -19,6 +19,7 @@ EXPORTS = {
     **dict.fromkeys((".tflite", ".pb"), "export it as ONNX with tf2onnx"),
     ".pdmodel": "export it as ONNX with paddle2onnx",
     **dict.fromkeys((".pkl", ".joblib"), "export it as ONNX with skl2onnx.to_onnx, or its weights with torch.save"),
+    **dict.fromkeys((".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar"), "unpack it first"),
     ".safetensors": "it holds weights only: name the network as model.py:NAME, with --weights weights.safetensors",
 }  # fmt: skip
 """How files of other programs become files that are read, by their suffix."""
@@ -96,7 +97,7 @@ def _opened(
 ) -> Source:  # fmt: skip
     preprocessing = Preprocessing(mean, std, 1.0 if raw_pixels else 255.0)
     path, kind = Path(source), kind_of(source)
-    refuse_pointer(path, ConversionError)
+    refuse_substitute(path, ConversionError, "ZIP" if kind in ("exported", "checkpoint") else None)
     if output is not None and kind == "checkpoint":
         raise UsageError(f"{source}: --output-name names one of several outputs of a network; omit it")
     if kind == "onnx":

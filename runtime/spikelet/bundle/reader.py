@@ -16,7 +16,7 @@ from spikelet.bundle.fields import Fields
 from spikelet.bundle.members import CARD, GOLDEN, MANIFEST, MEMBERS, WEIGHTS, decoded_card
 from spikelet.bundle.step import STEP, StepModel
 from spikelet.errors import BundleError
-from spikelet.files.pointer import refuse_pointer
+from spikelet.files.substitute import refuse_substitute
 from spikelet.graph import IR_VERSION
 from spikelet.signing import Policy, enforce
 
@@ -66,14 +66,13 @@ def _content(path: Path, in_memory: bool) -> memoryview:
         # reading a pipe or a device may not terminate
         if path.exists() and not path.is_file():
             raise BundleError.at(str(path), "cannot be read (not a file)")
-        refuse_pointer(path, BundleError)
+        refuse_substitute(path, BundleError, "ZIP")
         with path.open("rb") as file:
             size = file.seek(0, 2)
-            if size == 0 or size > MAX_FILE:
-                expected = f"a bundle of 1 to {MAX_FILE}"
-                raise BundleError.at(
-                    str(path), f"{size} bytes; expected {expected}", expected=expected, found=f"{size} bytes"
-                )
+            if size > MAX_FILE:
+                expected = f"at most {MAX_FILE >> 30} GiB"
+                found = f"{size:,} bytes"
+                raise BundleError.at(str(path), f"expected {expected}, found {found}", expected=expected, found=found)
             if in_memory or size <= SMALL_FILE:
                 file.seek(0)
                 return memoryview(file.read(size))

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.errors import CostError, DataError, pass_out_of_memory
-from spikelet.files.pointer import POINTER, is_pointer
+from spikelet.files.substitute import substitute_of
 from spikelet.limits import Limits, expanded_at_most
 
 MAGIC, ZIP_MAGIC = b"\x93NUMPY", b"PK"
@@ -36,8 +36,9 @@ def read_numpy(path: Path) -> Values | dict[str, Values]:
         CostError: Compressed arrays need more memory than the limit permits.
         OutOfMemory: The system has no memory left for an array that the file does contain.
     """
-    if is_pointer(path):
-        raise DataError(POINTER)
+    substitute = substitute_of(path, "ZIP")
+    if substitute is not None:
+        raise DataError(substitute.reason)
     try:
         with path.open("rb") as file:
             start = file.read(len(MAGIC))

@@ -119,7 +119,8 @@ def test_formats_of_other_programs(network, tmp_path, suffix, prefix):
         assert torch.allclose(loaded[name].float(), value.float(), atol=1e-2 if name == "fc.weight" else 0), name
 
 
-DAMAGED = [b"", b"PK" + bytes(20), (99).to_bytes(8, "little") + b"{}", (8).to_bytes(8, "little") + b'{"a": 1}']
+WEIGHTS = ("a.pt", "a.safetensors", "a.npz")
+DAMAGED = [b"a", b"PK" + bytes(20), (99).to_bytes(8, "little") + b"{}", (8).to_bytes(8, "little") + b'{"a": 1}']
 
 
 @pytest.mark.parametrize("content", DAMAGED)
@@ -138,10 +139,21 @@ def test_other_files_as_weights(network, tmp_path):
     np.savez(tmp_path / "a.npz", images=np.zeros((2, 3)), names=np.array(["a", "b"]))
     with pytest.raises(ConversionError, match=r"a\.npz: not weights by name"):
         load_module(network, tmp_path / "a.npz")
-    for name in ("a.pt", "a.safetensors", "a.npz", "a.onnx"):
-        (tmp_path / name).write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
-        with pytest.raises(ConversionError, match=rf"{name}: is a Git LFS pointer.*; run `git lfs pull`"):
-            open_source(str(tmp_path / name)) if name == "a.onnx" else load_module(network, tmp_path / name)
+    for name in (*WEIGHTS, "a.onnx", "a.nir", "a.pt2"):
+        for content, reason in (
+            (
+                b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+                "is a Git LFS pointer.* `git lfs pull`",
+            ),
+            (b"<html>", "is a web page"),
+            (b"PK\3\4" + bytes(22) + b"\4\0\0\0a.pt" + bytes(99), "is a ZIP archive; unpack it first"),
+        ):
+            (tmp_path / name).write_bytes(content)
+            with pytest.raises(ConversionError, match=f"{name}: {reason}"):
+                load_module(network, tmp_path / name) if name in WEIGHTS else open_source(str(tmp_path / name))
+    (tmp_path / "a.onnx.gz").touch()
+    with pytest.raises(UsageError, match=r"a\.onnx\.gz: unknown file type; unpack it first"):
+        open_source(str(tmp_path / "a.onnx.gz"))
 
 
 @pytest.mark.parametrize("legacy", [False, True])
@@ -310,7 +322,7 @@ def test_a_program_of_torchscript_under_the_name_of_an_exported_one(tmp_path):
 def test_files_that_are_cut_off(network, tmp_path):
     torch.save({"model": state(), "config": Settings()}, tmp_path / "a.pt")
     whole = (tmp_path / "a.pt").read_bytes()
-    for length in (0, 10, len(whole) // 2, len(whole) - 30):
+    for length in (1, 10, len(whole) // 2, len(whole) - 30):
         (tmp_path / "a.pt").write_bytes(whole[:length])
         with pytest.raises(ConversionError, match=r"a\.pt: not a"):
             load_module(network, tmp_path / "a.pt")

@@ -101,7 +101,7 @@ class TestCifar:
                 lambda p: p.write_bytes(p.read_bytes()[:-1]),
                 "expected records of 3073 bytes, found .* is the file complete",
             ),
-            (lambda p: p.write_bytes(b""), "expected records of 3073 bytes, found 0 bytes"),
+            (lambda p: p.write_bytes(b"a"), "expected records of 3073 bytes, found 1 bytes"),
             (lambda p: p.write_bytes(b"\x0a" + p.read_bytes()[1:]), "cifar-10 labels are 0…9, found 10"),
         ],
     )
@@ -183,7 +183,7 @@ class TestIdx:
     @pytest.mark.parametrize(
         ("content", "message"),
         [
-            (b"", "expected an IDX file of bytes with 3 axes"),
+            (b"\0", "expected an IDX file of bytes with 3 axes"),
             (b"\0\0\x08\x01" + bytes(12), "expected an IDX file of bytes with 3 axes"),
             (b"\0\0\x08\x03" + b"\xff" * 12, r"declares \(4294967295, 4294967295, 4294967295\)"),
             (b"\0\0\x08\x03" + b"\0\0\0\1" * 3 + b"ab", "that is 1 bytes, and contains 2"),

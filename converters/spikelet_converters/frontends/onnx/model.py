@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from spikelet import onnx_runtime
 from spikelet.errors import ConversionError, MissingDependency, UsageError, one_line, pass_out_of_memory
-from spikelet.files.pointer import refuse_pointer
+from spikelet.files.substitute import refuse_substitute
 from spikelet_converters.frontends.onnx.classical import standardise
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _load_external_data(path: Path, model: onnx.ModelProto) -> None:
             raise ConversionError(f"{path}: stores its weights in {name}; expected this file in the same folder")
         if file.is_symlink():
             raise ConversionError(f"{path}: stores its weights in {name}, a link; expected a copy of the file itself")
-        refuse_pointer(file, ConversionError)
+        refuse_substitute(file, ConversionError)
     external_data_helper.load_external_data_for_model(model, str(path.parent))
 
 

@@ -30,7 +30,7 @@ from spikelet.data.events.header import header_lines
 from spikelet.data.names import visible
 from spikelet.errors import DataError
 from spikelet.files.numpy_file import read_numpy
-from spikelet.files.pointer import refuse_pointer
+from spikelet.files.substitute import refuse_substitute
 
 Column = npt.NDArray[np.generic]
 Columns = dict[str, Column]
@@ -56,7 +56,7 @@ def columns(path: Path) -> Columns | Column:
         DataError: The format is unknown, the file is damaged, or a column is missing.
     """
     suffix = _suffix(path)
-    refuse_pointer(path, DataError)
+    refuse_substitute(path, DataError, "ZIP" if suffix in (".npz", ".npy") else None)
     try:
         reader = _READERS.get(suffix)
         if reader is not None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from spikelet.data.images import ImageSet
 from spikelet.errors import DataError
 from spikelet.files.plain_pickle import read_pickle
-from spikelet.files.pointer import refuse_pointer
+from spikelet.files.substitute import refuse_substitute
 
 PIXELS = 3 * 32 * 32
 BINARY = {
@@ -60,7 +60,7 @@ def read(folder: Path, split: str) -> ImageSet:
         path = folder / file
         if not path.is_file():
             raise DataError(f"{path}: missing; the {name} {split} split needs it")
-        refuse_pointer(path, DataError)
+        refuse_substitute(path, DataError)
         parts.append(_read_binary(path, name) if layout == "binary" else _read_python(path, name))
     images = np.concatenate([pixels for pixels, _ in parts])
     labels = np.concatenate([label for _, label in parts])

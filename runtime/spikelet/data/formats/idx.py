@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from spikelet.data.images import ImageSet
 from spikelet.errors import DataError
-from spikelet.files.pointer import refuse_pointer
+from spikelet.files.substitute import refuse_substitute
 from spikelet.limits import Limits, expanded_at_most
 
 PREFIX = {"train": "train", "test": "t10k"}
@@ -98,7 +98,7 @@ def _labels_of(images: Path) -> Path:
 
 
 def _array(path: Path, axes: int) -> npt.NDArray[np.uint8]:
-    refuse_pointer(path, DataError)
+    refuse_substitute(path, DataError, "gzip")
     try:
         with path.open("rb") as file:
             compressed = file.read(2) == GZIP  # programs that download files may unpack them and keep the name

@@ -18,7 +18,7 @@ import numpy as np
 from spikelet.data.options import DEFAULTS, DataOptions
 from spikelet.data.pixels import Pixels, as_bytes
 from spikelet.errors import CostError, DataError, MissingDependency, pass_out_of_memory
-from spikelet.files.pointer import refuse_pointer
+from spikelet.files.substitute import refuse_substitute
 from spikelet.limits import Limits
 from spikelet.nodes import Shape
 
@@ -88,7 +88,7 @@ def _open(path: Path) -> tuple[Any, float | None, bool]:
         from PIL import Image, ImageOps
     except ImportError:
         raise MissingDependency("Pillow", "images") from None
-    refuse_pointer(path, DataError)
+    refuse_substitute(path, DataError)
     try:
         with warnings.catch_warnings():
             # Pillow reports some damage by warnings and messages; what matters is whether the pixels are complete

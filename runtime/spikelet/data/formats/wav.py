@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.errors import DataError
-from spikelet.files.pointer import refuse_pointer
+from spikelet.files.substitute import refuse_substitute
 from spikelet.limits import Limits
 
 Float = npt.NDArray[np.float64]
@@ -118,7 +118,7 @@ def channels_of(path: Path, most_seconds: int) -> tuple[Float, int]:
         DataError: The file is not a WAV file, is damaged, longer than permitted, or contains NaN or infinity.
         CostError: The samples need more memory than the limit permits.
     """
-    refuse_pointer(path, DataError)
+    refuse_substitute(path, DataError)
     try:
         with path.open("rb") as file:
             form = opened(file)

@@ -187,7 +187,8 @@ def test_files_with_weights_beside_them(tmp_path):
         ),
         (lambda: data.symlink_to(tmp_path / "b"), r"in a\.data, a link; expected a copy of the file itself"),
         (lambda: (data.unlink(), data.write_bytes(pointer)), r"a\.data: is a Git LFS pointer"),
-        (lambda: data.write_bytes(b""), r"a\.onnx: not a valid ONNX model"),
+        (lambda: data.write_bytes(b""), r"a\.data: is empty"),
+        (lambda: data.write_bytes(b"a"), r"a\.onnx: not a valid ONNX model"),
     ):
         change()
         with pytest.raises(ConversionError, match=message):
