@@ -5,9 +5,15 @@ import json
 import re
 import xml.etree.ElementTree as ET
 
+import pytest
+
 from page_support.reports import EVIL, Page
+from spikelet.bundle import read
 from spikelet.data import arrays
+from spikelet.deploy.web.document import document
 from spikelet.session import load
+
+NAME = 'a", "digest": "' + "0" * 64
 
 
 class TestReport:
@@ -118,13 +124,23 @@ class TestReport:
         assert "differing if1 0" in text
 
     def test_it_links_to_the_page_that_runs_the_bundle(self, call, folder):
-        (folder / "run&it#.html").write_text("<!doctype html>")
+        digest = read(folder / "a.snnb").digest
+        (folder / "run&it#.html").write_text(document("a", {"name": NAME, "digest": digest}, b"", b""))
         (folder / "deep").mkdir()
         line = "report a.snnb insects.npz --steps 1 --engine numpy --no-latency --web run&it#.html -o deep/linked.html"
         assert call(line)[0] == 0
         tags = Page((folder / "deep" / "linked.html").read_text("utf-8")).tags
         links = [attrs["href"] for tag, attrs in tags if tag == "a" and not attrs["href"].startswith("#")]
         assert links == ["../run%26it%23.html"]
+
+    @pytest.mark.parametrize("found", ["another file", "that of another bundle, 0000"])
+    def test_another_file_than_that_page(self, call, folder, found):
+        page = document("a", {"name": "a", "digest": "0" * 64}, b"", b"") if "bundle" in found else "<!doctype html>"
+        (folder / "page.html").write_text(page)
+        code, _, message = call("report a.snnb insects.npz --web page.html -o linked.html")
+        assert code == 2
+        assert f"page.html: expected the web page of a.snnb, found {found}" in message
+        assert "; write it with `spikelet deploy a.snnb --target web -o PAGE.html`" in message
 
     def test_nothing_is_written_when_it_fails(self, call, folder):
         assert call("report a.snnb far.npz -o failed.html")[0] == 1

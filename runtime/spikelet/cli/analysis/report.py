@@ -105,11 +105,14 @@ def make_report(args: argparse.Namespace, paths: list[Path], web: Path | None = 
     faults = None if args.robustness is None else _robustness(args.robustness)
     if args.steps is None and len(paths) > 1:
         args.steps = min(bundles.read(path).default_steps for path in paths)  # all bundles are compared at the same T
+    digests = {bundles.read(path).digest for path in paths} if web or faults else set()
+    if web is not None:
+        _check_page(web, paths[0], digests)
+    if faults is not None and faults["bundle_digest"] not in digests:
+        raise UsageError(f"{args.robustness}: was measured on another bundle, {faults['bundle']}")
     measured = [measure_bundle(args, path) for path in paths]
     if validation is None and len(paths) == 1:
         validation = _validation_of(paths[0], measured[0].bundle.digest)
-    if faults is not None and faults["bundle_digest"] not in {measurement.bundle.digest for measurement in measured}:
-        raise UsageError(f"{args.robustness}: was measured on another bundle, {faults['bundle']}")
     return Report(
         measured=measured,
         names=_names(measured),
@@ -147,6 +150,19 @@ def save_report(args: argparse.Namespace, report: Report) -> dict[str, object]:
         "verification": [[result.as_json() for result in results] for results in report.verification],
         "step_models": [result.as_json() for result in report.step_models],
     }
+
+
+def _check_page(page: Path, bundle: Path, digests: set[str]) -> None:
+    """Raise UsageError unless a file is the page that runs the bundle."""
+    from spikelet.deploy.web.document import digest_of
+
+    stated = digest_of(page) if page.is_file() else None
+    if stated not in digests:
+        found = "another file" if stated is None else f"that of another bundle, {stated[:8]}"
+        raise UsageError(
+            f"{page}: expected the web page of {bundle}, found {found}; "
+            f"write it with `spikelet deploy {bundle} --target web -o PAGE.html`"
+        )
 
 
 def _link(path: Path, folder: Path) -> str:

@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Mapping
 from html import escape
 from importlib import resources
+from pathlib import Path
 from posixpath import dirname, join, normpath
 
 FOLDER = "files"
@@ -22,6 +23,8 @@ MAIN, WORKER = "main.js", "worker.js"
 IMPORT = re.compile(r'^import \{[^}]*\} from "(\.[a-z./]+\.js)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?function|const|class)", re.MULTILINE)
 FIELD = re.compile(r"@([A-Z]+)@")
+STATED = re.compile(rb'id="data-facts">\{"name": "[^\n]*?", "digest": "([0-9a-f]{64})"')
+BEGIN = 2**17  # bytes of a page, at most, before the end of its digest
 
 
 def document(title: str, facts: Mapping[str, object], module: bytes, data: bytes) -> str:
@@ -69,6 +72,13 @@ def script(main: str = MAIN) -> str:
 
     add(main)
     return "\n".join(texts.values())
+
+
+def digest_of(path: Path) -> str | None:
+    """Return the digest of the bundle whose page a file is, or None for another file."""
+    with path.open("rb") as file:
+        stated = STATED.search(file.read(BEGIN))
+    return None if stated is None else stated[1].decode()
 
 
 def _digest(text: str) -> str:
