@@ -20,7 +20,9 @@ def image_facts(data: ImageSet) -> dict[str, object]:
         empty = np.setdiff1d(np.arange(data.class_count), data.labels)
         if len(empty):
             first = data.classes[empty[0]] if data.classes is not None else f"{empty[0]}"
-            raise DataError(f"{data.name}: the class {first} has no images; add images, or remove its folder")
+            one_based = data.classes is None and list(empty) == [0]
+            remedy = "if the labels begin with 1, subtract 1" if one_based else "add images, or leave the class out"
+            raise DataError(f"{data.name}: the class {first} has no images; {remedy}")
     pixels = data.images[:: max(1, len(data) // 10_000)].astype(np.float32)
     return {
         "shape": data.shape,

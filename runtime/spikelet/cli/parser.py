@@ -75,6 +75,9 @@ class Parser(argparse.ArgumentParser):
             if option.startswith("--") and not any(name.startswith(option) for name in known):
                 raise WrongCall(self.prog, f"unknown option {option}{suggestion(option, known)}")
         args, unknown = self.parse_known_args(argv)
+        if unknown and not any(action.nargs == argparse.PARSER for action in self._actions):
+            # an optional argument may follow an option: run BUNDLE --steps 8 DATA
+            args, unknown = self.parse_known_intermixed_args(argv)
         if unknown:
             kind = "unknown option" if unknown[0].startswith("-") else "unexpected argument"
             raise WrongCall(self.prog, f"{kind} {unknown[0]}")

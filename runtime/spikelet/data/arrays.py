@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.data.images import ImageSet
-from spikelet.data.labels import as_labels
+from spikelet.data.labels import as_labels, one_hot_columns
 from spikelet.data.layouts import as_images
 from spikelet.data.names import SPLIT_NAMES
 from spikelet.data.options import DEFAULTS, INPUT_RANGE, LAYOUTS, DataOptions, Layout, Split, stated_span
@@ -98,9 +98,10 @@ def _image_set(path: Path, arrays: Arrays, split: Split, shape: Shape | None, op
     image_key, label_key, name = _keys(arrays, split)
     class_key = next((key for key in arrays if _plain(key) in CLASS_KEYS), None)
     classes = None if class_key is None else tuple(str(label) for label in np.atleast_1d(arrays[class_key]).tolist())
-    labels = None
+    labels = columns = None
     if label_key is not None:
         labels, classes = as_labels(arrays[label_key], classes)
+        columns = one_hot_columns(arrays[label_key])
     if options.layout == "auto" and "layout" in arrays and str(arrays["layout"]) in LAYOUTS:
         options = replace(options, layout=next(layout for layout in LAYOUTS if layout == str(arrays["layout"])))
     stored = _stored_range(arrays, options)
@@ -111,7 +112,7 @@ def _image_set(path: Path, arrays: Arrays, split: Split, shape: Shape | None, op
     if options.span is None:
         check_contrast(title, pixels, options.white)
     provenance = options.provenance if stored is None else {INPUT_RANGE: list(stored)}
-    return ImageSet(pixels, labels, classes, title, provenance=provenance)
+    return ImageSet(pixels, labels, classes, title, provenance=provenance, columns=columns)
 
 
 def _stored_range(arrays: Arrays, options: DataOptions) -> tuple[float, float] | None:

@@ -29,6 +29,7 @@ class ImageSet:
         name: Name of the data in results.
         files: Name of the file of each image, or () if the images are not separate files.
         provenance: Conversion of measured values to 0…255, as entries of a bundle's provenance; empty for pixels.
+        columns: Number of classes that one-hot labels had, or None.
 
     Raises:
         UsageError: An argument is of a wrong type.
@@ -48,6 +49,7 @@ class ImageSet:
     name: str
     files: tuple[str, ...] = ()
     provenance: Mapping[str, object] = field(default_factory=dict)
+    columns: int | None = None
 
     def __post_init__(self) -> None:
         options.instance("ImageSet.images", self.images, np.ndarray)
@@ -87,9 +89,11 @@ class ImageSet:
 
     @property
     def class_count(self) -> int:
-        """Number of classes: of `classes`, or else the largest label plus 1."""
+        """Number of classes: of `classes` or one-hot labels, or else the largest label plus 1."""
         if self.classes is not None:
             return len(self.classes)
+        if self.columns is not None:
+            return self.columns
         if self.labels is None or not self.labels.size:
             raise DataError(f"{self.name}: has no labels; put each class into a separate folder")
         return int(self.labels.max()) + 1
@@ -161,6 +165,11 @@ class ImageSet:
 
     def _check_labels(self, count: int | None) -> None:
         assert self.labels is not None
+        if count is not None and self.columns not in (None, count):
+            raise DataError(
+                f"has one-hot labels of {self.columns} classes, the network has {count}; save labels.argmax(1) if they "
+                "are the indices of its classes"
+            )
         if count is None or self.labels.max() < count:
             return
         hint = "; they begin with 1, indices begin with 0: subtract 1" if self.labels.min() == 1 else ""

@@ -61,6 +61,11 @@ def as_labels(value: Values, names: Sequence[str] | None = None) -> tuple[Indice
     return numbers.reshape(-1), known
 
 
+def one_hot_columns(value: Values) -> int | None:
+    """Return the number of columns of one-hot labels, which is that of their classes; None for other labels."""
+    return int(value.shape[1]) if value.ndim == 2 and value.shape[1] > 1 else None
+
+
 def _of_texts(texts: list[str], names: tuple[str, ...] | None) -> tuple[Indices, tuple[str, ...]]:
     classes = tuple(sorted(set(texts), key=natural_key)) if names is None else names
     unknown = sorted(set(texts) - set(classes))

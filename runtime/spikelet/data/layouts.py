@@ -21,6 +21,10 @@ CHANNELS = range(1, 5)
 POLARITIES = 2
 EXPECTED = "images (N, C, H, W), (N, H, W, C), (N, H, W) or (H, W)"
 OPTION = "give its axes with --layout"
+ROWS = (
+    "; if each row is a sample: give --layout NL for lines of values, or save images.reshape(-1, C, H, W) for rows of "
+    "pixels"
+)
 
 
 def as_images(value: Values, shape: Shape | None, layout: Layout = "auto", labels: int | None = None) -> Values:
@@ -107,8 +111,12 @@ def _with_count(fitting: dict[Layout, Values], labels: int) -> dict[Layout, Valu
     """Return the layouts in which there are as many images as labels."""
     same = {name: images for name, images in fitting.items() if len(images) == labels}
     if not same:
-        counts = " or ".join(map(str, sorted({len(images) for images in fitting.values()})))
-        raise DataError(f"expected one label for each of {counts} images, found {labels} labels")
+        counts = sorted({len(images) for images in fitting.values()})
+        noun = "image" if counts == [1] else "images"
+        hint = "" if set(fitting) != {"HW"} or len(fitting["HW"][0, 0]) != labels else ROWS
+        raise DataError(
+            f"expected one label for each of {' or '.join(map(str, counts))} {noun}, found {labels} labels{hint}"
+        )
     return same
 
 

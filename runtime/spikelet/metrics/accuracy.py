@@ -13,6 +13,8 @@ from spikelet.data import ImageSet
 from spikelet.errors import DataError
 
 Z = 1.959963984540054  # 95%, both sides
+IMAGES = 3  # of a label, whose predictions show its class
+LISTED = 3  # labels in a note
 
 
 class AccuracyPoint(TypedDict):
@@ -68,6 +70,37 @@ def check_labels(data: ImageSet, classes: int) -> None:
     """
     if data.labels is not None and data.labels.max() >= classes:
         raise DataError(f"{data.name}: has a label of {data.labels.max()}, the network's classes are 0…{classes - 1}")
+
+
+def order_of_labels(predictions: npt.NDArray[np.int64], labels: npt.NDArray[np.int64] | None) -> str:
+    """Return a note if the labels appear to be in another order than the classes of the network, else "".
+
+    They do if more than half of the labels have a clear prediction that is another class, and few labels have the same.
+    A prediction is clear if more than half of the images of a label have it, which are at least `IMAGES`.
+
+    Args:
+        predictions: Predicted classes, (N,).
+        labels: Labels, (N,), or None.
+    """
+    if labels is None:
+        return ""
+    present, counts = np.unique(labels, return_counts=True)
+    clear = {}
+    for label in present[counts >= IMAGES].tolist():
+        answers, shares = np.unique(predictions[labels == label], return_counts=True)
+        if 2 * shares.max() > shares.sum():
+            clear[label] = int(answers[shares.argmax()])
+    moved = {label: answer for label, answer in clear.items() if label != answer}
+    same = len(clear) - len(set(clear.values()))
+    if len(moved) < max(2, len(present) // 2 + 1) or same > len(clear) // 5:
+        return ""
+    shown = [f"{label} as class {answer}" for label, answer in list(moved.items())[:LISTED]]
+    one_based = present[0] == 1 and sum(label - answer == 1 for label, answer in moved.items()) > len(moved) / 2
+    remedy = "subtract 1 from labels that begin with 1" if one_based else "reorder them, or give names with --classes"
+    return (
+        "The labels appear to be in another order than the classes of the network, which predicts most images of label "
+        f"{', of '.join(shown)}{', …' if len(moved) > LISTED else ''}: {remedy}."
+    )
 
 
 def source_results(manifest: Manifest, data: ImageSet) -> SourceResults:

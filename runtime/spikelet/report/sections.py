@@ -28,7 +28,9 @@ def accuracy_section(measured: Sequence[Measurement], names: Sequence[str], art:
     """Write the accuracy by time-step, and the recorded results of the source network."""
     body = art.get("accuracy", "")
     head, rows = accuracy_table(measured, names)
-    body += table(head, rows) if rows else paragraph(wording.NO_LABELS, "note")
+    body += table(head, rows) if rows else ""
+    notes = dict.fromkeys(map(wording.note_on_labels, measured))
+    body += "".join(paragraph(note, "note") for note in notes if note)
     for name, measurement in zip(names, measured, strict=True):
         recorded, prefix = measurement.source_results, f"{name}: " if len(names) > 1 else ""
         if recorded["agreement"] is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from spikelet.metrics.accuracy import order_of_labels
 from spikelet.metrics.energy import LEVELS, Energy, EnergyBaseline, Estimate
 from spikelet.metrics.hardware import Profile
 from spikelet.metrics.measurement import Measurement
@@ -16,6 +17,11 @@ ESTIMATE = (
     "Energy is an estimate, not a measurement: operations counted on these images, times published energies per "
     "operation."
 )
+
+
+def note_on_labels(measured: Measurement) -> str:
+    """Return what the reader of an accuracy must know about the labels, or ""."""
+    return order_of_labels(measured.counted.predictions[-1], measured.data.labels) if measured.accuracy else NO_LABELS
 
 
 def assumptions(measured: Measurement) -> list[str]:

@@ -164,6 +164,19 @@ def test_labels(tmp_path, form):
     assert loaded.classes == (NAMES if LABEL_FORMS[form].dtype.kind in "US" else None)
 
 
+def test_one_hot_labels_state_the_number_of_classes(tmp_path):
+    images = read(saved(tmp_path, images=GREY, labels=np.pad(ONE_HOT, ((0, 0), (0, 2)))), shape=(1, H, W))
+    assert images.class_count == 6
+    assert images.with_classes(None, 6) is images
+    for count, names in ((4, None), (10, None), (None, ("ant", "bee", "cat", "dog"))):
+        network = count or len(names)
+        with pytest.raises(
+            DataError, match=rf"one-hot labels of 6 classes, the network has {network}; save labels.arg"
+        ):
+            images.with_classes(names, count)
+    assert images.take(slice(2)).class_count == 6
+
+
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
@@ -345,3 +358,12 @@ def test_the_tables_of_the_page_are_the_cases_of_these_tests():
     cases = {"array": ARRAYS, "refused array": REFUSED_ARRAYS, "names": KEYS, "labels": LABEL_FORMS, "file": DEPTHS}
     for name, forms in cases.items():
         assert tables[name] == list(forms)
+
+
+def test_rows_without_a_network(tmp_path):
+    rows = np.zeros((N, 30), np.uint8)
+    with pytest.raises(
+        DataError, match=r"for each of 1 image, found 5 labels; if each row is a sample: give --layout NL .*reshape\(-1"
+    ):
+        read(saved(tmp_path, images=rows, labels=LABELS))
+    assert read(saved(tmp_path, images=rows, labels=LABELS), options=DataOptions("NL")).shape == (1, 1, 30)

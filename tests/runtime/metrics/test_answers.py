@@ -13,7 +13,7 @@ from spikelet.bundle import Bundle, Manifest
 from spikelet.data import ImageSet
 from spikelet.errors import DataError, UsageError
 from spikelet.metrics import measure, tally
-from spikelet.metrics.accuracy import accuracy, source_results, wilson
+from spikelet.metrics.accuracy import accuracy, order_of_labels, source_results, wilson
 from spikelet.metrics.exits import at_threshold, exit_curve, thresholds
 from spikelet.metrics.fanout import sites
 from spikelet.metrics.rates import layer_rates
@@ -74,6 +74,30 @@ class TestAccuracy:
         assert source_results(Manifest("x", results=[known | {"digest": "other"}]), data) == nothing
         odd = {"digest": data.digest, "float_accuracy": "<b>", "agreement_with_float": True, "steps": None}
         assert source_results(Manifest("x", results=[odd]), data) == nothing
+
+    @pytest.mark.parametrize(
+        ("labels", "note"),
+        [
+            (lambda answers: answers + 1, "label 1 as class 0, of 2 as class 1, of 3 as class 2, …: subtract 1 from"),
+            (lambda answers: 9 - answers, "label 1 as class 8, of 2 as class 7, of 3 as class 6, …: reorder them, or"),
+            (lambda answers: answers, ""),
+            (lambda answers: np.where(answers == 3, 5, answers), ""),  # one class that the network never knows
+            (lambda answers: np.arange(100) % 10, ""),  # by chance
+        ],
+    )
+    def test_labels_in_another_order(self, labels, note):
+        answers = np.sort(np.random.default_rng(0).integers(0, 9, 100))
+        assert note in order_of_labels(answers, labels(answers))
+        assert bool(order_of_labels(answers, labels(answers))) == bool(note)
+        noisy = np.where(np.arange(100) % 5, answers, 4)  # one in five predictions is the class 4
+        assert bool(order_of_labels(noisy, labels(answers))) == bool(note)
+        assert order_of_labels(answers[::25], labels(answers)[::25]) == "", "four images show no order"
+
+    def test_a_network_that_predicts_few_classes_shows_no_order(self):
+        labels = np.arange(90) % 9 + 1
+        assert order_of_labels(np.zeros(90, np.int64), labels) == ""
+        assert order_of_labels(np.arange(90) % 2, labels) == ""
+        assert order_of_labels(labels, None) == ""
 
     def test_predictions_are_those_of_a_run(self, counted):
         model = Model(bundle_of(small_graph()), "numpy")

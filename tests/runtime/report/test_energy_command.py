@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from spikelet.choices import profiles
@@ -41,6 +42,21 @@ class TestEnergy:
         assert "break-even with 2-bit activations" in out
         assert "Not included, since no figure is published:" in out
         assert "loihi2: no energy per operation: NA in G. Tang et al." in out
+
+    def test_labels_that_begin_with_one(self, call, folder):
+        colours = np.random.default_rng(0).integers(0, 256, (50, 3, 1, 1)).astype(np.uint8)
+        images = {"images": np.broadcast_to(colours, (50, 3, 6, 6))}
+        np.savez(folder / "matlab.npz", **images)
+        answers = np.array(json.loads(call("run b.snnb matlab.npz --steps 1 --json")[1])["predictions"])
+        assert min(np.bincount(answers, minlength=2)) >= 3
+        assert max(answers) == 1
+        np.savez(folder / "matlab.npz", **images, labels=answers + 1)
+        # the data follow an option
+        note = "label 1 as class 0, of 2 as class 1: subtract 1 from labels that begin with 1."
+        for command in ("run", "energy", "report -o m.html --no-latency", "compare a.snnb"):
+            name, *options = command.split()
+            assert f"{note}\n" in call(" ".join([name, "b.snnb", *options, "--steps 1 matlab.npz"]))[1], command
+        assert note in (folder / "m.html").read_text("utf-8")
 
     def test_one_profile_shows_its_sources(self, call):
         code, out, _ = call("energy a.snnb insects.npz --steps 3 --profile loihi")

@@ -77,7 +77,8 @@ def _text(args: argparse.Namespace, report: Report) -> str:
         table(*summary_table(report.measured, report.names, report.main_estimates)),
         "",
     ]
-    lines += [wording.NO_LABELS, ""] if first.accuracy is None else []
+    note = wording.note_on_labels(first)
+    lines += [note, ""] if note else []
     if report.main_estimates:
         lines.append(f"µJ on {report.main_estimates[0].profile.title}. {wording.ESTIMATE}")
     lines += [f"Report saved: {args.output}"] if args.output is not None else []

@@ -99,7 +99,9 @@ def _text(measured: Measurement, estimates: list[Estimate], profiles: list[Profi
     images = number_of(len(measured.data), "image")
     lines = [f"{name}, engine {facts['engine']}: {facts['data']}, {images}, T = {facts['steps']}", ""]
     rows = accuracy_table([measured], [name])
-    lines += [table(*rows) if measured.accuracy is not None else wording.NO_LABELS, ""]
+    note = wording.note_on_labels(measured)
+    lines += [table(*rows), ""] if measured.accuracy is not None else []
+    lines += [note, ""] if note else []
     lines += ["Operations per image", "", table(*operations_table([measured], [name])), ""]
     lines += [
         f"{wording.count(measured.operations.neuron_updates)} neuron updates; spike rate at the synapses "

@@ -77,7 +77,8 @@ def _text(args: argparse.Namespace, report: Report) -> str:
         f"{data.name}, {number_of(len(data), 'image')}, T = {steps}, engine {measurement.engine}",
         "",
     ]
-    lines += [wording.NO_LABELS, ""] if measurement.accuracy is None else []
+    note = wording.note_on_labels(measurement)
+    lines += [note, ""] if note else []
     if main:
         lines += [table(*baselines_table(main, report.names)), "", wording.ESTIMATE]
         lines += [f"Spike rate at the synapses: {measurement.operations.rate:.2%}.", ""]

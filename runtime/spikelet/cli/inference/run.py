@@ -155,12 +155,16 @@ def _row(answer: Answer) -> list[str]:
 
 
 def _text(images: ImageSet, result: Result, facts: Facts, rule: ExitRule | None) -> str:
+    from spikelet.metrics.accuracy import order_of_labels
+
     lines = [f"{facts['bundle']}, engine {facts['engine']}: {images.name}, {number_of(len(images), 'image')}", ""]
     if facts["accuracy"] is not None:
         rows = [[str(t + 1), f"{share:.1%}"] for t, share in enumerate(facts["accuracy"])]
         if facts["float_accuracy"] is not None:
             rows.append(["source network", f"{facts['float_accuracy']:.1%}"])
         lines += [table(["time-steps", "accuracy"], rows), ""]
+        note = order_of_labels(result.predictions[-1], images.labels)
+        lines += [note, ""] if note else []
     if facts["answers"] is not None:
         rows = [_row(answer) for answer in facts["answers"][:LISTED_IMAGES]]
         lines.append(table(["image", "prediction", "confidence", "second best", "confidence"], rows))
