@@ -18,6 +18,7 @@ from spikelet_gui.views.plots.network.block import MIN_NAME, SPACE, name_width
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.shell.app import discard, make_window
 from spikelet_gui.views.shell.shortcuts import help_dialog
+from spikelet_gui.views.shell.transport import TITLES
 from spikelet_gui.views.widgets.cards import Card
 from spikelet_gui.views.widgets.controls import Tabs
 from spikelet_gui.views.widgets.tables import Table
@@ -149,6 +150,24 @@ def test_a_large_window_has_no_bars(measured, rest):
         rest(measured)
         bars = measured._pages[name].verticalScrollBar(), measured._pages[name].horizontalScrollBar()
         assert [bar.maximum() for bar in bars] == [0, 0], name
+
+
+@pytest.mark.parametrize("width", [1280, 960])
+def test_header_and_footer_show_whole_texts(measured, rest, width):
+    """A note, a message or the progress of a task is shown in a shorter form, or on a line of its own."""
+    jobs, cut = measured.inspector.jobs, {}
+    measured.inspector.status.emit("photographs of insects.npz is open; 12 images")
+    measured.resize(width, 600)
+    rest(measured)
+    cut["message"] = [*cut_texts(measured.header), *cut_texts(measured.transport)]
+    for key in TITLES:
+        jobs.progressed.emit(key, 90, 500)
+        rest(measured)
+        title, shown_text = TITLES[key], measured.transport.message.text()
+        if shown_text not in (f"{title} 90 of 500", f"{title}…", f"{title.split()[0]}…"):
+            cut[key] = shown_text
+        jobs.finished.emit(key)
+    assert not any(cut.values()), cut
 
 
 def test_no_button_looks_chosen_before_a_key_is_pressed(opened):

@@ -11,7 +11,8 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import QCoreApplication, QPoint, QRect, Qt
+from PySide6.QtGui import QColor
 
 from gui_support.driving import opened_window, tasks, until
 from spikelet.data import arrays
@@ -22,6 +23,9 @@ from spikelet_gui.models.session.sources.data_file import DataFile
 from spikelet_gui.models.session.sources.inputs import from_data
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.shell.app import SWITCH, Dispatcher, settle
+from spikelet_gui.views.widgets.base import View
+from spikelet_gui.views.widgets.cards import CardView
+from spikelet_gui.views.widgets.theme import theme
 
 MOST_CALLS = 60_000  # of Python and of C, to show one result
 SAFETY = 3600.0  # seconds after which a test that hangs is ended
@@ -174,6 +178,31 @@ def test_a_task_leaves_the_window_free(ready, watch, prepared_validation, qtbot,
     assert sys.getswitchinterval() <= SWITCH * 1.001
     if task == "open":
         inspector.show(from_data(arrays.read(data), data))
+
+
+def test_a_card_that_is_not_drawn_yet_shows_nothing_of_the_last_panel(ready, monkeypatch):
+    ready.show_panel("layers")
+    settle(ready)
+    ready.show_panel("overview")
+    settle(ready)
+    ready.inspector.cursor.go(1)  # the other panels must be drawn again
+    with monkeypatch.context() as patch:
+        patch.setattr(View, "_queue", lambda view: None)
+        ready.show_panel("layers")
+        QCoreApplication.processEvents()
+        screen = ready.screen().grabWindow(ready.winId()).toImage()
+    cards = [card for card in ready.panels["layers"].findChildren(CardView) if card.isVisible() and card._pending]
+    assert len(cards) > 2
+    for card in cards:
+        area = QRect(card.mapTo(ready, QPoint()), card.size())
+        colours = {
+            screen.pixel(x, y) for x in range(area.left(), area.right(), 7) for y in range(area.top(), area.bottom(), 7)
+        }
+        assert colours == {QColor(theme().window).rgb()}
+    for card in cards:
+        card._queue()
+    settle(ready)
+    assert not any(card._pending or card._cover for card in cards)
 
 
 def test_garbage_of_a_task_is_collected_in_the_thread_of_the_window(opened, rest):

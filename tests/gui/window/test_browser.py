@@ -1,5 +1,7 @@
 """The browser of all images with its filters, the confusion matrix, and the accuracy by class."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -7,7 +9,16 @@ from PySide6.QtGui import QImage
 
 from gui_support.driving import drop, hover, opened_window
 from spikelet.metrics.accuracy import wilson
-from spikelet_gui.models.analysis.browse import KINDS, Filter, by_class, confusion, exit_steps, kinds_of, selected
+from spikelet_gui.models.analysis.browse import (
+    KINDS,
+    Filter,
+    by_class,
+    confusion,
+    exit_steps,
+    first_kind,
+    kinds_of,
+    selected,
+)
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.views.images.gallery import Gallery
 
@@ -63,6 +74,14 @@ def test_filters_divide_the_images(filled):
         reached = np.flatnonzero(sweep.counted.margins[:, number] >= threshold)
         assert steps[number] == (reached[0] + 1 if len(reached) else 0)
     assert set(kinds_of(sweep)) == set(KINDS)
+
+
+def test_a_kind_with_images_is_shown_first(filled):
+    sweep = filled.inspector.measured.sweep
+    predictions = sweep.counted.predictions[-1]
+    assert first_kind(sweep) == "lost"
+    assert first_kind(replace(sweep, source=predictions)) == "wrong", "no image is lost"
+    assert first_kind(replace(sweep, data=replace(sweep.data, labels=predictions))) == "all", "none is wrong"
 
 
 def test_confusion_counts_every_image_once(filled):

@@ -8,6 +8,7 @@ from spikelet.metrics.energy import Energy
 from spikelet_gui.models.analysis.costs import energy_text, unit_of
 from spikelet_gui.models.session.sources.inputs import read_bundle
 from spikelet_gui.views.panels.layers.cards import PotentialCard
+from spikelet_gui.views.panels.overview.layer_card import LayerCard
 from spikelet_gui.views.panels.overview.network_card import NetworkCard
 from spikelet_gui.views.plots.evidence import EvidenceCard, MarginCard, PredictionCard
 from spikelet_gui.views.plots.picture import Picture
@@ -51,6 +52,19 @@ def test_rates_of_this_image_or_of_all_images(opened, rest, data, card, qtbot):
     opened.set_theme("light")
     assert opened.panels["overview"].findChild(NetworkCard).looks()["if1"].rate == inspector.trace.rate("if1", 2)
     assert inspector.settings.rates == "image"
+
+
+def test_buttons_of_a_layer_leave_no_gaps(opened):
+    card = opened.panels["overview"].findChild(LayerCard)
+    assert "all" not in opened.inspector.selection.table().columns
+    found = []
+    for layer in opened.inspector.document.bundle.graph.spiking:
+        opened.inspector.selection.focus(layer)
+        visible = [button for button in card.buttons.values() if button.isVisible()]
+        cells = [card.grid.getItemPosition(card.grid.indexOf(button))[:2] for button in visible]
+        assert cells == [(0, 0), (0, 1), (1, 0)][: len(cells)]
+        found.append([kind for kind, button in card.buttons.items() if button in visible])
+    assert ["silent", "saturated"] in found, "without the one between them"
 
 
 def test_until_another_bundle_has_run_nothing_of_the_last_one_is_shown(opened, rest, grey_path, monkeypatch):

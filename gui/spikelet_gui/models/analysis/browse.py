@@ -105,9 +105,9 @@ def kinds_of(sweep: Sweep) -> tuple[str, ...]:
 
 
 def first_kind(sweep: Sweep) -> str:
-    """Return the kind that is shown first: lost by spiking, else wrong, else all images."""
-    available = kinds_of(sweep)
-    return next(kind for kind in ("lost", "wrong", "all") if kind in available)
+    """Return the kind that is shown first: lost, wrong or all, the first that has images at the last time-step."""
+    steps = sweep.counted.steps
+    return next((kind for kind in ("lost", "wrong") if len(selected(sweep, Filter(kind), steps, 0.0))), "all")
 
 
 def selected(sweep: Sweep, conditions: Filter, time: int, threshold: float) -> Counts:

@@ -15,9 +15,10 @@ from spikelet_gui.views.shell.exporting import Exporter
 from spikelet_gui.views.widgets.base import View
 from spikelet_gui.views.widgets.controls import tool
 from spikelet_gui.views.widgets.icons import pixmap
-from spikelet_gui.views.widgets.text import Elided, Name, label, menu_text, shortened, tooltip
+from spikelet_gui.views.widgets.text import Elided, Name, menu_text, shortened, tooltip
 from spikelet_gui.views.widgets.theme import theme
 
+FACTS_WIDTH = 110  # least width of the size of the network in pixels
 SIGNED = {
     "trusted": "signed by a trusted key",
     "unknown key": "signed by an unknown key",
@@ -35,8 +36,8 @@ class Header(View):
         self.setObjectName("head")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.inspector = inspector
-        self.name, self.facts = Name("spikelet", "heading"), Elided(name="muted")
-        self.badge_icon, self.badge = QLabel(), label("", "caption")
+        self.name, self.facts = Name("spikelet", "heading"), Elided(name="muted", least=FACTS_WIDTH)
+        self.badge_icon, self.badge = QLabel(), Name("", "caption")
         self.recent = tool("recent", "Recent bundles and images")
         self.recent.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.menu = QMenu(self.recent)
@@ -71,29 +72,29 @@ class Header(View):
         if document is None:
             self.name.show_text(problem.path.name if problem else "spikelet")
             self.facts.show_text("" if problem else "no bundle is open")
-            self._badge("cross" if problem else "", "not a valid bundle" if problem else "", theme().bad, "")
+            self._badge("cross" if problem else "", ("not a valid bundle" if problem else "",), theme().bad, "")
             return
         bundle = document.bundle
         graph, manifest = bundle.graph, bundle.manifest
-        neurons = graph.neuron_count
         exact = (
             f"exact, {manifest.bits} bits, {number_of(manifest.exact_steps or 0, 'step')}" if graph.exact else "float32"
         )
         self.name.show_text(document.name)
-        self.facts.show_text(
-            f"{number_of(len(graph.spiking), 'spiking layer')} · {number_of(neurons, 'neuron')} · {exact}"
-        )
+        size = number_of(graph.neuron_count, "neuron")
+        layers = f"{number_of(len(graph.spiking), 'spiking layer')} · {size}"
+        self.facts.show_text(f"{layers} · {exact}", layers, size)
         signed = document.signature
-        bad = signed.state == "invalid"
+        state, bad = f"Integrity OK · {SIGNED[signed.state]}", signed.state == "invalid"
         self._badge(
             "cross" if bad else "check",
-            f"Integrity OK · {SIGNED[signed.state]} · {bundle.digest[:8]}",
+            (f"{state} · {bundle.digest[:8]}", state),
             theme().bad if bad else theme().good,
             f"{signed.detail}\nThe bytes of every member match the manifest.\nsha256 {bundle.digest}\n{document.path}",
         )
 
-    def _badge(self, glyph: str, text: str, colour: str, hint: str) -> None:
-        self.badge.setText(text)
+    def _badge(self, glyph: str, forms: tuple[str, ...], colour: str, hint: str) -> None:
+        """Show an icon and a text. forms: the text, and shorter forms of it."""
+        self.badge.show_text(*forms)
         self.badge.setToolTip(tooltip(hint))
         self.badge_icon.setVisible(bool(glyph))
         if glyph:

@@ -13,6 +13,7 @@ from spikelet_gui.views.widgets.icons import icon
 from spikelet_gui.views.widgets.text import Elided, label, set_style
 
 READ_TIME = 15_000  # milliseconds for which a message is shown, or has its own line if it does not fit
+PROGRESS_WIDTH = 150  # least width of the progress in pixels
 TITLES = {
     "open": "Opening",
     "image": "Reading",
@@ -21,7 +22,7 @@ TITLES = {
     "costs": "Estimating energy",
     "second": "Opening",
     "sweep": "Measuring accuracy",
-    "residuals": "Comparing source and spiking network",
+    "residuals": "Measuring residuals",
     "robustness": "Running fault sweep",
     "plan": "Measuring settings",
     "compare": "Comparing",
@@ -88,7 +89,6 @@ class Transport(View):
         self.progress = QProgressBar()
         self.progress.setAccessibleName("progress")
         self.progress.setTextVisible(False)
-        self.progress.setFixedWidth(110)
         self.stop = tool("close", "Cancel running tasks  (Esc)", self.inspector.jobs.cancel_all)
         self._text, self._bad, self._elided = "", False, False
         self._running: dict[str, tuple[int, int]] = {}
@@ -130,8 +130,12 @@ class Transport(View):
         for control in self.controls:
             line.addWidget(control, 2 if control is self.slider else 0)
         line.addSpacing(10)
-        line.addWidget(self.message, 4)
-        line.addWidget(self.progress)
+        status = QVBoxLayout()
+        status.setSpacing(3)
+        status.addWidget(self.message)
+        status.addWidget(self.progress)
+        line.addLayout(status, 4)
+        line.setAlignment(status, Qt.AlignmentFlag.AlignVCenter)
         line.addWidget(self.stop)
 
     def _moved(self) -> None:
@@ -207,10 +211,17 @@ class Transport(View):
         reading = self.read_timer.isActive() and not self._elided
         self.message.overflow = self.below if reading and not key else None
         self.below.hide()
-        count = f" {done:,} of {total:,}" if total else "…"
+        forms = _forms(TITLES[key], done, total) if key else (self._text,)
+        self.message.least = PROGRESS_WIDTH if key else 0
         layout = self.layout()
         if layout is not None and self.isVisible():
             layout.activate()  # the message is measured in the width that it has now
-        self.message.show_text(f"{TITLES[key]}{count}" if key else self._text)
+        self.message.show_text(*forms)
         for widget in (self.message, self.below):
             set_style(widget, "error" if self._bad and not key and widget.text() else "caption")
+
+
+def _forms(title: str, done: int, total: int) -> tuple[str, ...]:
+    """Return texts of a task, from long to short; the bar shows the count as well."""
+    count = (f"{title} {done:,} of {total:,}",) if total else ()
+    return (*count, f"{title}…", f"{title.split()[0]}…")

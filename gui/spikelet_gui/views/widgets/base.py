@@ -29,6 +29,7 @@ class View(QWidget):
         self._connections: list[Callable[[], None]] = []
         self._pending: dict[Callable[[], object], None] = {}
         self._queued = False
+        self._cover: QWidget | None = None
 
     def fill(self, widget: QWidget) -> None:
         """Fill the view with one widget, without margins."""
@@ -75,12 +76,34 @@ class View(QWidget):
             while self._pending:
                 self._draw_first()
         elif self._pending:
-            self.setUpdatesEnabled(False)  # it is painted once, after it is drawn
+            self._cover_contents()
             self._queue()
 
     def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802
         super().hideEvent(event)
-        self.setUpdatesEnabled(True)
+        self._uncover()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        if self._cover is not None:
+            self._cover.resize(self.size())
+
+    def _cover_contents(self) -> None:
+        """Show the background until all is drawn.
+
+        With updates disabled, Qt would leave what the last panel painted there.
+        """
+        if self._cover is None:
+            self._cover = QWidget(self)
+            self._cover.setAutoFillBackground(True)
+            self._cover.resize(self.size())
+        self._cover.raise_()
+        self._cover.show()
+
+    def _uncover(self) -> None:
+        if self._cover is not None:
+            self._cover.deleteLater()
+            self._cover = None
 
     def _queue(self) -> None:
         if not self._queued:
@@ -94,7 +117,7 @@ class View(QWidget):
         if self._pending and self.isVisible():
             self._queue()
         else:
-            self.setUpdatesEnabled(True)
+            self._uncover()
 
     def _draw_first(self) -> None:
         draw = next(iter(self._pending))

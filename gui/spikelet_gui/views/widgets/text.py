@@ -121,12 +121,13 @@ class Elided(QLabel):
         self.setObjectName(name)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._full_text, self._is_fitting = "", False
+        self._forms: tuple[str, ...] = ("",)
+        self._is_fitting = False
         self.show_text(text)
 
-    def show_text(self, text: str) -> None:
-        """Set the text."""
-        self._full_text = printable(text)
+    def show_text(self, text: str, *shorter: str) -> None:
+        """Set the text, and shorter forms of it: the first form that fits is shown, or the last one elided."""
+        self._forms = tuple(map(printable, (text, *shorter)))
         self.setToolTip(tooltip(text))
         self.setAccessibleName(text)
         self.ensurePolished()
@@ -136,7 +137,10 @@ class Elided(QLabel):
 
     def _full_width(self) -> int:
         """Return the width in which the text is not elided; QFontMetrics would round it down."""
-        return math.ceil(QFontMetricsF(self.font()).horizontalAdvance(self._full_text))
+        return self._width_of(self._forms[0])
+
+    def _width_of(self, text: str) -> int:
+        return math.ceil(QFontMetricsF(self.font()).horizontalAdvance(text))
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
@@ -152,11 +156,13 @@ class Elided(QLabel):
             width = self.contentsRect().width()
             fits = self._full_width() <= width
             if self.overflow is None:
-                self.setText(self.fontMetrics().elidedText(self._full_text, Qt.TextElideMode.ElideRight, width))
+                text = next((form for form in self._forms if self._width_of(form) <= width), self._forms[-1])
+                self.setText(self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, width))
             else:
-                self.setText(self._full_text if fits else "")
-                self.overflow.setText(self._full_text)
+                self.setText(self._forms[0] if fits else "")
+                self.overflow.setText(self._forms[0])
                 self.overflow.setVisible(not fits)
+                self.overflow.updateGeometry()  # a layout in progress gives it the height that it had before
         self._is_fitting = False
 
 

@@ -28,12 +28,12 @@ class LayerCard(CardView):
         self.buttons: dict[str, QPushButton] = {}
         for kind in KINDS:
             self.buttons[kind] = button("", partial(self._list, kind), f"List the {kind} neurons")
-        grid = QGridLayout()  # a third button goes below: three are wider than the card in a small window
-        grid.setSpacing(6)
-        grid.setColumnStretch(2, 1)
-        for index, widget in enumerate(self.buttons.values()):
-            grid.addWidget(widget, index // 2, index % 2)
-        self.body.addLayout(grid)
+        self.grid = QGridLayout()
+        self.grid.setSpacing(6)
+        self.grid.setColumnStretch(2, 1)
+        for widget in self.buttons.values():
+            self.grid.addWidget(widget)
+        self.body.addLayout(self.grid)
         self.body.addWidget(scrolled(self.facts, "properties of the layer"), 1)
         self.follow(
             self._draw, inspector.opened, inspector.selection.focused, inspector.measured.swept, inspector.traced
@@ -65,3 +65,7 @@ class LayerCard(CardView):
             widget.setText(f"{count:,} {kind}")
             widget.setAccessibleName(f"list the {number_of(count, f'{kind} neuron')}")
             widget.setVisible(count > 0)
+            self.grid.removeWidget(widget)
+        # a third button goes below: three are wider than the card in a small window
+        for index, widget in enumerate(widget for widget in self.buttons.values() if not widget.isHidden()):
+            self.grid.addWidget(widget, index // 2, index % 2)
