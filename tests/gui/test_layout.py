@@ -21,6 +21,7 @@ from spikelet_gui.views.shell.shortcuts import help_dialog
 from spikelet_gui.views.shell.transport import TITLES
 from spikelet_gui.views.widgets.cards import Card
 from spikelet_gui.views.widgets.controls import Tabs
+from spikelet_gui.views.widgets.facts import Facts
 from spikelet_gui.views.widgets.tables import Table
 from spikelet_gui.views.widgets.text import Elided
 
@@ -104,6 +105,26 @@ def test_no_picture_and_no_caption_is_cut(qtbot, count, size):
     assert first.height() > gallery.iconSize().height() + 2 * gallery.fontMetrics().height()
     if not gallery.verticalScrollBar().maximum():
         assert gallery.viewport().rect().contains(gallery.visualRect(gallery.pictures.index(count - 1)))
+
+
+def test_long_names_lose_their_middle_and_headings_wrap(qtbot):
+    """Names of classes and layers can begin alike."""
+    names = [f"an extraordinarily long name of a class that begins as the others do, number {k}" for k in range(3)]
+    gallery, plot, facts = Gallery("pictures"), Plot("evidence"), Facts()
+    for widget in (gallery, plot, facts):
+        qtbot.addWidget(widget)
+    image = QImage(32, 32, QImage.Format.Format_RGB888)
+    gallery.show_pictures(range(3), lambda _: image, names.__getitem__, names)
+    assert gallery.gridSize().width() < 250
+    captions = [gallery.pictures.index(k).data() for k in range(3)]
+    items = [plot.name(name, 0, 0, "#ff0000") for name in names]
+    for shown_names in (captions, [item.toPlainText() for item in items]):
+        assert len(set(shown_names)) == 3
+    assert max(map(gallery.fontMetrics().horizontalAdvance, captions)) < gallery.gridSize().width()
+    assert gallery.pictures.index(1).data(Qt.ItemDataRole.ToolTipRole) == names[1]
+    assert max(item.boundingRect().width() for item in items) < 180
+    facts.show_facts([("a.very.long.module.path.backbone.stage1.block0.activation", [("neurons", "8,192")])])
+    assert facts.minimumSizeHint().width() < 250
 
 
 def test_a_first_window_is_no_larger_than_the_screen(qapp):

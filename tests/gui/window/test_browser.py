@@ -167,6 +167,25 @@ def test_the_first_row_of_the_gallery_is_complete_and_the_current_image_visible(
             assert gallery.viewport().rect().contains(gallery.visualRect(gallery.currentIndex()).center())
 
 
+def test_the_effect_of_early_exit_without_labels_has_no_accuracy(filled, panel, rest):
+    """The curve and the range of the accuracy are those of these images, also after other ones with labels."""
+    measured, plot = filled.inspector.measured, panel.exits.plot
+    labelled, data = measured.sweep, measured.data
+    try:
+        exits = tuple(replace(point, accuracy=0.1) for point in labelled.exits)
+        measured.complete(replace(labelled, exits=exits), data)
+        rest(filled)
+        assert 0 <= plot.box.viewRange()[1][0] < plot.box.viewRange()[1][1] <= 0.2
+        assert plot.getAxis("left").isVisible()
+        exits = tuple(replace(point, accuracy=None) for point in labelled.exits)
+        measured.complete(replace(labelled, data=replace(data, labels=None), accuracy=None, exits=exits), data)
+        rest(filled)
+        assert panel.exits.accuracy.getData()[0] is None
+        assert not plot.getAxis("left").isVisible()
+    finally:
+        measured.complete(labelled, data)
+
+
 def test_a_cell_lists_its_images_with_mouse_and_keys(filled, panel, rest, qtbot):
     sweep = filled.inspector.measured.sweep
     panel.choice._group.button(1).click()

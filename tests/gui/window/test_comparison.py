@@ -1,8 +1,10 @@
 """Comparison of a bundle with a second one, with another engine, with its golden inputs and with Brian2."""
 
+import shutil
 import threading
 from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -136,8 +138,13 @@ def needs_brian2():
         pytest.skip("Brian2 is not installed")
 
 
-def test_brian2_agrees(opened, rest, qtbot):
+def test_brian2_agrees(window, rest, qtbot, path, tmp_path):
+    """Also after the file has been overwritten: the open bundle is validated."""
     needs_brian2()
+    opened, file = window, Path(shutil.copy(path, tmp_path))
+    opened.inspector.open(file)
+    rest(opened)
+    file.write_bytes(b"another file")
     opened.show_panel("validate")
     opened.panels["validate"].brian.run()
     rest(opened)

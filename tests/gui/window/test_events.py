@@ -188,6 +188,15 @@ def test_panels_that_need_images_say_so_and_do_not_run(events, files, rest, qtbo
         qtbot.keyClick(events, Qt.Key.Key_R)
         rest(events)
         assert [REFUSED in error for error in errors] == [True], name
+    buttons = [panels[name].runner.start for name in ("plan", "robustness")]
+    buttons += [panels["accuracy"].curve.runner.start, panels["validate"].brian.runner.start]
+    assert not any(button.isEnabled() for button in buttons)
+    assert panels["residuals"].run_button.isHidden()
+    events.show_panel("energy")
+    rest(events)
+    assert panels["energy"].empty.isVisible()
+    assert REFUSED in panels["energy"].empty.message.text()
+    assert not panels["energy"].content.isVisible()
     accuracy = panels["accuracy"]
     events.show_panel("accuracy")
     accuracy.pages.setCurrentIndex(1)
@@ -202,6 +211,7 @@ def test_panels_that_need_images_say_so_and_do_not_run(events, files, rest, qtbo
     comparison = panels["compare"].comparison
     assert np.array_equal(comparison.traces[1].frames, counted(columns(), 4))
     assert comparison.first is None
+    assert not panels["compare"].all.isEnabled()
     panels["compare"].run_survey()
     assert REFUSED in errors[-1]
     panels["overview"].input.back()

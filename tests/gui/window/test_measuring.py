@@ -1,6 +1,7 @@
 """Panels that run many images: accuracy, early exit, energy, float against spiking, faults."""
 
 import threading
+from dataclasses import replace
 
 from PySide6.QtCore import Qt
 
@@ -156,3 +157,9 @@ def test_a_fault_that_is_chosen_is_drawn_at_the_cursor(opened, rest, data, qtbot
     lines = (tmp_path / "faults.csv").read_text().splitlines()
     assert lines[0] == "fault,level,time_step,accuracy,low_95,high_95"
     assert len(lines) == 1 + 29 * 4
+    measured = panel.state.measured
+    unlabelled = replace(measured, measure="agreement", fault_free=replace(measured.fault_free, by_seed=()))
+    opened.inspector.results.set_robustness(unlabelled, "")
+    settle(opened)
+    for chart in (panel.levels, panel.steps):
+        assert chart.plot.getAxis("left").labelText == "agreement"

@@ -1,5 +1,7 @@
 """The panel Plan: measurement, selection by a limit, and a setting shown in all panels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
@@ -79,7 +81,7 @@ def test_a_limit_chooses_and_a_setting_can_be_selected(panel, qtbot):
     assert state.selected == other
 
 
-def test_a_setting_is_looked_into_in_all_panels(panel, opened, rest, qtbot, path):
+def test_a_setting_is_looked_into_in_all_panels(panel, opened, rest, qtbot, path, leaky_path):
     inspector = opened.inspector
     inspector.show_index(3)
     rest(opened)
@@ -111,6 +113,13 @@ def test_a_setting_is_looked_into_in_all_panels(panel, opened, rest, qtbot, path
     rest(opened)
     assert inspector.document.bundle.digest == origin.bundle.digest
     assert inspector.cursor.steps == 2
+    errors = []
+    inspector.failed.connect(errors.append)
+    inspector.results.planned = replace(measured, path=leaky_path)
+    show_setting(inspector, Setting(1, 4))
+    rest(opened)
+    assert errors == [f"{leaky_path}: has been changed since its settings were measured; open it again"]
+    assert (inspector.document.bundle.digest, inspector.cursor.steps) == (origin.bundle.digest, 2)
     inspector.open(path)
     rest(opened)
     assert panel.state.planned is None

@@ -6,6 +6,7 @@ Brian2 runs in a separate process: it requires the main thread, and a process ca
 from __future__ import annotations
 
 import multiprocessing
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -16,8 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from spikelet import bundle as bundles
-from spikelet.bundle import Bundle
+from spikelet.bundle import SUFFIX, Bundle, decode, write
 from spikelet.errors import MissingDependency, SpikeletError
 from spikelet.verify import StepVerification, Verification, verify, verify_step
 from spikelet_gui.models.jobs import Progress
@@ -64,12 +64,12 @@ def brian2_missing() -> str | None:
 
 
 def validation(
-    path: Path, images: npt.NDArray[np.generic], steps: int, neurons: int, engine: str
+    bundle: Bundle, images: npt.NDArray[np.generic], steps: int, neurons: int, engine: str
 ) -> Callable[[Progress], ValidationReport]:
     """Return a task that validates a bundle with Brian2.
 
     Args:
-        path: File of the bundle.
+        bundle: The bundle.
         images: (N, *input shape).
         steps: T.
         neurons: Number of neurons per layer to simulate; 0 simulates all.
@@ -78,16 +78,20 @@ def validation(
 
     def work(progress: Progress) -> ValidationReport:
         context = multiprocessing.get_context("spawn")
-        receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=_validate, args=(sender, path, images, steps, neurons, engine), daemon=True)
-        process.start()
-        sender.close()
-        try:
-            return _receive(receiver, progress)
-        finally:
-            process.kill()
-            process.join()
-            receiver.close()
+        with tempfile.TemporaryDirectory(prefix="spikelet-") as folder:
+            copy = Path(folder) / f"open{SUFFIX}"
+            write(bundle, copy)  # the file that was opened can have been changed or removed since
+            receiver, sender = context.Pipe(duplex=False)
+            arguments = sender, copy, images, steps, neurons, engine
+            process = context.Process(target=_validate, args=arguments, daemon=True)
+            process.start()
+            sender.close()
+            try:
+                return _receive(receiver, progress)
+            finally:
+                process.kill()
+                process.join()
+                receiver.close()
 
     return work
 
@@ -118,7 +122,7 @@ def _validate(
 
     try:
         report = validate(
-            bundles.read(path),
+            decode(path.read_bytes()),
             images,
             steps=steps,
             neurons=neurons or "all",

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from spikelet.bundle import SUFFIX, Bundle, write
+from spikelet.errors import SpikeletError
 from spikelet_gui.models.session.document import Document, open_document
 
 _folder: list[tempfile.TemporaryDirectory[str]] = []
@@ -25,10 +26,14 @@ def with_copies(bundle: Bundle, path: Path, copies: int) -> Document:
 
     Raises:
         ConversionError: The network cannot have copies.
+        SpikeletError: The file has been changed since.
     """
     graph = bundle.graph
     if copies == max(graph.neuron(name).copies for name in graph.spiking):
-        return open_document(path)
+        document = open_document(path)
+        if document.bundle.digest != bundle.digest:
+            raise SpikeletError.at(str(path), "has been changed since its settings were measured; open it again")
+        return document
     from spikelet_converters.conversion.copied_bundle import convert_copies
 
     if not _folder:

@@ -9,8 +9,11 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelInde
 from PySide6.QtGui import QImage, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QListView
 
+from spikelet_gui.views.widgets.text import tooltip
+
 SIZES = range(176, 40, -8)  # sides of a picture in pixels; the largest without scrolling is used, else the smallest
 LINES, GAP = 2, 8  # lines of a caption; pixels between pictures
+WIDEST = 200  # width in pixels of a caption, of which longer lines are elided
 KEPT = 600  # largest number of drawn pictures that are kept
 
 Index = QModelIndex | QPersistentModelIndex
@@ -25,6 +28,7 @@ class Pictures(QAbstractListModel):
         self.picture: Callable[[int], QImage] = lambda number: QImage()
         self.caption: Callable[[int], str] = str
         self.cell, self.side, self.ratio = QSize(), SIZES[0], 1.0
+        self.shortened: Callable[[str], str] = str
         self._drawn: dict[int, QPixmap] = {}
 
     def show_numbers(
@@ -51,7 +55,11 @@ class Pictures(QAbstractListModel):
             return None
         number = int(self.numbers[index.row()])
         if role == Qt.ItemDataRole.DisplayRole:
+            return "\n".join(map(self.shortened, self.caption(number).split("\n")))
+        if role == Qt.ItemDataRole.AccessibleTextRole:
             return self.caption(number)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return tooltip(self.caption(number))
         if role == Qt.ItemDataRole.DecorationRole:
             return self._pixmap(number)
         if role == Qt.ItemDataRole.SizeHintRole:
@@ -91,6 +99,7 @@ class Gallery(QListView):
         self.setUniformItemSizes(True)
         self.setAcceptDrops(False)  # the window handles dropped files
         self.pictures = Pictures()
+        self.pictures.shortened = self._shortened
         self.setModel(self.pictures)
         self._chosen, self._captions = chosen, tuple[str, ...]()
         self.clicked.connect(lambda index: self._choose(index))
@@ -129,6 +138,10 @@ class Gallery(QListView):
         if current.isValid() and self.hasFocus():
             self._choose(current)
 
+    def _shortened(self, line: str) -> str:
+        """Return a line of a caption without its middle if it is wider than a cell: names can begin alike."""
+        return self.fontMetrics().elidedText(line, Qt.TextElideMode.ElideMiddle, WIDEST)
+
     def _choose(self, index: Index) -> None:
         self._chosen(int(index.data(Qt.ItemDataRole.UserRole)))
 
@@ -150,7 +163,8 @@ class Gallery(QListView):
         if not count or available.height() < 1:
             return
         metrics = self.fontMetrics()
-        caption_width = max((metrics.horizontalAdvance(caption) for caption in self._captions), default=0) + 2 * GAP
+        widest = max((metrics.horizontalAdvance(caption) for caption in self._captions), default=0)
+        caption_width = min(widest, WIDEST) + 2 * GAP
         caption_height = LINES * metrics.lineSpacing() + GAP
         for side in SIZES:
             cell = QSize(max(caption_width, side + GAP), side + caption_height)

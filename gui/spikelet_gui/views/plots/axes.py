@@ -61,6 +61,13 @@ class PercentAxis(NumberAxis):
         return [f"{abs(value):.{digits}%}" for value in values]
 
 
+def share_range(values: Sequence[float]) -> tuple[float, float]:
+    """Return the range of an axis of shares 0…1, with a margin."""
+    low, high = min(values), max(values)
+    margin = max(0.02, (high - low) * 0.12)
+    return max(0.0, low - margin), min(1.02, high + margin)
+
+
 class DecadeAxis(NumberAxis):
     """A logarithmic axis with labels at powers of ten and, if there is space, at 2 and 5 times these."""
 

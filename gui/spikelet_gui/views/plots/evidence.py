@@ -194,7 +194,7 @@ class PredictionBars(QWidget):
             painter.setFont(font(9, bold=index == 0))
             painter.setPen(QColor(theme().text if index == 0 or bar.true else theme().muted))
             name = ("✓ " if bar.true else "") + bar.name
-            text = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, int(left) - 8)
+            text = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, int(left) - 8)
             painter.drawText(QRectF(0, y, left - 8, height), Qt.AlignmentFlag.AlignRight | middle, text)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(theme().raised))
@@ -220,6 +220,7 @@ class PredictionCard(CardView):
         self.verdict = Elided(least=180)
         self.bars = PredictionBars()
         for widget in (self.message, self.verdict):
+            widget.mode = Qt.TextElideMode.ElideMiddle
             self.body.addWidget(widget)
         self.body.addWidget(self.bars, 1)
         self.follow(self._draw, inspector.opened, inspector.traced, inspector.cursor.moved)

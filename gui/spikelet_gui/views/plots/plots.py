@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyqtgraph as pg
 from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
 from PySide6.QtCore import QPointF, QSize, Qt
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QResizeEvent, QWheelEvent
+from PySide6.QtGui import QFontMetricsF, QKeyEvent, QMouseEvent, QResizeEvent, QWheelEvent
 
 from spikelet_gui.views.plots.axes import DecadeAxis, NumberAxis, PercentAxis
 from spikelet_gui.views.plots.chart import ChartView
@@ -18,7 +18,7 @@ from spikelet_gui.views.widgets.readout import Hover, Reading, Value
 from spikelet_gui.views.widgets.theme import colour, font, theme
 
 HALF_LINE = 7  # half the height of small text, in pixels
-NAME_HEIGHT = 15  # pixels of a name beside a curve
+NAME_HEIGHT, NAME_WIDTH = 15, 150  # pixels of a name beside a curve
 LOW = 120  # height in pixels below which a chart has no title of the horizontal axis
 Values = Sequence[float] | npt.NDArray[np.number]
 
@@ -112,9 +112,11 @@ class Plot(ChartView):
         self.setXRange(0.5, steps + 0.5, padding=0)
 
     def name(self, text: str, x: float, y: float, hue: str, bold: bool = False) -> pg.TextItem:
-        """Add a name at the end of a curve; call `spread` after the last one."""
+        """Add a name at the end of a curve, without its middle if it is long; call `spread` after the last one."""
+        style = font(8.5, bold=bold)
+        text = QFontMetricsF(style).elidedText(text, Qt.TextElideMode.ElideMiddle, NAME_WIDTH)
         item = pg.TextItem(text, color=hue, anchor=(0, 0.5))
-        item.setFont(font(8.5, bold=bold))
+        item.setFont(style)
         item.setPos(x, y)
         self.addItem(item, ignoreBounds=True)
         self._names.append((item, y))

@@ -35,7 +35,7 @@ class Facts(QWidget):
         row = 0
         for heading, facts in groups:
             if heading:
-                title = label(heading, "title")
+                title = label(heading, "title", wrap=True)
                 title.setContentsMargins(0, 8 if row else 0, 0, 2)
                 self._grid.addWidget(title, row, 0, 1, 2)
                 row += 1

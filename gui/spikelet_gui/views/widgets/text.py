@@ -113,7 +113,10 @@ class Elided(QLabel):
     Attributes:
         overflow: Label that shows the text if it does not fit here, and is hidden otherwise; or None.
         least: Width in pixels that a layout leaves to the text, unless the text is shorter.
+        mode: What is elided: by default the end; the middle of names that can begin alike.
     """
+
+    mode = Qt.TextElideMode.ElideRight
 
     def __init__(self, text: str = "", name: str = "caption", overflow: QLabel | None = None, least: int = 0) -> None:
         super().__init__()
@@ -157,7 +160,7 @@ class Elided(QLabel):
             fits = self._full_width() <= width
             if self.overflow is None:
                 text = next((form for form in self._forms if self._width_of(form) <= width), self._forms[-1])
-                self.setText(self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, width))
+                self.setText(self.fontMetrics().elidedText(text, self.mode, width))
             else:
                 self.setText(self._forms[0] if fits else "")
                 self.overflow.setText(self._forms[0])

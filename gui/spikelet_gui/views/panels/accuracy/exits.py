@@ -14,7 +14,7 @@ from spikelet_gui.models.session.freshness import unmeasured
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.profiles import find_profile
 from spikelet_gui.views.choosers.profiles import ProfilePicker
-from spikelet_gui.views.plots.axes import NumberAxis, number
+from spikelet_gui.views.plots.axes import NumberAxis, number, share_range
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.facts import Facts
@@ -82,8 +82,11 @@ class ExitCard(CardView):
             self.steps.setData([], [])
         else:
             x = [point.threshold for point in sweep.exits]
-            if sweep.accuracy is not None:
-                self.accuracy.setData(x, [point.accuracy for point in sweep.exits])
+            shares = [point.accuracy for point in sweep.exits if point.accuracy is not None]  # none without labels
+            self.accuracy.setData(x if shares else [], shares)
+            self.plot.getAxis("left").setVisible(bool(shares))
+            if shares:
+                self.plot.setYRange(*share_range(shares), padding=0)
             self.steps.setData(x, [point.steps for point in sweep.exits])
             self.plot.setXRange(0, max(x[-1], self.inspector.measured.threshold), padding=0.02)
             self.steps_axis.last = sweep.counted.steps

@@ -55,6 +55,8 @@ class CurveCard(CardView):
         self.body.addWidget(self.message)
         self.follow(self._draw, inspector.measured.swept, inspector.opened)
         self.follow(self._advise, inspector.showing)
+        start = self.runner.start
+        self.follow(lambda: start.setEnabled(inspector.data is not None), inspector.opened, inspector.showing)
         self.follow(lambda: self.timeline.go(inspector.cursor.time), inspector.cursor.moved)
 
     def run_all(self) -> None:

@@ -48,6 +48,7 @@ class ComparePanel(Panel):
         self._make_controls()
         self._arrange()
         self.follow(self.sides.fill, inspector.opened)
+        self.follow(lambda: self.all.setEnabled(inspector.data is not None), inspector.opened, inspector.showing)
         self.follow(
             self.run, inspector.opened, inspector.showing, inspector.results.second_changed, inspector.cursor.changed
         )

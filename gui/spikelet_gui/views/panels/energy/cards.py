@@ -9,6 +9,7 @@ from spikelet.metrics.energy import LEVELS, Levels
 from spikelet.report import wording
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.models.session.profiles import find_profile
 from spikelet_gui.views.panels.energy.state import EnergyState
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.plots.range_bars import RangeBars, Spans
@@ -66,7 +67,8 @@ class BreakEvenCard(CardView):
         costs, level = self.state.costs, self.state.level
         self.plot.clear()
         if costs is None or level not in costs.curve:
-            self.message.setText("No figure is published for this level.")
+            is_pending = costs is None and find_profile(self.inspector.settings.profile).priced
+            self.message.setText("" if is_pending else "No figure is published for this level.")
             return
         y = [energy.low / 1e6 for energy in costs.curve[level]]
         self.plot.line(costs.rates, y, 0, 2.6, name="spiking")

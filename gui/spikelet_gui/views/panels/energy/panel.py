@@ -12,7 +12,7 @@ from spikelet.metrics.hardware import Profile, PublishedValue
 from spikelet.metrics.measurement import Measurement
 from spikelet.report import wording
 from spikelet_gui.models.analysis.costs import Costs, costs
-from spikelet_gui.models.session.freshness import outdated_sweep, sweep_again
+from spikelet_gui.models.session.freshness import outdated_sweep, sweep_again, unmeasured
 from spikelet_gui.models.session.profiles import find_profile
 from spikelet_gui.views.choosers.profiles import ProfilePicker
 from spikelet_gui.views.panels.energy.cards import BreakEvenCard, LayersCard, LevelsCard
@@ -20,11 +20,13 @@ from spikelet_gui.views.panels.energy.state import EnergyState
 from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.cards import Card
 from spikelet_gui.views.widgets.controls import Segments
-from spikelet_gui.views.widgets.layouts import clear, column, row
+from spikelet_gui.views.widgets.layouts import Empty, clear, column, row
 from spikelet_gui.views.widgets.scrolling import scrolled
 from spikelet_gui.views.widgets.text import label
 from spikelet_gui.views.widgets.theme import GAP
 
+UNMEASURED = "Not measured yet: operations are counted together with accuracy. Run all images in the Accuracy panel."
+MEASURING = "Measuring. The energy is estimated when all images have run."
 FIGURES = {
     "ac": "accumulate",
     "mac": "multiply-accumulate",
@@ -61,7 +63,9 @@ class EnergyPanel(Panel):
         self.note = label(wording.ESTIMATE, "caption", wrap=True)
         outer.addLayout(row(ProfilePicker(inspector), self.segments, stretch=(1, 0)))
         outer.addWidget(self.note)
-        panes = QHBoxLayout()
+        self.empty, self.content = Empty(""), QWidget()
+        panes = QHBoxLayout(self.content)
+        panes.setContentsMargins(0, 0, 0, 0)
         panes.setSpacing(GAP)
         estimates = column(self.levels, self.break_even, stretch=(6, 5), spacing=GAP)
         panes.addLayout(estimates, 6)
@@ -70,8 +74,12 @@ class EnergyPanel(Panel):
         for card in (self.break_even, self.layers, self.sources):
             card.setMinimumHeight(210)
         self.stack(panes)
-        outer.addLayout(panes, 1)
+        outer.addWidget(self.empty, 1)
+        outer.addWidget(self.content, 1)
         self.follow(self._draw, inspector.measured.swept, inspector.opened, inspector.profile_changed)
+        self.follow(self._explain, inspector.opened, inspector.showing)
+        for signal in (inspector.jobs.started, inspector.jobs.finished):
+            self.listen(signal, lambda key: self._explain() if key == self.task else None)
 
     def out_of_date(self) -> str:
         return outdated_sweep(self.inspector)
@@ -86,6 +94,9 @@ class EnergyPanel(Panel):
     def _draw(self) -> None:
         sweep, profile = self.inspector.measured.sweep, find_profile(self.inspector.settings.profile)
         measured = sweep.measured if sweep is not None else None
+        self.empty.setVisible(measured is None)
+        self.content.setVisible(measured is not None)
+        self.note.setText(wording.ESTIMATE)
         if measured is None or not profile.priced:
             self.state.costs, self._key = None, None
         else:
@@ -93,7 +104,7 @@ class EnergyPanel(Panel):
             data = f"{number_of(len(measured.data), 'image')} of {measured.data.name}, T = {measured.counted.steps}"
             self.note.setText(f"{wording.ESTIMATE}\nCounted on {data}.")
         clear(self._list)
-        for heading, text in self._entries(measured, profile):
+        for heading, text in [] if measured is None else self._entries(measured, profile):
             if heading:
                 self._list.addWidget(label(heading, "title", wrap=True))
             if text:
@@ -101,10 +112,13 @@ class EnergyPanel(Panel):
         self._list.addStretch(1)
         self._show()
 
-    def _entries(self, measured: Measurement | None, profile: Profile) -> list[tuple[str, str]]:
+    def _explain(self) -> None:
+        """State why there is no estimate yet."""
+        running = self.inspector.jobs.running(self.task)
+        self.empty.set_message(MEASURING if running else unmeasured(self.inspector, UNMEASURED))
+
+    def _entries(self, measured: Measurement, profile: Profile) -> list[tuple[str, str]]:
         """Return (heading, text) of the sources."""
-        if measured is None:
-            return [("", "Operations are counted together with accuracy: run all images in the Accuracy panel.")]
         if not profile.priced:
             return [(profile.title, f"{profile.unpublished}. {wording.power(profile)}")]
         entries = [(profile.title, profile.notes)] if profile.notes else []

@@ -17,6 +17,7 @@ from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.theme import colour, font, theme
 
 BUBBLES = 400  # largest number of pairs that are drawn as dots of different sizes
+NUMBER = 50  # width in pixels of a number beside a bar
 POINTS = 3000  # largest number of pairs that are drawn
 
 
@@ -73,7 +74,7 @@ class LayerBars(QWidget):
             vertical = Qt.AlignmentFlag.AlignVCenter
             painter.setPen(QColor(theme().text))
             painter.setFont(font(9, bold=residual.layer == self.state.inspector.selection.layer))
-            name = painter.fontMetrics().elidedText(residual.layer, Qt.TextElideMode.ElideMiddle, int(left) - 8)
+            name = painter.fontMetrics().elidedText(residual.layer, Qt.TextElideMode.ElideMiddle, int(left) - 16)
             painter.drawText(QRectF(8, y, left - 8, height), vertical, name)
             painter.setFont(font(8.5))
             painter.drawText(
@@ -81,7 +82,7 @@ class LayerBars(QWidget):
                 vertical | Qt.AlignmentFlag.AlignRight,
                 f"{residual.rms:.3f}",
             )
-            self._pair(painter, residual, middle, y, half * 0.72 / largest, height)
+            self._pair(painter, residual, middle, y, max(half - NUMBER, 0.3 * half) / largest, height)
         painter.end()
 
     def _pair(
@@ -98,10 +99,10 @@ class LayerBars(QWidget):
             painter.drawRoundedRect(bar, 3, 3)
             painter.setPen(QColor(theme().muted))
             if side < 0:
-                text = QRectF(bar.left() - 50, y, 46, height)
+                text = QRectF(bar.left() - NUMBER, y, NUMBER - 4, height)
                 painter.drawText(text, vertical | Qt.AlignmentFlag.AlignRight, f"{share:.1%}")
             else:
-                painter.drawText(QRectF(bar.right() + 4, y, 50, height), vertical, f"{share:.1%}")
+                painter.drawText(QRectF(bar.right() + 4, y, NUMBER, height), vertical, f"{share:.1%}")
 
 
 class ScatterCard(CardView):

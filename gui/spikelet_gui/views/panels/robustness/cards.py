@@ -19,6 +19,7 @@ from spikelet.metrics.fault_results import Point
 from spikelet_gui.models.analysis.robustness import ends, level_text, lost, rows, table
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.views.panels.robustness.state import RobustnessState
+from spikelet_gui.views.plots.axes import share_range
 from spikelet_gui.views.plots.plots import Plot, TimeLine
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.theme import colour, font, heat, readable_on, theme
@@ -175,7 +176,7 @@ class LevelCard(FaultCard):
             [[(i, level_text(point.fault.level)) for i, point in enumerate(row.points)]]
         )
         self.plot.setXRange(-0.4, max(len(x), 1) * 1.36 - 0.6, padding=0)
-        self.plot.setYRange(*_span([fault_free, *y, *low, *high]), padding=0)
+        self.plot.setYRange(*share_range([fault_free, *y, *low, *high]), padding=0)
 
 
 class StepCard(FaultCard):
@@ -207,15 +208,9 @@ class StepCard(FaultCard):
             line = self.plot.line(x, point.accuracy, index, 2.0, index, name=name)
             text = self.plot.name(name, measured.steps + 0.1, point.accuracy[-1], hue)
             self._drawn += [*edges, band, line, text]
+        self.plot.set_title("left", measured.measure)
         self.plot.steps_axis(measured.steps)
         self.plot.setXRange(0.6, measured.steps + max(1.2, measured.steps * 0.2), padding=0)
         values = [value for _, point in curves for value in (*point.low, *point.high)]
-        self.plot.setYRange(*_span(values), padding=0)
+        self.plot.setYRange(*share_range(values), padding=0)
         self.plot.spread()
-
-
-def _span(values: list[float]) -> tuple[float, float]:
-    """Return the range of an axis of shares, with a margin."""
-    low, high = min(values), max(values)
-    margin = max(0.02, (high - low) * 0.12)
-    return max(0.0, low - margin), min(1.02, high + margin)

@@ -113,7 +113,6 @@ class BrianCard(CardView):
         self.images.setSuffix(" images")
         hint = "Simulate in Brian2 in the background  (R)"
         self.runner = Runner(inspector.jobs, "validate", "Validate", self.run, hint, self._busy)
-        self.runner.start.setEnabled(brian2_missing() is None)
         for widget in (self.neurons, self.images, self.runner):
             self.head.addWidget(widget)
         self.message = label("", "", wrap=True)
@@ -139,7 +138,7 @@ class BrianCard(CardView):
             return inspector.failed.emit(missing_images(source))
         images = source.images[inspector.index :][: self.images.value()]
         work = validation(
-            document.path, images, inspector.cursor.steps, int(self.neurons.currentData()), inspector.engine
+            document.bundle, images, inspector.cursor.steps, int(self.neurons.currentData()), inspector.engine
         )
         inspector.jobs.start("validate", work, inspector.results.set_report, self._failed)
 
@@ -164,11 +163,12 @@ class BrianCard(CardView):
         for widget in (self.message, self.details, self.table):
             widget.setVisible(report is not None)
         self.empty.setVisible(report is None)
+        source, missing = self.inspector.source, brian2_missing()
+        refused = missing_images(source) if source is not None and not source.constant else ""
+        self.runner.start.setEnabled(not missing and not refused)
         if report is None:
             running = self.inspector.jobs.running("validate")
-            source = self.inspector.source
-            refused = missing_images(source) if source is not None and not source.constant else ""
-            self.empty.set_message(brian2_missing() or (BUSY if running else refused or self._error or LEAD))
+            self.empty.set_message(missing or (BUSY if running else refused or self._error or LEAD))
             return
         from spikelet_converters.brian2.wording import circumstances, layer_table, verdict
 
