@@ -55,7 +55,7 @@ bench-speed: ## the part of bench that writes docs/results/benchmarks.md (with A
 	@.ci/peers -c "" # install first: its messages do not belong in the table
 	.ci/peers tests/benchmarks/pages.py
 
-bench-instructions: ## count instructions of generated C per image, on x86-64 and emulated boards (writes docs/results/instructions.md; ARGS="--release NAME" stores the counts for comparison, "--threads" and "--deployed" count threads of one image and other runtimes too, "--only" keeps the rest, "--x86" those of emulated processors)
+bench-instructions: ## count instructions of generated C per image, on x86-64 and emulated boards (writes docs/results/instructions.md; ARGS="--release NAME" stores the counts for comparison, "--threads" and "--deployed" count threads of one image and other runtimes too, "--networks NAME" keeps the counts of the others, "--only" those of all, "--x86" those of emulated processors)
 	@.ci/setup edge
 	PYTHONPATH=tests/support $(PYTHON) tests/benchmarks/instructions.py $(ARGS)
 

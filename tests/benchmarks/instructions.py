@@ -284,11 +284,15 @@ def main() -> None:
     parser.add_argument("--threads", action="store_true", help="count the threads that share an image too")
     parser.add_argument("--only", action="store_true", help="keep the counts of all targets as they are stored")
     parser.add_argument("--x86", action="store_true", help="keep those of the emulated processors as they are stored")
+    parser.add_argument(
+        "--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS), help="keep those of the others"
+    )
     args = parser.parse_args()
     kept = json.loads(DATA.read_text())["images"] if DATA.exists() else None
     if (args.only or args.x86) and kept != args.images:
         parser.error(f"the stored counts are of {kept} images: count all targets first, or add --images {kept}")
-    for name, (bundle, data) in ({} if args.only else NETWORKS).items():
+    for name in () if args.only else args.networks:
+        bundle, data = NETWORKS[name]
         with np.load(ASSETS / data) as archive, tempfile.TemporaryDirectory() as work:
             images = archive["images"][: args.images]
             entry = count(ASSETS / bundle, 1, images, Path(work), emulate=not args.x86)
@@ -313,7 +317,7 @@ def main() -> None:
         }
         graphs["VGG-16 shapes, spike rate 15%, k = 1, T = 4"] = shapes.network(shapes.VGG16, 0.15), 4
         store(args.images, threads=shared(graphs, images[: args.images]))
-    for name in WITH_RUNTIMES if args.deployed else ():
+    for name in set(WITH_RUNTIMES) & set(args.networks) if args.deployed else ():
         bundle = ASSETS / NETWORKS[name][0]
         store(args.images, deployed={name: count_deployed(bundle, images.astype(np.float32), labels, args.images)})
 
