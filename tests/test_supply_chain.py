@@ -46,7 +46,7 @@ def call(line):
     assert code == 0, (line, code)
 pixels = np.random.default_rng(0).integers(0, 256, (40, 3, 8, 8)).astype(np.uint8)
 arrays.write(__import__("pathlib").Path("x.npz"), ImageSet(pixels, np.arange(40) % 2, ("a", "b"), "x"))
-call("train --data x.npz --model vgg9 --batch 16 --epochs 1 --out run")
+call("train --data x.npz --model vgg5 --batch 16 --epochs 1 --out run")
 assert "torch._dynamo" not in sys.modules, "torch's compiler takes over a second to import"
 call("convert run/best.pt -o small.snnb --data x.npz")
 call("verify small.snnb")
@@ -106,7 +106,7 @@ def test_the_same_checkpoint_gives_the_same_bundle(tmp_path, monkeypatch):
     from spikelet_converters.source_model.networks import NetworkSpec
     from spikelet_converters.training.checkpoint import Checkpoint
 
-    spec = NetworkSpec("vgg9", (3, 8, 8), 2, (120, 120, 120), (60.0, 60.0, 60.0))
+    spec = NetworkSpec("vgg5", (3, 8, 8), 2, (120, 120, 120), (60.0, 60.0, 60.0))
     weights = spec.build().state_dict()
     command = ["convert", "x.pt", "-o", "x.snnb"]
     for name in ("a", "b"):
