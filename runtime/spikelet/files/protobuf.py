@@ -6,6 +6,10 @@ import struct
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5  # wire types
 _ONE_BYTE = tuple(bytes([value]) for value in range(128))
+# Tag and value, or tag and length, of the fields 0 to 15 with one byte each, by `number << 7 | value`: a model has
+# thousands of them, and a bundle is read only after its model has been written again.
+_INTEGERS = tuple(bytes([number << 3 | VARINT, value]) for number in range(16) for value in range(128))
+_HEADERS = tuple(bytes([number << 3 | LENGTH, length]) for number in range(16) for length in range(128))
 
 
 def varint(value: int) -> bytes:
@@ -28,12 +32,17 @@ def varint(value: int) -> bytes:
 
 def integer(number: int, value: int) -> bytes:
     """Encode an integer field."""
+    if 0 <= value < 128 and number < 16:
+        return _INTEGERS[number << 7 | value]
     return _tag(number, VARINT) + varint(value)
 
 
 def message(number: int, content: bytes) -> bytes:
     """Encode a field of bytes, such as an encoded message."""
-    return header(number, len(content)) + content
+    length = len(content)
+    if length < 128 and number < 16:
+        return _HEADERS[number << 7 | length] + content
+    return header(number, length) + content
 
 
 def header(number: int, length: int) -> bytes:
