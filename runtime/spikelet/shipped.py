@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
@@ -59,11 +60,21 @@ def images_for(shape: Shape, labels: tuple[str, ...] | None, classes: int | None
 
     for path in files():
         if path.suffix == ".npz":
-            images = arrays.read(path)
-            named = labels is None or images.classes in (None, labels)
-            if images.shape == shape and named and (classes is None or images.class_count == classes):
-                return images
+            status = path.stat()
+            of_file, names, count = _described(path, status.st_mtime_ns, status.st_size)
+            named = labels is None or names in (None, labels)
+            if of_file == shape and named and (classes is None or count == classes):
+                return arrays.read(path)
     return None
+
+
+@cache
+def _described(path: Path, changed: int, size: int) -> tuple[Shape, tuple[str, ...] | None, int]:
+    """Return shape, class names and number of classes of a file of images in the state of this time and size."""
+    from spikelet.data import arrays
+
+    images = arrays.read(path)
+    return images.shape, images.classes, images.class_count
 
 
 def find_data(
