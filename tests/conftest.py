@@ -1,4 +1,4 @@
-"""Settings of every test run: a separate cache of compiled networks, and one thread for each matrix product."""
+"""Settings of every test run: a cache of compiled networks of the tests, and one thread for each matrix product."""
 
 import builtins
 import gc
@@ -20,6 +20,7 @@ from hypothesis.internal.conjecture import engine, providers
 import fewer_reports
 import skip_report
 from garbage import collect_rarely, freeze_what_is_alive, many_modules_are_new
+from library_cache import cache_folder, remove_old_libraries
 
 sys.dont_write_bytecode = False  # it has already been read in this process
 
@@ -59,11 +60,11 @@ settings.load_profile("campaign" if "SPIKELET_CONFORMANCE" in os.environ else "s
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory):
-    """Use one cache for all workers of a run, so that a network is compiled once."""
+    """Use one cache for all workers and runs, so that a network is compiled once."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has a folder of its own, below that of the run
         folder = folder.parent
-    os.environ["SPIKELET_CACHE"] = str(folder / "cache")
+    os.environ["SPIKELET_CACHE"] = str(cache_folder(folder / "cache"))
     if not os.access(os.path.expanduser("~"), os.W_OK):  # matplotlib, which Brian2 imports, would write a warning
         os.environ.setdefault("MPLCONFIGDIR", str(folder / "matplotlib"))
 
@@ -88,6 +89,8 @@ def flags_of_users():
 
 def pytest_configure(config):
     collect_rarely()
+    if not hasattr(config, "workerinput"):
+        remove_old_libraries()
     fewer_reports.use_if_enough(config)
 
 
