@@ -65,6 +65,7 @@ int main(void)
     return 0;
 }
 """
+footprint_once = functools.cache(footprint)  # several tests measure the same code
 OUTSIDE = 512  # bytes of stack for the context, the caller and the C library
 
 
@@ -83,7 +84,7 @@ def test_the_stack_is_the_longest_path_of_calls():
 @pytest.mark.parametrize("form", ["mcu", "host"])
 def test_a_run_needs_no_more_stack_than_stated(form, tmp_path):
     files, _ = c_project(bundle(), form)
-    measured = footprint(files["model.h"], files["model.c"], "model", form, "gcc")
+    measured = footprint_once(files["model.h"], files["model.c"], "model", form, "gcc")
     assert measured.stack is not None
     assert 0 < max(measured.stacks.values()) <= measured.stack + OUTSIDE
     for name, text in files.items():
@@ -118,8 +119,7 @@ def test_the_shares_of_the_nodes_add_up(form):
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
 @pytest.mark.parametrize("package", [[], ["--package", "zephyr"]])
 def test_the_command_states_code_stack_and_shares(package, tmp_path, capsys, monkeypatch):
-    # the command is run twice, as JSON and as text: compile the same code once
-    monkeypatch.setattr("spikelet.deploy.footprint.footprint", functools.cache(footprint))
+    monkeypatch.setattr("spikelet.deploy.footprint.footprint", footprint_once)
     write(bundle(), tmp_path / "a.snnb")
     line = [
         "export",
