@@ -7,7 +7,8 @@ import pickle
 import numpy as np
 import pytest
 
-from spikelet.data import ImageSet, read
+from spikelet import shipped
+from spikelet.data import ImageSet, arrays, read
 from spikelet.data.formats import cifar, idx
 from spikelet.errors import DataError
 
@@ -267,3 +268,16 @@ def test_a_file_of_another_type_names_the_way_to_one_that_is_read(tmp_path, name
     (tmp_path / name).write_bytes(b"junk")
     with pytest.raises(DataError, match=rf"{name}: a file of an unknown type; expected .*{advice}"):
         read(tmp_path / name)
+
+
+def test_shipped_images_that_do_not_fit_are_read_once_and_again_when_they_change(tmp_path, monkeypatch):
+    path, read_file, paths = tmp_path / "small.npz", arrays.read, []
+    arrays.write(path, image_set(shape=(1, 4, 4)))
+    monkeypatch.setattr(shipped, "files", lambda: [path])
+    monkeypatch.setattr(arrays, "read", lambda file: (paths.append(file), read_file(file))[1])
+    for _ in range(2):
+        assert shipped.images_for((3, 4, 4), None) is None
+    assert len(paths) == 1
+    arrays.write(path, image_set(n=9, shape=(3, 4, 4)))
+    assert len(shipped.images_for((3, 4, 4), ("a", "b", "c"))) == 9
+    assert shipped.images_for((3, 4, 4), ("a", "b", "x")) is None

@@ -59,6 +59,15 @@ class TestCache:
         # other weights, the same shapes: the same library
         assert not native.prepare_graph(small_graph(seed=5)).compiled
 
+    def test_the_source_of_a_graph_is_generated_once(self, fresh, monkeypatch):
+        graphs, generate = [], library.library_source
+        monkeypatch.setattr(library, "library_source", lambda program: (graphs.append(program), generate(program))[1])
+        graph = small_graph()
+        assert choose("auto", graph) == "native"
+        for _ in range(2):
+            create(graph, "native")
+        assert len(graphs) == 1
+
     @pytest.mark.skipif(os.name != "posix", reason="Windows keeps the files of loaded libraries")
     @pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: b"x" + data[1:], lambda data: b""])
     def test_a_damaged_library_is_compiled_again(self, fresh, monkeypatch, damage):
