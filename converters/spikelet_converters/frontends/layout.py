@@ -20,6 +20,8 @@ def axes_of(x: Value) -> tuple[int, ...]:
 
 def sizes(x: Value) -> Shape:
     """Return the shape of the source's value for one sample."""
+    if x.view is not None:
+        return x.view.shape
     if x.grid is not None:
         return (*x.grid, *x.shape[1:])
     if x.merged:

@@ -73,6 +73,7 @@ class Value:
         merged: Whether the source has the pixels as one axis, (C, H·W).
         pads: Zeros around the value, which the next convolution adds.
         maxima: Pending max pools, which are added after the next rectifier. `shape` is the shape before them.
+        view: Index of the number at each place of a reshaped value, see `spikelet_converters.frontends.rearranged`.
     """
 
     node: str
@@ -87,6 +88,7 @@ class Value:
     merged: bool = False
     pads: Pads = NONE
     maxima: tuple[Window, ...] = ()
+    view: npt.NDArray[np.intp] | None = None
 
     def channels(self) -> Factor:
         """Return the factor per channel, (C,)."""

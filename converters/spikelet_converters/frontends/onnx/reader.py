@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from spikelet.errors import ConversionError
 from spikelet.nodes import Shape
+from spikelet_converters.frontends import rearranged
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.onnx import endings, layers, pools, quantisers, resampling, shapes
@@ -35,6 +36,9 @@ HANDLERS: dict[str, Handler] = {
     **endings.HANDLERS,
 }
 """The import of each supported operator."""
+
+_OF_VIEWS = ("Reshape", "Transpose", "Shape", "Identity")
+"""Operators that take reshaped values which no node has."""
 
 _AFTER_THE_END = ("Cast", "Identity")
 _ELEMENTWISE = (
@@ -103,15 +107,29 @@ class Reader:
             reason = next((after_ending[name] for name in node.input if name in after_ending), None)
             if reason is not None and node.op_type not in (*_AFTER_THE_END, "ArgMax", *self._flattening(node)):
                 raise ConversionError(reason)
-            self._read(node, index, where)
+            try:
+                self._read(node, index, where)
+            except ConversionError as error:
+                raise self._normalisation(node) or error from None
             if node.op_type in endings.HANDLERS and node.output[0] in self.state.values:
                 after_ending[node.output[0]] = f"{where}: {endings.INSIDE[node.op_type]}"
             elif reason is not None:
                 after_ending[node.output[0]] = reason
         if self.state.output not in self.state.values:
             raise ConversionError(f"the output {self.state.output} does not depend on the input")
-        self.state.builder.output([self.state.values[self.state.output]])
+        x = self.state.values[self.state.output]
+        if x.view is not None:
+            raise rearranged.refused(f"the output {self.state.output}", x)
+        self.state.builder.output([x])
         return self.state
+
+    def _normalisation(self, node: onnx.NodeProto) -> ConversionError | None:
+        """Return the error for a normalisation that begins with an operator, as exporters write GroupNorm."""
+        for user in self.graph.node:
+            deviation = node.op_type == "ReduceMean" and user.op_type == "Sub" and node.input[0] in user.input
+            if node.output[0] in user.input and (deviation or user.op_type == "InstanceNormalization"):
+                return ConversionError(f"node {user.name} ({user.op_type}): {ADVICE['InstanceNormalization']}")
+        return None
 
     def _flattening(self, node: onnx.NodeProto) -> tuple[str, ...]:
         """Operators that only remove the one pixel of classes."""
@@ -129,6 +147,9 @@ class Reader:
             return
         if node.op_type not in HANDLERS and node.op_type != "Shape":
             raise ConversionError(f"{where}: {ADVICE.get(node.op_type, UNKNOWN)}")
+        viewed = next((x for name in node.input if (x := state.values.get(name)) and x.view is not None), None)
+        if viewed is not None and node.op_type not in _OF_VIEWS:
+            raise rearranged.refused(where, viewed)
         name = node.name.rpartition("/")[0].strip("/").replace("/", ".") if "/" in node.name else node.name
         layer = free_name(name or f"{node.op_type.lower()}{index}", state.builder.nodes)
         step = Step(state, node, layer, where, attributes_of(node, where))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from spikelet.errors import ConversionError
+from spikelet_converters.frontends import rearranged
 from spikelet_converters.frontends.channels import check_along_channels, concatenated, repeated, selected, tiled
-from spikelet_converters.frontends.layout import arranged, axes_of, reshaped, sizes, transposed
+from spikelet_converters.frontends.layout import arranged, axes_of, reshaped, sizes
 from spikelet_converters.frontends.onnx.attributes import integer, integers, real, text
 from spikelet_converters.frontends.onnx.constants import Constant
 from spikelet_converters.frontends.onnx.step import Handler, Step
@@ -38,7 +39,7 @@ def _reshape(step: Step) -> Value:
     if not integer(step.attributes, "allowzero", 0):
         before = [step.state.batch or BATCH, *sizes(x)]
         new_sizes = [before[i] if size == 0 and i < len(before) else size for i, size in enumerate(new_sizes)]
-    return step.builder.reshaped(step.name, step.where, new_sizes, step.state.batch, x)
+    return rearranged.reshape(step.builder, step.name, step.where, new_sizes, step.state.batch, x)
 
 
 def _squeeze(step: Step) -> Value:
@@ -80,7 +81,7 @@ def _unsqueeze(step: Step) -> Value:
 def _transpose(step: Step) -> Value:
     x = step.value()
     perm = integers(step.attributes, "perm", list(reversed(range(len(sizes(x)) + 1))))
-    return transposed(step.where, x, perm)
+    return rearranged.transpose(step.where, x, perm)
 
 
 def _pad(step: Step) -> Value:

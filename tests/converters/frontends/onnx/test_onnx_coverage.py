@@ -168,6 +168,25 @@ def own():
     }
 
 
+MOVES = {
+    "blocks": np.array([-1, 4, 3, 2, 3, 2]), "deep": np.array([-1, 16, 3, 3]),
+    "grid6": np.array([-1, 2, 2, 2, 7, 7]), "large": np.array([0, 2, 14, 14]),
+}  # fmt: skip
+
+
+def to_channels(perm):
+    """Return a network that moves blocks of 2 x 2 pixels to channels, as PixelUnshuffle is exported."""
+    return body(n("Relu", ["c"], ["q"]), n("Slice", ["q", "start", "end", "hw"], ["p"]), n("Reshape", ["p", "blocks"], ["v"]),
+                n("Transpose", ["v"], ["u"], perm=perm), n("Reshape", ["u", "deep"], ["s"]), conv(("s", "from16"), "t"),
+                n("Relu", ["t"], ["r"]))  # fmt: skip
+
+
+def to_pixels(perm):
+    """Return a network that moves groups of four channels to blocks of 2 x 2 pixels."""
+    return body(conv(("c", "to8"), "q"), n("Reshape", ["q", "grid6"], ["v"]), n("Transpose", ["v"], ["u"], perm=perm),
+                n("Reshape", ["u", "large"], ["s"]), conv(("s", "to4"), "t"), n("Relu", ["t"], ["r"]))  # fmt: skip
+
+
 RESAMPLED = {
     "Resize by scales": (body(n("Relu", ["c"], ["q"]), n("Resize", ["q", "", "twice"], ["r"], mode="nearest")), 17),
     "Resize to sizes": ([n("Shape", ["x"], ["n"], end=1), n("Concat", ["n", "tall"], ["goal"], axis=0),
@@ -190,6 +209,10 @@ RESAMPLED = {
     "SpaceToDepth": (body(n("Relu", ["c"], ["q"]), n("Slice", ["q", "start", "end", "hw"], ["p"]),
                           n("SpaceToDepth", ["p"], ["s"], blocksize=2), conv(("s", "from16"), "t"),
                           n("Relu", ["t"], ["r"])), 17),
+    "SpaceToDepth by reshapes": (to_channels([0, 1, 3, 5, 2, 4]), 17),
+    "SpaceToDepth by reshapes, blocks first": (to_channels([0, 3, 5, 1, 2, 4]), 17),
+    "DepthToSpace by reshapes": (to_pixels([0, 1, 4, 2, 5, 3]), 17),
+    "DepthToSpace by reshapes, columns first": (to_pixels([0, 1, 4, 3, 5, 2]), 17),
     "Pad, reflect": (body(n("Relu", ["c"], ["q"]), n("Pad", ["q", "around"], ["r"], mode="reflect")), 17),
     "Pad, edge": (body(n("Pad", ["c", "around"], ["q"], mode="edge"), n("Relu", ["q"], ["r"])), 17),
     "Pad, wrap": (body(n("Relu", ["c"], ["q"]), n("Pad", ["q", "around"], ["r"], mode="wrap")), 19),
@@ -207,7 +230,7 @@ def test_pixels_are_moved_and_weighed_as_onnx_runtime_does(form, tmp_path):
     own = {
         "twice": np.array([1, 1, 2, 2], np.float32), "tall": np.array([4, 5, 9]), "first": np.array([0]), "goal2": np.array([5, 9]),
         "empty": np.zeros(0, np.float32), "start": np.array([1, 0]), "end": np.array([7, 6]), "hw": np.array([2, 3]),
-        "around": np.array([0, 0, 1, 2, 0, 0, 3, 1]),
+        "around": np.array([0, 0, 1, 2, 0, 0, 3, 1]), **MOVES,
         "to8": rng.normal(0, 0.5, (8, 4, 1, 1)).astype(np.float32),
         "to4": rng.normal(0, 0.5, (4, 2, 3, 3)).astype(np.float32),
         "from16": rng.normal(0, 0.5, (4, 16, 1, 1)).astype(np.float32),
@@ -306,3 +329,28 @@ class TestLines:
         nodes = [conv(("x", "a")), n("Relu", ["c"], ["e"]), n("MaxPool", ["e"], ["r"], kernel_shape=[2, 2]), *self.end]
         with pytest.raises(ConversionError, match="a pool of 2 axes takes a value of 4 axes"):
             read(model(tmp_path / "a.onnx", nodes, shape=(3, 14), own=self.weights()), RAW)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        (to_channels([0, 2, 4, 1, 3, 5]), r"\(Reshape\): takes \(N, 3, 3, 4, 2, 2\), reshaped from \(N, 4, 6, 6\); .*, as Pixel"),
+        (to_channels([0, 1, 2, 3, 4, 5]), r"\(Reshape\): takes \(N, 4, 3, 2, 3, 2\), .* a convolution whose stride is its"),
+        (to_pixels([0, 1, 4, 5, 2, 3]), r"\(Reshape\): takes \(N, 2, 7, 7, 2, 2\), reshaped"),
+        (body(n("Reshape", ["c", "grid4x"], ["v"]), n("Relu", ["v"], ["r"])), r"\(Relu\): takes \(N, 2, 2, 7, 7, 1\), reshaped"),
+        ([conv(), n("Reshape", ["c", "grid4x"], ["y"])], r"the output y: takes \(N, 2, 2, 7, 7, 1\), reshaped"),
+        (body(n("Reshape", ["c", "groups"], ["v"]), n("InstanceNormalization", ["v", "i1", "i1"], ["u"]), n("Relu", ["u"], ["r"])),
+         r"\(InstanceNormalization\): it normalises by statistics of the current input; use BatchNorm"),
+        (body(n("ReduceMean", ["c"], ["m"], axes=[1, 2, 3]), n("Sub", ["c", "m"], ["u"]), n("Relu", ["u"], ["r"])),
+         r"\(Sub\): it normalises by statistics of the current input; use BatchNorm"),
+    ],
+)  # fmt: skip
+def test_values_of_other_axes_are_refused_by_what_takes_them(nodes, message, tmp_path):
+    own = {
+        **MOVES, "start": np.array([1, 0]), "end": np.array([7, 6]), "hw": np.array([2, 3]),
+        "from16": np.ones((4, 16, 1, 1), np.float32), "to8": np.ones((8, 4, 1, 1), np.float32),
+        "to4": np.ones((4, 2, 3, 3), np.float32), "grid4x": np.array([-1, 2, 2, 7, 7, 1]), "groups": np.array([0, 2, -1]),
+        "i1": np.ones(2, np.float32),
+    }  # fmt: skip
+    with pytest.raises(ConversionError, match=message):
+        read(model(tmp_path / "a.onnx", nodes, own=own, opset=17), RAW)

@@ -1,0 +1,100 @@
+"""Reshapes and transposes that together move pixels to channels, or channels to pixels.
+
+Between them, a value has axes that no node has, such as (C, H/2, 2, W/2, 2). It is then the value before the first
+reshape, with the place of each number, `Value.view`. A later reshape to (C, H, W) becomes a convolution.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.errors import ConversionError
+from spikelet.limits import Limits
+from spikelet.nodes import Shape
+from spikelet_converters.frontends.builder import Builder
+from spikelet_converters.frontends.channels import selected
+from spikelet_converters.frontends.layout import sizes, target_of, transposed
+from spikelet_converters.frontends.pixels import depth_to_space, space_to_depth
+from spikelet_converters.frontends.values import NONE, Value
+
+INDEX_BYTES = 64  # of memory for the places of a number
+LEAST_AXES = 5  # of a view, without the batch
+Index = npt.NDArray[np.intp]
+
+
+def reshape(builder: Builder, name: str, where: str, new_sizes: list[int], batch: int | None, x: Value) -> Value:
+    """Reshape a value, see `Builder.reshaped`; also to five or more axes, and from these to (C, H, W)."""
+    target = target_of(x, new_sizes, batch)
+    if x.view is not None:
+        if target is None or len(target) not in (3, *range(LEAST_AXES, 9)):
+            raise refused(where, x)
+        view = x.view.reshape(target)
+        return _moved(builder, name, where, view, x) if view.ndim == 3 else replace(x, view=view)
+    whole = len(x.shape) == 3 and x.axes is None and x.order is None and x.pads == NONE and not x.maxima
+    if target is not None and len(target) >= LEAST_AXES and whole and not x.regrouped:
+        count = math.prod(x.shape)
+        Limits().check(f"{where}: the indices of {count:,} numbers", INDEX_BYTES * count)
+        return replace(x, view=np.arange(count).reshape(target))
+    return builder.reshaped(name, where, new_sizes, batch, x)
+
+
+def transpose(where: str, x: Value, perm: list[int]) -> Value:
+    """Permute the axes of a value, of which axis 0 is the batch, see `layout.transposed`."""
+    if x.view is None:
+        return transposed(where, x, perm)
+    if sorted(perm) != list(range(x.view.ndim + 1)) or perm[0] != 0:
+        raise ConversionError(f"{where}: permutes axes by {perm}; expected the batch to stay first")
+    return replace(x, view=x.view.transpose([axis - 1 for axis in perm[1:]]))
+
+
+def refused(where: str, x: Value) -> ConversionError:
+    """Return the error for a view that is not moved pixels."""
+    before, after = (", ".join(map(str, shape)) for shape in (x.shape, sizes(x)))
+    return ConversionError(
+        f"{where}: takes (N, {after}), reshaped from (N, {before}); expected (N, C, H, W), as PixelShuffle and "
+        "PixelUnshuffle give; write patches as a convolution whose stride is its kernel"
+    )
+
+
+def _moved(builder: Builder, name: str, where: str, view: Index, x: Value) -> Value:
+    """Return the image (C, H, W) of the numbers of a value at the places `view`.
+
+    Raises:
+        ConversionError: The view is neither blocks of pixels as channels nor channels as blocks of pixels.
+    """
+    source, index = replace(x, view=None), np.arange(view.size).reshape(x.shape)
+    block = x.shape[1] // view.shape[1]
+    if block > 0:
+        deep = _deep(index, block, view.shape)
+        order = None if deep is None else _order(deep, view)
+        if order is not None:
+            if block > 1:
+                source = space_to_depth(builder, name, where, block, source, depth_first=False)
+            return selected(source, order)
+    else:
+        block = view.shape[1] // x.shape[1]
+        deep = _deep(view, block, x.shape)
+        order = None if deep is None else _order(index, deep)
+        if order is not None:
+            return depth_to_space(builder, name, where, block, selected(source, order), depth_first=False)
+    raise refused(where, x)
+
+
+def _deep(image: Index, block: int, shape: Shape) -> Index | None:
+    """Return an image (C, H, W) with its blocks of pixels as channels, or None if that does not give the shape."""
+    channels, (height, width) = image.shape[0], shape[1:]
+    if image.shape[1:] != (block * height, block * width):
+        return None
+    return image.reshape(channels, height, block, width, block).transpose(0, 2, 4, 1, 3).reshape(shape)
+
+
+def _order(image: Index, target: Index) -> Index | None:
+    """Return the channel of `image` at each channel of `target`, or None if a channel of `target` is not one."""
+    places = np.full(image.size, -1)
+    places[image[:, 0, 0]] = np.arange(len(image))
+    order = places[target[:, 0, 0]]
+    return order if order.min() >= 0 and (image[order] == target).all() else None
