@@ -109,7 +109,9 @@ def check_domain(node: onnx.NodeProto, where: str) -> None:
             f"{where}: is an operator of QONNX ({node.domain}), which ONNX Runtime does not execute; export the "
             "network with brevitas.export.export_onnx_qcdq, or convert the file with qonnx.transformation.qonnx_to_qcdq"
         )
-    if node.domain not in ("", "ai.onnx"):
+    # before opset 21, ONNX Runtime quantises to 4 bits with operators of its own, which are those of ONNX
+    quantises = node.op_type in ("QuantizeLinear", "DequantizeLinear") and node.domain == "com.microsoft"
+    if node.domain not in ("", "ai.onnx") and not quantises:
         raise ConversionError(
             f"{where}: is an operator of {node.domain}, which only the runtime of that domain defines; export the "
             "network with operators of ONNX (for quantised networks in the QDQ format)"

@@ -47,7 +47,7 @@ def evaluate(node: object, where: str, inputs: list[Constant | None], opset: int
     from onnx.reference import ReferenceEvaluator
 
     assert isinstance(node, onnx.NodeProto)
-    if node.op_type not in EVALUATED or node.domain not in ("", "ai.onnx"):
+    if node.op_type not in EVALUATED or node.domain not in ("", "ai.onnx", "com.microsoft"):  # see `check_domain`
         raise ConversionError(
             f"{where}: computes a constant with an unsupported operator; simplify the file first "
             "(constant folding, for instance with onnxsim)"
@@ -56,9 +56,12 @@ def evaluate(node: object, where: str, inputs: list[Constant | None], opset: int
     by_name = {name: value for name, value in zip(node.input, inputs, strict=True) if name and value is not None}
     weights = [numpy_helper.from_array(np.asarray(by_name[name]), name) for name in names]
     outputs = [helper.make_tensor_value_info(name, TensorProto.UNDEFINED, None) for name in node.output if name]
-    graph = helper.make_graph([node], "constant", [], outputs, weights)
+    node_of_onnx = onnx.NodeProto()
+    node_of_onnx.CopyFrom(node)
+    node_of_onnx.domain = ""
+    graph = helper.make_graph([node_of_onnx], "constant", [], outputs, weights)
     if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
-        opset = max(opset, 19)  # earlier versions accept other types and have no reference implementation
+        opset = max(opset, 21)  # earlier versions accept other types and have no reference implementation
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
     shape = _shape(model, inputs)
     if np.prod(np.asarray(shape, np.float64)) > LARGEST:
