@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.engines import create, run
+from spikelet.errors import ConversionError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF
 from spikelet_converters.conversion.agreement import TIED, Moved, OutputDifference, Outputs, agree
@@ -45,7 +46,15 @@ def compare_layers(layers: Mapping[str, Source]) -> Iterator[OutputDifference]:
         sizes = np.asarray(CURRENTS).reshape(-1, *(1,) * len(layer.shape)) * _threshold(layer)
         currents = (normal * sizes).astype(np.float32)
         expected = layer.simulate(currents).cumsum(0)
-        yield agree(f"random currents of {name}", expected, *summed(layer, currents, STEPS_OF_LAYERS))
+        try:
+            yield agree(f"random currents of {name}", expected, *summed(layer, currents, STEPS_OF_LAYERS))
+        except ConversionError:
+            if not layer.notes:
+                raise
+            known = "; ".join(layer.notes)
+            raise ConversionError(
+                f"the imported graph fires other spikes than {name} on random currents: {known}"
+            ) from None
 
 
 def _threshold(layer: Source) -> npt.NDArray[np.float64]:
@@ -64,8 +73,21 @@ def compare_loop(source: Source, loop: Loop, name: str, pixels: npt.NDArray[np.f
     expected = loop.outputs(normalised if loop.frames else normalised[0])
     actual, moved = summed(source, frames, loop.steps)
     if expected.ndim == actual.ndim - 1:  # summed by the source
-        return agree(name, expected, actual[-1], lambda: (other[-1] for other in moved()), tied=tied(source))
+        try:
+            return agree(name, expected, actual[-1], lambda: (other[-1] for other in moved()), tied=tied(source))
+        except ConversionError:
+            if not _is_last(expected, actual):
+                raise
+        raise ConversionError(
+            f"the network returns the output of the last of its {loop.steps} time-steps; a bundle returns the sum: "
+            "expected the sum of the outputs, such as torch.stack(outputs).sum(0), or all of them"
+        )
     return agree(name, expected.cumsum(0), actual, moved, tied=tied(source))
+
+
+def _is_last(expected: Outputs, actual: Outputs) -> bool:
+    """Return whether outputs are those of the last time-step, of sums over time (T, N, K)."""
+    return len(actual) > 1 and np.allclose(expected, actual[-1] - actual[-2], atol=1e-4 * float(np.abs(actual).max()))
 
 
 def tied(source: Source) -> float:

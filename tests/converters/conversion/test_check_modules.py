@@ -193,6 +193,14 @@ def test_a_spiking_network_of_lines_is_compared():
     assert check_graph(source, None) < 1e-3
 
 
+def test_a_reset_at_once_is_refused_by_name():
+    source = from_module(Snn(reset_delay=False).eval(), (6,), RAW)
+    with pytest.raises(
+        ConversionError, match=r"other spikes than lif on random currents: .*reset_delay=False .* use reset_delay=True"
+    ):
+        check_graph(source, None)
+
+
 def test_the_states_of_a_spiking_network_are_not_those_of_an_earlier_comparison():
     network = Snn().eval()
     source = from_module(network, (6,), RAW)

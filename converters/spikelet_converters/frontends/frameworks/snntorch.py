@@ -58,7 +58,8 @@ def _reset(builder: Builder, where: str, module: Module) -> Reset:
         return "subtract-late"
     builder.note(
         f"{where}: with reset_delay=False snnTorch takes a second threshold off a potential that stays above it "
-        "after its reset; here it fires again instead. The same as long as no step brings more than two thresholds"
+        "after its reset; here it fires again instead. The same as long as no step brings more than two thresholds; "
+        "otherwise use reset_delay=True, the default, or reset_mechanism='zero'"
     )
     return "subtract"
 

@@ -275,6 +275,22 @@ def test_what_the_loop_computes_in_another_way_is_refused(kind):
         check_graph(from_module(kind().eval(), (F,), Preprocessing(scale=1.0)), None)
 
 
+class Last(Net):
+    def forward(self, x):
+        mem1, mem2 = self.states()
+        for _ in range(STEPS):
+            spk2, mem1, mem2 = self.step(x, mem1, mem2)
+        return spk2
+
+
+def test_the_output_of_the_last_time_step_is_named():
+    source = from_module(Last().eval(), (F,), Preprocessing(scale=1.0))
+    with pytest.raises(
+        ConversionError, match=r"the output of the last of its 12 time-steps; .*stack\(outputs\).sum\(0\)"
+    ):
+        check_graph(source, None)
+
+
 FAULTS = {
     "additions are not recognised": "node.target in _ADD",
     "additions of two values are not recognised": "len(node.args) == 2",
