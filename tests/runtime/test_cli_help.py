@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from spikelet import cli, shipped
+from spikelet.__main__ import main as entry_point
 from spikelet.choices import FAULTS, PROFILES, profiles
 from spikelet.cli import registry
 from spikelet.cli.parser import options, suggestion
@@ -282,3 +283,14 @@ def test_the_package_is_imported_from_the_folder_above_a_clone(tmp_path):
     command = [sys.executable, "-c", "import spikelet; print(spikelet.load.__module__)"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout == "spikelet.session.model\n"
+
+
+def test_an_interrupt_outside_a_command(monkeypatch, capsys):
+    """Ctrl-C may come while modules are imported, or while the command line is read."""
+
+    def interrupted(argv):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "parse", interrupted)
+    assert entry_point() == 130
+    assert capsys.readouterr().err == "spikelet: interrupted\n"

@@ -360,6 +360,23 @@ def test_the_tables_of_the_page_are_the_cases_of_these_tests():
         assert tables[name] == list(forms)
 
 
+def test_images_of_other_formats_are_refused_not_left_out(tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for suffix in ("jfif", "gif", "PNG"):
+            Image.fromarray(np.full((4, 5, 3), 9, np.uint8)).save(
+                tmp_path / name / f"a.{suffix}", "jpeg" if suffix == "jfif" else None
+            )
+        for other in ("Thumbs.db", "desktop.ini", ".DS_Store", "notes.txt"):
+            (tmp_path / name / other).write_bytes(b"x")
+    assert len(read(tmp_path)) == 6
+    (tmp_path / "dog" / "IMG_0001.HEIC").write_bytes(b"x")
+    with pytest.raises(
+        DataError, match=r"IMG_0001\.HEIC: is an image of a format that is not read; save it as \.png or"
+    ):
+        read(tmp_path)
+
+
 def test_rows_without_a_network(tmp_path):
     rows = np.zeros((N, 30), np.uint8)
     with pytest.raises(

@@ -22,7 +22,13 @@ from spikelet.files.substitute import refuse_substitute
 from spikelet.limits import Limits
 from spikelet.nodes import Shape
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+OTHERS = (
+    *(".heic", ".heif", ".avif", ".jp2", ".j2k", ".jxl", ".tga", ".exr", ".psd", ".dcm"),
+    *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2"),  # of cameras
+)
+"""Suffixes of images that are refused by name: a folder of photos must not lose some of them unnoticed."""
+
 GREY = ("1", "L", "LA", "La")
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")  # modes of Pillow with more than 8 bits
 BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF
@@ -33,8 +39,8 @@ _SILENT = logging.NullHandler()
 
 
 def is_image(path: Path) -> bool:
-    """Whether a file name has the suffix of an image."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    """Whether a file name has the suffix of an image, also of one that is not read."""
+    return path.suffix.lower() in (*SUFFIXES, *OTHERS) and not path.name.startswith(".")
 
 
 def read_image(path: Path, shape: Shape | None = None, options: DataOptions = DEFAULTS) -> Pixels:
@@ -51,6 +57,8 @@ def read_image(path: Path, shape: Shape | None = None, options: DataOptions = DE
         CostError: Its pixels need more memory than the limit permits.
         MissingDependency: Pillow is not installed.
     """
+    if path.suffix.lower() in OTHERS:
+        raise DataError(f"{path}: is an image of a format that is not read; save it as .png or .jpg")
     flat = shape is not None and len(shape) == 1
     if shape is not None and not flat and shape[0] not in (1, 3):
         raise DataError(f"{path}: an image file has 1 or 3 channels, the network takes {shape[0]}")
