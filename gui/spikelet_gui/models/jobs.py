@@ -203,4 +203,6 @@ def _message(error: Exception) -> str:
         return str(error)
     if out_of_memory(error):
         return OUT_OF_MEMORY + unstated_cause(error)
+    if isinstance(error, OSError) and error.filename and error.strerror:  # a file or folder removed meanwhile
+        return f"{error.filename}: {error.strerror}"
     return f"{type(error).__name__}: {error}"

@@ -51,6 +51,8 @@ def read_numpy(path: Path) -> Values | dict[str, Values]:
         raise error.locate(path) from None
     except Exception as error:  # tokenize, zlib, zipfile and NumPy raise errors of many types
         pass_out_of_memory(error, str(path))
+        if isinstance(error, OSError) and error.strerror:
+            raise DataError(f"cannot be read ({error.strerror})") from None
         reason = error.reason if isinstance(error, DataError) else _first_line(error)
         raise DataError(f"not a complete NumPy file of plain numbers ({reason})") from None
 

@@ -65,6 +65,13 @@ def test_a_system_without_another_thread_is_no_crash(monkeypatch):
     assert desk.jobs.close()
 
 
+def test_an_error_of_the_system_names_its_file(tmp_path):
+    desk, failed = Desk(), []
+    desk.jobs.start("image", lambda progress: list((tmp_path / "removed").iterdir()), failed.append, failed.append)
+    desk.until(lambda: failed)
+    assert failed == [f"{tmp_path / 'removed'}: No such file or directory"]
+
+
 def test_only_the_newest_pending_result_is_shown():
     desk, seen, results = Desk(), [], []
 

@@ -96,6 +96,22 @@ def test_a_recording_is_run_and_its_frame_at_the_cursor_is_shown(events, files, 
     assert hover(card.view, point) == f"row 5, column 2, t = 1\npolarity 0 {off:g}\npolarity 1 {on:g}"
 
 
+def test_a_recording_that_was_removed_is_named_once_and_the_last_one_stays(events, files, rest, tmp_path):
+    for name in LABELS[:2]:
+        (tmp_path / name).mkdir()
+        np.savez(tmp_path / name / "a.npz", **columns())
+    drop(events, tmp_path)
+    rest(events)
+    shown, second = events.inspector.trace, tmp_path / LABELS[1] / "a.npz"
+    second.unlink()
+    errors = []
+    events.inspector.failed.connect(errors.append)
+    events.inspector.show_index(1)
+    rest(events)
+    assert errors == [f"{second}: cannot be read (No such file or directory)"]
+    assert (events.inspector.index, events.inspector.trace) == (0, shown)
+
+
 def test_polarities_have_colours_and_the_largest_count_the_full_one():
     frame = np.zeros(SHAPE, np.float32)
     frame[0, 1, 2], frame[1, 3, 4] = 6, 3

@@ -68,9 +68,9 @@ class RecordingSource:
             DataError: The file is damaged, does not fit the network, or has fewer frames than `steps`.
             CostError: The frames need more memory than the limit permits.
         """
-        name = self.files[index].name
+        name, content = self.files[index].name, self.read(index)  # whose errors name the file
         try:
-            frames = binned(self.read(index), self.shape, steps, self.binning)
+            frames = binned(content, self.shape, steps, self.binning)
         except DataError as error:
             raise DataError(f"{name}: {error}") from None
         if len(frames) < steps:
