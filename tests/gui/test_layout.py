@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QAbstractButton, QLabel
 
@@ -103,6 +103,8 @@ def test_no_picture_and_no_caption_is_cut(qtbot, count, size):
     first = gallery.visualRect(gallery.pictures.index(0))
     assert gallery.viewport().rect().contains(first)
     assert first.height() > gallery.iconSize().height() + 2 * gallery.fontMetrics().height()
+    lowest = gallery.visualRect(gallery.indexAt(QPoint(20, gallery.viewport().height() - 1)))
+    assert not lowest.isValid() or lowest.top() + gallery.iconSize().height() < gallery.viewport().height()
     if not gallery.verticalScrollBar().maximum():
         assert gallery.viewport().rect().contains(gallery.visualRect(gallery.pictures.index(count - 1)))
 
@@ -207,6 +209,13 @@ def test_the_name_of_a_threshold_stays_in_a_low_chart(qtbot, value):
     plot.grab()
     area = line.label.mapRectToScene(line.label.boundingRect())
     assert plot.plotItem.vb.sceneBoundingRect().adjusted(-4, -4, 4, 4).contains(area)
+
+
+def test_an_axis_of_shares_ends_at_one(qtbot):
+    plot = Plot("accuracy", "t", "accuracy", percent=("left",))
+    qtbot.addWidget(plot)
+    ticks = [value for _, values in plot.getAxis("left").tickValues(0.97, 1.02, 600) for value in values]
+    assert max(ticks) == 1
 
 
 def test_a_closed_chart_can_be_resized(qtbot, capfd):

@@ -227,6 +227,7 @@ def test_a_recording_of_sound_is_shown_as_a_spectrogram(sound_path, qapp, rest, 
         card = window.panels["overview"].findChild(InputCard)
         view = card.findChild(PixelView)
         assert window.inspector.source.name == "tone.wav"
+        assert window.transport.message.toolTip() == "tone.wav: 1 spectrogram of 32 × 48 values."
         assert (view._image.height(), view._image.width()) == (32, 48)
         assert (
             card.note.text()

@@ -162,17 +162,18 @@ class Gallery(QListView):
         available, count = self.maximumViewportSize(), len(self.pictures.numbers)
         if not count or available.height() < 1:
             return
+        width = available.width() - self.verticalScrollBar().sizeHint().width()  # Qt may keep the place of a bar
         metrics = self.fontMetrics()
         widest = max((metrics.horizontalAdvance(caption) for caption in self._captions), default=0)
         caption_width = min(widest, WIDEST) + 2 * GAP
         caption_height = LINES * metrics.lineSpacing() + GAP
         for side in SIZES:
             cell = QSize(max(caption_width, side + GAP), side + caption_height)
-            columns, rows = max(1, available.width() // cell.width()), available.height() // cell.height()
+            columns, rows = max(1, width // cell.width()), available.height() // cell.height()
             if columns * rows >= count:
                 break
         else:
-            cell.setHeight(available.height() // max(1, rows))
+            cell.setHeight(math.ceil(available.height() / max(1, rows)))  # no part of a further row
         ratio = self.devicePixelRatioF()
         if (cell, side, ratio) != (self.pictures.cell, self.pictures.side, self.pictures.ratio):
             current, first = self.currentIndex(), self.indexAt(QPoint(GAP, GAP))

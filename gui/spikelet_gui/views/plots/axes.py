@@ -53,6 +53,8 @@ class NumberAxis(pg.AxisItem):
 class PercentAxis(NumberAxis):
     """An axis of shares in percent. Negative values are shares that are drawn to the other side, without a sign."""
 
+    last = 1.0
+
     def format(self, value: float) -> str:
         return f"{abs(value):.1%}"
 

@@ -167,6 +167,8 @@ def open_source(file: DataFile, bundle: Bundle) -> Source:
             found=str(data.shape),
         )
     _ = data.digest  # computed in the background: whether results are out of date depends on it
+    if options.features is not None:
+        return from_data(data, path, f"{number_of(len(data), 'spectrogram')} of {shape[0]} × {shape[-1]} values.")
     return from_data(data, path, f"{number_of(len(data), 'image')}, fitted to {_size(shape)}.")
 
 

@@ -39,7 +39,6 @@ class CurveCard(CardView):
         self.runner = Runner(inspector.jobs, "sweep", "Run all images", self.run_all, hint, self._draw)
         self.choose = button("Other data…", self._choose, "Images, a folder of class folders, CIFAR, IDX or .npz")
         self.plot = Plot("accuracy by time-step", "time-steps", "accuracy", percent=("left",))
-        self.plot.getAxis("left").last = 1.0
         clear_pen = pg.mkPen((0, 0, 0, 0))
         self.low = self.plot.plot([], [], pen=clear_pen)
         self.high = self.plot.plot([], [], pen=clear_pen)
