@@ -135,6 +135,9 @@ def test_pages_without_a_bundle_are_not_cut_and_show_that_one_is_being_opened(wi
     assert window.transport.message.text() == "Cancelled: opening"
     window.inspector.open(path)
     assert window.transport.stop.isEnabled()
+    until(lambda: window.inspector.document is not None)
+    assert window.stack.currentWidget() is window.welcome, "until the first panel is built"
+    assert window.welcome.title.isHidden()
     rest(window)
     (tmp_path / "empty.snnb").write_bytes(b"")
     window.inspector.open(tmp_path / "empty.snnb")

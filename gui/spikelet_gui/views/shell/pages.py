@@ -40,15 +40,18 @@ class WelcomePage(View):
         outer.addWidget(self.title, 0, Qt.AlignmentFlag.AlignCenter)
         outer.addWidget(text, 0, Qt.AlignmentFlag.AlignCenter)
         outer.addSpacing(10)
-        outer.addWidget(button("Open…", actions.open_bundle, "Ctrl+O", primary=True), 0, Qt.AlignmentFlag.AlignCenter)
+        choose = button("Open…", actions.open_bundle, "Ctrl+O", primary=True)
+        outer.addWidget(choose, 0, Qt.AlignmentFlag.AlignCenter)
         outer.addStretch(4)
-        self._jobs = inspector.jobs
+        self._inspector, self._contents = inspector, (self.title, text, choose)
         for signal in (inspector.jobs.started, inspector.jobs.finished):
             self.listen(signal, lambda _: self._show())
         self._show()
 
     def _show(self) -> None:
-        self.title.setText("Opening…" if self._jobs.running("open") else START_TITLE)
+        self.title.setText("Opening…" if self._inspector.jobs.running("open") else START_TITLE)
+        for widget in self._contents:  # empty while the first panel of an open bundle is built
+            widget.setVisible(self._inspector.document is None)
 
 
 class ProblemPage(View):
