@@ -18,7 +18,7 @@ from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.settings import Settings
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.shell.window import Window
-from spikelet_gui.views.widgets import theme
+from spikelet_gui.views.widgets import style, theme
 from spikelet_gui.views.widgets.slices import slices
 
 SWITCH = 0.001  # seconds of the interpreter's thread switch interval: workers must not block the window
@@ -61,7 +61,7 @@ def make_window(settings: Settings, remember: Callable[[], object] = lambda: Non
         kept: Folder of measurements that are kept between sessions; None keeps none.
     """
     app = application()
-    theme.apply(app, theme.resolve(settings.theme))
+    style.apply(app, theme.resolve(settings.theme))
     return Window(Inspector(Dispatcher(), settings, kept), remember)
 
 

@@ -45,7 +45,7 @@ from spikelet_gui.views.shell.header import Header
 from spikelet_gui.views.shell.pages import ProblemPage, WelcomePage
 from spikelet_gui.views.shell.stale import StaleLine
 from spikelet_gui.views.shell.transport import Transport
-from spikelet_gui.views.widgets import theme
+from spikelet_gui.views.widgets import style, theme
 from spikelet_gui.views.widgets.base import Panel, release_all
 from spikelet_gui.views.widgets.controls import Segments
 from spikelet_gui.views.widgets.icons import icon
@@ -170,7 +170,7 @@ class Window(QMainWindow):
         root = self.takeCentralWidget()
         if root is not None:
             shiboken6.delete(root)  # a style sheet is applied to all widgets that exist
-        theme.apply(app, theme.resolve(self.inspector.settings.theme))
+        style.apply(app, theme.resolve(self.inspector.settings.theme))
         self._build()
 
     def _release(self) -> None:

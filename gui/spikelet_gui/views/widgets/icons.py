@@ -8,7 +8,7 @@ from PySide6.QtCore import QByteArray, QSize, Qt
 from PySide6.QtGui import QIcon, QImage, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
-from spikelet_gui.views.widgets.theme import disabled, theme
+from spikelet_gui.views.widgets.theme import disabled_colour, theme
 
 STROKES = {
     "overview": "M4 5h7v6H4z M13 5h7v6h-7z M4 13h7v6H4z M13 13h7v6h-7z",
@@ -54,7 +54,7 @@ def icon(name: str, colour: str | None = None) -> QIcon:
     result = QIcon()
     for size in (20, 40, 60):
         result.addPixmap(pixmap(name, size, colour))
-    result.addPixmap(pixmap(name, 40, disabled()), QIcon.Mode.Disabled)
+    result.addPixmap(pixmap(name, 40, disabled_colour()), QIcon.Mode.Disabled)
     return result
 
 
