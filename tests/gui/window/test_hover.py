@@ -11,8 +11,9 @@ from spikelet_gui.models.activity.raster import binned, rows_of
 from spikelet_gui.views.images.pixels import PixelView
 from spikelet_gui.views.panels.accuracy.panel import CurveCard
 from spikelet_gui.views.panels.layers.cards import MapCard, PotentialCard, RasterCard, RatesCard
-from spikelet_gui.views.plots.evidence import EvidenceCard, PredictionBars
+from spikelet_gui.views.plots.evidence import EvidenceCard
 from spikelet_gui.views.plots.plots import Plot
+from spikelet_gui.views.plots.prediction import PredictionBars
 from spikelet_gui.views.plots.range_bars import RangeBars
 from spikelet_gui.views.widgets.readout import Reading, Readout, Value
 

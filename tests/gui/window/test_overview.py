@@ -10,8 +10,9 @@ from spikelet_gui.models.session.sources.inputs import read_bundle
 from spikelet_gui.views.panels.layers.cards import PotentialCard
 from spikelet_gui.views.panels.overview.layer_card import LayerCard
 from spikelet_gui.views.panels.overview.network_card import NetworkCard
-from spikelet_gui.views.plots.evidence import EvidenceCard, MarginCard, PredictionCard
+from spikelet_gui.views.plots.evidence import EvidenceCard, MarginCard
 from spikelet_gui.views.plots.picture import Picture
+from spikelet_gui.views.plots.prediction import PredictionCard
 from spikelet_gui.views.plots.raster import Raster
 from spikelet_gui.views.widgets.cards import CardView
 

@@ -64,6 +64,14 @@ class InputRun:
             self.run()
 
     @property
+    def class_names(self) -> list[str]:
+        """Names of the classes of the open bundle, or their indices; empty if no bundle is open."""
+        if self.document is None:
+            return []
+        bundle = self.document.bundle
+        return list(bundle.manifest.labels or (str(k) for k in range(bundle.graph.classes)))
+
+    @property
     def data(self) -> ImageSet | None:
         """Images for measurements: the open data set, or the shipped ones; None if none fit, or for recordings."""
         return None if self.document is None else data_for(self.document.bundle, self.source)

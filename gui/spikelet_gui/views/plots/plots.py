@@ -1,4 +1,4 @@
-"""Charts in the style of the inspector, and the time cursor in a chart."""
+"""Charts in the style of the inspector."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
-from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
 from PySide6.QtCore import QPointF, QSize, Qt
 from PySide6.QtGui import QFontMetricsF, QKeyEvent, QMouseEvent, QResizeEvent, QWheelEvent
 
@@ -15,7 +14,7 @@ from spikelet_gui.views.plots.axes import DecadeAxis, NumberAxis, PercentAxis
 from spikelet_gui.views.plots.chart import ChartView
 from spikelet_gui.views.plots.reading import Curve, bar_values, curve_values, dot_at
 from spikelet_gui.views.widgets.readout import Hover, Reading, Value
-from spikelet_gui.views.widgets.theme import colour, font, theme
+from spikelet_gui.views.widgets.theme import font, theme
 
 HALF_LINE = 7  # half the height of small text, in pixels
 NAME_HEIGHT, NAME_WIDTH = 15, 150  # pixels of a name beside a curve
@@ -267,27 +266,3 @@ class Plot(ChartView):
         line.sigDragged.connect(lambda dragged: moved(float(dragged.value())))
         self.addItem(line)
         return line
-
-
-class TimeLine:
-    """The time cursor in a chart. A click, or dragging the line, moves the cursor."""
-
-    def __init__(self, plot: Plot, moved: Callable[[int], object]) -> None:
-        self._plot, self._moved = plot, moved
-        shade = colour(theme().text, 150)
-        self.line = pg.InfiniteLine(
-            1, 90, movable=True, pen=pg.mkPen(shade, width=1.2), hoverPen=pg.mkPen(theme().accent, width=2)
-        )
-        self.line.setZValue(20)
-        self.line.sigDragged.connect(lambda line: moved(round(line.value())))
-        plot.addItem(self.line, ignoreBounds=True)
-        plot.scene().sigMouseClicked.connect(self._clicked)
-
-    def go(self, time: int) -> None:
-        """Move the line to a time-step."""
-        self.line.setValue(time)
-
-    def _clicked(self, event: MouseClickEvent) -> None:
-        box = self._plot.box
-        if event.button() == Qt.MouseButton.LeftButton and box.sceneBoundingRect().contains(event.scenePos()):
-            self._moved(round(box.mapSceneToView(event.scenePos()).x()))

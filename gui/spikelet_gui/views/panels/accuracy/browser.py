@@ -14,7 +14,6 @@ from spikelet_gui.models.session.freshness import unmeasured
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.sources.inputs import shown
 from spikelet_gui.views.images.gallery import Gallery
-from spikelet_gui.views.plots.evidence import class_names
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.controls import Choice
 from spikelet_gui.views.widgets.layouts import row
@@ -84,7 +83,7 @@ class BrowserCard(CardView):
             self.message.setText(unmeasured(inspector, advice))
             self.set_note("")
             return
-        time, names = min(inspector.cursor.time, sweep.counted.steps), class_names(inspector)
+        time, names = min(inspector.cursor.time, sweep.counted.steps), inspector.class_names
         numbers = selected(sweep, self.filter, time, inspector.measured.threshold)
         self._fill(sweep, time, names)
         self.set_note(f"after t = {time}: {len(numbers):,} of {sweep.done:,}; Enter opens an image in the Overview")
@@ -159,7 +158,7 @@ class BrowserCard(CardView):
         if sweep is None:
             return None
         time = min(inspector.cursor.time, sweep.counted.steps)
-        names, exits = class_names(inspector), exit_steps(sweep, inspector.measured.threshold)
+        names, exits = inspector.class_names, exit_steps(sweep, inspector.measured.threshold)
         rows = []
         for number in selected(sweep, self.filter, time, inspector.measured.threshold):
             truth = "" if sweep.labels is None else names[sweep.labels[number]]

@@ -9,7 +9,6 @@ from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.freshness import unmeasured
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.plots.confusion import Cell, ConfusionView
-from spikelet_gui.views.plots.evidence import class_names
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.layouts import Empty
 
@@ -37,7 +36,7 @@ class ClassesCard(CardView):
 
     def _draw(self) -> None:
         inspector, sweep = self.inspector, self.inspector.measured.sweep
-        names = [] if inspector.document is None else class_names(inspector)
+        names = inspector.class_names
         counts = None if sweep is None else confusion(sweep, self._time(), len(names))
         self.matrix.setVisible(counts is not None)
         self.empty.setVisible(counts is None)
@@ -56,7 +55,7 @@ class ClassesCard(CardView):
 
     def _data(self) -> DataTable | None:
         inspector, sweep = self.inspector, self.inspector.measured.sweep
-        names = [] if inspector.document is None else class_names(inspector)
+        names = inspector.class_names
         counts = None if sweep is None else confusion(sweep, self._time(), len(names))
         if counts is None:
             return None

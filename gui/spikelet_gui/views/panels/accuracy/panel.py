@@ -20,7 +20,8 @@ from spikelet_gui.views.choosers.data_dialog import DataDialog
 from spikelet_gui.views.panels.accuracy.browser import BrowserCard
 from spikelet_gui.views.panels.accuracy.classes import ClassesCard
 from spikelet_gui.views.panels.accuracy.exits import ExitCard
-from spikelet_gui.views.plots.plots import Plot, TimeLine
+from spikelet_gui.views.plots.plots import Plot
+from spikelet_gui.views.plots.timeline import TimeLine
 from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.controls import Segments, button

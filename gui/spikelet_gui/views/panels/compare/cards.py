@@ -8,9 +8,9 @@ from PySide6.QtCore import Qt
 from spikelet.display import number_of
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.inspector import Inspector
-from spikelet_gui.views.plots.evidence import class_names
-from spikelet_gui.views.plots.plots import Plot, TimeLine
+from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.plots.raster import Raster
+from spikelet_gui.views.plots.timeline import TimeLine
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.tables import Table
 from spikelet_gui.views.widgets.text import Legend, coloured, label
@@ -190,7 +190,7 @@ class PredictionsCard(ComparisonCard):
         comparison = self.inspector.results.comparison
         if comparison is None:
             return None
-        names = class_names(self.inspector)
+        names = self.inspector.class_names
         rows = [
             [
                 t + 1,

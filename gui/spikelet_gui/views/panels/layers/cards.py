@@ -14,8 +14,9 @@ from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.plots.axes import number
 from spikelet_gui.views.plots.picture import Picture
-from spikelet_gui.views.plots.plots import Plot, TimeLine
+from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.plots.raster import Raster
+from spikelet_gui.views.plots.timeline import TimeLine
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.controls import Segments
 from spikelet_gui.views.widgets.readout import Reading, Value

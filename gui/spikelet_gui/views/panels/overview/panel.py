@@ -10,7 +10,8 @@ from spikelet_gui.models.session.freshness import outdated_sweep, sweep_again
 from spikelet_gui.views.panels.overview.input_card import InputCard
 from spikelet_gui.views.panels.overview.layer_card import LayerCard
 from spikelet_gui.views.panels.overview.network_card import NetworkCard
-from spikelet_gui.views.plots.evidence import EvidenceCard, MarginCard, PredictionCard
+from spikelet_gui.views.plots.evidence import EvidenceCard, MarginCard
+from spikelet_gui.views.plots.prediction import PredictionCard
 from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.layouts import column, row
 from spikelet_gui.views.widgets.theme import GAP

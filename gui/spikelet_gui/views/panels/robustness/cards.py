@@ -20,7 +20,8 @@ from spikelet_gui.models.analysis.robustness import ends, level_text, lost, rows
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.views.panels.robustness.state import RobustnessState
 from spikelet_gui.views.plots.axes import share_range
-from spikelet_gui.views.plots.plots import Plot, TimeLine
+from spikelet_gui.views.plots.plots import Plot
+from spikelet_gui.views.plots.timeline import TimeLine
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.theme import colour, font, heat, readable_on, theme
 

@@ -1,0 +1,138 @@
+"""The prediction at the time cursor, with a bar for each class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QWidget
+
+from spikelet.display import number_of
+from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.views.plots.axes import number
+from spikelet_gui.views.plots.evidence import NAMED_CLASSES, ranking
+from spikelet_gui.views.widgets.cards import CardView
+from spikelet_gui.views.widgets.readout import Hover, Reading, Value
+from spikelet_gui.views.widgets.text import Elided, set_style
+from spikelet_gui.views.widgets.theme import font, mixed, theme
+
+LINE = 13  # pixels of the smallest bar with its name
+
+
+@dataclass(frozen=True)
+class ClassBar:
+    """One bar: name of the class, softmax share, mean logit, colour, and whether it is the true class."""
+
+    name: str
+    share: float
+    logit: float
+    colour: str
+    true: bool
+
+
+class PredictionBars(QWidget):
+    """Softmax of the mean logits at the time cursor, one bar per class."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAccessibleName("prediction at the time cursor")
+        self.setMinimumSize(150, 110)
+        self._bars: list[ClassBar] = []
+        self._hover = Hover(self, self.reading)
+
+    def show_bars(self, bars: list[ClassBar]) -> None:
+        """Show bars in this order."""
+        self._bars = bars
+        self.setAccessibleDescription(", ".join(f"{bar.name} {bar.share:.0%}" for bar in bars[:3]))
+        self.update()
+
+    def _lines(self) -> tuple[int, float]:
+        """Return the number of bars that are visible, and the height of each."""
+        lines = max(2, self.height() // LINE)
+        visible = len(self._bars) if len(self._bars) <= lines else lines - 1
+        return visible, min(30.0, self.height() / max(min(lines, len(self._bars)), 1))
+
+    def reading(self, point: QPointF) -> Reading | None:
+        """Return the class of the bar at a point."""
+        visible, height = self._lines()
+        index = int(point.y() / height)
+        if not 0 <= index < visible:
+            return None
+        bar = self._bars[index]
+        values = [Value("softmax", f"{bar.share:.2%}", bar.colour), Value("mean logit", number(bar.logit))]
+        return Reading(bar.name + (" (true class)" if bar.true else ""), values)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        if not self._bars:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        visible, height = self._lines()
+        left = min(96.0, self.width() * 0.42)
+        width = self.width() - left - 44
+        middle = Qt.AlignmentFlag.AlignVCenter
+        for index, bar in enumerate(self._bars[:visible]):
+            y = index * height
+            painter.setFont(font(9, bold=index == 0))
+            painter.setPen(QColor(theme().text if index == 0 or bar.true else theme().muted))
+            name = ("✓ " if bar.true else "") + bar.name
+            text = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, int(left) - 8)
+            painter.drawText(QRectF(0, y, left - 8, height), Qt.AlignmentFlag.AlignRight | middle, text)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(theme().raised))
+            area = QRectF(left, y + height / 2 - 5, width, 10)
+            painter.drawRoundedRect(area, 5, 5)
+            painter.setBrush(QColor(bar.colour))
+            area.setWidth(max(10.0 if bar.share > 0.005 else 0.0, width * bar.share))
+            painter.drawRoundedRect(area, 5, 5)
+            painter.setPen(QColor(theme().muted))
+            painter.drawText(QRectF(left + width + 6, y, 40, height), middle, f"{bar.share:.0%}")
+        if visible < len(self._bars):
+            below = QRectF(left, visible * height, width + 44, height)
+            painter.drawText(below, middle, f"and {len(self._bars) - visible:,} more classes")
+        painter.end()
+
+
+class PredictionCard(CardView):
+    """Prediction at the time cursor."""
+
+    def __init__(self, inspector: Inspector) -> None:
+        super().__init__(inspector, "Prediction")
+        self.message = Elided(name="big", least=180)
+        self.verdict = Elided(least=180)
+        self.bars = PredictionBars()
+        for widget in (self.message, self.verdict):
+            widget.mode = Qt.TextElideMode.ElideMiddle
+            self.body.addWidget(widget)
+        self.body.addWidget(self.bars, 1)
+        self.follow(self._draw, inspector.opened, inspector.traced, inspector.cursor.moved)
+
+    def _draw(self) -> None:
+        trace, inspector = self.inspector.trace, self.inspector
+        if trace is None or inspector.source is None:
+            for text in (self.message, self.verdict):
+                text.show_text("")
+            self.set_note("")
+            self.bars.show_bars([])
+            return
+        time = min(inspector.cursor.time, trace.steps)
+        names, shares = inspector.class_names, trace.probabilities[time - 1]
+        prediction, truth = trace.prediction(time), inspector.source.label(inspector.index)
+        self.message.show_text(names[prediction])
+        self.set_note(f"after {number_of(time, 'time-step')}")
+        if truth is None:
+            self.verdict.show_text(f"softmax {shares[prediction]:.0%}")
+            set_style(self.verdict, "caption")
+        else:
+            correct = truth == prediction
+            self.verdict.show_text("correct" if correct else f"wrong (true: {names[truth]})")
+            set_style(self.verdict, "good" if correct else "bad")
+        other = mixed(theme().card, theme().muted, 0.6)
+        colours = {k: theme().series[rank] if rank < NAMED_CLASSES else other for rank, k in enumerate(ranking(trace))}
+        order = [int(k) for k in np.argsort(-shares, kind="stable")]
+        logits = trace.evidence[time - 1]
+        self.bars.show_bars(
+            [ClassBar(names[k], float(shares[k]), float(logits[k]), colours[k], k == truth) for k in order]
+        )
