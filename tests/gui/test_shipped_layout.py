@@ -61,7 +61,7 @@ def faults(window, size):
                 bar = window._pages[name].horizontalScrollBar().maximum()
                 if cut or bar:
                     problems[name, content] = [*cut, *([f"{bar} pixels too wide"] if bar else [])]
-    cut = [*wrong(window.transport), *wrong(window.nav.button(0).parentWidget())]
+    cut = [*wrong(window.transport), *wrong(window.rail)]
     return {**problems, "frame": cut} if cut else problems
 
 

@@ -6,34 +6,28 @@ from collections.abc import Callable
 from pathlib import Path
 
 import shiboken6
-from PySide6.QtCore import QByteArray, QEvent, QMimeData, QSize, Qt
+from PySide6.QtCore import QByteArray, QEvent, QSize
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
     QDragEnterEvent,
     QDropEvent,
     QGuiApplication,
-    QImage,
     QKeyEvent,
     QKeySequence,
-    QPixmap,
 )
 from PySide6.QtWidgets import (
     QApplication,
-    QButtonGroup,
     QFileDialog,
     QHBoxLayout,
     QMainWindow,
-    QSizePolicy,
     QStackedWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from spikelet.display import printable
 from spikelet_gui.models.session.inspector import Inspector
-from spikelet_gui.models.session.sources.data_file import DataFile
 from spikelet_gui.views.panels.catalogue import PANELS, Panels
 from spikelet_gui.views.panels.overview.panel import OverviewPanel
 from spikelet_gui.views.shell import shortcuts
@@ -42,13 +36,14 @@ from spikelet_gui.views.shell.exporting import Exporter
 from spikelet_gui.views.shell.focus import FocusReturn
 from spikelet_gui.views.shell.garbage import Collector
 from spikelet_gui.views.shell.header import Header
+from spikelet_gui.views.shell.opening import may_open, open_content, open_path
 from spikelet_gui.views.shell.pages import ProblemPage, WelcomePage
+from spikelet_gui.views.shell.rail import Rail
 from spikelet_gui.views.shell.stale import StaleLine
 from spikelet_gui.views.shell.transport import Transport
 from spikelet_gui.views.widgets import style, theme
 from spikelet_gui.views.widgets.base import Panel, release_all
 from spikelet_gui.views.widgets.controls import Segments
-from spikelet_gui.views.widgets.icons import icon
 from spikelet_gui.views.widgets.scrolling import Page
 from spikelet_gui.views.widgets.slices import slices
 
@@ -88,8 +83,8 @@ class Window(QMainWindow):
         for layout in (outer, right):
             layout.setContentsMargins(0, 0, 0, 0)
             layout.setSpacing(0)
-        self.nav = QButtonGroup(root)
-        outer.addWidget(self._rail())
+        self.rail = Rail(self.show_panel)
+        outer.addWidget(self.rail)
         outer.addLayout(right, 1)
         self.header = Header(self.actions_, self.exporter, inspector)
         right.addWidget(self.header)
@@ -118,35 +113,6 @@ class Window(QMainWindow):
         self.exporter.add_menus(panel)
         for segments in panel.findChildren(Segments):
             segments.pick(self._options.get(name, {}).pop(segments.accessibleName(), segments.chosen))
-
-    def _rail(self) -> QWidget:
-        rail = QWidget()
-        rail.setObjectName("rail")
-        rail.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        rail.setFixedWidth(88)
-        lines = QVBoxLayout(rail)
-        lines.setContentsMargins(0, 10, 0, 10)
-        lines.setSpacing(2)
-        for index, (name, (title, _)) in enumerate(PANELS.items()):
-            button = QToolButton()
-            button.setObjectName("nav")
-            button.setIcon(icon(name))
-            button.setIconSize(QSize(22, 22))
-            button.setText(title)
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
-            button.setCheckable(True)
-            button.setFixedWidth(87)
-            button.setMinimumHeight(46)
-            button.setMaximumHeight(62)
-            button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
-            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            button.setAccessibleName(title)
-            button.setToolTip(f"{title}  (Ctrl+{index + 1})")
-            button.clicked.connect(lambda _, name=name: self.show_panel(name))
-            self.nav.addButton(button, index)
-            lines.addWidget(button, 1)
-        lines.addStretch(0)
-        return rail
 
     def set_theme(self, name: str) -> None:
         """Set the theme, and rebuild all views from the models, in slices."""
@@ -200,7 +166,7 @@ class Window(QMainWindow):
 
     def _opened(self) -> None:
         inspector = self.inspector
-        self.nav.button(list(PANELS).index(self.panel)).setChecked(True)
+        self.rail.mark(self.panel)
         if inspector.problem is not None:
             self.stack.setCurrentWidget(self.problem)
             self._set_title(inspector.problem.path.name)
@@ -280,35 +246,19 @@ class Window(QMainWindow):
 
     def open_path(self, path: Path) -> None:
         """Open a bundle, or an image, recording, folder or data set as input of the open bundle."""
-        if path.suffix.lower() == ".snnb":
-            self.inspector.open(path)
-        else:
-            self.inspector.open_data(DataFile(path))
+        open_path(self.inspector, path)
 
     def paste(self) -> None:
         """Open the image or the file on the clipboard."""
-        if not self._open_mime(QGuiApplication.clipboard().mimeData()):
+        if not open_content(self.inspector, QGuiApplication.clipboard().mimeData()):
             self.inspector.failed.emit("The clipboard contains no image and no file")
 
-    def _open_mime(self, data: QMimeData) -> bool:
-        paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
-        if paths:
-            self.open_path(paths[0])
-            return True
-        picture = data.imageData() if data.hasImage() else None
-        if isinstance(picture, QPixmap):
-            picture = picture.toImage()
-        if not isinstance(picture, QImage) or picture.isNull():
-            return False
-        self.inspector.open_pasted(picture)
-        return True
-
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
-        if event.mimeData().hasUrls() or event.mimeData().hasImage():
+        if may_open(event.mimeData()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        if self._open_mime(event.mimeData()):
+        if open_content(self.inspector, event.mimeData()):
             event.acceptProposedAction()
 
     # events
