@@ -7,7 +7,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QAbstractButton, QLabel
 
 from gui_support.bundles import bundle_of
-from gui_support.cutting import cut_texts, shown, wrong
+from gui_support.cutting import cut_fields, cut_texts, shown, wrong
 from gui_support.driving import draw, drawn_on_request, opened_window, prepare_all
 from networks import Builder
 from spikelet.bundle import write
@@ -191,6 +191,15 @@ def test_header_and_footer_show_whole_texts(measured, rest, width):
             cut[key] = shown_text
         jobs.finished.emit(key)
     assert not any(cut.values()), cut
+
+
+def test_a_long_name_leaves_the_lists_of_a_comparison_whole(measured, rest):
+    measured.show_panel("compare")
+    rest(measured)
+    sides = measured.panels["compare"].sides
+    sides.first_name.show_text("a long name of a model " * 9)
+    rest(measured)
+    assert list(cut_fields(sides)) == []
 
 
 def test_no_button_looks_chosen_before_a_key_is_pressed(opened):

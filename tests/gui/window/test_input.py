@@ -15,6 +15,7 @@ from spikelet.data.log_mel import LogMel
 from spikelet_gui.views.choosers.data_dialog import DataDialog
 from spikelet_gui.views.images.pixels import PixelView
 from spikelet_gui.views.panels.overview.input_card import InputCard
+from spikelet_gui.views.shell.opening import may_open
 from spikelet_gui.views.widgets.theme import ramp
 
 pytestmark = pytest.mark.usefixtures("drawn_at_the_end")
@@ -50,6 +51,18 @@ def test_an_image_that_is_pasted_is_fitted_and_run(clipboard, opened, rest, qtbo
     assert opened.inspector.source.name == "pasted image.png"
     assert card.note.text() == "60×40 colour → centre 40×40 → resampled to 8×8"
     assert (opened.inspector.trace.frame(1) == 200).all()
+
+
+def test_files_and_images_can_be_dropped_and_addresses_cannot(qapp):
+    content = QMimeData()
+    assert not may_open(content)
+    content.setUrls([QUrl("https://example.org/a.snnb")])
+    assert not may_open(content)
+    content.setUrls([QUrl("https://example.org/a.snnb"), QUrl.fromLocalFile("/a.snnb")])
+    assert may_open(content)
+    picture = QMimeData()
+    picture.setImageData(QImage(4, 4, QImage.Format.Format_RGB32))
+    assert may_open(picture)
 
 
 def test_a_pasted_object_may_be_a_file_or_have_no_image(clipboard, opened, rest, data):

@@ -22,7 +22,7 @@ def open_path(inspector: Inspector, path: Path) -> None:
 
 def may_open(content: QMimeData) -> bool:
     """Return whether `open_content` could open something that is dragged over the window."""
-    return content.hasUrls() or content.hasImage()
+    return content.hasImage() or any(url.isLocalFile() for url in content.urls())
 
 
 def open_content(inspector: Inspector, content: QMimeData) -> bool:

@@ -13,7 +13,7 @@ from spikelet_gui.views.plots.raster import Raster
 from spikelet_gui.views.plots.timeline import TimeLine
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.tables import Table
-from spikelet_gui.views.widgets.text import Legend, coloured, label
+from spikelet_gui.views.widgets.text import Legend, coloured, label, shortened
 from spikelet_gui.views.widgets.theme import mixed, theme
 
 NAMES = ("first", "second")
@@ -54,7 +54,8 @@ class SideCard(ComparisonCard):
         trace = comparison.traces[self.side]
         self.raster.show_spikes(trace.spikes[layer])
         self.raster.go(self.inspector.cursor.time)
-        self.set_note(f"{comparison.names[self.side]}: {number_of(int(trace.spikes[layer].sum()), 'spike')} in {layer}")
+        name, spikes = shortened(comparison.names[self.side]), int(trace.spikes[layer].sum())
+        self.set_note(f"{name}: {number_of(spikes, 'spike')} in {layer}")
 
     def go(self, time: int) -> None:
         self.raster.go(time)

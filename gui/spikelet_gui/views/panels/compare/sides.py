@@ -15,6 +15,7 @@ from spikelet_gui.views.widgets.controls import Choice, tool
 from spikelet_gui.views.widgets.layouts import row
 from spikelet_gui.views.widgets.text import Name, label
 
+LEAST = 15  # characters of the list of bundles that are always shown
 WIDEST = 280  # width in pixels of the list of bundles, which elides longer names
 
 
@@ -37,6 +38,7 @@ class SidesLine(QWidget):
         self.second = Choice("second bundle")
         self.second.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToContents)
         self.second.setMaximumWidth(WIDEST)
+        self.second.setMinimumContentsLength(LEAST)  # beside a long name of the first
         self.second.activated.connect(self._chosen)
         line = row(
             self.first_name,
