@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QImage, QPixmap, QResizeEvent
-from PySide6.QtWidgets import QListView
+from PySide6.QtWidgets import QListView, QStyle
 
 from spikelet_gui.views.widgets.text import tooltip
 
@@ -162,7 +162,8 @@ class Gallery(QListView):
         available, count = self.maximumViewportSize(), len(self.pictures.numbers)
         if not count or available.height() < 1:
             return
-        width = available.width() - self.verticalScrollBar().sizeHint().width()  # Qt may keep the place of a bar
+        extent = QStyle.PixelMetric.PM_ScrollBarExtent  # Qt may leave space for a bar that is hidden
+        width = available.width() - self.style().pixelMetric(extent, None, self.verticalScrollBar())
         metrics = self.fontMetrics()
         widest = max((metrics.horizontalAdvance(caption) for caption in self._captions), default=0)
         caption_width = min(widest, WIDEST) + 2 * GAP
