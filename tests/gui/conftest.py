@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gui_support.bundles import LABELS, bundle_of, plain_graph, quiet
-from gui_support.driving import drawing, empty_window, opened_window
+from gui_support.driving import empty_window, opened_window
 from gui_support.validation import send_report
 from networks import small_graph
 from spikelet.bundle import write
@@ -79,12 +79,6 @@ def data(folder):
     images, labels = rng.integers(0, 256, (60, 3, 8, 8), dtype=np.uint8), rng.integers(0, 3, 60)
     np.savez(folder / "images.npz", images=images, labels=labels, classes=LABELS)
     return folder / "images.npz"
-
-
-@pytest.fixture
-def drawn_at_the_end(monkeypatch):
-    """Draw a window in its last state only, where what is drawn between is tested elsewhere: drawing takes 40% of a test."""
-    monkeypatch.setattr(drawing, "at_the_end", True)
 
 
 @pytest.fixture

@@ -22,8 +22,6 @@ from spikelet_gui.models.analysis.browse import (
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.views.images.gallery import Gallery
 
-pytestmark = pytest.mark.usefixtures("drawn_at_the_end")
-
 
 @pytest.fixture(scope="module")
 def filled(qapp, rest, path, data):

@@ -17,8 +17,6 @@ from spikelet.bundle import write
 from spikelet.graph import Graph
 from spikelet_gui.views.panels.validate.panel import BUSY
 
-pytestmark = pytest.mark.usefixtures("drawn_at_the_end")
-
 
 def test_the_same_bundle_on_two_engines_fires_the_same_spikes(opened, rest):
     opened.show_panel("compare")

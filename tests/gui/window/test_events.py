@@ -12,8 +12,6 @@ from spikelet.data.events import frames
 from spikelet_gui.models.session.sources.frames import OFF, ON, coloured
 from spikelet_gui.views.choosers.data_dialog import DataDialog
 
-pytestmark = pytest.mark.usefixtures("drawn_at_the_end")
-
 SHAPE = (2, 8, 8)
 REFUSED = "a recording of events is open"
 

@@ -8,8 +8,6 @@ from PySide6.QtCore import Qt
 
 from gui_support.driving import drop
 
-pytestmark = pytest.mark.usefixtures("drawn_at_the_end")
-
 
 @pytest.fixture
 def measured(opened, rest, data):

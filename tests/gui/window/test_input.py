@@ -18,8 +18,6 @@ from spikelet_gui.views.panels.overview.input_card import InputCard
 from spikelet_gui.views.shell.opening import may_open
 from spikelet_gui.views.widgets.theme import ramp
 
-pytestmark = pytest.mark.usefixtures("drawn_at_the_end")
-
 
 def test_an_image_that_is_dropped_is_fitted_and_run(opened, rest, tmp_path):
     image = pytest.importorskip("PIL.Image")

@@ -12,8 +12,6 @@ from spikelet_gui.views.panels.layers.neuron_table import NeuronCard
 from spikelet_gui.views.shell.focus import FocusReturn
 from spikelet_gui.views.widgets.theme import theme
 
-pytestmark = pytest.mark.usefixtures("drawn_at_the_end")
-
 
 @pytest.fixture(scope="module")
 def shared(qapp, path):

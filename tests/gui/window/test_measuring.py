@@ -3,7 +3,6 @@
 import threading
 from dataclasses import replace
 
-import pytest
 from PySide6.QtCore import Qt
 
 from gui_support.driving import drop
@@ -13,8 +12,6 @@ from spikelet_gui.views.choosers.profiles import ProfilePicker
 from spikelet_gui.views.panels.accuracy.panel import CurveCard
 from spikelet_gui.views.plots.evidence import MarginCard
 from spikelet_gui.views.shell.app import settle
-
-pytestmark = pytest.mark.usefixtures("drawn_at_the_end")
 
 
 def test_a_data_set_is_measured_and_can_be_cancelled(opened, rest, data, qtbot):

@@ -16,8 +16,6 @@ from spikelet_gui.views.plots.prediction import PredictionCard
 from spikelet_gui.views.plots.raster import Raster
 from spikelet_gui.views.widgets.cards import CardView
 
-pytestmark = pytest.mark.usefixtures("drawn_at_the_end")
-
 RUN_CARDS = ("Prediction", "Margin", "Spikes", "Potentials", "Feature maps", "Spike rates", "Neurons")
 
 

@@ -16,8 +16,6 @@ from spikelet_gui.models.analysis.planning import COSTS
 from spikelet_gui.models.session.settings_view import show_setting
 from spikelet_gui.views.shell.app import settle
 
-pytestmark = pytest.mark.usefixtures("drawn_at_the_end")
-
 
 @pytest.fixture(autouse=True)
 def few_images_are_timed(monkeypatch):

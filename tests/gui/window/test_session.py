@@ -19,8 +19,6 @@ from spikelet_gui.models.session.sources.data_file import DataFile
 from spikelet_gui.models.session.sources.inputs import start_source
 from spikelet_gui.views.shell.app import settle
 
-pytestmark = pytest.mark.usefixtures("drawn_at_the_end")
-
 
 class Sessions:
     """Successive inspectors without a window that use the same files of settings and results."""

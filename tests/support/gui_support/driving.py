@@ -1,7 +1,6 @@
 """Functions that open a window and operate it as a user does."""
 
 from contextlib import contextmanager
-from types import SimpleNamespace
 
 from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QMouseEvent
@@ -14,7 +13,6 @@ from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.shell.app import discard, make_window, settle
 from spikelet_gui.views.widgets.readout import Readout
 
-drawing = SimpleNamespace(at_the_end=False)  # whether windows of tests are drawn in their last state only
 Jobs.patience = 3600.0  # seconds: closing always waits for the threads, also on a slow machine
 
 
@@ -23,13 +21,9 @@ def empty_window():
     """Yield a window without a bundle, and check at the end that its threads have ended."""
     window = make_window(Settings(theme="dark", steps=4))
     window.resize(1280, 800)
-    window.setUpdatesEnabled(not drawing.at_the_end)
     window.show()
     try:
         yield window
-        if drawing.at_the_end:
-            window.setUpdatesEnabled(True)
-            settle(window)
     finally:
         discard(window)
     assert not [thread for thread in window.inspector.jobs._threads if thread.is_alive()]
