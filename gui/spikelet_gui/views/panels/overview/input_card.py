@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from PySide6.QtCore import Qt
 
 from spikelet.data.log_mel import LogMel, stated_features
 from spikelet_gui.models.session.inspector import Inspector
@@ -44,6 +45,7 @@ class InputCard(CardView):
         self.number.valueChanged.connect(lambda value: inspector.show_index(value - 1))
         self.sound: LogMel | None = None
         self.truth = Elided(name="muted", least=110)
+        self.truth.mode = Qt.TextElideMode.ElideMiddle  # names can begin alike
         self.note = label("", "caption", wrap=True)
         self.pencil = tool("pencil", "Draw an input by hand  (D)", self.draw)
         for widget in (
