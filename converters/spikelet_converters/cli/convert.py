@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from spikelet import shipped
 from spikelet.choices import DEFAULT_STEPS, Split
-from spikelet.cli.common import Progress, command_line, emit
+from spikelet.cli.common import Progress, check_output_file, command_line, emit
 from spikelet.cli.data import data_options, labels_for
 from spikelet.errors import DataError, MissingDependency, UsageError
 from spikelet.options import whole
@@ -50,8 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.output.suffix != SUFFIX:
         raise UsageError(f"{args.output}: expected a name that ends in {SUFFIX}")
-    if not args.output.parent.is_dir():
-        raise UsageError(f"{args.output.parent}: no such folder")
+    check_output_file(args.output)
     if args.float32 and args.bits is not None:
         raise UsageError("--float32 keeps the weights and --bits rounds them; give one of the two")
     if args.steps is not None:

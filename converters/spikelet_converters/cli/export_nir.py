@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 
-from spikelet.cli.common import above_zero, bundle_file, emit, output_argument
+from spikelet.cli.common import above_zero, bundle_file, check_output_file, emit, output_argument
 from spikelet_converters.choices import NIR_FORMS, TIME_STEP
 
 HELP = "NIR, annotated for a lossless import"
@@ -32,6 +32,7 @@ def run(args: argparse.Namespace) -> int:
     from spikelet import bundle as bundles
     from spikelet_converters.exports import nir
 
+    check_output_file(args.output)
     differences = nir.export(bundles.read(args.bundle), args.output, args.form, args.dt)
     facts = {"bundle": str(args.bundle), "output": str(args.output), "form": args.form, "warnings": differences}
     lines = [f"wrote {args.output}, {args.output.stat().st_size:,} bytes, {args.form}"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from spikelet.cli.common import above_zero, bundle_file, emit, existing, output_argument, positive
+from spikelet.cli.common import above_zero, bundle_file, check_output_file, emit, existing, output_argument, positive
 from spikelet.cli.data import add_data_options, find_images
 from spikelet.display import number_of
 from spikelet.errors import UsageError
@@ -40,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.output.suffix not in recording.SUFFIXES:
         raise UsageError(f"{args.output}: expected a name that ends in {', '.join(recording.SUFFIXES)}")
+    check_output_file(args.output)
     model = load(args.bundle)
     layers = args.layers or list(model.graph.spiking)
     unknown = [name for name in layers if name not in model.graph.spiking]

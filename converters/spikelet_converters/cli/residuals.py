@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from spikelet.cli.common import Progress, emit, existing, positive
-from spikelet.errors import MissingDependency, UsageError
+from spikelet.cli.common import Progress, check_output_file, emit, existing, positive
+from spikelet.errors import MissingDependency
 from spikelet.files.atomic import replacing
 from spikelet.report.columns import table
 
@@ -41,8 +41,8 @@ def run(args: argparse.Namespace) -> int:
         from spikelet_converters.training.recipe import Recipe
     except ModuleNotFoundError as error:
         raise MissingDependency(str(error.name), "convert") from None
-    if args.output is not None and not args.output.parent.is_dir():
-        raise UsageError(f"{args.output.parent}: no such folder")
+    if args.output is not None:
+        check_output_file(args.output)
     checkpoint = load_checkpoint(args.checkpoint)
     before = checkpoint.provenance.get("recipe", {})
     recipe = Recipe(epochs=1, seed=before.get("seed", 0), validation=before.get("validation", 0.1))

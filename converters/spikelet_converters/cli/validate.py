@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikelet.choices import ENGINES
-from spikelet.cli.common import Progress, bundle_file, emit, existing, number, positive
+from spikelet.cli.common import Progress, bundle_file, check_output_file, emit, existing, number, positive
 from spikelet.cli.data import add_data_options, find_images
 from spikelet.errors import DataError, UsageError
 from spikelet.files.atomic import replacing
@@ -121,8 +121,7 @@ def _check(args: argparse.Namespace) -> None:
         return
     if args.output.suffix.lower() not in (*page.SUFFIXES, ".json"):
         raise UsageError(f"{args.output}: a report's name ends in .html, .md or .json")
-    if not args.output.parent.is_dir():
-        raise UsageError(f"{args.output.parent}: no such folder")
+    check_output_file(args.output)
 
 
 def _validate(args: argparse.Namespace) -> ValidationReport:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
-from spikelet.cli.common import bundle_file
+from spikelet.cli.common import bundle_file, check_output_file
 from spikelet.errors import MissingDependency, SpikeletError, UsageError, out_of_memory
 
 HELP = "inspect a bundle in a window"
@@ -69,8 +69,7 @@ def run(args: argparse.Namespace) -> int:
     if args.screenshot is not None:
         if args.screenshot.suffix.lower() != ".png":
             raise UsageError(f"{args.screenshot}: expected a file name ending in .png")
-        if not args.screenshot.absolute().parent.is_dir():
-            raise UsageError(f"{args.screenshot.parent}: no such folder")
+        check_output_file(args.screenshot)
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     check_screen(os.environ, sys.platform)
     app = load()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -75,6 +76,17 @@ def refuse_overwriting(args: argparse.Namespace) -> None:
         for path in value if isinstance(value, list | tuple) else [value]:
             if name != "output" and isinstance(path, Path) and path.is_file() and path.samefile(output):
                 raise UsageError(f"{output}: is an input of the command; expected another file as its output")
+
+
+def check_output_file(path: Path) -> None:
+    """Raise UsageError if a file cannot be written, before the work whose result it is."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise UsageError(f"{path.parent}: no such folder")
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder; expected the name of a file")
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"{path.parent}: no permission to write; expected another folder for {path.name}")
 
 
 def configure_command(parser: argparse.ArgumentParser, command: Command) -> None:

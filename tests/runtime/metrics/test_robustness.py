@@ -279,6 +279,7 @@ class TestCommand:
             ("--seeds -1", "--seeds: expected whole numbers of 0 or more"),
             ("--steps 100000000", "is proven exact for"),
             ("-o none/x.json", "none: no such folder"),
+            ("-o .", ".: is a folder; expected the name of a file"),
         ],
     )
     def test_invalid_calls_are_refused(self, call, options, message):

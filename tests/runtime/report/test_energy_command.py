@@ -108,6 +108,8 @@ class TestEnergy:
             ("energy insects.npz insects.npz", 1, "insects.npz: "),
             ("report a.snnb insects.npz -o page.pdf", 2, "page.pdf: the name of a page ends in .html"),
             ("report a.snnb insects.npz -o none/page.html", 2, "none: no such folder"),
+            ("export spikes a.snnb empty.npz/x.csv --data insects.npz", 2, "empty.npz: no such folder"),
+            ("export nir a.snnb empty", 2, "empty: is a folder; expected the name of a file"),
             ("report a.snnb insects.npz", 2, "the following arguments are required: -o/--output"),
             ("report a.snnb insects.npz -o x.html --figures a.snnb", 2, "a.snnb: is a file; expected a folder"),
             ("report a.snnb insects.npz -o x.html --validation bad.toml", 2, "bad.toml: not a JSON file"),
@@ -127,3 +129,9 @@ class TestEnergy:
         assert message in err
         assert out == ""
         assert "Traceback" not in err
+
+    def test_a_folder_without_permission(self, call, monkeypatch):
+        """It is noticed before the measurement."""
+        monkeypatch.setattr("os.access", lambda path, mode: False)
+        code, _, err = call("report a.snnb insects.npz -o empty/page.html")
+        assert (code, "empty: no permission to write; expected another folder for page.html" in err) == (2, True)

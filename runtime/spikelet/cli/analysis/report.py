@@ -16,7 +16,7 @@ from spikelet.benchmark.latency import Latency
 from spikelet.benchmark.measure import measure as benchmark
 from spikelet.choices import MAIN_PROFILE
 from spikelet.cli.analysis.energy import chosen_profiles, configure_measuring, measure_bundle
-from spikelet.cli.common import bundle_file, emit, existing
+from spikelet.cli.common import bundle_file, check_output_file, emit, existing
 from spikelet.display import number_of
 from spikelet.errors import UsageError
 from spikelet.files.atomic import replacing, write_files
@@ -89,8 +89,7 @@ def check_output(args: argparse.Namespace) -> None:
     """Raise UsageError if the page cannot be written, before the measurement starts."""
     if args.output.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"{args.output}: the name of a page ends in .html")
-    if not args.output.parent.is_dir():
-        raise UsageError(f"{args.output.parent}: no such folder")
+    check_output_file(args.output)
     if args.figures is not None and args.figures.exists() and not args.figures.is_dir():
         raise UsageError(f"{args.figures}: is a file; expected a folder for the figures")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikelet.choices import FAULT_SEEDS, FAULTS
-from spikelet.cli.common import Progress, bundle_file, emit, existing, number, positive
+from spikelet.cli.common import Progress, bundle_file, check_output_file, emit, existing, number, positive
 from spikelet.cli.data import add_data_options, find_images
 from spikelet.display import number_of
 from spikelet.errors import UsageError
@@ -72,9 +72,10 @@ def run(args: argparse.Namespace) -> int:
     faults = _faults(args)
     if min(args.seeds) < 0:
         raise UsageError(f"--seeds: expected whole numbers of 0 or more, found {min(args.seeds)}")
-    for path in (args.output, args.figures):
-        if path is not None and not path.parent.is_dir():
-            raise UsageError(f"{path.parent}: no such folder")
+    if args.output is not None:
+        check_output_file(args.output)
+    if args.figures is not None and not args.figures.absolute().parent.is_dir():
+        raise UsageError(f"{args.figures.parent}: no such folder")
     bundle = bundles.read(args.bundle)
     choose("numpy", bundle.graph)  # raises before images are resampled to the shape of its input
     data = find_images(args, args.data, bundle, args.count)
