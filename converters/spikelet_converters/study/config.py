@@ -57,7 +57,7 @@ def read_study(path: str | Path, data: str | Path | None = None, start: str | No
     Examples:
         >>> study = read_study("docs/studies/vgg9-cifar10.toml", data="cifar/")
         >>> study.title, study.time_steps
-        ('vgg9 on CIFAR-10', (1, 2, 3, 4, 6, 8, 16, 32))
+        ('vgg9 on CIFAR-10 (JPEG copy)', (1, 2, 3, 4, 6, 8, 16, 32))
     """
     path = options.path("path", path)
     content = read_toml(path)

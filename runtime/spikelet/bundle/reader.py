@@ -44,7 +44,7 @@ def read(path: str | Path, policy: Policy | None = None) -> Bundle:
         >>> from spikelet import bundle, shipped
         >>> contents = bundle.read(shipped.demo())
         >>> contents.manifest.name, contents.manifest.exact_steps, contents.graph.input.shape
-        ('vgg9-cifar10', 43, (3, 32, 32))
+        ('vgg9-cifar10', 47, (3, 32, 32))
     """
     path = options.path("path", path)
     policy = Policy.from_environment() if policy is None else policy

@@ -33,7 +33,7 @@ def test_version_3(header, tmp_path):
 
 
 DAMAGED = {
-    "nothing": (b"", "does not begin with #!AER-DAT and a version"),
+    "nothing": (b"", r"is empty \(0 bytes\)"),
     "version 2": (b"#!AER-DAT2.0\r\n" + bytes(8), "is AEDAT 2.0, in which the numbers of pixels depend on the camera.* save its columns"),
     "no events": (START + END, "contains no polarity events"),
     "a header that does not end": (b"#!AER-DAT3.1 a", "the header does not end"),

@@ -163,7 +163,7 @@ class TestArrays:
         whole = (tmp_path / "a.npz").read_bytes()
         for content in (b"", b"junk", whole[:50], whole[: len(whole) // 2]):
             (tmp_path / "a.npz").write_bytes(content)
-            with pytest.raises(DataError, match="not a complete NumPy file"):
+            with pytest.raises(DataError, match="not a complete NumPy file" if content else "is empty"):
                 read(tmp_path / "a.npz")
 
     def test_no_images_or_labels_that_do_not_fit(self, tmp_path):

@@ -183,7 +183,7 @@ def damaged(path, change):
 
 REFUSED = {
     "not a wav file": (lambda path: path.write_bytes(b"ID3 no sound"), r"not a WAV file \(it begins with b'ID3 '.*16-bit PCM"),
-    "an empty file": (lambda path: path.write_bytes(b""), r"not a WAV file \(it is empty\)"),
+    "an empty file": (lambda path: path.write_bytes(b""), r"is empty \(0 bytes\)"),
     "without a description": (lambda path: path.write_bytes(b"RIFF\0\0\0\0WAVE"), "has no description of its samples"),
     "without samples": (lambda path: damaged(path, lambda b: b[:36]), "is cut off: it has no samples"),
     "mu-law": (lambda path: damaged(path, lambda b: b[:20] + struct.pack("<H", 7) + b[22:]), "in the format mu-law; save it as"),

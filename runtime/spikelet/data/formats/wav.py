@@ -65,8 +65,7 @@ def opened(file: BinaryIO) -> Form:
     """
     head = file.read(12)
     if len(head) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
-        shown = "it is empty" if not head else f"it begins with {head[:4]!r}; expected b'RIFF'"
-        raise DataError(f"not a WAV file ({shown}); {REMEDY}")
+        raise DataError(f"not a WAV file (it begins with {head[:4]!r}; expected b'RIFF'); {REMEDY}")
     described = None
     while True:
         chunk = file.read(8)
