@@ -1,9 +1,9 @@
 """Latency of the engines relative to the float network, its int8 form and other frameworks.
 
 All contenders use the same weights on the same machine. Each has a process of its own, which is stopped while the others run.
-Every round warms up each contender and measures it once, in turn; the tables show lower quartiles over the rounds and their
-ratios: other users of the machine delay some rounds. `make bench` runs this script in the environment of .ci/peers. In
-another environment, frameworks that are not installed are listed with the reason.
+Every round warms up each contender and measures it once, in turn. The tables show lower quartiles of the times over the rounds,
+and medians of the ratios in a round: other users of the machine delay some rounds. `make bench` runs this script in the
+environment of .ci/peers. In another environment, frameworks that are not installed are listed with the reason.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ HEAD = """\
 # {title}
 
 Written by `make bench`. All contenders have the same weights, are warmed up and run in turn, each in a process of its own that is
-stopped while the others run; figures are lower quartiles. "Float network" is one inference of the network of the same shapes in
+stopped while the others run; times are lower quartiles. "Float network" is one inference of the network of the same shapes in
 float32, with ReLUs. "Step by step" is a stream, whose input may end or change at any time-step; in the other rows of an engine T
-and the image are known in advance. "ms" is wall-clock time, "CPU ms" processor time. Ratios are relative to the float network.
-"4 copies" is the network with 4 copies of each neuron, at T / 4, at least 1; column T is that without copies. "int8" is the float
-network quantised by ONNX Runtime (weights per channel, unsigned activations, calibrated with {calibration} images); OpenVINO runs the
-same file.
+and the image are known in advance. "ms" is wall-clock time, "CPU ms" processor time. Ratios are relative to the float network in
+the same round, medians over the rounds. "4 copies" is the network with 4 copies of each neuron, at T / 4, at least 1; column T is
+that without copies. "int8" is the float network quantised by ONNX Runtime (weights per channel, unsigned activations, calibrated
+with {calibration} images); OpenVINO runs the same file.
 """
 FLOAT = "float network, ONNX Runtime"
 COPIES = 4  # copies of each neuron; they run T / 4 time-steps
@@ -110,10 +110,11 @@ def framework(name, graph, threads, inputs):
     return inferred
 
 
-def quartiles(built, steps, seconds=SECONDS):
-    """Return wall-clock and processor time of each contender, in ms, the number of rounds, and why contenders are missing.
+def measure(built, steps, seconds=SECONDS):
+    """Return times and ratios of each contender, the number of rounds, and why contenders are missing.
 
-    Times are lower quartiles over the rounds.
+    Times are wall-clock and processor time in ms, lower quartiles over the rounds. Ratios are relative to the float network
+    in the same round, medians over the rounds, so that fast and slow phases of the machine affect them little.
     """
     contenders = {name: Contender(build) for name, build in built.items()}
     failures = {name: contender.failure for name, contender in contenders.items() if contender.failure}
@@ -124,8 +125,11 @@ def quartiles(built, steps, seconds=SECONDS):
             samples.append(contenders[name].measure(steps))
     for contender in contenders.values():
         contender.close()
-    by_name = {name: tuple(np.quantile(values, 0.25, axis=0)) for name, values in times.items()}
-    return by_name, len(times[FLOAT]), failures
+    quartiles = {name: tuple(np.quantile(values, 0.25, axis=0)) for name, values in times.items()}
+    ratios = {
+        name: tuple(np.median(np.array(values) / np.array(times[FLOAT]), axis=0)) for name, values in times.items()
+    }
+    return quartiles, ratios, len(times[FLOAT]), failures
 
 
 def rates(graph, pixels, steps):
@@ -180,21 +184,22 @@ def compare(title, graph, images, settings, with_frameworks, seconds, labels=Non
     for batch, threads, steps in settings:
         inputs = [images[first : first + batch] for first in range(0, max(1, INPUTS - batch + 1), batch)]
         built = builders(graph, inputs, threads, with_frameworks, models)
-        times, rounds, failed = quartiles(built, steps, seconds)
+        times, ratios, rounds, failed = measure(built, steps, seconds)
         failures |= failed
-        for name, (wall, cpu) in sorted(times.items(), key=lambda item: item[1][1]):
-            ratios = f"{wall / times[FLOAT][0]:.2f} | {cpu / times[FLOAT][1]:.2f}"
-            print(f"| {batch} | {threads} | {steps} | {name} | {wall:.2f} | {cpu:.2f} | {ratios} |", flush=True)
-        others = [value for name, value in times.items() if is_framework(name)]
-        integers = [value for name, value in times.items() if name.startswith("int8")]
+        for name, (wall_ratio, cpu_ratio) in sorted(ratios.items(), key=lambda item: item[1][1]):
+            wall, cpu = times[name]
+            cells = f"{wall:.2f} | {cpu:.2f} | {wall_ratio:.2f} | {cpu_ratio:.2f}"
+            print(f"| {batch} | {threads} | {steps} | {name} | {cells} |", flush=True)
+        others = [value for name, value in ratios.items() if is_framework(name)]
+        integers = [value for name, value in ratios.items() if name.startswith("int8")]
         compared = [
             ("framework", others, ("native", "onnx")),
             ("int8", integers, ("native", f"native, {COPIES} copies")),
         ]
         for kind, rows, engines in compared:
             for engine in engines if rows else ():
-                engine_times = times[f"spikelet, {engine}"]
-                wall, cpu = (min(column) / engine_times[i] for i, column in enumerate(zip(*rows, strict=True)))
+                own = ratios[f"spikelet, {engine}"]
+                wall, cpu = (min(column) / own[i] for i, column in enumerate(zip(*rows, strict=True)))
                 factors = f"{wall:.1f} times | {cpu:.1f} times"
                 print(f"| | | | fastest {kind} / {engine}, {rounds} rounds | | | {factors} |", flush=True)
     if labels is not None:

@@ -33,8 +33,8 @@ def table(pages: Mapping[str, str]) -> str:
 
 def _ratio(contenders: Times, name: str) -> str:
     """Return the time of a contender relative to the fastest 8-bit network, or "" if one of them was not measured."""
-    int8 = [float(milliseconds) for other, (milliseconds, _) in contenders.items() if other.startswith("int8, ")]
-    return f"{float(contenders[name][0]) / min(int8):.2f}" if int8 and name in contenders else ""
+    int8 = [float(ratio) for other, (_, ratio) in contenders.items() if other.startswith("int8, ")]
+    return f"{float(contenders[name][1]) / min(int8):.2f}" if int8 and name in contenders else ""
 
 
 def with_table(guide: str, pages: Mapping[str, str]) -> str:
