@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Protocol
 from spikelet import limits
 from spikelet.cli.parser import suggestion
 from spikelet.display import printable, shell_line
-from spikelet.errors import UsageError
+from spikelet.errors import SpikeletError, UsageError
 
 JSON = "print one JSON object and nothing else"
 
@@ -79,14 +79,23 @@ def refuse_overwriting(args: argparse.Namespace) -> None:
 
 
 def check_output_file(path: Path) -> None:
-    """Raise UsageError if a file cannot be written, before the work whose result it is."""
+    """Check that a file can be written, before the work whose result it is.
+
+    Raises:
+        UsageError: The path is a folder, or is in no folder.
+        SpikeletError: The folder or its file system accepts no new file.
+    """
     folder = path.absolute().parent
     if not folder.is_dir():
         raise UsageError(f"{path.parent}: no such folder")
     if path.is_dir():
         raise UsageError(f"{path}: is a folder; expected the name of a file")
-    if not os.access(folder, os.W_OK):
-        raise UsageError(f"{path.parent}: no permission to write; expected another folder for {path.name}")
+    if path.exists() and not path.is_file():
+        return  # a device or a pipe
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise SpikeletError(f"{path}: could not be written ({error.strerror or error})") from None
 
 
 def configure_command(parser: argparse.ArgumentParser, command: Command) -> None:

@@ -132,6 +132,11 @@ class TestEnergy:
 
     def test_a_folder_without_permission(self, call, monkeypatch):
         """It is noticed before the measurement."""
-        monkeypatch.setattr("os.access", lambda path, mode: False)
+
+        def refused(dir):
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("tempfile.TemporaryFile", refused)
+        monkeypatch.setattr("spikelet.cli.analysis.report.measure_bundle", None)
         code, _, err = call("report a.snnb insects.npz -o empty/page.html")
-        assert (code, "empty: no permission to write; expected another folder for page.html" in err) == (2, True)
+        assert (code, "page.html: could not be written (Permission denied)" in err) == (1, True)
