@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spikelet.cli.common import command_line, emit, existing, positive
+from spikelet.cli.common import check_output_file, command_line, emit, existing, positive
 from spikelet.errors import MissingDependency, UsageError
 from spikelet.files.decoded import Document
 from spikelet.report.columns import table
@@ -67,8 +67,7 @@ def run(args: argparse.Namespace) -> int:
         data = Path()  # not read
     studies = [read_study(path, data, args.start) for path in args.study]
     if args.page is not None:
-        if not args.page.parent.is_dir():
-            raise UsageError(f"{args.page.parent}: no such folder")
+        check_output_file(args.page)
         write_page(studies, args.page, command_line(args), args.others)
         emit(args, {"page": str(args.page)}, f"wrote {args.page}")
         return 0

@@ -71,8 +71,8 @@ def _content(path: Path, in_memory: bool) -> memoryview:
             size = file.seek(0, 2)
             if size > MAX_FILE:
                 expected = f"at most {MAX_FILE >> 30} GiB"
-                found = f"{size:,} bytes"
-                raise BundleError.at(str(path), f"expected {expected}, found {found}", expected=expected, found=found)
+                actual = f"{size:,} bytes"
+                raise BundleError.at(str(path), f"expected {expected}, found {actual}", expected=expected, found=actual)
             if in_memory or size <= SMALL_FILE:
                 file.seek(0)
                 return memoryview(file.read(size))

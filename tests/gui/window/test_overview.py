@@ -58,14 +58,14 @@ def test_rates_of_this_image_or_of_all_images(opened, rest, data, card, qtbot):
 def test_buttons_of_a_layer_leave_no_gaps(opened):
     card = opened.panels["overview"].findChild(LayerCard)
     assert "all" not in opened.inspector.selection.table().columns
-    found = []
+    kinds_by_layer = []
     for layer in opened.inspector.document.bundle.graph.spiking:
         opened.inspector.selection.focus(layer)
         visible = [button for button in card.buttons.values() if button.isVisible()]
         cells = [card.grid.getItemPosition(card.grid.indexOf(button))[:2] for button in visible]
         assert cells == [(0, 0), (0, 1), (1, 0)][: len(cells)]
-        found.append([kind for kind, button in card.buttons.items() if button in visible])
-    assert ["silent", "saturated"] in found, "without the one between them"
+        kinds_by_layer.append([kind for kind, button in card.buttons.items() if button in visible])
+    assert ["silent", "saturated"] in kinds_by_layer, "without the one between them"
 
 
 def test_until_another_bundle_has_run_nothing_of_the_last_one_is_shown(opened, rest, grey_path, monkeypatch):

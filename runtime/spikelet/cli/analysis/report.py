@@ -158,9 +158,9 @@ def _check_page(page: Path, bundle: Path, digests: set[str]) -> None:
 
     stated = digest_of(page) if page.is_file() else None
     if stated not in digests:
-        found = "another file" if stated is None else f"that of another bundle, {stated[:8]}"
+        other = "another file" if stated is None else f"that of another bundle, {stated[:8]}"
         raise UsageError(
-            f"{page}: expected the web page of {bundle}, found {found}; "
+            f"{page}: expected the web page of {bundle}, found {other}; "
             f"write it with `spikelet deploy {bundle} --target web -o PAGE.html`"
         )
 

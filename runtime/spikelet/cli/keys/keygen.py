@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from spikelet import signing
-from spikelet.cli.common import emit
+from spikelet.cli.common import check_output_file, emit
 from spikelet.errors import UsageError
 from spikelet.files.atomic import replacing
 
@@ -35,8 +35,7 @@ def run(args: argparse.Namespace) -> int:
     for path in (private, public):
         if path.exists():
             raise UsageError(f"{path}: already exists; keys are not overwritten, choose another name")
-    if not args.name.parent.is_dir():
-        raise UsageError(f"{args.name.parent}: no such folder")
+    check_output_file(private)
     key = signing.new_key()
     secret = signing.encode_private(key, password(private) if args.password else None)
     with replacing(private, private=True) as private_file, replacing(public) as public_file:  # both or none
