@@ -37,7 +37,9 @@ os.environ["COLUMNS"] = "80"
 os.fsync = os.fstat
 
 # Tests of the native engine compile as users do (see the fixture); the others need its answers, not its speed.
-CFLAGS = os.environ.get("SPIKELET_CFLAGS")
+CFLAGS = os.environ.setdefault(
+    "CFLAGS_OF_USERS", os.environ.get("SPIKELET_CFLAGS", "")
+)  # workers inherit the next line
 os.environ.setdefault("SPIKELET_CFLAGS", "-O0")  # a network takes 0.2 s, not 0.5 s as with -O1
 MOST_WORKERS = 8  # each loads torch, Qt and Brian2
 # Files with a test of five seconds or more. They come first, so that no worker ends long after the others.
@@ -83,7 +85,7 @@ def _one_thread_of_onnx_runtime():
 def flags_of_users():
     """Compile with the flags of the native engine."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SPIKELET_CFLAGS", CFLAGS or "")
+        patch.setenv("SPIKELET_CFLAGS", CFLAGS)
         yield
 
 

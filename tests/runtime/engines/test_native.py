@@ -48,6 +48,11 @@ def pixels(graph, n=2):
     return RNG.integers(graph.input.low, graph.input.high + 1, (n, *graph.input.shape)).astype(np.float32)
 
 
+def test_the_flags_are_those_of_users():
+    """The process that starts the workers of a parallel run sets -O0 for the other tests, and workers inherit it."""
+    assert "-O0" not in compiler.flags()
+
+
 class TestCache:
     def test_a_library_is_compiled_once(self, fresh, monkeypatch):
         graph = small_graph()
