@@ -4,6 +4,8 @@ Nothing here is timed: a task is held in the middle while the window is used, an
 window's event loop waits on the clock is measured in `tests/stress`.
 """
 
+import builtins
+import io
 import os
 import subprocess
 import sys
@@ -52,7 +54,6 @@ class Watch:
 
     def __init__(self):
         self._forget()
-        sys.addaudithook(self._audit)  # it stays for the life of the process; outside of `during` it does nothing
         self.active = False
 
     def _forget(self):
@@ -69,9 +70,15 @@ class Watch:
             self.gate.set()
             self.active = False
 
-    def _audit(self, event, values):
-        if event == "open" and self.active and str(values[0]).endswith(DATA_FILES):
-            self.files.append(threading.current_thread())
+    def opening(self, function):
+        """Return a function that opens files; which thread opens a data file is recorded."""
+
+        def watched(path, *values, **named):
+            if self.active and str(path).endswith(DATA_FILES):
+                self.files.append(threading.current_thread())
+            return function(path, *values, **named)
+
+        return watched
 
     def operation(self, function):
         """Return a function whose calls are recorded."""
@@ -116,6 +123,8 @@ def watch():
         patch.setattr(SourceNetwork, "activations", watcher.operation(SourceNetwork.activations))
         patch.setattr(checks, "_receive", watcher.operation(checks._receive))
         patch.setattr(Dispatcher, "_run", watcher.counted(Dispatcher._run))
+        for module in (builtins, io, os):
+            patch.setattr(module, "open", watcher.opening(module.open))
         yield watcher
 
 
