@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping
 from html import escape, unescape
+from pathlib import Path
 
 LISTED_NAMES = 6  # names in a line
 # Control characters, line and paragraph separators, and controls of the direction of text.
@@ -87,6 +88,27 @@ def shell_line(arguments: Iterable[str]) -> str:
         "spikelet run 'my file' $'a\\\\u000ab'"
     """
     return " ".join(map(_quoted, arguments))
+
+
+def without_folders(arguments: Iterable[str]) -> list[str]:
+    """Return the arguments of a command without absolute paths, for files that are passed on to others.
+
+    Absolute paths name the folders of the author. They become relative to the working folder or, outside it, their last
+    part.
+
+    Examples:
+        >>> without_folders(["convert", "/home/ann/net.pt", "--data=/home/ann/images", "-o", "a.snnb"])
+        ['convert', 'net.pt', '--data=images', '-o', 'a.snnb']
+    """
+    return [_without_folders(argument) for argument in arguments]
+
+
+def _without_folders(argument: str) -> str:
+    option, equals, value = argument.rpartition("=") if argument.startswith("--") else ("", "", argument)
+    path, folder = Path(value), Path.cwd()
+    if not path.is_absolute() or not path.name:
+        return argument
+    return option + equals + str(path.relative_to(folder) if path.is_relative_to(folder) else path.name)
 
 
 def _quoted(argument: str) -> str:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from spikelet import shipped
 from spikelet.choices import DEFAULT_STEPS, Split
-from spikelet.cli.common import Progress, check_output_file, command_line, emit
+from spikelet.cli.common import Progress, check_output_file, emit, stored_command
 from spikelet.cli.data import data_options, labels_for
 from spikelet.errors import DataError, MissingDependency, UsageError
 from spikelet.options import whole
@@ -129,7 +129,7 @@ def _copied(args: argparse.Namespace, bundle: Bundle, time_steps: int | None = N
             bundle.manifest.provenance,
             shipped_images=labels is not None,
         ),
-        command=command_line(args),
+        command=stored_command(args),
         on_progress=Progress("measuring", quiet=args.json),
     )
 
@@ -150,7 +150,7 @@ def _checkpoint(args: argparse.Namespace) -> Bundle:
         time_steps=args.steps or DEFAULT_STEPS,
         data=_data(args, checkpoint.spec.shape, labels, classes, checkpoint.provenance, shipped_images=True),
         labels=labels,
-        command=command_line(args),
+        command=stored_command(args),
         on_progress=Progress("measuring", quiet=args.json),
     )
 
@@ -179,7 +179,7 @@ def _source(args: argparse.Namespace) -> Bundle:
         time_steps=args.steps,
         data=_data(args, source.shape, labels, classes, {}, shipped_images=labels is not None),
         labels=labels,
-        command=command_line(args),
+        command=stored_command(args),
         on_progress=Progress("measuring", quiet=args.json),
     )
     if span is not None:

@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spikelet.cli.common import check_output_file, command_line, emit, existing, positive
+from spikelet.cli.common import check_output_file, emit, existing, positive, stored_command
 from spikelet.errors import MissingDependency, UsageError
 from spikelet.files.decoded import Document
 from spikelet.report.columns import table
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     studies = [read_study(path, data, args.start) for path in args.study]
     if args.page is not None:
         check_output_file(args.page)
-        write_page(studies, args.page, command_line(args), args.others)
+        write_page(studies, args.page, stored_command(args), args.others)
         emit(args, {"page": str(args.page)}, f"wrote {args.page}")
         return 0
     if args.out is not None and len(studies) > 1:
@@ -94,8 +94,8 @@ def _run(args: argparse.Namespace, study: Study, folder: Path) -> dict[str, str]
     folder.mkdir(parents=True, exist_ok=True)
     with StudyView(study, quiet=args.json) as view:
         if args.dask is not None:
-            return run_on_dask(study, folder, command_line(args), args.device, view, args.dask, args.workers)
-        return run_here(study, folder, command_line(args), args.device, view)
+            return run_on_dask(study, folder, stored_command(args), args.device, view, args.dask, args.workers)
+        return run_here(study, folder, stored_command(args), args.device, view)
 
 
 def _finish(args: argparse.Namespace, study: Study, folder: Path) -> Document:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikelet.choices import FEATURES
-from spikelet.cli.common import command_line, emit, existing, number, positive
+from spikelet.cli.common import command_line, emit, existing, number, positive, stored_command
 from spikelet.cli.data import add_data_options, data_options
 from spikelet.errors import MissingDependency, UsageError
 
@@ -197,7 +197,7 @@ def run(args: argparse.Namespace) -> int:
                 args.out,
                 start=None if args.start is None else load_checkpoint(args.start),
                 resume=args.resume,
-                execution=Execution(command_line(args), device, workers, view.batch, view.epoch),
+                execution=Execution(stored_command(args), device, workers, view.batch, view.epoch),
                 on_phase=view.phase,
             )
     except KeyboardInterrupt:

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from spikelet import limits
 from spikelet.cli.parser import suggestion
-from spikelet.display import printable, shell_line
+from spikelet.display import printable, shell_line, without_folders
 from spikelet.errors import SpikeletError, UsageError
 
 JSON = "print one JSON object and nothing else"
@@ -222,6 +222,11 @@ def _names(args: argparse.Namespace) -> set[str]:
 def command_line(args: argparse.Namespace) -> str:
     """Return the running command as a line for a shell, with control characters escaped."""
     return shell_line(["spikelet", *args.argv])
+
+
+def stored_command(args: argparse.Namespace) -> str:
+    """Return the running command as checkpoints, bundles and results store it: without the folders of the author."""
+    return shell_line(["spikelet", *without_folders(args.argv)])
 
 
 class Progress:

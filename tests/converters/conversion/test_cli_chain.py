@@ -1,6 +1,8 @@
 """A chain of commands: train, resume, convert, verify, run."""
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_the_whole_chain(call, folder):
+def test_the_whole_chain(call, folder, tmp_path):
     out = call(f"{TRAIN} --residual gaussian --epochs 2").out
     assert out.count("validation: source network") == 2
     assert "run/best.pt" in out
@@ -26,9 +28,10 @@ def test_the_whole_chain(call, folder):
     out = call(f"{TRAIN} --residual gaussian --epochs 3 --resume", code=1).err
     assert "was started with epochs = 2, now 3" in out
 
-    tuned = TRAIN.replace("--out run", "--out tuned")
+    shutil.copy(folder / "colours.npz", tmp_path)
+    tuned = TRAIN.replace("--out run", "--out tuned").replace("colours.npz", f"{tmp_path}/colours.npz")
     report = call(
-        f"{tuned} --residual exact --epochs 1 --start run/best.pt --freeze-norm --time-steps 1 2 4 "
+        f"{tuned} --residual exact --epochs 1 --start {folder}/run/best.pt --freeze-norm --time-steps 1 2 4 "
         "--data-name Colours --json"
     ).out
     report = json.loads(report)
@@ -36,7 +39,13 @@ def test_the_whole_chain(call, folder):
     assert report["data"] == "Colours"
     assert set(report["validation"]) >= {"spiking_accuracy.T1", "spiking_accuracy.T2", "spiking_accuracy.T4"}
 
-    report = json.loads(call("convert tuned/best.pt -o tuned.snnb --data colours.npz --count 40 --json").out)
+    convert = f"convert {folder}/tuned/best.pt -o tuned.snnb --data={tmp_path}/colours.npz --count 40 --json"
+    report = json.loads(call(convert).out)
+    assert report["results"][0]["command"] == (
+        "spikelet convert tuned/best.pt -o tuned.snnb --data=colours.npz --count 40 --json"
+    )
+    for stored in filter(Path.is_file, (*(folder / "tuned").rglob("*"), folder / "tuned.snnb")):
+        assert str(folder.parent).encode() not in stored.read_bytes(), "the folders of the author are not passed on"
     assert report["bits"] == 8
     assert report["exact_steps"] >= 8
     assert report["results"][0]["images"] == 40

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from spikelet.data import read
+from spikelet.display import without_folders
 from spikelet.errors import SpikeletError
 from spikelet_converters.study.perform import train_network
 from spikelet_converters.study.remote import parcels
@@ -180,7 +181,7 @@ def _images(args: argparse.Namespace) -> None:
 def _train(args: argparse.Namespace) -> None:
     clock = Clock(args.seconds, args.reserve)
     device = choose_device(args.device)
-    command = shlex.join(["python", "-m", MODULE, *sys.argv[1:]])
+    command = shlex.join(["python", "-m", MODULE, *without_folders(sys.argv[1:])])
     if args.only is None:
         for message in unpack_images(args.data, args.images):
             print(message, flush=True)
