@@ -46,6 +46,13 @@ def test_the_figures_are_those_of_the_shipped_bundles(figures):
     }
 
 
+def test_figures_of_another_network_that_was_trained_from_it_are_not_kept(accuracy):
+    before = {"bundle": "a", "tuned": {"source": 1}}
+    assert accuracy.with_tuned({"bundle": "a"}, before) == before
+    assert accuracy.with_tuned({"bundle": "b"}, before) == {"bundle": "b"}
+    assert accuracy.with_tuned({"bundle": "a"}, {}) == {"bundle": "a"}
+
+
 PAGES = (
     "README.md",
     "docs/index.md",

@@ -90,6 +90,12 @@ def shipped_figures(name: str, images: ImageSet, data_name: str, before: dict | 
     return {"bundle": shipped.digest, **entry}
 
 
+def with_tuned(entry: dict, before: dict) -> dict:
+    """Return the figures of a shipped network with those of the network that was trained from it, if it is the same one."""
+    same = "tuned" in before and before["bundle"] == entry["bundle"]
+    return {**entry, "tuned": before["tuned"]} if same else entry
+
+
 def tuned_figures(path: Path, images: ImageSet, data_name: str) -> dict:
     """Return the figures of a checkpoint that was trained from a shipped network, and the command that trained it."""
     source = load_checkpoint(path)
@@ -207,9 +213,8 @@ def main() -> None:
                 figures[name]["tuned"] = tuned_figures(Path(tuned[name]), images, data_name)
             elif not tuned:
                 before = figures.get(name, {})
-                figures[name] = shipped_figures(name, images, data_name, before if args.missing and before else None)
-                if "tuned" in before:
-                    figures[name]["tuned"] = before["tuned"]
+                entry = shipped_figures(name, images, data_name, before if args.missing and before else None)
+                figures[name] = with_tuned(entry, before)
             FIGURES.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
     write_tables(figures)
 
