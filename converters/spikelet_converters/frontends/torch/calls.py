@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.builder import Builder
+from spikelet_converters.frontends.layout import per_channel
 from spikelet_converters.frontends.values import Factor, Value
 
 Target: TypeAlias = object
@@ -96,6 +97,13 @@ class Call:
         if not isinstance(value, tuple | list) or not all(isinstance(entry, int) for entry in value):
             raise ConversionError(f"{self.where}: expected {name} to be whole numbers, found {value!r}")
         return tuple(value)
+
+    def per_channel(self, name: str, x: Value) -> Factor | None:
+        """Return an argument as a constant for a value, () or (C,), or None if it is a value of the network."""
+        value = self.get(name)
+        if isinstance(value, bool | int | float):
+            return np.asarray(float(value))
+        return per_channel(self.where, value, x) if isinstance(value, np.ndarray) else None
 
     def along(self, name: str, axes: int, default: Sequence[int] = ()) -> tuple[int, ...]:
         """Return a list of one whole number for each axis; one number stands for all."""

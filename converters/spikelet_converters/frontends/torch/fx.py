@@ -22,7 +22,7 @@ from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.refusals import UNKNOWN
-from spikelet_converters.frontends.torch import moves, operations, quant_aware, resampling
+from spikelet_converters.frontends.torch import activations, arithmetic, moves, pools, quant_aware, resampling, synapses
 from spikelet_converters.frontends.torch.calls import Call, bound, constant, name_of, needed, resolved, values_of
 from spikelet_converters.frontends.torch.leaves import LEAVES, passes_on
 from spikelet_converters.frontends.torch.moves import IDENTITY
@@ -31,7 +31,8 @@ from spikelet_converters.frontends.values import BATCH, Value, free_name, node_n
 from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks.common import Normalise
 
-HANDLERS = {**operations.HANDLERS, **moves.HANDLERS, **resampling.HANDLERS}
+_TABLES = (synapses, arithmetic, activations, pools, moves, resampling)
+HANDLERS = {kind: handler for table in _TABLES for kind, handler in table.HANDLERS.items()}
 
 
 def trace(network: nn.Module, shape: Shape) -> Graph:
