@@ -70,7 +70,7 @@ def support() -> str:
         ", ".join(f"`{name}`" for name in sorted({name.strip("_") for name in fx.HANDLERS})) + ".",
         "",
     ]
-    refused = sorted(item for item in fx.ADVICE.items() if "calibrate" not in item[1])
+    refused = sorted(item for item in refusals.TORCH.items() if "calibrate" not in item[1])
     lines += table(("not supported", "reason and alternative"), [(f"`{name}`", why) for name, why in refused])
     lines += ["## ONNX (`model.onnx`)", ""]
     lines += table(

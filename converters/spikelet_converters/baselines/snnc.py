@@ -25,7 +25,7 @@ from spikelet_converters.baselines.base import Images, Recalibration
 from spikelet_converters.baselines.folded import Folded, apply_synapse
 from spikelet_converters.calibration.analog import along_channels
 from spikelet_converters.calibration.layers import channel_means, synapse_of, with_bias, with_potential
-from spikelet_converters.frontends.torch.fx import node_name
+from spikelet_converters.frontends.values import node_name
 from spikelet_converters.source_model.activation import Mode, spiking_layers
 from spikelet_converters.source_model.evaluation import as_pixels
 from spikelet_converters.source_model.simulation import layer_rates

@@ -18,7 +18,7 @@ from spikelet.data.images import ImageSet
 from spikelet.engines import Engine, create, run
 from spikelet.files.decoded import Document
 from spikelet.graph import Graph
-from spikelet_converters.frontends.torch.fx import node_name
+from spikelet_converters.frontends.values import node_name
 from spikelet_converters.source_model.activation import Mode, spiking_layers
 from spikelet_converters.source_model.evaluation import as_pixels
 from spikelet_converters.source_model.simulation import float_logits, layer_rates

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import fx
 from torch.nn import functional as F
@@ -139,19 +138,6 @@ def resolved(value: Any, values: Callable[[fx.Node], object]) -> Any:
     return value
 
 
-def needed(results: object) -> set[fx.Node]:
-    """Return the nodes of a traced graph that some of its outputs depend on."""
-    reached: set[fx.Node] = set()
-    pending: list[fx.Node] = []
-    resolved(results, pending.append)
-    while pending:
-        node = pending.pop()
-        if node not in reached:
-            reached.add(node)
-            pending += node.all_input_nodes
-    return reached
-
-
 OPERATORS: dict[Target, str] = {
     operator.add: "add", operator.iadd: "add", operator.sub: "sub", operator.isub: "sub", operator.mul: "mul",
     operator.imul: "mul", operator.truediv: "div", operator.itruediv: "div", operator.neg: "neg",
@@ -238,9 +224,3 @@ def _accepts(kind: str, value: object) -> bool:
         is_number = isinstance(value, int) and kind in ("List[int]", "List[SymInt]")
         return is_number or (isinstance(value, tuple | list) and all(_accepts(kind[5:-1], entry) for entry in value))
     return True
-
-
-def constant(value: torch.Tensor) -> npt.NDArray[np.generic]:
-    """Return a tensor of the network as an array."""
-    array: npt.NDArray[np.generic] = value.detach().cpu().numpy()
-    return array

@@ -20,14 +20,14 @@ from spikelet_converters.frontends.torch.calls import (
     Call,
     bound,
     by_schema,
-    constant,
     name_of,
-    needed,
     resolved,
     values_of,
 )
-from spikelet_converters.frontends.torch.fx import HANDLERS, chosen, evaluated
+from spikelet_converters.frontends.torch.constants import constant, evaluated
+from spikelet_converters.frontends.torch.fx import HANDLERS
 from spikelet_converters.frontends.torch.moves import IDENTITY
+from spikelet_converters.frontends.torch.outputs import chosen, needed
 from spikelet_converters.frontends.values import BATCH, Value, free_name
 
 

@@ -7,27 +7,24 @@ module or function becomes a neuron whose threshold is calibrated later.
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
-from typing import Any
 
-import numpy as np
-import torch
 from torch import fx, nn
 
-from spikelet.errors import ConversionError, UsageError, one_line, pass_out_of_memory
+from spikelet.errors import ConversionError
 from spikelet.graph import Graph
 from spikelet.nodes import Shape
 from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.builder import Builder
-from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.refusals import UNKNOWN
 from spikelet_converters.frontends.torch import activations, arithmetic, moves, pools, quant_aware, resampling, synapses
-from spikelet_converters.frontends.torch.calls import Call, bound, constant, name_of, needed, resolved, values_of
+from spikelet_converters.frontends.torch.calls import Call, bound, name_of, resolved, values_of
+from spikelet_converters.frontends.torch.constants import attribute, constant, evaluated, size_of
 from spikelet_converters.frontends.torch.leaves import LEAVES, passes_on
 from spikelet_converters.frontends.torch.moves import IDENTITY
+from spikelet_converters.frontends.torch.outputs import chosen, needed
 from spikelet_converters.frontends.torch.tracing import source_line, traced
-from spikelet_converters.frontends.values import BATCH, Value, free_name, node_name
+from spikelet_converters.frontends.values import Value, free_name
 from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks.common import Normalise
 
@@ -115,7 +112,7 @@ class _Reader:
             case "placeholder":
                 return self.start if self.start is not None and step.prev.op == "root" else self.builder.input()
             case "get_attr":
-                return constant(_attribute(self.modules[""], str(step.target)))
+                return constant(attribute(self.modules[""], str(step.target)))
             case "call_module":
                 inputs = values_of([self.values.get(source) for source in step.all_input_nodes])
                 return self._module(str(step.target), self.modules[str(step.target)], step, inputs)
@@ -157,7 +154,7 @@ class _Reader:
             return args[0]  # the spikes; states are ignored
         if kind == "getitem" and not isinstance(args[0], Value):
             return args[0][args[1]]
-        size = _sizes(kind, args)
+        size = size_of(kind, args)
         if size is not None:
             return size
         if not values_of(list(args)) and not values_of(list(kwargs.values())):
@@ -241,62 +238,3 @@ class _Reader:
 def _is_argmax(step: fx.Node) -> bool:
     """Return whether a call returns the class with the largest value."""
     return step.op in ("call_function", "call_method") and name_of(step.target) == "argmax"
-
-
-def chosen(results: object, output: str | None) -> Any:
-    """Return one of the outputs of a network, by its index or key; None for a network with one output.
-
-    Raises:
-        UsageError: There is no such output.
-    """
-    if output is None:
-        while isinstance(results, tuple | list | Mapping) and len(results) == 1:
-            (results,) = results.values() if isinstance(results, Mapping) else results
-        return results
-    if isinstance(results, Mapping):
-        if output in results:
-            return results[output]
-        raise UsageError(f"the network has no output {output!r}; expected one of {', '.join(map(str, results))}")
-    several = results if isinstance(results, tuple | list) else [results]
-    if not output.isdecimal() or int(output) >= len(several):
-        raise UsageError(f"the network has no output {output!r}; expected a number of 0…{len(several) - 1}")
-    return several[int(output)]
-
-
-def _attribute(network: nn.Module, path: str) -> torch.Tensor:
-    value: object = network
-    for name in path.split("."):
-        value = getattr(value, name)
-    assert isinstance(value, torch.Tensor)
-    return value
-
-
-def _sizes(kind: str, args: tuple[Any, ...]) -> object:
-    """Return the result of a call for sizes of a value of the network, or None for another call."""
-    if not args or not isinstance(args[0], Value):
-        return None
-    shape = (BATCH, *sizes(args[0]))
-    if kind == "size":
-        return shape[args[1]] if len(args) > 1 else shape
-    if kind in ("dim", "ndimension"):
-        return len(shape)
-    if kind == "getattr":
-        return {"shape": shape, "ndim": len(shape)}.get(str(args[1]))
-    return None
-
-
-def evaluated(where: str, step: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
-    """Return the result of a call whose arguments are numbers and constants."""
-    values = fx.node.map_aggregate((args, kwargs), lambda v: torch.from_numpy(v) if isinstance(v, np.ndarray) else v)
-    (args, kwargs) = values
-    try:
-        with torch.no_grad():
-            function = step.target if callable(step.target) else getattr(args[0], str(step.target))
-            result = function(*args, **kwargs) if callable(step.target) else function(*args[1:], **kwargs)
-    except Exception as error:  # torch raises many types of errors
-        pass_out_of_memory(error, where)
-        raise ConversionError(f"{where}: computes a constant that cannot be evaluated ({one_line(error)})") from None
-    return constant(result) if isinstance(result, torch.Tensor) else result
-
-
-__all__ = ["ADVICE", "node_name", "read", "trace"]

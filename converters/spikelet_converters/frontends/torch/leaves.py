@@ -13,7 +13,8 @@ from torch.nn.utils.weight_norm import WeightNorm
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.torch import quant_aware
-from spikelet_converters.frontends.torch.calls import Arguments, constant
+from spikelet_converters.frontends.torch.calls import Arguments
+from spikelet_converters.frontends.torch.constants import constant
 
 Module = Any  # attributes of modules are not typed
 

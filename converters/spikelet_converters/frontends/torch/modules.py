@@ -24,6 +24,7 @@ from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.source import Predict, Preprocessing, Source, build, finished
 from spikelet_converters.frontends.torch import exported, fx, quant_aware
 from spikelet_converters.frontends.torch.neurons import layers_alone, without_ties
+from spikelet_converters.frontends.torch.outputs import chosen
 from spikelet_converters.frontends.torch.simulation import loop, simulator
 from spikelet_converters.frontends.torch.tracing import NotTraced, traced
 from spikelet_converters.frontends.values import Value
@@ -225,7 +226,7 @@ def _predict(network: nn.Module, shape: Shape, output: str | None) -> Predict:
     @torch.no_grad()
     def predict(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         arranged = np.ascontiguousarray(inputs.reshape(len(inputs), *shape))
-        logits: npt.NDArray[np.float32] = fx.chosen(network(torch.from_numpy(arranged)), output).numpy()
+        logits: npt.NDArray[np.float32] = chosen(network(torch.from_numpy(arranged)), output).numpy()
         return logits
 
     return predict

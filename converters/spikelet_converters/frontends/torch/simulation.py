@@ -20,7 +20,7 @@ from spikelet.errors import ConversionError, pass_out_of_memory
 from spikelet.nodes import Shape
 from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.source import Loop, Simulate
-from spikelet_converters.frontends.torch.fx import chosen
+from spikelet_converters.frontends.torch.outputs import chosen
 from spikelet_converters.frontends.torch.time_loop import ADVICE, Reduced
 
 _ONE_STEP = "expected a module that computes one time-step"

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from spikelet.metrics.fanout import sites
-from spikelet_converters.frontends.torch.fx import node_name, trace
+from spikelet_converters.frontends.torch.fx import trace
+from spikelet_converters.frontends.values import node_name
 from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.quantiser import along_channels
 from spikelet_converters.training.penalties.base import Penalty

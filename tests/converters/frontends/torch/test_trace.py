@@ -8,7 +8,8 @@ from torch import nn
 from converters_support import SIZES, counts, trained_like
 from spikelet.errors import ConversionError
 from spikelet_converters.conversion.quantise import quantise
-from spikelet_converters.frontends.torch.fx import node_name, trace
+from spikelet_converters.frontends.torch.fx import trace
+from spikelet_converters.frontends.values import node_name
 from spikelet_converters.source_model.activation import Mode, SpikingActivation, spiking_layers
 from spikelet_converters.source_model.networks import Normalise
 from spikelet_converters.source_model.residuals import NoResidual
