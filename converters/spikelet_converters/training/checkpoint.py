@@ -17,7 +17,8 @@ from spikelet.errors import ConversionError, translated
 from spikelet.files.atomic import replacing
 from spikelet.files.decoded import Document
 from spikelet_converters.source_model.networks import NetworkSpec
-from spikelet_converters.weights import described, load, states
+from spikelet_converters.weight_file import load
+from spikelet_converters.weights import described, states
 
 FORMAT = 1
 

@@ -19,7 +19,7 @@ from torch import nn
 
 from counts.calls import peak_bytes
 from spikelet.errors import ConversionError, UsageError
-from spikelet_converters import weights
+from spikelet_converters import weight_file, weights
 from spikelet_converters.frontends.open import kind_of, open_source
 from spikelet_converters.frontends.torch import load_module
 from spikelet_converters.training.checkpoint import load_checkpoint
@@ -379,6 +379,6 @@ def test_stated_sizes_are_compared_with_the_file_before_torch_allocates_them(cha
 
     def refused():
         with pytest.raises(ConversionError, match=message):
-            weights.load(path)
+            weight_file.load(path)
 
     assert peak_bytes(refused) < 2**22

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from spikelet.errors import ConversionError
 from spikelet.nodes import Shape
-from spikelet_converters.frontends.onnx.model import entry_of, load, opset_of, predictor
+from spikelet_converters.frontends.onnx.model import entry_of, load, opset_of
+from spikelet_converters.frontends.onnx.prediction import predictor
 from spikelet_converters.frontends.onnx.qonnx import translated
 from spikelet_converters.frontends.onnx.quantisers import has_scales, scales_changed
 from spikelet_converters.frontends.onnx.reader import HANDLERS, Reader

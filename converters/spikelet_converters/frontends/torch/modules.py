@@ -28,7 +28,8 @@ from spikelet_converters.frontends.torch.outputs import chosen
 from spikelet_converters.frontends.torch.simulation import loop, simulator
 from spikelet_converters.frontends.torch.tracing import NotTraced, traced
 from spikelet_converters.frontends.values import Value
-from spikelet_converters.weights import fit, refuse_script
+from spikelet_converters.weight_file import refuse_script
+from spikelet_converters.weights import fit
 
 BATCH = 2  # batch size of the example with which a network is exported
 
