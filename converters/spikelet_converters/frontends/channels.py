@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.layout import axes_of, flat_order, sizes
-from spikelet_converters.frontends.values import NONE, NOTHING, ONE, Value, one_number
+from spikelet_converters.frontends.values import NONE, NOTHING, ONE, Factor, Value, one_number
 
 Channels = npt.NDArray[np.intp]
 
@@ -154,6 +154,17 @@ def flat_pick(x: Value) -> Channels:
     assert all(int(np.prod(part.shape[1:])) == pixels for part in parts)
     order = flat_order(x)
     return natural if order is None else natural[order]
+
+
+def by_part(x: Value, values: Factor, fill: float) -> list[Factor]:
+    """Split numbers for the channels of a value, (C, …), into those for the channels of each of its parts.
+
+    Channels of the parts that the value does not use get the number `fill`.
+    """
+    parts, pick = parts_of(x)
+    spread = np.full((sum(part.shape[0] for part in parts), *values.shape[1:]), fill, np.float64)
+    spread[pick] = values
+    return np.split(spread, np.cumsum([part.shape[0] for part in parts])[:-1])
 
 
 def columns(x: Value, weight: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:

@@ -9,23 +9,21 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.errors import ConversionError
-from spikelet.nodes import IF, LIF, Add, Conv2d, Linear
-from spikelet_converters.frontends.channels import columns, composed, flat_pick, parts_of, recomposed
-from spikelet_converters.frontends.layers import Layers
+from spikelet.nodes import Add, Conv2d, Linear
+from spikelet_converters.frontends.channels import by_part, columns, composed, flat_pick, parts_of, recomposed
 from spikelet_converters.frontends.layout import axes_of
+from spikelet_converters.frontends.neurons import Neurons
 from spikelet_converters.frontends.values import (
     NONE,
     NOTHING,
-    ONE,
     Dynamics,
     Factor,
     Pair,
     Rounding,
     Value,
-    Window,
     f32,
 )
-from spikelet_converters.frontends.windows import Averages, dilated, reached, symmetric
+from spikelet_converters.frontends.windows import Averages, symmetric
 
 Layer = Callable[[str, Value], Value]
 NOT_RECTIFIED = (
@@ -34,7 +32,7 @@ NOT_RECTIFIED = (
 )
 
 
-class Combined(Layers):
+class Combined(Neurons):
     """A graph under construction, to which layers are added.
 
     The methods that add a layer take its `name` and `where`, which names it in error messages, and return its output.
@@ -56,8 +54,8 @@ class Combined(Layers):
             x = replace(self.joined(f"{name}.joined", where, x), axes=x.axes)
             return super().conv(name, where, kernel, bias, stride, padding, groups, x)
 
-        def branch(label: str, part: Value, own: Factor, start: npt.ArrayLike | None) -> Value:
-            return super(Combined, self).conv(label, where, own, start, stride, padding, 1, part)
+        def branch(label: str, part: Value, weight: Factor, bias: npt.ArrayLike | None) -> Value:
+            return super(Combined, self).conv(label, where, weight, bias, stride, padding, 1, part)
 
         return self._sum(name, where, kernel, bias, x, branch)
 
@@ -68,20 +66,16 @@ class Combined(Layers):
         """Add a depthwise convolution, part by part."""
         parts, pick = parts_of(x)
         repeats = len(kernel) // x.shape[0]
-        total = sum(part.shape[0] for part in parts)
         if len(np.unique(pick)) < len(pick) or len(kernel) % x.shape[0]:
             x = self.joined(f"{name}.joined", where, x)
             return super().conv(name, where, kernel, bias, stride, padding, x.shape[0], x)
-        weights, shifts = np.zeros((total, repeats, *kernel.shape[1:])), np.zeros((total, repeats))
-        weights[pick] = kernel.reshape(len(pick), repeats, *kernel.shape[1:])
-        shifts[pick] = 0 if bias is None else np.asarray(bias, np.float64).reshape(len(pick), repeats)
-        values, start = [], 0
-        for label, part in self._labelled(name, parts):
-            rows = slice(start, start + part.shape[0])
-            own = weights[rows].reshape(-1, *kernel.shape[1:])
-            layer = super().conv(label, where, own, shifts[rows].ravel(), stride, padding, part.shape[0], part)
-            values.append(layer)
-            start += part.shape[0]
+        weights = by_part(x, kernel.reshape(len(pick), repeats, *kernel.shape[1:]), 0)
+        biases = np.zeros(len(kernel)) if bias is None else np.asarray(bias, np.float64)
+        shifts = by_part(x, biases.reshape(len(pick), repeats), 0)
+        values = []
+        for (label, part), weight, shift in zip(self._labelled(name, parts), weights, shifts, strict=True):
+            filters = weight.reshape(-1, *kernel.shape[1:])
+            values.append(super().conv(label, where, filters, shift.ravel(), stride, padding, part.shape[0], part))
         return recomposed(x, values, repeats)
 
     def linear(self, name: str, where: str, weight: npt.ArrayLike, bias: npt.ArrayLike | None, x: Value) -> Value:
@@ -91,8 +85,8 @@ class Combined(Layers):
         if not x.parts or matrix.ndim != 2 or x.shape != (matrix.shape[1],):
             return super().linear(name, where, weight, bias, x)
 
-        def branch(label: str, part: Value, own: Factor, start: npt.ArrayLike | None) -> Value:
-            return super(Combined, self).linear(label, where, own, start, part)
+        def branch(label: str, part: Value, weight: Factor, bias: npt.ArrayLike | None) -> Value:
+            return super(Combined, self).linear(label, where, weight, bias, part)
 
         return self._sum(name, where, matrix, bias, x, branch)
 
@@ -101,10 +95,9 @@ class Combined(Layers):
         branch: Callable[[str, Value, Factor, npt.ArrayLike | None], Value],
     ) -> Value:  # fmt: skip
         """Add a layer with weights as the sum of a layer for each part."""
-        branches, start = [], bias
-        for (label, part), own in zip(self._labelled(name, x.parts), columns(x, weight), strict=True):
-            branches.append(branch(label, part, own, start))
-            start = None
+        branches = []
+        for (label, part), part_weight in zip(self._labelled(name, x.parts), columns(x, weight), strict=True):
+            branches.append(branch(label, part, part_weight, None if branches else bias))
         if len(branches) == 1:
             return branches[0]
         total = super().add(self.free_name(name), where, branches)
@@ -136,57 +129,43 @@ class Combined(Layers):
         parts, pick = parts_of(x)
         if len(np.unique(pick)) < len(pick):
             return super().affine(where, gains, shifts, self.joined("joined", where, x))
-        total = sum(part.shape[0] for part in parts)
-        every_gain, every_shift = np.ones(total), np.zeros(total)
-        every_gain[pick], every_shift[pick] = gains, shifts
-        values, start = [], 0
-        for part in parts:
-            rows = slice(start, start + part.shape[0])
-            factor, offset = part.channels() * every_gain[rows], part.offsets() * every_gain[rows] + every_shift[rows]
+        values = []
+        for part, gain, shift in zip(parts, by_part(x, gains, 1), by_part(x, shifts, 0), strict=True):
+            factor, offset = part.channels() * gain, part.offsets() * gain + shift
             values.append(replace(part, factor=factor, offset=offset if offset.any() else NOTHING))
-            start += part.shape[0]
         return recomposed(x, values)
 
     def pool(self, name: str, where: str, kernel: Pair, stride: Pair, x: Value) -> Value:
         """Add an average pool without padding."""
-
-        def layer(label: str, part: Value) -> Value:
-            return super(Combined, self).pool(label, where, kernel, stride, part)
-
-        return self._of_parts(name, where, x, layer)
+        pool = super().pool
+        return self._of_parts(name, where, x, lambda label, part: pool(label, where, kernel, stride, part))
 
     def sum_pool(self, name: str, where: str, kernel: Pair, stride: Pair, x: Value) -> Value:
         """Add a sum pool without padding."""
-
-        def layer(label: str, part: Value) -> Value:
-            return super(Combined, self).sum_pool(label, where, kernel, stride, part)
-
-        return self._of_parts(name, where, x, layer)
+        pool = super().sum_pool
+        return self._of_parts(name, where, x, lambda label, part: pool(label, where, kernel, stride, part))
 
     def pool_of_maxima(self, name: str, where: str, kernel: Pair, stride: Pair, x: Value) -> Value:
         """Add an average pool that replaces a max pool without padding."""
-
-        def layer(label: str, part: Value) -> Value:
-            return super(Combined, self).pool_of_maxima(label, where, kernel, stride, part)
-
-        return self._of_parts(name, where, x, layer)
+        pool = super().pool_of_maxima
+        return self._of_parts(name, where, x, lambda label, part: pool(label, where, kernel, stride, part))
 
     def average_pool(
         self, name: str, where: str, kernel: Pair, stride: Pair, rows: Averages, columns: Averages, x: Value
     ) -> Value:
         """Add an average pool, with zeros around the image or windows that reach beyond it."""
 
-        def layer(label: str, part: Value) -> Value:
+        def pool(label: str, part: Value) -> Value:
             return super(Combined, self).average_pool(label, where, kernel, stride, rows, columns, part)
 
-        return self._of_parts(name, where, x, layer)
+        return self._of_parts(name, where, x, pool)
 
     def is_nonnegative(self, x: Value, *, scaled: bool = False) -> bool:
-        """Return whether a value cannot be negative, see `Layers.is_nonnegative`."""
+        """Return whether a value cannot be negative, see `Neurons.is_nonnegative`."""
         return all(super(Combined, self).is_nonnegative(part, scaled=scaled) for part in parts_of(x)[0])
 
     def relu(self, name: str, where: str, cap: float | None, x: Value, *, alone: bool = False) -> Value:
-        """Add a rectifier, see `Layers.relu`."""
+        """Add a rectifier, see `Neurons.relu`."""
 
         def rectified(label: str, part: Value) -> Value:
             return super(Combined, self).relu(label, where, cap, part, alone=alone and not x.parts)
@@ -196,7 +175,7 @@ class Combined(Layers):
     def quantiser(
         self, name: str, where: str, theta: float | Factor, levels: int, x: Value, v_init: npt.ArrayLike | None = None
     ) -> Value:
-        """Add a quantiser, see `Layers.quantiser`."""
+        """Add a quantiser, see `Neurons.quantiser`."""
         if x.parts and (np.ndim(theta) or np.ndim(v_init if v_init is not None else 0)):  # values by channel
             x = replace(self.joined(f"{name}.joined", where, x), axes=x.axes)
 
@@ -213,65 +192,20 @@ class Combined(Layers):
         return super().neuron(name, where, dynamics, x)
 
     def _neurons(self, name: str, where: str, x: Value, neurons: Layer) -> Value:
-        """Add rectifiers before the pending max pools of the source: a maximum and a rectifier commute."""
-        windows, x = x.maxima, self._plain(name, where, replace(x, maxima=()))
+        """Add rectifiers or neurons, part by part if the output of every part is the input of a neuron as it is."""
+        x = self._plain(name, where, x)
         layers = Conv2d | Linear | Add
         if not x.parts:
-            spikes = neurons(name, x)
-        elif self.is_nonnegative(x) or all(
+            return neurons(name, x)
+        if self.is_nonnegative(x) or all(
             isinstance(self.nodes[part.node], layers) and (part.factor == 1).all() and not part.offset.any()
             for part in x.parts
         ):
-            spikes = recomposed(x, [neurons(label, part) for label, part in self._labelled(name, x.parts)])
-        else:
-            spikes = neurons(name, replace(self.joined(f"{name}.joined", where, x), axes=x.axes))
-        for window in windows:
-            spikes = self.maximum(self.free_name(f"{name}.pool"), where, window, spikes)
-        return spikes
-
-    def maximum(self, name: str, where: str, window: Window, x: Value) -> Value:
-        """Add a max pool of spikes: a neuron that fires at a time-step if any neuron in its window does.
-
-        If the values are not rectified, the pool is added after the next rectifier, which must follow.
-        """
-        if x.maxima:
-            return replace(x, maxima=(*x.maxima, replace(window, where=where)))
-        x = self._plain(name, where, x)
-        if not all(self._is_spikes(part) or self.is_nonnegative(part, scaled=True) for part in parts_of(x)[0]):
-            return replace(x, maxima=(replace(window, where=where),))
-        return self._of_parts(name, where, x, lambda label, part: self._any(label, where, window, part))
-
-    def _any(self, name: str, where: str, window: Window, x: Value) -> Value:
-        """Add neurons that fire if any neuron in their window does, after neurons for a value that is not spikes."""
-        if not self._is_spikes(x):
-            if not self.calibrate:
-                raise ConversionError(f"{where}: takes maxima of sums of spikes; put neurons before the max pool")
-            spikes = super().neuron(self.free_name(f"{name}.spikes"), where, Dynamics(1.0, 0.5), x)
-            self.relus[spikes.node] = None
-            x = spikes
-        pads = reached((x.shape[1], x.shape[2]), window)
-        label = self.free_name(f"{name}.any")
-        bare = Value(x.node, ONE, x.shape)
-        if pads == NONE and window.dilation == (1, 1):
-            counts = super().sum_pool(label, where, window.kernel, window.stride, bare)
-        else:
-            kernel = dilated(np.ones((x.shape[0], 1, *window.kernel)), window.dilation)
-            kernel, padding = symmetric(kernel, pads)
-            counts = super().conv(label, where, kernel, None, window.stride, padding, x.shape[0], bare)
-        ones = np.ones(x.shape[0])
-        spikes = self.append(name, where, IF(f32(ones), f32(0 * ones), "zero", ">="), counts)
-        self.note(
-            f"{where}: max pooling became neurons that fire if any neuron in their window does: exact at T = 1, over "
-            "more time-steps they fire at least as often as the maximum"
-        )
-        return replace(x, node=spikes.node, shape=spikes.shape)
-
-    def _is_spikes(self, x: Value) -> bool:
-        """Return whether a value consists of spikes with a positive size, plus a constant."""
-        return isinstance(self.nodes[x.node], IF | LIF) and bool((x.factor > 0).all())
+            return recomposed(x, [neurons(label, part) for label, part in self._labelled(name, x.parts)])
+        return neurons(name, replace(self.joined(f"{name}.joined", where, x), axes=x.axes))
 
     def integrator(self, name: str, where: str, decay: npt.ArrayLike, x: Value, gain: npt.ArrayLike = 1.0) -> Value:
-        """Add a leaky integrator, see `Layers.integrator`."""
+        """Add a leaky integrator, see `Neurons.integrator`."""
         return super().integrator(name, where, decay, self._single(name, where, x), gain)
 
     def flatten(self, name: str, where: str, x: Value) -> Value:
@@ -311,17 +245,12 @@ class Combined(Layers):
         if not x.parts:
             super().record_rounding(rounding, x)
             return
-        pick = parts_of(x)[1]
-        start = 0
-        for part in x.parts:
-            used = (pick >= start) & (pick < start + part.shape[0])
-            scale, zero = (
-                _of_channels(values, used, pick[used] - start, part.shape[0])
-                for values in (rounding.scale, rounding.zero)
-            )
-            own = replace(rounding, scale=scale, zero=zero)
-            super().record_rounding(own, part)
-            start += part.shape[0]
+        scales, zeros = (
+            by_part(x, values, values.flat[0]) if values.ndim else [values] * len(x.parts)
+            for values in (rounding.scale, rounding.zero)
+        )
+        for part, scale, zero in zip(x.parts, scales, zeros, strict=True):
+            super().record_rounding(replace(rounding, scale=scale, zero=zero), part)
 
     def padded(self, name: str, where: str, x: Value) -> Value:
         """Add a layer for the padding of a value, if it has any."""
@@ -366,15 +295,6 @@ class Combined(Layers):
         if len(parts) == 1:
             return [(name, parts[0])]
         return [(self.free_name(f"{name}.{index}"), part) for index, part in enumerate(parts)]
-
-
-def _of_channels(values: Factor, used: npt.NDArray[np.bool_], channels: npt.NDArray[np.intp], count: int) -> Factor:
-    """Convert numbers per channel of a value to numbers per channel of one of its parts."""
-    if not values.ndim:
-        return values
-    own = np.full(count, values.flat[0])
-    own[channels] = values[used]
-    return own
 
 
 def _alike(a: Value, b: Value) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends.builder import Builder, window_of
-from spikelet_converters.frontends.layout import axes_of, sizes
+from spikelet_converters.frontends.builder import Builder
+from spikelet_converters.frontends.layout import axes_of, sizes, window_of
 from spikelet_converters.frontends.values import Factor, Value
 
 EXPECTED = "expected one that sums features or channels with constant weights, as bi,oi->bo or bchw,oc->bohw"

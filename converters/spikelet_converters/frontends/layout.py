@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from spikelet.errors import ConversionError
 from spikelet.nodes import Shape
-from spikelet_converters.frontends.values import BATCH, NONE, ONE, Factor, Pads, Value
-from spikelet_converters.frontends.windows import shape_after
+from spikelet_converters.frontends.values import BATCH, NONE, ONE, Factor, Pads, Value, Window
+from spikelet_converters.frontends.windows import shape_after, spread, spread_pads
 
 
 def axes_of(x: Value) -> tuple[int, ...]:
@@ -204,3 +204,15 @@ def per_channel(where: str, constant: npt.NDArray[np.generic], x: Value) -> Fact
         f"{where}: a constant of shape {constant.shape} for a value of shape (N, "
         f"{', '.join(map(str, sizes(x)))}); expected one number, or one per channel"
     )
+
+
+def window_of(
+    x: Value, kernel: tuple[int, ...], stride: tuple[int, ...], pads: tuple[int, ...],
+    dilation: tuple[int, ...] | None = None, *, ceil: bool = False,
+) -> Window:  # fmt: skip
+    """Return the windows of a layer that takes images or lines, with sizes along the axes of its pixels."""
+    line_axis = line_of(x) or 2
+    return Window(
+        spread(line_axis, kernel, 1), spread(line_axis, stride, 1), spread_pads(line_axis, pads),
+        (1, 1) if dilation is None else spread(line_axis, dilation, 1), ceil,
+    )  # fmt: skip

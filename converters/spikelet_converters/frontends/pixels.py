@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends.builder import Builder, window_of
+from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.channels import selected
-from spikelet_converters.frontends.layout import sizes
+from spikelet_converters.frontends.layout import sizes, window_of
 from spikelet_converters.frontends.values import Value, Window
 
 Operation = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]

@@ -7,8 +7,8 @@ import numpy as np
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.layout import axes_of, sizes
 from spikelet_converters.frontends.onnx.attributes import integer, integers
-from spikelet_converters.frontends.onnx.layers import window
 from spikelet_converters.frontends.onnx.step import Handler, Step
+from spikelet_converters.frontends.onnx.synapses import window
 from spikelet_converters.frontends.values import Value, Window
 
 

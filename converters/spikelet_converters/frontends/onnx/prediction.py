@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from spikelet import onnx_runtime
 from spikelet.errors import ConversionError, one_line, pass_out_of_memory
+from spikelet_converters.frontends.fixed_batch import in_batches
 
 if TYPE_CHECKING:
     import onnx
@@ -56,22 +57,19 @@ def predictor(path: Path, model: onnx.ModelProto, arrange: Arrange, output: str 
     size = (entry.shape or [None])[0]  # a number if the file was exported for a fixed batch
     is_float = entry.type == "tensor(float)"
 
+    def run(part: npt.NDArray[np.generic]) -> Outputs:
+        try:
+            (value,) = session.run(None, {entry.name: part})
+        except Exception as error:  # ONNX Runtime raises many types of errors
+            pass_out_of_memory(error, str(path))
+            raise ConversionError(f"{path}: ONNX Runtime cannot evaluate it ({one_line(error)})") from None
+        return np.asarray(value)
+
     def predict(inputs: npt.NDArray[np.float32]) -> Outputs:
         arranged = arrange(inputs)
         if not is_float:
             arranged = np.rint(arranged).astype(_INPUT_TYPES[entry.type])
-        batch = size if isinstance(size, int) and size > 0 else len(arranged)
-        parts = []
-        for start in range(0, len(arranged), batch):
-            part = arranged[start : start + batch]
-            padded = np.concatenate([part, np.repeat(part[-1:], batch - len(part), axis=0)])
-            try:
-                (value,) = session.run(None, {entry.name: padded})
-            except Exception as error:  # ONNX Runtime raises many types of errors
-                pass_out_of_memory(error, str(path))
-                raise ConversionError(f"{path}: ONNX Runtime cannot evaluate it ({one_line(error)})") from None
-            parts.append(np.asarray(value)[: len(part)])
-        return np.concatenate(parts)
+        return in_batches(run, arranged, size if isinstance(size, int) and size > 0 else None)
 
     return predict
 

@@ -14,7 +14,16 @@ from spikelet.nodes import Shape
 from spikelet_converters.frontends import rearranged
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.layout import sizes
-from spikelet_converters.frontends.onnx import endings, layers, pools, quantisers, resampling, shapes
+from spikelet_converters.frontends.onnx import (
+    activations,
+    arithmetic,
+    endings,
+    pools,
+    quantisers,
+    resampling,
+    shapes,
+    synapses,
+)
 from spikelet_converters.frontends.onnx.attributes import attributes_of, check_domain
 from spikelet_converters.frontends.onnx.constants import evaluate
 from spikelet_converters.frontends.onnx.model import entry_of, opset_of, sizes_of
@@ -28,7 +37,9 @@ if TYPE_CHECKING:
     import onnx
 
 HANDLERS: dict[str, Handler] = {
-    **layers.HANDLERS,
+    **synapses.HANDLERS,
+    **arithmetic.HANDLERS,
+    **activations.HANDLERS,
     **pools.HANDLERS,
     **shapes.HANDLERS,
     **quantisers.HANDLERS,

@@ -12,6 +12,7 @@ from torch import fx
 from spikelet.errors import ConversionError
 from spikelet.nodes import Shape
 from spikelet_converters.frontends.builder import Builder
+from spikelet_converters.frontends.fixed_batch import in_batches
 from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.refusals import UNKNOWN
@@ -27,7 +28,7 @@ from spikelet_converters.frontends.torch.calls import (
 from spikelet_converters.frontends.torch.constants import constant, evaluated
 from spikelet_converters.frontends.torch.fx import HANDLERS
 from spikelet_converters.frontends.torch.moves import IDENTITY
-from spikelet_converters.frontends.torch.outputs import chosen, needed
+from spikelet_converters.frontends.torch.outputs import alone, chosen, last, needed
 from spikelet_converters.frontends.values import BATCH, Value, free_name
 
 
@@ -58,15 +59,12 @@ def read(
     @torch.no_grad()
     def predict(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         inputs = inputs.reshape(len(inputs), *shape)
-        batch = fixed or len(inputs)
-        parts = []
-        for start in range(0, len(inputs), batch):
-            part = inputs[start : start + batch]
-            missing = batch - len(part)  # a program may be exported for a fixed batch size
-            padded = np.concatenate([part, np.repeat(part[-1:], missing, axis=0)])
-            result = network(torch.from_numpy(np.ascontiguousarray(padded)))
-            parts.append(chosen(result, output).numpy()[: len(part)])
-        return np.concatenate(parts)
+
+        def run(part: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+            outputs: torch.Tensor = chosen(network(torch.from_numpy(np.ascontiguousarray(part))), output)
+            return outputs.numpy()
+
+        return in_batches(run, inputs, fixed)
 
     return finished("torch.export program", builder, predict, preprocessing)
 
@@ -105,8 +103,8 @@ def add(
         assert isinstance(value, torch.Tensor)
         reader.values[node] = constant(value)
     reader.values[str(signature.user_inputs[0])] = start
-    (last,) = (step for step in program.graph.nodes if step.op == "output")
-    results = list(last.args[0])
+    (returned,) = (step for step in program.graph.nodes if step.op == "output")
+    results = list(returned.args[0])
     used = needed(results if output is None else chosen(results, output))
     for step in program.graph.nodes:
         if step in used or step.op == "output":
@@ -153,33 +151,19 @@ class _Reader:
         if handler is None or arguments is None:
             raise ConversionError(f"{where}: {ADVICE.get(kind, UNKNOWN)}")
         name = free_name(_name(step), self.builder.nodes)
-        alone, last = self._alone(step), _last(step)
-        return handler(Call(kind, name, where, self.builder, arguments, alone, last, self.average_pools, self.batch))
+        is_alone = alone(step, lambda source: bool(values_of(self.values.get(source.name))), _is_identity)
+        is_last = last(step, _is_identity, _is_argmax)
+        return handler(
+            Call(kind, name, where, self.builder, arguments, is_alone, is_last, self.average_pools, self.batch)
+        )
 
     def _resolved(self, value: object) -> Any:
         return resolved(value, lambda node: self.values.get(node.name))
 
-    def _alone(self, step: fx.Node) -> bool:
-        """Return whether no other call uses the input of a call, including before calls that return it unchanged."""
-        sources = [source for source in step.all_input_nodes if values_of(self.values.get(source.name))]
-        if len(sources) != 1:
-            return False
-        source = sources[0]
-        while len(source.users) == 1:
-            if not _is_identity(source):
-                return True
-            source = source.all_input_nodes[0]
-        return False
-
 
 def _is_identity(step: fx.Node) -> bool:
     packet = getattr(step.target, "overloadpacket", None)
-    return packet is not None and packet.__name__.rstrip("_") in IDENTITY and bool(step.all_input_nodes)
-
-
-def _last(step: fx.Node) -> bool:
-    """Return whether the program returns the output of a call, directly or through calls that do not change it."""
-    return all(user.op == "output" or ((_is_identity(user) or _is_argmax(user)) and _last(user)) for user in step.users)
+    return packet is not None and packet.__name__.rstrip("_") in IDENTITY
 
 
 def _is_argmax(step: fx.Node) -> bool:

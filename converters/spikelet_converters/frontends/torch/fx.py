@@ -22,7 +22,7 @@ from spikelet_converters.frontends.torch.calls import Call, bound, name_of, reso
 from spikelet_converters.frontends.torch.constants import attribute, constant, evaluated, size_of
 from spikelet_converters.frontends.torch.leaves import LEAVES, passes_on
 from spikelet_converters.frontends.torch.moves import IDENTITY
-from spikelet_converters.frontends.torch.outputs import chosen, needed
+from spikelet_converters.frontends.torch.outputs import alone, chosen, last, needed
 from spikelet_converters.frontends.torch.tracing import source_line, traced
 from spikelet_converters.frontends.values import Value, free_name
 from spikelet_converters.source_model.activation import SpikingActivation
@@ -66,8 +66,8 @@ def read(
     reader = _Reader(dict(network.named_modules()), builder, average_pools, start, output)
     if reduced.steps > 1:
         builder.note(f"the loop over {reduced.steps} time-steps in forward was reduced to one time-step")
-    (last,) = (step for step in graph.nodes if step.op == "output")
-    used = needed(chosen(last.args[0], output))
+    (returned,) = (step for step in graph.nodes if step.op == "output")
+    used = needed(chosen(returned.args[0], output))
     for step in graph.nodes:
         if step in used or step.op in ("placeholder", "output"):
             reader.read(step)
@@ -163,27 +163,15 @@ class _Reader:
         arguments = None if handler is None else bound(step.target, args, kwargs)
         if handler is None or arguments is None:
             raise ConversionError(f"{where}: {ADVICE.get(kind, UNKNOWN)}")
-        name, alone, last = free_name(step.name, self.builder.nodes), self._alone(step), self._last(step)
-        return handler(Call(kind, name, where, self.builder, arguments, alone, last, self.average_pools))
+        name = free_name(step.name, self.builder.nodes)
+        use = self._alone(step), self._last(step)
+        return handler(Call(kind, name, where, self.builder, arguments, *use, self.average_pools))
 
     def _alone(self, step: fx.Node) -> bool:
-        """Return whether no other call uses the input of a call, including before layers that return it unchanged."""
-        sources = [source for source in step.all_input_nodes if values_of(self.values.get(source))]
-        if len(sources) != 1:
-            return False
-        source = sources[0]
-        while len(source.users) == 1:
-            if not self._passes_on(source) or not source.all_input_nodes:
-                return True
-            source = source.all_input_nodes[0]
-        return False
+        return alone(step, lambda source: bool(values_of(self.values.get(source))), self._passes_on)
 
     def _last(self, step: fx.Node) -> bool:
-        """Return whether the network returns the output of a call, directly or through layers that do not change it."""
-        return all(
-            user.op == "output" or ((self._passes_on(user) or _is_argmax(user)) and self._last(user))
-            for user in step.users
-        )
+        return last(step, self._passes_on, _is_argmax)
 
     def _passes_on(self, step: fx.Node) -> bool:
         """Return whether the output of a call is its input."""
@@ -225,8 +213,8 @@ class _Reader:
             raise ConversionError(f"{where}: {error}") from None
         # a module without a state may be called repeatedly: every call becomes a layer of its own
         free = free_name(name, self.builder.nodes)
-        alone, last = self._alone(step), self._last(step)
-        return HANDLERS[leaf[0]](Call(leaf[0], free, where, self.builder, arguments, alone, last, self.average_pools))
+        use = self._alone(step), self._last(step)
+        return HANDLERS[leaf[0]](Call(leaf[0], free, where, self.builder, arguments, *use, self.average_pools))
 
     def _neuron(self, name: str, module: SpikingActivation, x: Value) -> Value:
         lam = module.lam.detach().numpy()

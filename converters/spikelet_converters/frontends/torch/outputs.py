@@ -1,8 +1,8 @@
-"""The outputs of a traced network: the one to convert, and the calls that it depends on."""
+"""Outputs of a traced network and of its calls: which one is converted, what it depends on, and who uses it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import fx
@@ -42,3 +42,36 @@ def needed(results: object) -> set[fx.Node]:
             reached.add(node)
             pending += node.all_input_nodes
     return reached
+
+
+def alone(step: fx.Node, is_value: Callable[[fx.Node], bool], passes_on: Callable[[fx.Node], bool]) -> bool:
+    """Return whether no other call uses the input of a call, including before calls that return it unchanged.
+
+    Args:
+        step: The call.
+        is_value: Whether the output of a call is a value of the network.
+        passes_on: Whether the output of a call is its input.
+    """
+    sources = [source for source in step.all_input_nodes if is_value(source)]
+    if len(sources) != 1:
+        return False
+    source = sources[0]
+    while len(source.users) == 1:
+        if not passes_on(source) or not source.all_input_nodes:
+            return True
+        source = source.all_input_nodes[0]
+    return False
+
+
+def last(step: fx.Node, passes_on: Callable[[fx.Node], bool], is_argmax: Callable[[fx.Node], bool]) -> bool:
+    """Return whether the network returns the output of a call, directly or through calls that do not change it.
+
+    Args:
+        step: The call.
+        passes_on: Whether the output of a call is its input.
+        is_argmax: Whether a call returns the class with the largest value.
+    """
+    return all(
+        user.op == "output" or ((passes_on(user) or is_argmax(user)) and last(user, passes_on, is_argmax))
+        for user in step.users
+    )

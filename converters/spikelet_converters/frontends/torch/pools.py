@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends.builder import window_of
-from spikelet_converters.frontends.layout import sizes
+from spikelet_converters.frontends.layout import sizes, window_of
 from spikelet_converters.frontends.torch.activations import maximum
 from spikelet_converters.frontends.torch.calls import Call, Handler
 from spikelet_converters.frontends.values import Value, Window

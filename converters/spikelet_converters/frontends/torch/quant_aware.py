@@ -112,8 +112,8 @@ def read(builder: Builder, name: str, module: nn.Module, x: Value) -> Value | No
         with torch.no_grad():
             gain = bn.weight / torch.sqrt(bn.running_var + bn.eps)
             weight = module.weight_fake_quant(module.weight * gain.reshape(-1, 1, 1, 1))
-            start = -bn.running_mean if module.bias is None else module.bias - bn.running_mean
-            bias = start * gain + bn.bias
+            centred = -bn.running_mean if module.bias is None else module.bias - bn.running_mean
+            bias = centred * gain + bn.bias
         x = _conv(builder, name, where, module, weight.numpy(), bias.numpy(), x)
         return _after(builder, name, where, module, x)
     if isinstance(module, Conv2d):

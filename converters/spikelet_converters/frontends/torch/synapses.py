@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends.builder import window_of
-from spikelet_converters.frontends.layout import line_of, sizes
+from spikelet_converters.frontends.layout import line_of, sizes, window_of
 from spikelet_converters.frontends.refusals import LEFT
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.torch.calls import Call, Handler

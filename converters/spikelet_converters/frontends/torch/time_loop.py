@@ -7,24 +7,19 @@ T calls are then the spikes of one time-step: logits are summed over time by the
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import fx
 
 from spikelet.errors import ConversionError
+from spikelet_converters.frontends.torch.totals import MEAN, REDUCE, Totals, axis_of
 
 ADVICE = (
     "pass a module that computes one time-step: forward(x) without the loop over time, whose neurons store their states"
 )
-_ADD = (operator.add, operator.iadd, torch.add, "add", "add_")
-_DIVIDE = (operator.truediv, operator.itruediv, torch.div, "div")
-_MULTIPLY = (operator.mul, operator.imul, torch.mul, "mul")
-_MEAN = (torch.mean, "mean")
-_REDUCE = (torch.sum, "sum", *_MEAN)
 
 
 @dataclass(frozen=True)
@@ -42,29 +37,12 @@ class Reduced:
     divisor: object = 1.0
 
 
-@dataclass(frozen=True)
-class _Total:
-    """A value that is collected over the calls.
-
-    Attributes:
-        value: The value of one call.
-        count: Number of calls.
-        stacked: Whether the calls are along the first axis; False if they are added.
-        divisor: Divisor of the sum of the calls.
-    """
-
-    value: fx.Node
-    count: int
-    stacked: bool
-    divisor: float = 1.0
-
-
 class _Loop:
     """Merges the calls of a traced graph.
 
     Attributes:
         steps: Number of calls of every neuron, T.
-        totals: Nodes that collect a value over calls.
+        totals: Sums, means and stacks of a value over the calls.
     """
 
     def __init__(self, graph: fx.Graph, is_neuron: Callable[[fx.Node], bool]) -> None:
@@ -74,7 +52,7 @@ class _Loop:
         self.calls: dict[str, int] = {}
         self.seen: dict[object, fx.Node] = {}
         self.frames: set[int] = set()
-        self.totals: dict[fx.Node, _Total] = {}
+        self.totals = Totals()
 
     @property
     def steps(self) -> int:
@@ -85,7 +63,7 @@ class _Loop:
         for node in list(self.graph.nodes):
             if self.is_neuron(node):
                 self._neuron(node)
-            elif node.op not in ("placeholder", "output") and not self._frame(node) and not self._total(node):
+            elif node.op not in ("placeholder", "output") and not self._frame(node) and not self.totals.record(node):
                 key = _signature(node)
                 if key is not None and self.seen.setdefault(key, node) is not node:
                     self._replace(node, self.seen[key])
@@ -116,58 +94,6 @@ class _Loop:
         self.frames.add(node.args[1])
         self._replace(node, source)
         return True
-
-    def _total(self, node: fx.Node) -> bool:
-        """Record a node that stacks, adds or averages one value over the calls."""
-        total = self._scaled(node) or self._reduced(node) or self._collected(node)
-        if total is None:
-            return False
-        self.totals[node] = total
-        return True
-
-    def _collected(self, node: fx.Node) -> _Total | None:
-        """Return the total of a node that stacks or adds values of the calls."""
-        first = node.args[0] if node.args else None
-        if node.target in (torch.stack, sum) and isinstance(first, list | tuple):
-            value, stacked = (first[0] if first else None), node.target is torch.stack
-            if not isinstance(value, fx.Node) or any(part is not value for part in first):
-                return None
-            return None if stacked and _axis(node, 0) != 0 else _Total(value, len(first), stacked)
-        if node.target in _ADD and len(node.args) == 2:
-            for a, b in (node.args, node.args[::-1]):
-                if isinstance(b, fx.Node) and not isinstance(a, fx.Node) and a == 0:
-                    return _Total(b, 1, False)
-                before = self.totals.get(a) if isinstance(a, fx.Node) else None
-                if before is not None and before == _Total(b, before.count, stacked=False):  # type: ignore[arg-type]
-                    return replace(before, count=before.count + 1)
-        return None
-
-    def _reduced(self, node: fx.Node) -> _Total | None:
-        """Return the total of a node that sums or averages stacked values of the calls."""
-        total = self._before(node)
-        if total is None or not total.stacked or node.target not in _REDUCE or _axis(node, None) != 0:
-            return None
-        mean = total.count if node.target in _MEAN else 1
-        return replace(total, stacked=False, divisor=total.divisor * mean)
-
-    def _scaled(self, node: fx.Node) -> _Total | None:
-        """Return the total of a node that divides a total by a number, or multiplies it."""
-        if len(node.args) != 2 or node.target not in (*_DIVIDE, *_MULTIPLY):
-            return None
-        total, number = self._before(node), node.args[1]
-        if total is None and node.target in _MULTIPLY and isinstance(node.args[1], fx.Node):
-            total, number = self.totals.get(node.args[1]), node.args[0]
-        if total is None or not isinstance(number, int | float):
-            return None
-        if not 0 < number < math.inf:
-            raise ConversionError(
-                f"the output of the loop is divided or multiplied by {number}; expected a number above 0"
-            )
-        return replace(total, divisor=total.divisor * number if node.target in _DIVIDE else total.divisor / number)
-
-    def _before(self, node: fx.Node) -> _Total | None:
-        first = node.args[0] if node.args else None
-        return self.totals.get(first) if isinstance(first, fx.Node) else None
 
     def finish(self) -> Reduced:
         """Return the spikes of one time-step instead of those of all calls, and remove unused nodes."""
@@ -217,7 +143,7 @@ class _Repetition:
 
     def visit(self, node: fx.Node) -> bool:
         """Follow the axis of time; return whether the call adds or removes it and can be omitted for one time-step."""
-        if node.target in (torch.unsqueeze, "unsqueeze") and _axis(node, None) == 0:
+        if node.target in (torch.unsqueeze, "unsqueeze") and axis_of(node, None) == 0:
             self.axis = True
             return True
         if self.axis and not self.steps and node.target in ("repeat", "expand"):
@@ -225,9 +151,9 @@ class _Repetition:
             if isinstance(sizes, tuple | list) and isinstance(sizes[0], int) and set(sizes[1:]) <= {1, -1}:
                 self.steps = sizes[0]
                 return True
-        if not self.steps or node.target not in _REDUCE or _axis(node, None) != 0:
+        if not self.steps or node.target not in REDUCE or axis_of(node, None) != 0:
             return False
-        self.divisor = self.steps if node.target in _MEAN else 1
+        self.divisor = self.steps if node.target in MEAN else 1
         return True
 
 
@@ -257,10 +183,6 @@ def one_step(graph: fx.Graph, is_neuron: Callable[[fx.Node], bool]) -> Reduced:
 def _is_state(argument: object, neuron: fx.Node) -> bool:
     """Return whether an argument is a state that a neuron returned."""
     return isinstance(argument, fx.Node) and argument.target is operator.getitem and argument.args[0] is neuron
-
-
-def _axis(node: fx.Node, default: int | None) -> object:
-    return node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else default)
 
 
 def _signature(node: fx.Node) -> object | None:

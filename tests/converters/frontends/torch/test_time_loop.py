@@ -15,7 +15,7 @@ from spikelet.errors import ConversionError
 from spikelet_converters.conversion.check import check_graph
 from spikelet_converters.frontends import Preprocessing
 from spikelet_converters.frontends.frameworks import snntorch
-from spikelet_converters.frontends.torch import from_module, time_loop
+from spikelet_converters.frontends.torch import from_module, time_loop, totals
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -292,17 +292,17 @@ def test_the_output_of_the_last_time_step_is_named():
 
 
 FAULTS = {
-    "additions are not recognised": "node.target in _ADD",
-    "additions of two values are not recognised": "len(node.args) == 2",
-    "the sum does not begin with 0": "a == 0",
-    "totals are returned as they are": "value not in self.totals",
+    "additions are not recognised": (totals, "node.target in _ADD"),
+    "additions of two values are not recognised": (totals, "len(node.args) == 2"),
+    "the sum does not begin with 0": (totals, "a == 0"),
+    "totals are returned as they are": (time_loop, "value not in self.totals"),
 }
 
 
-@pytest.mark.parametrize("expression", FAULTS.values(), ids=FAULTS)
-def test_a_fault_in_the_reduction_is_refused(expression):
+@pytest.mark.parametrize(("module", "expression"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_in_the_reduction_is_refused(module, expression):
     """The comparison with one time-step alone would reduce the loop by the same fault."""
-    path = Path(time_loop.__file__)
+    path = Path(module.__file__)
     (mutant,) = [mutant for mutant in mutants_of(path) if mutant.change.endswith(f": {expression}")]
     with mutant.applied(), pytest.raises(ConversionError):
         check_graph(from_module(AddedInPlace().eval(), (F,), Preprocessing(scale=1.0)), None)

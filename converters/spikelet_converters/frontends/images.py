@@ -1,0 +1,215 @@
+"""Add convolutions and pools of images and lines, with windows at any position, to a graph under construction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.errors import ConversionError
+from spikelet_converters.frontends.layout import arranged, axes_of, in_order, line_of
+from spikelet_converters.frontends.max_pools import MaxPools
+from spikelet_converters.frontends.values import NONE, Factor, Pair, Value, Window
+from spikelet_converters.frontends.windows import added, averages, dilated, reached, spread, symmetric
+
+MOST_WEIGHTS = 2**24  # largest number of weights of a layer with separate weights for every pixel
+
+
+class Images(MaxPools):
+    """A graph under construction, to which layers are added.
+
+    The layers of this class take images (C, H, W) and lines (C, L), in any order of axes that the graph can express.
+    Sizes are (height, width) or (length,).
+    """
+
+    def convolution(
+        self, name: str, where: str, weight: npt.ArrayLike, bias: npt.ArrayLike | None, window: Window, groups: int,
+        x: Value,
+    ) -> Value:  # fmt: skip
+        """Add a convolution with any padding and dilation; weight: (C_out, C_in / groups, kh, kw) or (…, k)."""
+        x, kernel = self._image(where, x, np.asarray(weight, np.float64))
+        kernel = dilated(kernel, window.dilation)
+        kernel, padding = symmetric(kernel, added(x.pads, window.pads))
+        inner = replace(x, axes=None, pads=NONE)
+        return arranged(self.conv(name, where, kernel, bias, window.stride, padding, groups, inner), axes_of(x))
+
+    def transposed(
+        self, name: str, where: str, weight: npt.ArrayLike, bias: npt.ArrayLike | None, window: Window,
+        extra: Pair, groups: int, x: Value,
+    ) -> Value:  # fmt: skip
+        """Add a transposed convolution; weight: (C_in, C_out / groups, kh, kw), extra: the output padding.
+
+        With stride 1, and for an image of one pixel, it is a convolution. Otherwise every pixel becomes a channel.
+        """
+        x, kernel = self._image(where, x, np.asarray(weight, np.float64))
+        kernel = dilated(kernel, window.dilation)
+        x = self.padded(name, where, x)
+        inner = replace(x, axes=None)
+        inputs, per_group, height, width = kernel.shape
+        if inputs != x.shape[0] or inputs % groups:
+            raise ConversionError(f"{where}: expected {inputs} input channels, found {x.shape[0]}")
+        top, left, bottom, right = window.pads
+        if window.stride == (1, 1) or x.shape[1:] == (1, 1):
+            grouped = kernel.reshape(groups, inputs // groups, per_group, height, width).transpose(0, 2, 1, 3, 4)
+            flipped = grouped.reshape(groups * per_group, inputs // groups, height, width)[..., ::-1, ::-1]
+            pads = (height - 1 - top, width - 1 - left, height - 1 - bottom + extra[0], width - 1 - right + extra[1])
+            if min(pads) >= 0:
+                flipped, padding = symmetric(flipped, pads)
+                return arranged(self.conv(name, where, flipped, bias, (1, 1), padding, groups, inner), axes_of(x))
+        return arranged(self._by_pixel(name, where, kernel, bias, window, extra, groups, inner), axes_of(x))
+
+    def _by_pixel(
+        self, name: str, where: str, kernel: Factor, bias: npt.ArrayLike | None, window: Window, extra: Pair,
+        groups: int, x: Value,
+    ) -> Value:  # fmt: skip
+        """Add a transposed convolution of any stride, with every pixel as a channel."""
+        (channels, *size), per_group = x.shape, kernel.shape[1]
+        shape = [
+            (size[axis] - 1) * window.stride[axis] - window.pads[axis] - window.pads[axis + 2] + kernel.shape[axis + 2]
+            + extra[axis]
+            for axis in (0, 1)
+        ]  # fmt: skip
+        if min(shape) < 1:
+            raise ConversionError(f"{where}: its output has no pixels ({shape[0]} x {shape[1]})")
+        pixels, inner = size[0] * size[1], channels // groups
+        self.check_weights(where, groups * per_group * inner * pixels * shape[0] * shape[1])
+        maps = np.zeros((groups, per_group, inner, *size, *shape))
+        by_group = kernel.reshape(groups, inner, per_group, *kernel.shape[2:]).transpose(0, 2, 1, 3, 4)
+        for row in range(kernel.shape[2]):
+            for column in range(kernel.shape[3]):
+                for i in range(size[0]):
+                    for j in range(size[1]):
+                        y = i * window.stride[0] + row - window.pads[0]
+                        z = j * window.stride[1] + column - window.pads[1]
+                        if 0 <= y < shape[0] and 0 <= z < shape[1]:
+                            maps[:, :, :, i, j, y, z] += by_group[..., row, column]
+        return self._mapped(name, where, maps.reshape(groups * per_group, inner, *size, *shape), bias, groups, x)
+
+    def _mapped(self, name: str, where: str, maps: Factor, bias: npt.ArrayLike | None, groups: int, x: Value) -> Value:
+        """Add a linear layer with separate weights for every pixel of its input and output.
+
+        A convolution with a kernel of the size of the image turns every pixel into a channel. A second one, with a
+        kernel of the size of the output, writes the results to their positions.
+
+        Args:
+            name: Name of the layer.
+            where: The layer in error messages.
+            maps: Weights (C_out, C_in / groups, H, W, H_out, W_out).
+            bias: (C_out,) or None.
+            groups: Number of groups of channels.
+            x: Input of the layer.
+        """
+        channels, height, width = x.shape
+        pixels = height * width
+        gather = np.tile(np.eye(pixels).reshape(pixels, 1, height, width), (channels, 1, 1, 1))
+        gathered = self.conv(self.free_name(f"{name}.pixels"), where, gather, None, (1, 1), (0, 0), channels, x)
+        rows, columns = maps.shape[-2:]
+        placed = maps.reshape(len(maps), maps.shape[1] * pixels, rows, columns)[..., ::-1, ::-1]
+        return self.conv(name, where, placed, bias, (1, 1), (rows - 1, columns - 1), groups, gathered)
+
+    def averages_of(self, name: str, where: str, window: Window, count_padding: bool, x: Value) -> Value:
+        """Add an average pool with any padding; `count_padding` counts zeros as pixels."""
+        x = self.padded(name, where, self._image(where, x)[0])
+        rows, columns = (
+            averages(
+                x.shape[axis + 1], window.kernel[axis], window.stride[axis], window.pads[axis], window.pads[axis + 2],
+                ceil=window.ceil, count_padding=count_padding,
+            )
+            for axis in (0, 1)
+        )  # fmt: skip
+        inner = replace(x, axes=None)
+        return arranged(self.average_pool(name, where, window.kernel, window.stride, rows, columns, inner), axes_of(x))
+
+    def maxima_of(self, name: str, where: str, window: Window, x: Value, *, average: bool = False) -> Value:
+        """Add a max pool with any padding; `average` replaces it by an average pool."""
+        x = self._image(where, x)[0]
+        inner = replace(x, axes=None)
+        if not average:
+            pooled = self.maximum(name, where, window, inner)
+            return replace(pooled, axes=x.axes)
+        inner = self.padded(name, where, inner)
+        if reached((x.shape[1], x.shape[2]), window) != NONE or window.dilation != (1, 1):
+            raise ConversionError(
+                f"{where}: takes maxima at the border of the image (padding or ceil_mode) or with dilation, which no "
+                "average pool replaces; convert it without --max-pool average"
+            )
+        return arranged(self.pool_of_maxima(name, where, window.kernel, window.stride, inner), axes_of(x))
+
+    def adaptive(
+        self, name: str, where: str, sizes: tuple[int | None, ...], x: Value, *, maxima: bool = False,
+        average: bool = False,
+    ) -> Value:  # fmt: skip
+        """Add an adaptive pool to `sizes` pixels, an average or a maximum; None keeps the size of an axis.
+
+        If the sizes do not divide those of the image, windows differ in size, and every pixel becomes a channel.
+        """
+        x = self.padded(name, where, self._image(where, x)[0])
+        line_axis = line_of(x)
+        before = (x.shape[1], x.shape[2])
+        target = [
+            before[axis] if size is None else int(size)
+            for axis, size in enumerate(spread(line_axis or 2, [size or 0 for size in sizes], 1))
+        ]  # fmt: skip
+        target = [size or before[axis] for axis, size in enumerate(target)]
+        inner = replace(x, axes=None)
+        if all(a % b == 0 for a, b in zip(before, target, strict=True)):
+            kernel = before[0] // target[0], before[1] // target[1]
+            if maxima:
+                return self.maxima_of(name, where, Window(kernel, kernel), x, average=average)
+            return arranged(self.pool(name, where, kernel, kernel, inner), axes_of(x))
+        if maxima:
+            raise ConversionError(
+                f"{where}: takes maxima of windows of different sizes ({before} to {tuple(target)}); expected sizes "
+                "that divide the image"
+            )
+        pieces = [_adaptive(a, b) for a, b in zip(before, target, strict=True)]
+        window = np.einsum("hi,wj->hwij", *pieces)
+        self.check_weights(where, x.shape[0] * window.size)
+        maps = np.tile(window[None, None], (x.shape[0], 1, 1, 1, 1, 1))
+        return arranged(self._mapped(name, where, maps, None, x.shape[0], inner), axes_of(x))
+
+    def pixelwise(self, name: str, where: str, weights: Factor, x: Value) -> Value:
+        """Add separate weights for every pixel, alike in all channels: (pixels before, *pixels after)."""
+        x = self.padded(name, where, self._image(where, x)[0])
+        after = spread(line_of(x) or 2, weights.shape[1:], 1)
+        self.check_weights(where, x.shape[0] * weights.size)
+        maps = np.tile(weights.reshape(1, 1, *x.shape[1:], *after), (x.shape[0], 1, 1, 1, 1, 1))
+        return arranged(self._mapped(name, where, maps, None, x.shape[0], replace(x, axes=None)), axes_of(x))
+
+    def _image(self, where: str, x: Value, weight: Factor | None = None) -> tuple[Value, Factor]:
+        """Return the value as an image (C, H, W), and weights (…, k) or (…, kh, kw) as (…, kh, kw).
+
+        Raises:
+            ConversionError: The weights have other axes than the value, or the axes were permuted.
+        """
+        line_axis = line_of(x)
+        axes = None if weight is None else weight.ndim - 2
+        if line_axis is None:
+            if len(x.shape) != 3:
+                raise ConversionError(f"{where}: expected an input (N, C, H, W), found (N, {x.shape[0]})")
+            if axes not in (None, 2):
+                raise ConversionError(f"{where}: a window of {axes} axes has no node here; expected (N, C, H, W)")
+            return in_order(where, x), np.zeros(0) if weight is None else weight
+        if axes not in (None, 1):
+            raise ConversionError(f"{where}: a window of {axes} axes takes (N, C, H, W), found (N, C, L)")
+        if weight is None:
+            return x, np.zeros(0)
+        return x, np.expand_dims(weight, -1 if line_axis == 1 else -2)
+
+    def check_weights(self, where: str, weights: int) -> None:
+        """Raise ConversionError if a layer with separate weights for every pixel has too many."""
+        if weights > MOST_WEIGHTS:
+            raise ConversionError(
+                f"{where}: every pixel of its output has separate weights, {weights:,} in all; expected at most "
+                f"{MOST_WEIGHTS:,}: use a smaller image, or sizes that divide it"
+            )
+
+
+def _adaptive(extent: int, count: int) -> Factor:
+    """Return weights (extent, count) of an adaptive average pool along an axis."""
+    weights = np.zeros((extent, count))
+    for index in range(count):
+        start, end = index * extent // count, -(-(index + 1) * extent // count)
+        weights[start:end, index] = 1 / (end - start)
+    return weights

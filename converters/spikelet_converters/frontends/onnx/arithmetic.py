@@ -1,0 +1,70 @@
+"""Operators that add or multiply values and constants."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spikelet.errors import ConversionError
+from spikelet_converters.frontends.layout import per_channel
+from spikelet_converters.frontends.onnx.step import Handler, Step
+from spikelet_converters.frontends.refusals import PRODUCT
+from spikelet_converters.frontends.values import Value
+
+
+def _add(step: Step) -> Value:
+    """Add values and constants."""
+    live = step.live
+    constants = [per_channel(step.where, step.constant(i), step.value(live[0], padded=False))
+                 for i in range(len(step.node.input)) if i not in live]  # fmt: skip
+    values = [step.value(index) for index in live]
+    total = step.builder.add(step.name, step.where, values) if len(values) > 1 else values[0]
+    if not constants:
+        return total
+    alone = len(values) > 1 or step.alone(live[0])
+    return step.builder.affine(step.where, 1.0, sum(constants, np.zeros(())), total, alone=alone)
+
+
+def _sub(step: Step) -> Value:
+    if step.live == [0]:
+        x = step.value()
+        shift = -per_channel(step.where, step.constant(1), x)
+        return step.builder.affine(step.where, 1.0, shift, x, alone=step.alone())
+    if step.live == [1]:
+        x = step.value(1)
+        shift = per_channel(step.where, step.constant(0), x)
+        return step.builder.affine(step.where, -1.0, shift, x, alone=step.alone(1))
+    negative = step.builder.affine(step.where, -1.0, 0.0, step.value(1), alone=False)
+    return step.builder.add(step.name, step.where, [step.value(), negative])
+
+
+def _mul(step: Step) -> Value:
+    if len(step.live) != 1:
+        raise ConversionError(f"{step.where}: {PRODUCT}")
+    (index,) = step.live
+    x = step.value(index)
+    gain = per_channel(step.where, step.constant(1 - index), x)
+    return step.builder.affine(step.where, gain, 0.0, x, alone=step.alone(index))
+
+
+def _div(step: Step) -> Value:
+    if step.live != [0]:
+        raise ConversionError(f"{step.where}: {PRODUCT}")
+    x = step.value()
+    divisor = per_channel(step.where, step.constant(1), x)
+    if (divisor == 0).any():
+        raise ConversionError(f"{step.where}: divides by zero")
+    return step.builder.affine(step.where, 1 / divisor, 0.0, x, alone=step.alone())
+
+
+def _negative(step: Step) -> Value:
+    return step.builder.affine(step.where, -1.0, 0.0, step.value(), alone=step.alone())
+
+
+HANDLERS: dict[str, Handler] = {
+    "Add": _add,
+    "Div": _div,
+    "Mul": _mul,
+    "Neg": _negative,
+    "Sub": _sub,
+    "Sum": _add,
+}
