@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from networks import Builder
 from spikelet.engines import create
 from spikelet.lowering.c import HostProgram
-from spikelet.lowering.c.parameters import pack_quads, pack_rows, products_in_16_bits
+from spikelet.lowering.c.packing import pack_quads, pack_rows, products_in_16_bits
 from spikelet.metrics.fanout import sites
 from spikelet.metrics.tally import costs
 from spikelet.nodes import IF, Add, Conv2d, Input, Scale, SumPool2d

@@ -9,23 +9,29 @@ from functools import cached_property
 from typing import ClassVar
 
 from spikelet.graph import Graph
-from spikelet.lowering.c.copies import compact, progression
-from spikelet.lowering.c.host_plan import SLACK, HostPlan, capacity, lanes
+from spikelet.lowering.c.copies import compact
+from spikelet.lowering.c.host_plan import SLACK, HostPlan, lanes
+from spikelet.lowering.c.host_text import (
+    STEPS,
+    TAKE,
+    WAIT,
+    by_one_thread,
+    neurons_definition,
+    shared,
+    spikes_definition,
+)
 from spikelet.lowering.c.layer_forms import CACHED_WEIGHTS
 from spikelet.lowering.c.parameters import Packing
 from spikelet.lowering.c.plan import Field, Value, weight_of
 from spikelet.lowering.c.program import PixelLayout, Program
-from spikelet.lowering.c.text.declarations import block, function, initialised
+from spikelet.lowering.c.text.declarations import block, function
 from spikelet.lowering.c.text.sources import Kernel
-from spikelet.nodes import LIF, Output
+from spikelet.nodes import Output
 
 WINDOW = 8  # largest number of time-steps that are evaluated layer by layer; they share one read of the weights
 # bytes of the workspace of a window: those of the parameters, within these limits. A longer window reads the parameters
 # less often, but its workspace leaves the caches; measured with AVX2 on resnet20 and vgg9
 LEAST_WINDOW, MOST_WINDOW = 2**21, 2**22
-# statements that take the parts of a phase, and that end the phase when all parts are finished
-TAKE, WAIT = "while (take_part(share))\n    ", "wait_for_all(share);"
-STEPS = "for (int t = 0; t < steps; t++, w++)"
 
 
 class HostProgram(Program):
@@ -110,17 +116,17 @@ class HostProgram(Program):
             self._sum(name),
             value.stride,
         )
-        return _by_one_thread(call)
+        return by_one_thread(call)
 
     def _synapse(self, name: str) -> list[str]:
         plan, id_, source = self.plan, self.plan.identifiers[name], self.plan.source(name)
         weight, bias = f"p->{id_}_weight", f"p->{id_}_bias"
-        lines = [self._convolution(name), *self._lists(source)]
+        lines = [self._convolution(name), *spikes_definition(self.plan, source)]
         if plan.packs(name):
             layer = plan.fused(name)
             kernel = Kernel("convolve_spikes", "LANES", str(lanes(plan.outputs(name))))
             if layer is not None:
-                target, lines = ("&n", "NULL", "steps"), [*lines, self._neurons(layer, "0")]
+                target, lines = ("&n", "NULL", "steps"), [*lines, neurons_definition(self.plan, layer, "0")]
             else:
                 target = ("NULL", self._sum(name), "1")
             own = f"share->own[{'t' if layer is None else 0}].current"
@@ -141,11 +147,11 @@ class HostProgram(Program):
             kernel, values = Kernel("convolve_image"), self._either(source)[1:]
         else:
             kernel, values = Kernel("convolve", "WEIGHT", f"int{plan.weight_bits(name)}"), self._either(source)
-        calls = _shared(self._call(kernel, "&g", weight, bias, *values, self._sum(name), "share"))
+        calls = shared(self._call(kernel, "&g", weight, bias, *values, self._sum(name), "share"))
         if plan.multiplies_image(name):
             arrays = (f"p->{id_}_products", bias, *values, "share->own->pixels")
             product = self._call(Kernel("multiply_image"), "&g", *arrays, self._sum(name), "share")
-            calls = ["#ifdef WITH_PRODUCTS", *_shared(product), "#else", *calls, "#endif"]
+            calls = ["#ifdef WITH_PRODUCTS", *shared(product), "#else", *calls, "#endif"]
         return self._summed(name, [*lines, *calls])
 
     def _multiplied(self, name: str, otherwise: list[str]) -> list[str]:
@@ -160,7 +166,7 @@ class HostProgram(Program):
         arrays = (f"p->{id_}_quads", f"p->{id_}_bias", "&in", f"p->{id_}_most[0]")
         memory = ("share->own->inputs", "share->own->current", "&n", "steps", "share")
         call = self._call(Kernel("convolve_counts"), "&g", *arrays, *memory)
-        lines = [sizes, counts, self._neurons(layer, "0"), *_shared(call)]
+        lines = [sizes, counts, neurons_definition(self.plan, layer, "0"), *shared(call)]
         return ["#ifdef WITH_COUNTS", *lines, "#else", *otherwise, "#endif"]
 
     def _from_tables(self, name: str, otherwise: list[str]) -> list[str]:
@@ -171,8 +177,8 @@ class HostProgram(Program):
         target = ("NULL", self._sum(name), "1") if layer is None else ("&n", "NULL", "steps")
         memory = ("share->own->inputs", "share->own->current", *target, "share")
         call = self._call(Kernel("convolve_tables"), "&g", f"p->{id_}_tables", f"p->{id_}_bias", *numbers, *memory)
-        neurons = [] if layer is None else [self._neurons(layer, "0")]
-        return ["#ifdef WITH_COUNTS", self._by_pixel(name), *neurons, *_shared(call), "#else", *otherwise, "#endif"]
+        neurons = [] if layer is None else [neurons_definition(self.plan, layer, "0")]
+        return ["#ifdef WITH_COUNTS", self._by_pixel(name), *neurons, *shared(call), "#else", *otherwise, "#endif"]
 
     def _by_pixel(self, name: str) -> str:
         """Return the definition of `g` for kernels that sum one pixel after the other."""
@@ -185,7 +191,7 @@ class HostProgram(Program):
         if not self.plan.lists_counts(layer):
             return []
         call = self._call(Kernel("list_counts"), "&n", steps, "share")
-        return ["#ifdef WITH_COUNTS", *_shared(call), "#endif"]
+        return ["#ifdef WITH_COUNTS", *shared(call), "#endif"]
 
     def _fire(self, name: str) -> list[str]:
         source = self.graph.predecessors[name][0]
@@ -196,26 +202,26 @@ class HostProgram(Program):
         current = self._sum(name if in_memory else source)
         return [
             *lines,
-            self._neurons(name),
-            *_shared(self._call(Kernel("fire_all"), "&n", current, "share")),
+            neurons_definition(self.plan, name),
+            *shared(self._call(Kernel("fire_all"), "&n", current, "share")),
             *self._listed(name, "1"),
         ]
 
     def _pool(self, name: str) -> list[str]:
         source, value = self.plan.source(name), self.plan.values[name]
-        lines = [self._convolution(name), *self._lists(source)]
+        lines = [self._convolution(name), *spikes_definition(self.plan, source)]
         if value.spikes:
             call = self._call(Kernel("pool_spikes"), "&g", "&in", "&out", "share")
-            lines += [self._lists(value, "out")[0], *_shared(call)]
+            lines += [spikes_definition(self.plan, value, "out")[0], *shared(call)]
             return ["#ifndef WITH_COUNTS", *lines, "#endif"] if self.plan.skipped(name) else lines
         call = self._call(Kernel("pool_dense"), "&g", *self._either(source), self._sum(name), "share")
-        return self._summed(name, [*lines, *_shared(call)])
+        return self._summed(name, [*lines, *shared(call)])
 
     def _add(self, source: str, name: str, scale: str = "NULL") -> list[str]:
         value, stride = self.plan.values[source], self.plan.padded(self.plan.values[name].channels)
         if value.spikes:
             call = self._call(Kernel("add_spikes"), scale, "&in", self._sum(name), stride, "share")
-            lines = [*self._lists(value), TAKE + call]
+            lines = [*spikes_definition(self.plan, value), TAKE + call]
             if self.plan.stores_counts(value.node):
                 counts = f"w->{self.plan.identifiers[value.node]}_counts"
                 sizes = (value.height, value.width * stride, stride)
@@ -227,14 +233,17 @@ class HostProgram(Program):
                 lines = ["#ifdef WITH_COUNTS", TAKE + call, "#else", *lines, "#endif"]
             return [*lines, WAIT]
         dense = (self._sum(value.node), value.stride, self._sum(name), stride)
-        return _shared(self._call(Kernel("add_dense"), value.pixels, value.channels, scale, *dense, "share"))
+        return shared(self._call(Kernel("add_dense"), value.pixels, value.channels, scale, *dense, "share"))
 
     def _flatten(self, name: str) -> list[str]:
         source, total = self.plan.source(name), self._sum(name)
         if source.spikes:
-            return [*self._lists(source), *_by_one_thread(self._call(Kernel("flatten_spikes"), "&in", total))]
+            return [
+                *spikes_definition(self.plan, source),
+                *by_one_thread(self._call(Kernel("flatten_spikes"), "&in", total)),
+            ]
         dense = (self._sum(source.node), source.stride)
-        return _by_one_thread(self._call(Kernel("flatten"), source.pixels, source.channels, *dense, total))
+        return by_one_thread(self._call(Kernel("flatten"), source.pixels, source.channels, *dense, total))
 
     def _sum(self, name: str) -> str:
         """Return the C expression of a dense value, which is in the state if it is constant, else in the workspace."""
@@ -248,42 +257,14 @@ class HostProgram(Program):
     def _clear(self, name: str) -> list[str]:
         if isinstance(self.graph.nodes[name], Output):
             classes = self.graph.classes
-            lines = _by_one_thread(f"memset(logits, 0, {classes} * sizeof *logits);")
+            lines = by_one_thread(f"memset(logits, 0, {classes} * sizeof *logits);")
             return [f"int32_t *logits = s->logits + t * {classes};", *lines]
         total, count = self._sum(name), self.plan.dense_count(self.plan.sum_of(name))
-        return _by_one_thread(f"memset(&{total}[0], 0, {count} * sizeof {total}[0]);")
+        return by_one_thread(f"memset(&{total}[0], 0, {count} * sizeof {total}[0]);")
 
     def _either(self, source: Value) -> tuple[object, ...]:
         """Return the arguments of a kernel that reads spikes or, if they are NULL, dense values with a stride."""
         return ("&in", "NULL", 0) if source.spikes else ("NULL", self._sum(source.node), source.stride)
-
-    def _lists(self, value: Value, variable: str = "in") -> list[str]:
-        """Return the definition of a `struct spikes`; nothing for a dense value."""
-        return [f"const struct spikes {variable} = {self._spikes(value)};"] if value.spikes else []
-
-    def _spikes(self, value: Value) -> str:
-        id_ = self.plan.identifiers[value.node]
-        sizes = (value.height, value.width, value.channels, capacity(value), value.planes)
-        return f"{{w->{id_}_start, w->{id_}_list, {', '.join(map(str, sizes))}}}"
-
-    def _neurons(self, name: str, t: str = "t") -> str:
-        """Return the definition of `n`, the neurons of a layer in time-step t."""
-        node, id_, value = self.graph.neuron(name), self.plan.identifiers[name], self.plan.values[name]
-        fields: dict[str, int | str] = {
-            "v": f"s->{id_}_v",
-            "theta": f"p->{id_}_theta",
-            "decay": f"p->{id_}_decay" if isinstance(node, LIF) else "NULL",
-            "strict": int(node.tie == ">"),
-            "zero": int(node.reset == "zero"),
-            "copies": node.copies,
-            "gain": progression(node).gain,
-            "channels": value.channels,
-            "stride": self.plan.padded(value.channels),
-            "out": self._spikes(value),
-            "counts": f"COUNTED(w->{id_}_counts)" if self.plan.stores_counts(name) else "NULL",
-            "fired": f"&s->fired[{t} * LAYERS + {self.graph.spiking.index(name)}]",
-        }
-        return initialised("const struct neurons n", fields)
 
     def _convolution(self, name: str) -> str:
         """Return the definition of `g`, with the additional fields of the host form."""
@@ -307,7 +288,7 @@ class HostProgram(Program):
 
     def _step(self, names: list[str]) -> str:
         calls = {name: f"run_{self.plan.identifiers[name]}({self.arguments});" for name in names}
-        cleared = _by_one_thread("memset(s->fired, 0, sizeof s->fired);")
+        cleared = by_one_thread("memset(s->fired, 0, sizeof s->fired);")
         once = [call for name, call in calls.items() if name in self.graph.static]
         always = [call for name, call in calls.items() if name not in self.graph.static]
         head = (
@@ -316,13 +297,3 @@ class HostProgram(Program):
         )
         constant = block(["/* values that only change with the image */", *once], "if (image)")
         return function(f"{head}static void step({self.signature})", [*cleared, *constant, *always])
-
-
-def _shared(call: str) -> list[str]:
-    """Return statements in which threads share the parts of a call, and then wait until all parts are finished."""
-    return [TAKE + call, WAIT]
-
-
-def _by_one_thread(statement: str) -> list[str]:
-    """Return statements in which one thread runs a statement while the others wait."""
-    return _shared(f"if (!part_of(share))\n        {statement}")
