@@ -13,6 +13,7 @@ from spikelet.bounds.ranges import INT32_LIMIT
 from spikelet.engines.base import Engine, Float, Spikes, Workload
 from spikelet.engines.count import Count
 from spikelet.engines.native.compiled import compiled_network
+from spikelet.engines.native.conversions import channel_last, potentials_of_copies, whole_pixels
 from spikelet.engines.native.crew import Crew
 from spikelet.engines.native.library import prepare_graph, ready
 from spikelet.engines.native.memory import ALIGNMENT, HUGE_PAGE, Bytes, Number, aligned_copy, zero_bytes
@@ -20,9 +21,8 @@ from spikelet.engines.native.sizes import program_sizes
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.limits import Limits
-from spikelet.lowering.c.copies import progression, proven_steps
+from spikelet.lowering.c.copies import proven_steps
 from spikelet.lowering.c.plan import Ints
-from spikelet.nodes import IF
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -99,7 +99,7 @@ class NativeEngine(Engine):
     def count_spikes(self, costs: Mapping[str, npt.NDArray[np.int64]]) -> None:
         super().count_spikes(costs)
         self._turns = np.zeros((0 if self.time else self.batch, self._compiled.turns[""]), np.uint8)
-        self._costs = np.concatenate([_channel_last(costs[name]) for name in self._compiled.layers]).astype(np.uint32)
+        self._costs = np.concatenate([channel_last(costs[name]) for name in self._compiled.layers]).astype(np.uint32)
         self._counts = np.zeros((self._threads, len(self._costs)), np.uint32)
 
     def counted(self) -> dict[str, npt.NDArray[np.int64]]:
@@ -174,19 +174,10 @@ class NativeEngine(Engine):
         channel_first: Ints = v[:, :, : value.channels].transpose(0, 2, 1)
         node = plan.graph.neuron(layer)
         if node.copies > 1:
-            channel_first = self._potentials_of_copies(layer, node, channel_first)
+            start = self._compiled.turns[layer]
+            turns = self._turns[:, start : start + value.channels * value.pixels]
+            channel_first = potentials_of_copies(node, channel_first, turns)
         return np.ascontiguousarray(channel_first, np.float32).reshape(self.batch, *self.graph.population(layer))
-
-    def _potentials_of_copies(self, layer: str, node: IF, lowest: Ints) -> Ints:
-        """Return the potentials of all copies, (N, C·copies, pixels), from the lowest ones, (N, C, pixels)."""
-        start, (n, channels, pixels) = self._compiled.turns[layer], lowest.shape
-        turn = self._turns[:, start : start + channels * pixels].reshape(n, pixels, channels).transpose(0, 2, 1)
-        copy = np.arange(node.copies)[:, None]
-        position = (copy - turn[:, :, None].astype(np.int64)) % node.copies
-        spaced = progression(node)
-        v = lowest[:, :, None] + position * spaced.step.astype(np.int64)[:, None, None]
-        v = v // spaced.gain if node.tie == ">=" else -(-v // spaced.gain)
-        return v.reshape(n, channels * node.copies, pixels)
 
     def _step(self, pixels: Float | None) -> Float:
         # recorded values are read from the workspace after every step, so that steps run one by one
@@ -211,7 +202,7 @@ class NativeEngine(Engine):
 
     def _run_steps(self, pixels: npt.NDArray[np.generic] | None, steps: int) -> None:
         """Run `steps` time-steps layer by layer."""
-        images = None if pixels is None else self._images(pixels)
+        images = None if pixels is None else whole_pixels(self._compiled, pixels)
         if self._count is not None:
             self._events = np.zeros((self.batch, steps), np.int64)
             if self._compiled.turns[""] and len(self._turns) != self.batch:
@@ -268,27 +259,6 @@ class NativeEngine(Engine):
                 of_sample = self._turns[start:].ctypes.data
                 compiled.library.spikelet_spikes(work, compiled.layers.index(name), of_sample, 1, address)
 
-    def _images(self, pixels: npt.NDArray[np.generic]) -> Ints:
-        """Return the pixels as integers of the type that the library reads, (N, *shape).
-
-        Raises:
-            EngineError: A pixel is not a whole number, or out of range.
-        """
-        node = self.graph.input
-        if pixels.dtype == np.uint8 and self._compiled.all_bytes:
-            whole: Ints = np.ascontiguousarray(pixels, np.uint8)
-            return whole
-        values: Float = pixels.astype(np.float32, copy=False)
-        in_range = values.min() >= node.low and values.max() <= node.high  # False for NaN
-        images = values.astype(self._compiled.pixel_type, "C") if in_range else None
-        if images is None or not np.array_equal(images, values):
-            wrong = values[~((values >= node.low) & (values <= node.high) & (values == np.rint(values)))]
-            raise EngineError(
-                f"engine native: expected whole numbers {node.low}…{node.high} as pixels, found {wrong[0]:g}; "
-                "scale and round the input"
-            )
-        return images
-
     def _field(self, name: str, dtype: type[Number], count: int) -> npt.NDArray[Number]:
         start = self._compiled.offsets[name]
         return self._states[:, start : start + count * np.dtype(dtype).itemsize].view(dtype)
@@ -298,8 +268,3 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     from concurrent.futures import ThreadPoolExecutor  # imported on use, to save memory
 
     return ThreadPoolExecutor(threads)
-
-
-def _channel_last(values: npt.NDArray[Number]) -> npt.NDArray[Number]:
-    """Return (C, …) in the channel-last order of the compiled network, (… · C,)."""
-    return np.moveaxis(values, 0, -1).reshape(-1)
