@@ -22,6 +22,7 @@ from spikelet import cli, load
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
 from spikelet.cli.inference import watch
+from spikelet.cli.inference.new_images import new_images
 from spikelet.data.camera.frames import Form, decoded, fitted
 from spikelet.errors import DataError
 from spikelet.verify import record_golden
@@ -153,11 +154,11 @@ def test_watch_leaves_a_file_that_still_grows(tmp_path):
     path = tmp_path / "a.png"
     seen = {}
     path.write_bytes(b"1")
-    assert watch._ready(tmp_path, seen, wait=True) == []
+    assert new_images(tmp_path, seen, wait=True) == []
     path.write_bytes(b"12")
-    assert watch._ready(tmp_path, seen, wait=True) == []
-    assert watch._ready(tmp_path, seen, wait=True) == [path]
-    assert watch._ready(tmp_path, seen, wait=True) == []
+    assert new_images(tmp_path, seen, wait=True) == []
+    assert new_images(tmp_path, seen, wait=True) == [path]
+    assert new_images(tmp_path, seen, wait=True) == []
 
 
 @pytest.mark.parametrize("wait", [False, True])
@@ -167,8 +168,8 @@ def test_watch_classifies_a_name_again_when_its_content_changes(tmp_path, wait):
     seen = {}
 
     def ready():
-        first = watch._ready(tmp_path, seen, wait)
-        return watch._ready(tmp_path, seen, wait) if wait else first
+        first = new_images(tmp_path, seen, wait)
+        return new_images(tmp_path, seen, wait) if wait else first
 
     path.write_bytes(b"one")
     assert ready() == [path]

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from spikelet.choices import ENGINES, FRAME_FORMATS
 from spikelet.cli.common import above_zero, bundle_file, existing, number, positive
+from spikelet.cli.inference.new_images import Version, new_images
 from spikelet.display import number_of, printable
 from spikelet.errors import DataError, UsageError
 
@@ -47,7 +48,6 @@ RECENT = 10_000  # number of images over which the percentiles of the latency ar
 
 # "class" is a key, so the functional form is needed
 Answer = TypedDict("Answer", {"file": str, "class": int, "label": str, "steps": int, "ms": float})
-Version = tuple[int, int, int]  # inode, size and time of the last change of a file
 
 
 @dataclass
@@ -159,7 +159,7 @@ def _watch(args: argparse.Namespace, model: Model, rule: ExitRule | None, summar
     seen: dict[Path, tuple[Version, bool]] = {}
     shape = model.graph.input.shape
     while True:
-        for path in _ready(args.source, seen, wait=not args.once):
+        for path in new_images(args.source, seen, wait=not args.once):
             _classify(args, model, rule, path.name, partial(read_image, path, shape), summary)
         if args.once:
             return
@@ -206,36 +206,6 @@ def _size(text: str) -> tuple[int, int]:
         return positive(width), positive(height)
     except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(f"expected a size such as 640x480, found {text!r}") from None
-
-
-def _ready(folder: Path, seen: dict[Path, tuple[Version, bool]], wait: bool) -> list[Path]:
-    """Return the images that are new or changed; with `wait`, only those that have stopped changing.
-
-    Args:
-        folder: The folder.
-        seen: By file, its last version and whether it was returned. It is updated; deleted files are removed.
-        wait: Whether a version must be the same at two checks.
-    """
-    from spikelet.data.folder import is_image
-
-    ready: list[Path] = []
-    present: dict[Path, tuple[Version, bool]] = {}
-    for path in sorted(folder.iterdir()):
-        if not is_image(path):
-            continue
-        try:
-            status = path.stat()
-        except OSError:  # deleted meanwhile
-            continue
-        version = (status.st_ino, status.st_size, status.st_mtime_ns)
-        last, returned = seen.get(path, (None, False))
-        due = version != last if not wait else version == last and not returned
-        if due:
-            ready.append(path)
-        present[path] = (version, due or (version == last and returned))
-    seen.clear()
-    seen.update(present)
-    return ready
 
 
 def _classify(
