@@ -27,7 +27,7 @@ UNSUITABLE = ("neurons", "all", "dynamics")  # options for bundles only
 def run(args: argparse.Namespace) -> int:
     """Run the command for a NIR file."""
     from spikelet_converters.recurrent.comparison import compare
-    from spikelet_converters.recurrent.network import read
+    from spikelet_converters.recurrent.reader import read
 
     for option in UNSUITABLE:
         if getattr(args, option):

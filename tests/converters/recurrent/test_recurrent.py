@@ -21,7 +21,7 @@ from spikelet_converters.frontends.nir import from_nir as to_source
 from spikelet_converters.recurrent import brian2
 from spikelet_converters.recurrent.comparison import compare, report
 from spikelet_converters.recurrent.delays import delayed, ordered
-from spikelet_converters.recurrent.network import from_nir, read
+from spikelet_converters.recurrent.reader import from_nir, read
 from spikelet_converters.recurrent.simulation import check, simulate
 
 F, HIDDEN, K, DT = 6, 9, 4, 1e-4
