@@ -5,6 +5,7 @@ Importing this package does not import Brian2.
 """
 
 from spikelet_converters.brian2.differences import Divergence, LayerReport
-from spikelet_converters.brian2.validation import ValidationReport, validate
+from spikelet_converters.brian2.report import ValidationReport
+from spikelet_converters.brian2.validation import validate
 
 __all__ = ["Divergence", "LayerReport", "ValidationReport", "validate"]

@@ -7,13 +7,13 @@ and Brian2 run the networks, and both are compared with closed-form solutions wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 
-from spikelet.engines import Engine, create
+from spikelet.engines import create
 from spikelet.errors import Cancelled, EngineError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF, Add, Array, Input, Node, Output, Reset, Tie
@@ -22,7 +22,7 @@ from spikelet_converters.brian2.closed_forms import Current, Train, spike_train
 from spikelet_converters.brian2.comparison import Pair, compare
 from spikelet_converters.brian2.differences import LayerReport
 from spikelet_converters.brian2.network import simulate
-from spikelet_converters.brian2.recording import record
+from spikelet_converters.brian2.recording import EngineFactory, record
 from spikelet_converters.brian2.synapses import populate
 from spikelet_converters.choices import TIE_TOLERANCE
 
@@ -33,8 +33,6 @@ TRACE_STEPS = 64
 RATE_STEPS = 240
 RESETS: tuple[Reset, ...] = ("subtract", "zero")
 TIES: tuple[Tie, ...] = (">=", ">")
-
-EngineFactory = Callable[[Graph, Sequence[str]], Engine]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from spikelet.report.page import Section
 from spikelet_converters.brian2 import wording
 from spikelet_converters.brian2.dynamics import DynamicsReport
 from spikelet_converters.brian2.figures import overlays, potentials, rate_figures
-from spikelet_converters.brian2.validation import ValidationReport
+from spikelet_converters.brian2.report import ValidationReport
 
 SUFFIXES = (".html", ".htm", ".md")
 

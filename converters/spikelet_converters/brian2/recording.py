@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,9 @@ from spikelet.engines import Engine, run
 from spikelet.graph import Graph
 from spikelet.nodes import Array
 from spikelet_converters.brian2.synapses import Index
+
+EngineFactory = Callable[[Graph, Sequence[str]], Engine]
+"""Creates an engine for a graph that records these layers."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spikelet.report.columns import table
 from spikelet_converters.brian2.dynamics import BETA, SHIFT, THETA, DynamicsReport
-from spikelet_converters.brian2.validation import ValidationReport
+from spikelet_converters.brian2.report import ValidationReport
 
 METHOD = [
     "Brian2 (Stimberg, Brette and Goodman, eLife 8, 2019, e47314) is an independent simulator in double precision. "

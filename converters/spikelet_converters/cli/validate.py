@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from spikelet.bundle import Bundle
     from spikelet_converters.brian2.dynamics import DynamicsReport
-    from spikelet_converters.brian2.validation import ValidationReport
+    from spikelet_converters.brian2.report import ValidationReport
 
 HELP = "compare a bundle with Brian2, spike for spike"
 EXAMPLE = "spikelet validate vgg9-cifar10 --images 20 --steps 8 -o validation.html"

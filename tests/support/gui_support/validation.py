@@ -4,7 +4,7 @@ import numpy as np
 
 from spikelet.bundle import read
 from spikelet_converters.brian2.differences import LayerReport, Sample
-from spikelet_converters.brian2.validation import ValidationReport
+from spikelet_converters.brian2.report import ValidationReport
 from spikelet_converters.choices import TIE_TOLERANCE
 
 
