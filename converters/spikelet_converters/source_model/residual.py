@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 
@@ -16,13 +17,21 @@ class Residual(nn.Module):
         name: Name of the strategy in recipes and checkpoints.
         steps: T of the spike rate that `perturb` returns, if it differs from L of the quantiser; 0 otherwise. One
             value per image, (N,), if they differ.
+        measured: Name of the buffer whose shape is unknown until it is measured or loaded; "" if there is none.
         lambda_rate: Spike rate from which the gradient of lambda is computed, instead of the activation; or None.
     """
 
     name: ClassVar[str]
+    measured: ClassVar[str] = ""
     steps: int | Tensor = 0
     lambda_rate: Tensor | None = None
 
     def perturb(self, activation: Tensor) -> Tensor:
         """Return the activation with the residual error added, of the same shape (N, C, …)."""
         raise NotImplementedError
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: object) -> None:
+        stored = state_dict.get(prefix + self.measured) if self.measured else None
+        if stored is not None:
+            setattr(self, self.measured, torch.empty_like(stored, device=getattr(self, self.measured).device))
+        super()._load_from_state_dict(state_dict, prefix, *rest)

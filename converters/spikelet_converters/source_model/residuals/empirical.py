@@ -26,6 +26,7 @@ class EmpiricalResidual(Residual):
     """a = q(z) - error, with the error drawn from the sample of the level of q(z). Zero until it is measured."""
 
     name = "empirical"
+    measured = "table"
     table: Tensor
     quantum: Tensor
 
@@ -40,11 +41,6 @@ class EmpiricalResidual(Residual):
         level = (activation.detach() / self.quantum).round_().long().clamp_(0, len(self.table) - 1)
         draw = torch.randint(SAMPLES, activation.shape, device=activation.device)
         return activation - self.table.flatten()[level * SAMPLES + draw]
-
-    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: object) -> None:
-        if prefix + "table" in state_dict:
-            self.table = torch.empty_like(state_dict[prefix + "table"], device=self.table.device)
-        super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
 class EmpiricalStrategy(ResidualStrategy):

@@ -26,9 +26,10 @@ from spikelet_converters.source_model.simulation import local_errors, residual_e
 
 
 class GaussianResidual(Residual):
-    """a = q(z) - sigma eps, with sigma = 0 until it is measured."""
+    """a = q(z) - sigma eps, with sigma = 0 until it is measured, () or (C,)."""
 
     name = "gaussian"
+    measured = "sigma"
     sigma: Tensor
 
     def __init__(self) -> None:
@@ -40,12 +41,6 @@ class GaussianResidual(Residual):
             return activation
         sigma = along_channels(self.sigma, activation.ndim) if self.sigma.ndim else self.sigma
         return activation - sigma * torch.randn_like(activation)
-
-    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: object) -> None:
-        # With one sigma per channel, the shape is unknown until it is measured or loaded.
-        if prefix + "sigma" in state_dict:
-            self.sigma = torch.empty_like(state_dict[prefix + "sigma"], device=self.sigma.device)
-        super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
 class LocalResidual(GaussianResidual):
