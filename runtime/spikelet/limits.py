@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
+from spikelet.environment import variables
 from spikelet.errors import CostError, UsageError
 from spikelet.options import whole
 
@@ -135,17 +135,7 @@ def _upwards(count: int) -> str:
     return f"{math.ceil(count / 1024**power)}{'KMGT'[power - 1]}"
 
 
-@contextmanager
-def in_environment(max_memory: int | None, max_operations: int | None) -> Iterator[None]:
+def in_environment(max_memory: int | None, max_operations: int | None) -> AbstractContextManager[None]:
     """Set the limits inside the block, in this process and its child processes; None leaves a limit as it is."""
     settings = {MAX_MEMORY: max_memory, MAX_OPERATIONS: max_operations}
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update({name: str(value) for name, value in settings.items() if value is not None})
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is not None:
-                os.environ[name] = value
-            else:
-                os.environ.pop(name, None)
+    return variables({name: str(value) for name, value in settings.items() if value is not None})

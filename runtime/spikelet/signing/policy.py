@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from spikelet import options
+from spikelet.environment import variables
 from spikelet.errors import SignatureError, SpikeletError
 from spikelet.signing.keys import PublicKey, read_public_key
 from spikelet.signing.signature import Status, check
@@ -129,15 +130,6 @@ def enforce(path: str | Path, content: bytes | memoryview, policy: Policy) -> No
         raise SignatureError(f"a signature of a trusted key is required: {result.detail}")
 
 
-@contextmanager
-def required_here() -> Iterator[None]:
+def required_here() -> AbstractContextManager[None]:
     """Require signatures inside the block, in this process and its child processes."""
-    before = os.environ.get(REQUIRE)
-    os.environ[REQUIRE] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[REQUIRE]
-        else:
-            os.environ[REQUIRE] = before
+    return variables({REQUIRE: "1"})
