@@ -104,14 +104,14 @@ class SNNC(Recalibration):
         scale = along_channels(neuron.theta, x.ndim if isinstance(synapse, Conv2d) else 2)
         weight = (torch.tensor(synapse.weight) / theta).requires_grad_()
         bias = torch.tensor(synapse.bias / neuron.theta)
-        start = along_channels(neuron.v_init / neuron.theta, scale.ndim)
-        size = float(weight.detach().square().mean().sqrt()) * TYPICAL if self.relative else 1.0
-        optimiser = torch.optim.Adam([weight], lr=self.rate * size)
+        v_init = along_channels(neuron.v_init / neuron.theta, scale.ndim)
+        rate_scale = float(weight.detach().square().mean().sqrt()) * TYPICAL if self.relative else 1.0
+        optimiser = torch.optim.Adam([weight], lr=self.rate * rate_scale)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, self.iterations)
         generator = torch.Generator().manual_seed(0)
         for _ in range(self.iterations):
             rows = torch.randperm(len(x), generator=generator)[:32]
-            z = steps * (apply_synapse(synapse, x[rows], weight, bias) + shortcut[rows] / scale) + start
+            z = steps * (apply_synapse(synapse, x[rows], weight, bias) + shortcut[rows] / scale) + v_init
             spikes = (z + (z.floor() - z).detach()).clamp(0, steps)
             loss = (spikes / steps - target[rows]).square().sum() / len(rows)
             optimiser.zero_grad()

@@ -9,7 +9,7 @@ from spikelet.report.figures import Figure
 from spikelet.report.svg import COLOURS, WIDTH, Canvas
 from spikelet_converters.brian2.differences import LayerReport, Sample
 from spikelet_converters.brian2.dynamics import DynamicsReport, RateCurve
-from spikelet_converters.brian2.validation import ValidationReport
+from spikelet_converters.brian2.report import ValidationReport
 
 LEFT, RIGHT, TOP, ROW = 150, 20, 34, 18
 ENGINE, BRIAN2 = COLOURS[0], COLOURS[1]

@@ -102,9 +102,9 @@ class Network:
         self._images = drive.pixels.shape[1]
         self._clock = self._b2.Clock(1 * self._b2.second)
         self._net = self._b2.Network()
-        own = [f"{population.name}.{slot}" for population in populations for slot in SLOTS]
+        slots = [f"{population.name}.{slot}" for population in populations for slot in SLOTS]
         # idle objects still need the slot of their type
-        self._net.schedule = ["start", "groups", *own, "thresholds", "synapses", "resets", "end"]
+        self._net.schedule = ["start", "groups", *slots, "thresholds", "synapses", "resets", "end"]
         self._groups: dict[str, tuple[Group, Index]] = {}
         self._monitors: dict[str, tuple[Group, ...]] = {}
         with simulator.building():

@@ -111,13 +111,13 @@ def integrators(graph: Graph, populations: list[Population]) -> list[Population]
 
 def fan_in(graph: Graph, name: str) -> int:
     """Return the number of synapses of the neuron in the middle of a layer, which is typical of the layer."""
-    height = graph.shapes[name][1:]
-    middle = np.ravel_multi_index((0, *(size // 2 for size in height)), graph.shapes[name])
+    _, *pixels = graph.shapes[name]
+    middle = np.ravel_multi_index((0, *(size // 2 for size in pixels)), graph.shapes[name])
     return sum(len(synapses) for synapses in populate(graph, name, np.array([middle])).inputs.values())
 
 
-def _through(graph: Graph, name: str, source: Shape, terms: Synapses) -> Synapses:
-    """Convert terms over a node's output to terms over its input. source: shape of the input."""
+def _through(graph: Graph, name: str, input_shape: Shape, terms: Synapses) -> Synapses:
+    """Convert terms over a node's output to terms over its input, which has the shape `input_shape`."""
     shape = graph.shapes[name]
     match graph.nodes[name]:
         case Conv2d() as node:
@@ -128,13 +128,15 @@ def _through(graph: Graph, name: str, source: Shape, terms: Synapses) -> Synapse
             rows = y[:, None] * node.stride[0] + taps[1] - node.padding[0]
             columns = x[:, None] * node.stride[1] + taps[2] - node.padding[1]
             weights = terms.weight[:, None] * node.weight.reshape(len(node.weight), -1)[c]
-            return _within_image(terms.post, first[:, None] + taps[0], rows, columns, weights, source)
+            return _within_image(terms.post, first[:, None] + taps[0], rows, columns, weights, input_shape)
         case SumPool2d() as node:
             c, y, x = np.unravel_index(terms.pre, shape)
             taps = np.indices(node.kernel).reshape(2, -1)
             rows, columns = y[:, None] * node.stride[0] + taps[0], x[:, None] * node.stride[1] + taps[1]
             weights = np.broadcast_to(terms.weight[:, None], rows.shape)
-            return _within_image(terms.post, np.broadcast_to(c[:, None], rows.shape), rows, columns, weights, source)
+            return _within_image(
+                terms.post, np.broadcast_to(c[:, None], rows.shape), rows, columns, weights, input_shape
+            )
         case Linear() as node:
             weights = terms.weight[:, None] * node.weight[terms.pre]
             term, pre = np.nonzero(weights)

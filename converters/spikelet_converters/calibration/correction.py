@@ -103,15 +103,15 @@ def _corrected_layer(
             shift, spikes, error = trial, trial_spikes, trial_error
         graph = with_bias(graph, name, shift.numpy())
     by_step = by_step + shift.reshape(theta.shape)
-    start = analog.tensors[name, "v_init"].clone()
+    before = analog.tensors[name, "v_init"].clone()
     change = torch.from_numpy(channel_means(target - spikes.mean(0))) * theta.ravel() * steps
-    analog.tensors[name, "v_init"] = start + change.clamp(-theta.ravel(), theta.ravel())
+    analog.tensors[name, "v_init"] = before + change.clamp(-theta.ravel(), theta.ravel())
     trial_spikes = analog.fire(name, by_step)
     if _error(target, trial_spikes) < error:
         spikes = trial_spikes
         graph = with_potential(graph, name, analog.tensors[name, "v_init"].numpy())
     else:
-        analog.tensors[name, "v_init"] = start
+        analog.tensors[name, "v_init"] = before
     return graph, spikes.reshape(current.shape)
 
 

@@ -70,8 +70,8 @@ def _in_float32(node: Node) -> Node:
     """Return a node with float32 parameters; pixels and their mean stay integers."""
     match node:
         case LIF() if not is_float(node.decay):
-            kept = 1 - np.exp2(-node.decay.astype(np.float64))
-            return replace(node, theta=_f32(node.theta), v_init=_f32(node.v_init), decay=_f32(kept))
+            decay = 1 - np.exp2(-node.decay.astype(np.float64))
+            return replace(node, theta=_f32(node.theta), v_init=_f32(node.v_init), decay=_f32(decay))
         case IF():
             return replace(node, theta=_f32(node.theta), v_init=_f32(node.v_init))
         case Conv2d() | Linear():
@@ -91,12 +91,12 @@ def _multiplied(node: Node, factors: Factors) -> Node:
 
 def _with_threshold_1(node: IF, theta: npt.NDArray[np.float64]) -> Node:
     """Return a neuron with potentials that are divided by theta, in float32."""
-    start = node.v_init.astype(np.float64)
+    v_init = node.v_init.astype(np.float64)
     if not is_float(node.theta) and not isinstance(node, LIF) and node.reset == "subtract":
-        start += 0.5 if node.tie == ">=" else -0.5
+        v_init += 0.5 if node.tie == ">=" else -0.5
     neuron = _in_float32(node)
     assert isinstance(neuron, IF)
-    return replace(neuron, theta=np.ones_like(theta, np.float32), v_init=_f32(start / theta))
+    return replace(neuron, theta=np.ones_like(theta, np.float32), v_init=_f32(v_init / theta))
 
 
 def _f32(values: Array | npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:

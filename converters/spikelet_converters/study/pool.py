@@ -98,7 +98,7 @@ def run_on_dask(
         futures: Document = {}
         threads = max(1, (os.cpu_count() or 1) // workers) if address == LOCAL else None
         for run in study.runs:
-            first = futures.get(run.begins) if run.begins else None
+            predecessor = futures.get(run.begins) if run.begins else None
             futures[run.name] = client.submit(
                 _remote,
                 study,
@@ -107,7 +107,7 @@ def run_on_dask(
                 command,
                 device,
                 threads,
-                first,
+                predecessor,
                 pure=False,
                 key=f"{run.name}-{uuid4().hex}",
             )
@@ -125,12 +125,12 @@ def run_on_dask(
 
 
 def _remote(
-    study: Study, name: str, folder: Path, command: str, device: str, threads: int | None, first: Document | None
+    study: Study, name: str, folder: Path, command: str, device: str, threads: int | None, predecessor: Document | None
 ) -> Document:
     """Perform a run on a worker. Errors are returned as messages, so that Dask does not retry the run."""
     import torch
 
-    if first is not None and "error" in first:
+    if predecessor is not None and "error" in predecessor:
         return {"error": f"starts from {study.run(name).begins}, which failed"}
     if threads is not None:
         torch.set_num_threads(threads)
