@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from spikelet import cli
-from spikelet.cli.common import output_argument
 from spikelet.cli.deployment import export_c
+from spikelet.cli.output_files import output_argument
 from spikelet_converters.cli import export_nir, export_onnx, export_spikes, study, train
 
 

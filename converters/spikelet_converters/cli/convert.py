@@ -23,8 +23,10 @@ from typing import TYPE_CHECKING
 
 from spikelet import shipped
 from spikelet.choices import DEFAULT_STEPS, Split
-from spikelet.cli.common import Progress, check_output_file, emit, stored_command
+from spikelet.cli.command import stored_command
 from spikelet.cli.data import data_options, labels_for
+from spikelet.cli.output_files import check_output_file
+from spikelet.cli.printing import Progress, emit
 from spikelet.errors import DataError, MissingDependency, UsageError
 from spikelet.options import whole
 from spikelet.shipped import find_data

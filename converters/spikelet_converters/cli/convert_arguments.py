@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikelet.choices import MAX_COPIES
-from spikelet.cli.common import above_zero, existing, number, positive
+from spikelet.cli.arguments import above_zero, existing, number, positive
 from spikelet.cli.data import add_data_options
 
 if TYPE_CHECKING:

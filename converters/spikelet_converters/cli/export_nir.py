@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import argparse
 
-from spikelet.cli.common import above_zero, bundle_file, check_output_file, emit, output_argument
+from spikelet.cli.arguments import above_zero, bundle_file
+from spikelet.cli.output_files import check_output_file, output_argument
+from spikelet.cli.printing import emit
 from spikelet_converters.choices import NIR_FORMS, TIME_STEP
 
 HELP = "NIR, annotated for a lossless import"

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 
-from spikelet.cli.common import bundle_file, emit, output_argument
+from spikelet.cli.arguments import bundle_file
+from spikelet.cli.output_files import output_argument
+from spikelet.cli.printing import emit
 from spikelet.errors import UsageError
 
 HELP = "ONNX: one time-step, states in and out"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from spikelet.cli.common import above_zero, bundle_file, check_output_file, emit, existing, output_argument, positive
+from spikelet.cli.arguments import above_zero, bundle_file, existing, positive
 from spikelet.cli.data import add_data_options, find_images
+from spikelet.cli.output_files import check_output_file, output_argument
+from spikelet.cli.printing import emit
 from spikelet.display import number_of
 from spikelet.errors import UsageError
 from spikelet_converters.choices import TIME_STEP

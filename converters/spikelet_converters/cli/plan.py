@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from spikelet import limits, shipped
 from spikelet.choices import ENGINES, MAX_COPIES, profiles
-from spikelet.cli.common import Progress, above_zero, add_threads, bundle_file, emit, existing, number, positive
+from spikelet.cli.arguments import above_zero, add_threads, bundle_file, existing, number, positive
 from spikelet.cli.data import add_data_options, find_images
+from spikelet.cli.printing import Progress, emit
 from spikelet.errors import DataError, UsageError
 from spikelet.files.atomic import replacing
 from spikelet_converters.cli.convert_arguments import add_copies_start

@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from spikelet.cli.common import Progress, check_output_file, emit, existing, positive
+from spikelet.cli.arguments import existing, positive
+from spikelet.cli.output_files import check_output_file
+from spikelet.cli.printing import Progress, emit
 from spikelet.errors import MissingDependency
 from spikelet.files.atomic import replacing
 from spikelet.report.columns import table

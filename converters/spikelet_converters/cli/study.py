@@ -12,7 +12,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spikelet.cli.common import check_output_file, emit, existing, positive, stored_command
+from spikelet.cli.arguments import existing, positive
+from spikelet.cli.command import stored_command
+from spikelet.cli.output_files import check_output_file
+from spikelet.cli.printing import emit
 from spikelet.errors import MissingDependency, UsageError
 from spikelet.files.decoded import Document
 from spikelet.report.columns import table

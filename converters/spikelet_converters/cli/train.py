@@ -15,8 +15,9 @@ import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from spikelet.cli.common import command_line, emit, stored_command
+from spikelet.cli.command import command_line, stored_command
 from spikelet.cli.data import data_options
+from spikelet.cli.printing import emit
 from spikelet.errors import MissingDependency, UsageError
 from spikelet_converters.cli.train_arguments import AUGMENTATIONS, configure
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikelet.choices import FEATURES
-from spikelet.cli.common import existing, number, positive
+from spikelet.cli.arguments import existing, number, positive
 from spikelet.cli.data import add_data_options
 
 if TYPE_CHECKING:

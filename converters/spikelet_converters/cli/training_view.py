@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spikelet.cli import common
+from spikelet.cli.printing import Progress
 from spikelet.files.decoded import ReadOnlyDocument
 from spikelet_converters.cli.live_display import LiveDisplay
 
@@ -25,7 +25,7 @@ class TrainingView(LiveDisplay):
     def __init__(self, quiet: bool = False) -> None:
         super().__init__(quiet)
         self.task: TaskID | None = None
-        self.simple = common.Progress("training", quiet)
+        self.simple = Progress("training", quiet)
 
     def columns(self) -> list[ProgressColumn]:
         from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikelet.choices import ENGINES
-from spikelet.cli.common import Progress, bundle_file, check_output_file, emit, existing, number, positive
+from spikelet.cli.arguments import bundle_file, existing, number, positive
 from spikelet.cli.data import add_data_options, find_images
+from spikelet.cli.output_files import check_output_file
+from spikelet.cli.printing import Progress, emit
 from spikelet.errors import DataError, UsageError
 from spikelet.files.atomic import replacing
 from spikelet_converters.choices import SAMPLED_NEURONS, TIE_TOLERANCE, TIME_STEP

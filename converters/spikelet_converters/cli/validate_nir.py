@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spikelet.cli.common import emit
+from spikelet.cli.printing import emit
 from spikelet.errors import DataError, UsageError
 from spikelet.files.atomic import replacing
 from spikelet.report.columns import table

@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
-from spikelet.cli.common import bundle_file, check_output_file
+from spikelet.cli.arguments import bundle_file
+from spikelet.cli.output_files import check_output_file
 from spikelet.errors import MissingDependency, SpikeletError, UsageError, out_of_memory
 
 HELP = "inspect a bundle in a window"

@@ -16,8 +16,10 @@ from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 
 from spikelet.cli import completion, registry
-from spikelet.cli.common import Command, add_limits, configure_command, refuse_overwriting
+from spikelet.cli.arguments import add_limits
+from spikelet.cli.command import Command, configure_command
 from spikelet.cli.console import discard, discard_after, finish, tolerate
+from spikelet.cli.output_files import refuse_overwriting
 from spikelet.cli.parser import Parser, WrongCall, suggestion
 from spikelet.display import printable
 from spikelet.errors import SpikeletError, UsageError, out_of_memory, unstated_cause

@@ -9,7 +9,7 @@ import argparse
 import os
 from collections.abc import Iterator
 
-from spikelet.cli.common import bundle_file
+from spikelet.cli.arguments import bundle_file
 
 VARIABLE = "_ARGCOMPLETE"
 

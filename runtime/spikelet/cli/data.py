@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikelet.choices import LAYOUTS, SPLITS, Split
-from spikelet.cli.common import above_zero
+from spikelet.cli.arguments import above_zero
 from spikelet.errors import UsageError
 from spikelet.options import span
 from spikelet.shipped import find_data

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from spikelet import shipped, signing
 from spikelet.choices import ENGINES
-from spikelet.cli.common import emit
+from spikelet.cli.printing import emit
 from spikelet.errors import SpikeletError
 from spikelet.report.columns import table
 from spikelet.version import __version__

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from spikelet import shipped
-from spikelet.cli.common import emit
+from spikelet.cli.printing import emit
 from spikelet.display import size
 from spikelet.errors import UsageError
 from spikelet.report.columns import table

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
-from spikelet.cli.common import Command
+from spikelet.cli.command import Command
 
 # Commands of the runtime: name, module. Other packages add theirs as entry points.
 COMMANDS = {

@@ -8,7 +8,7 @@ import pytest
 
 from spikelet import cli
 from spikelet.cli import registry
-from spikelet.cli.common import configure_command
+from spikelet.cli.command import configure_command
 from spikelet.cli.parser import Parser
 from spikelet.errors import UsageError
 from spikelet.files.json_object import MAX_DEPTH, read_object

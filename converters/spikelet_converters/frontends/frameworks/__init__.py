@@ -12,7 +12,7 @@ from torch.nn.utils import parametrize
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.frameworks import norse, sinabs, snntorch, spikingjelly
-from spikelet_converters.frontends.frameworks.common import Importer
+from spikelet_converters.frontends.frameworks.neuron import Importer
 from spikelet_converters.frontends.refusals import FRAMEWORK_NEURONS as REFUSED
 from spikelet_converters.frontends.values import Value
 

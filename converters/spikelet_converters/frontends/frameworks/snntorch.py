@@ -7,7 +7,7 @@ import numpy as np
 from spikelet.errors import ConversionError
 from spikelet.nodes.neuron import Reset
 from spikelet_converters.frontends.builder import Builder
-from spikelet_converters.frontends.frameworks.common import Importer, Module, neuron, to_array
+from spikelet_converters.frontends.frameworks.neuron import Importer, Module, neuron, to_array
 from spikelet_converters.frontends.values import Factor, Value
 
 

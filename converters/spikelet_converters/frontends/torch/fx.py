@@ -26,7 +26,7 @@ from spikelet_converters.frontends.torch.outputs import alone, chosen, last, nee
 from spikelet_converters.frontends.torch.tracing import source_line, traced
 from spikelet_converters.frontends.values import Value, free_name
 from spikelet_converters.source_model.activation import SpikingActivation
-from spikelet_converters.source_model.networks.common import Normalise
+from spikelet_converters.source_model.networks.parts import Normalise
 
 _TABLES = (synapses, arithmetic, activations, pools, moves, resampling)
 HANDLERS = {kind: handler for table in _TABLES for kind, handler in table.HANDLERS.items()}

@@ -14,7 +14,7 @@ from spikelet.errors import ConversionError, one_line, pass_out_of_memory
 from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.torch import quant_aware, time_loop
 from spikelet_converters.source_model.activation import SpikingActivation
-from spikelet_converters.source_model.networks.common import Normalise
+from spikelet_converters.source_model.networks.parts import Normalise
 
 _LINE = "spikelet line"  # key of a node's meta
 

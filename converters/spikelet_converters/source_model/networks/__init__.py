@@ -12,8 +12,8 @@ from torch import nn
 from spikelet.errors import UsageError
 from spikelet.limits import Limits
 from spikelet_converters.source_model.activation import SpikingActivation
-from spikelet_converters.source_model.networks.common import Normalise
 from spikelet_converters.source_model.networks.line import line5
+from spikelet_converters.source_model.networks.parts import Normalise
 from spikelet_converters.source_model.networks.resnet import resnet18, resnet20
 from spikelet_converters.source_model.networks.vgg import vgg5, vgg9, vgg16
 from spikelet_converters.source_model.quantiser import SURROGATES

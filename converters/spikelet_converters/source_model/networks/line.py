@@ -7,7 +7,7 @@ from collections import OrderedDict
 from torch import nn
 
 from spikelet.errors import UsageError
-from spikelet_converters.source_model.networks.common import ActivationFactory, Normalise, Size, initialise
+from spikelet_converters.source_model.networks.parts import ActivationFactory, Normalise, Size, initialise
 
 CHANNELS = (48, 64, 64)
 KERNELS = (5, 3, 3)

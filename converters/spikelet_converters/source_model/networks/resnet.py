@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from spikelet_converters.source_model.networks.common import ActivationFactory, Normalise, Size, initialise
+from spikelet_converters.source_model.networks.parts import ActivationFactory, Normalise, Size, initialise
 
 
 class Block(nn.Module):

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from torch import nn
 
 from spikelet.errors import UsageError
-from spikelet_converters.source_model.networks.common import ActivationFactory, Normalise, Size, initialise
+from spikelet_converters.source_model.networks.parts import ActivationFactory, Normalise, Size, initialise
 
 Layers = tuple[int | str, ...]  # channels of a convolution, or "P" for a pool
 VGG9: Layers = (32, 32, "P", 64, 64, "P", 128, 128, "P")

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikelet.cli.analysis.report import check_output, configure_report, make_report, save_report
-from spikelet.cli.common import bundle_file, emit
+from spikelet.cli.arguments import bundle_file
+from spikelet.cli.printing import emit
 from spikelet.display import number_of
 from spikelet.errors import DataError, UsageError
 from spikelet.report.columns import table

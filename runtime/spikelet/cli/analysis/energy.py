@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikelet.choices import BUFFER, ENGINES, MAIN_PROFILE, profiles
-from spikelet.cli.common import Progress, add_threads, bundle_file, emit, existing, positive
+from spikelet.cli.arguments import add_threads, bundle_file, existing, positive
 from spikelet.cli.data import add_data_options, find_images
+from spikelet.cli.printing import Progress, emit
 from spikelet.display import number_of
 from spikelet.report.columns import table
 

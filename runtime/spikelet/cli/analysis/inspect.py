@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, TypedDict
 
-from spikelet.cli.common import bundle_file, emit
+from spikelet.cli.arguments import bundle_file
+from spikelet.cli.printing import emit
 from spikelet.display import without_escapes
 from spikelet.report.columns import table
 

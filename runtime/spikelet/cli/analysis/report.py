@@ -16,7 +16,9 @@ from spikelet.benchmark.latency import Latency
 from spikelet.benchmark.measure import measure as benchmark
 from spikelet.choices import MAIN_PROFILE
 from spikelet.cli.analysis.energy import chosen_profiles, configure_measuring, measure_bundle
-from spikelet.cli.common import bundle_file, check_output_file, emit, existing
+from spikelet.cli.arguments import bundle_file, existing
+from spikelet.cli.output_files import check_output_file
+from spikelet.cli.printing import emit
 from spikelet.display import number_of
 from spikelet.errors import UsageError
 from spikelet.files.atomic import replacing, write_files

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikelet.choices import FAULT_SEEDS, FAULTS
-from spikelet.cli.common import Progress, bundle_file, check_output_file, emit, existing, number, positive
+from spikelet.cli.arguments import bundle_file, existing, number, positive
 from spikelet.cli.data import add_data_options, find_images
+from spikelet.cli.output_files import check_output_file
+from spikelet.cli.printing import Progress, emit
 from spikelet.display import number_of
 from spikelet.errors import UsageError
 from spikelet.files.atomic import replacing, write_files

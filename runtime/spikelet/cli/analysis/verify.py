@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from spikelet import signing
 from spikelet.choices import ENGINES
-from spikelet.cli.common import bundle_file, emit, existing
+from spikelet.cli.arguments import bundle_file, existing
+from spikelet.cli.printing import emit
 from spikelet.display import number_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import argparse
 import time
 from pathlib import Path
 
-from spikelet.cli.common import bundle_file, emit
+from spikelet.cli.arguments import bundle_file
+from spikelet.cli.printing import emit
 from spikelet.errors import UsageError
 
 HELP = "compile a bundle for the native engine"

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikelet import shipped
-from spikelet.cli.common import bundle_file, emit, existing
+from spikelet.cli.arguments import bundle_file, existing
+from spikelet.cli.printing import emit
 from spikelet.deploy.targets import TARGETS, WEB
 from spikelet.errors import SpikeletError, UsageError
 from spikelet.files.atomic import replacing

@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import cast
 
-from spikelet.cli.common import Command, configure_command
+from spikelet.cli.command import Command, configure_command
 
 HELP = "export a bundle to another format"
 EXAMPLE = "spikelet export c vgg9-cifar10 firmware/ --mcu"

@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypedDict
 
 from spikelet.choices import C_PREFIX
-from spikelet.cli.common import bundle_file, emit, output_argument
+from spikelet.cli.arguments import bundle_file
+from spikelet.cli.output_files import output_argument
+from spikelet.cli.printing import emit
 from spikelet.deploy.packages.kinds import PACKAGES
 from spikelet.errors import UsageError
 from spikelet.files.atomic import Text, write_files

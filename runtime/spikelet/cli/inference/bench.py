@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from spikelet.benchmark.latency import Latency, batches
 from spikelet.choices import ENGINES
-from spikelet.cli.common import add_threads, bundle_file, emit
+from spikelet.cli.arguments import add_threads, bundle_file
+from spikelet.cli.printing import emit
 from spikelet.errors import EngineError
 from spikelet.report.columns import table
 

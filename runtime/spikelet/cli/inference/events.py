@@ -11,8 +11,9 @@ import argparse
 from typing import TYPE_CHECKING
 
 from spikelet.choices import BINNINGS, ENGINES, SPLITS, Split
-from spikelet.cli.common import Progress, bundle_file, emit, existing, positive
+from spikelet.cli.arguments import bundle_file, existing, positive
 from spikelet.cli.data import class_names, labels_for
+from spikelet.cli.printing import Progress, emit
 from spikelet.errors import DataError
 from spikelet.report.columns import table
 

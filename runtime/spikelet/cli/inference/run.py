@@ -11,8 +11,9 @@ import time
 from typing import TYPE_CHECKING, TypedDict
 
 from spikelet.choices import ENGINES
-from spikelet.cli.common import Progress, add_threads, bundle_file, emit, existing, number, positive
+from spikelet.cli.arguments import add_threads, bundle_file, existing, number, positive
 from spikelet.cli.data import add_data_options, find_images
+from spikelet.cli.printing import Progress, emit
 from spikelet.display import number_of
 from spikelet.report.columns import table
 

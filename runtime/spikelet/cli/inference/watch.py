@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from spikelet.choices import ENGINES, FRAME_FORMATS
-from spikelet.cli.common import above_zero, bundle_file, existing, number, positive
+from spikelet.cli.arguments import above_zero, bundle_file, existing, number, positive
 from spikelet.cli.inference.new_images import Version, new_images
 from spikelet.display import number_of, printable
 from spikelet.errors import DataError, UsageError

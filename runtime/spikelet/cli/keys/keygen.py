@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 from spikelet import signing
-from spikelet.cli.common import check_output_file, emit
+from spikelet.cli.output_files import check_output_file
+from spikelet.cli.printing import emit
 from spikelet.errors import UsageError
 from spikelet.files.atomic import replacing
 

@@ -9,8 +9,9 @@ import argparse
 from pathlib import Path
 
 from spikelet import signing
-from spikelet.cli.common import bundle_file, emit, existing
+from spikelet.cli.arguments import bundle_file, existing
 from spikelet.cli.keys.keygen import password
+from spikelet.cli.printing import emit
 from spikelet.files.atomic import replacing
 from spikelet.signing.keys import read_small
 

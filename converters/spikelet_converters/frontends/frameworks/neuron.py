@@ -1,4 +1,4 @@
-"""Types and helpers shared by the modules of single frameworks."""
+"""A neuron of a framework as a layer of the graph, and the types of the modules of frameworks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Input normalisation and weight initialisation of the reference networks."""
+"""Parts of the reference networks: normalisation of the input and initialisation of the weights."""
 
 from __future__ import annotations
 
