@@ -95,7 +95,7 @@ class Combined(Neurons):
         branch: Callable[[str, Value, Factor, npt.ArrayLike | None], Value],
     ) -> Value:  # fmt: skip
         """Add a layer with weights as the sum of a layer for each part."""
-        branches = []
+        branches: list[Value] = []
         for (label, part), part_weight in zip(self._labelled(name, x.parts), columns(x, weight), strict=True):
             branches.append(branch(label, part, part_weight, None if branches else bias))
         if len(branches) == 1:
