@@ -1,7 +1,8 @@
 """Reshapes and transposes that together move pixels to channels, or channels to pixels.
 
 Between them, a value has axes that no node has, such as (C, H/2, 2, W/2, 2). It is then the value before the first
-reshape, with the place of each number, `Value.view`. A later reshape to (C, H, W) becomes a convolution.
+reshape, with the place of each number, `Value.view`. A later reshape to (C, H, W) becomes a convolution, and the order
+of flattened numbers that of the weights of the next linear layer.
 """
 
 from __future__ import annotations
@@ -17,25 +18,30 @@ from spikelet.limits import Limits
 from spikelet.nodes import Shape
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.channels import selected
-from spikelet_converters.frontends.layout import sizes, target_of, transposed
+from spikelet_converters.frontends.layout import reshaped, sizes, target_of, transposed
 from spikelet_converters.frontends.pixels import depth_to_space, space_to_depth
 from spikelet_converters.frontends.values import NONE, Value
 
 INDEX_BYTES = 64  # of memory for the places of a number
-LEAST_AXES = 5  # of a view, without the batch
+LEAST_AXES = 4  # of a view, without the batch
 Index = npt.NDArray[np.intp]
 
 
 def reshape(builder: Builder, name: str, where: str, new_sizes: list[int], batch: int | None, x: Value) -> Value:
-    """Reshape a value, see `Builder.reshaped`; also to five or more axes, and from these to (C, H, W)."""
+    """Reshape a value, see `Builder.reshaped`; also to four or more axes, and from these to (C, H, W) or features."""
     target = target_of(x, new_sizes, batch)
     if x.view is not None:
-        if target is None or len(target) not in (3, *range(LEAST_AXES, 9)):
+        if target is None or len(target) not in (1, 3, *range(LEAST_AXES, 9)):
             raise refused(where, x)
         view = x.view.reshape(target)
+        if view.ndim == 1:
+            flat = builder.flatten(name, where, replace(x, view=None))
+            if flat.parts:
+                raise refused(where, x)
+            return replace(flat, order=view)
         return _moved(builder, name, where, view, x) if view.ndim == 3 else replace(x, view=view)
     whole = len(x.shape) == 3 and x.axes is None and x.order is None and x.pads == NONE and not x.maxima
-    if target is not None and len(target) >= LEAST_AXES and whole and not x.regrouped:
+    if target is not None and len(target) >= LEAST_AXES and whole and not x.regrouped and reshaped(x, target) is None:
         count = math.prod(x.shape)
         Limits().check(f"{where}: the indices of {count:,} numbers", INDEX_BYTES * count)
         return replace(x, view=np.arange(count).reshape(target))

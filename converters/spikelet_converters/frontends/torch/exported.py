@@ -26,7 +26,7 @@ from spikelet_converters.frontends.torch.calls import (
     values_of,
 )
 from spikelet_converters.frontends.torch.constants import constant, evaluated
-from spikelet_converters.frontends.torch.fx import HANDLERS
+from spikelet_converters.frontends.torch.dispatch import HANDLERS, added, returned
 from spikelet_converters.frontends.torch.moves import IDENTITY
 from spikelet_converters.frontends.torch.outputs import alone, chosen, last, needed
 from spikelet_converters.frontends.values import BATCH, Value, free_name
@@ -127,7 +127,7 @@ class _Reader:
             return
         if step.op == "output":
             results = list(self._resolved(step.args)[0])
-            self.builder.output(values_of(results if self.output is None else chosen(results, self.output)))
+            returned(self.builder, values_of(results if self.output is None else chosen(results, self.output)))
             return
         self.values[step.name] = self._value(step)
 
@@ -145,15 +145,14 @@ class _Reader:
             return (BATCH, *sizes(args[0]))[args[1]]
         if not values_of(list(args)) and not values_of(list(kwargs.values())):
             return evaluated(where, step, args, kwargs)
-        handler = HANDLERS.get(kind)
         schema = getattr(step.target, "_schema", None)
         arguments = by_schema(schema, args, kwargs) if schema is not None else bound(step.target, args, kwargs)
-        if handler is None or arguments is None:
+        if kind not in HANDLERS or arguments is None:
             raise ConversionError(f"{where}: {ADVICE.get(kind, UNKNOWN)}")
         name = free_name(_name(step), self.builder.nodes)
         is_alone = alone(step, lambda source: bool(values_of(self.values.get(source.name))), _is_identity)
         is_last = last(step, _is_identity, _is_argmax)
-        return handler(
+        return added(
             Call(kind, name, where, self.builder, arguments, is_alone, is_last, self.average_pools, self.batch)
         )
 

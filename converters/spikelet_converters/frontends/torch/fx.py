@@ -17,9 +17,10 @@ from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.refusals import UNKNOWN
-from spikelet_converters.frontends.torch import activations, arithmetic, moves, pools, quant_aware, resampling, synapses
+from spikelet_converters.frontends.torch import quant_aware
 from spikelet_converters.frontends.torch.calls import Call, bound, name_of, resolved, values_of
 from spikelet_converters.frontends.torch.constants import attribute, constant, evaluated, size_of
+from spikelet_converters.frontends.torch.dispatch import HANDLERS, added, returned
 from spikelet_converters.frontends.torch.leaves import LEAVES, passes_on
 from spikelet_converters.frontends.torch.moves import IDENTITY
 from spikelet_converters.frontends.torch.outputs import alone, chosen, last, needed
@@ -27,9 +28,6 @@ from spikelet_converters.frontends.torch.tracing import source_line, traced
 from spikelet_converters.frontends.values import Value, free_name
 from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks.parts import Normalise
-
-_TABLES = (synapses, arithmetic, activations, pools, moves, resampling)
-HANDLERS = {kind: handler for table in _TABLES for kind, handler in table.HANDLERS.items()}
 
 
 def trace(network: nn.Module, shape: Shape) -> Graph:
@@ -123,14 +121,14 @@ class _Reader:
     def _output(self, step: fx.Node) -> Value:
         if self.output is not None:
             results = resolved(step.args[0], self.values.get)
-            return self.builder.output(values_of(chosen(results, self.output)))
+            return returned(self.builder, values_of(chosen(results, self.output)))
         values = values_of([self.values.get(source) for source in step.all_input_nodes])
         if not values:
             self._refuse_states("the network", step)
         # (spikes, states…) of one neuron, as in snnTorch and Norse
         state = len({source.args[0] for source in step.all_input_nodes if source.target is operator.getitem}) == 1
         neurons = any(self._is_neuron(source.args[0]) for source in step.all_input_nodes if source.args)
-        return self.builder.output(values[:1] if state and neurons else values)
+        return returned(self.builder, values[:1] if state and neurons else values)
 
     def _refuse_states(self, where: str, step: fx.Node) -> None:
         """Raise ConversionError for a call with a state of a framework's neuron, or an output of states."""
@@ -159,13 +157,12 @@ class _Reader:
             return size
         if not values_of(list(args)) and not values_of(list(kwargs.values())):
             return evaluated(where, step, args, kwargs)
-        handler = HANDLERS.get(kind)
-        arguments = None if handler is None else bound(step.target, args, kwargs)
-        if handler is None or arguments is None:
+        arguments = bound(step.target, args, kwargs) if kind in HANDLERS else None
+        if arguments is None:
             raise ConversionError(f"{where}: {ADVICE.get(kind, UNKNOWN)}")
         name = free_name(step.name, self.builder.nodes)
         use = self._alone(step), self._last(step)
-        return handler(Call(kind, name, where, self.builder, arguments, *use, self.average_pools))
+        return added(Call(kind, name, where, self.builder, arguments, *use, self.average_pools))
 
     def _alone(self, step: fx.Node) -> bool:
         return alone(step, lambda source: bool(values_of(self.values.get(source))), self._passes_on)
@@ -214,7 +211,7 @@ class _Reader:
         # a module without a state may be called repeatedly: every call becomes a layer of its own
         free = free_name(name, self.builder.nodes)
         use = self._alone(step), self._last(step)
-        return HANDLERS[leaf[0]](Call(leaf[0], free, where, self.builder, arguments, *use, self.average_pools))
+        return added(Call(leaf[0], free, where, self.builder, arguments, *use, self.average_pools))
 
     def _neuron(self, name: str, module: SpikingActivation, x: Value) -> Value:
         lam = module.lam.detach().numpy()

@@ -1,4 +1,4 @@
-"""Torch operations that rearrange values or change shapes."""
+"""Torch operations that select values, join or pad them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.channels import check_along_channels, concatenated, repeated, selected, tiled
-from spikelet_converters.frontends.layout import axes_of, reshaped, sizes, transposed
+from spikelet_converters.frontends.layout import axes_of, reshaped, sizes
 from spikelet_converters.frontends.torch import resampling
 from spikelet_converters.frontends.torch.calls import Call, Handler
 from spikelet_converters.frontends.values import BATCH, Value
@@ -26,61 +26,6 @@ def _dropout(call: Call) -> Value:
             "nn.Dropout; call eval() on a network before torch.export"
         )
     return call.x
-
-
-def _flatten(call: Call) -> Value:
-    x = call.x
-    shape = [BATCH, *sizes(x)]
-    start, end = (int(call.number(name, axis)) % len(shape) for name, axis in (("start_dim", 0), ("end_dim", -1)))
-    if start < 1 or end < start:
-        raise ConversionError(f"{call.where}: flattens axes {start} to {end}; expected all but the batch")
-    new = [*shape[:start], int(np.prod(shape[start : end + 1])), *shape[end + 1 :]]
-    return call.builder.reshaped(call.name, call.where, new, None, x)
-
-
-def _view(call: Call) -> Value:
-    size = call.integers("size" if "size" in call.arguments else "shape")
-    return call.builder.reshaped(call.name, call.where, list(size), call.batch, call.x)
-
-
-def _unflatten(call: Call) -> Value:
-    x = call.x
-    shape, axis = [BATCH, *sizes(x)], int(call.number("dim", 1))
-    axis %= len(shape)
-    new = [*shape[:axis], *call.integers("sizes"), *shape[axis + 1 :]]
-    return call.builder.reshaped(call.name, call.where, new, None, x)
-
-
-def _squeeze(call: Call) -> Value:
-    x = call.x
-    shape = sizes(x)
-    axes = [i + 1 for i, size in enumerate(shape) if size == 1] if call.get("dim") is None else call.integers("dim")
-    removed = {axis % (len(shape) + 1) for axis in axes}
-    removed = {axis for axis in removed if axis and shape[axis - 1] == 1}
-    new = [BATCH, *(size for index, size in enumerate(shape) if index + 1 not in removed)]
-    return call.builder.reshaped(call.name, call.where, new, None, x) if removed else x
-
-
-def _unsqueeze(call: Call) -> Value:
-    x = call.x
-    shape = [BATCH, *sizes(x)]
-    shape.insert(int(call.number("dim", 1)) % (len(shape) + 1), 1)
-    changed = reshaped(x, tuple(shape[1:])) if shape[0] == BATCH else None
-    if changed is None:
-        raise ConversionError(f"{call.where}: adds an axis to (N, {', '.join(map(str, sizes(x)))}), which has no node")
-    return changed
-
-
-def _permute(call: Call) -> Value:
-    x = call.x
-    rank = len(sizes(x)) + 1
-    if call.kind == "permute":
-        order = [axis % rank for axis in call.integers("dims")]
-    else:
-        order = list(range(rank))
-        first, second = (int(call.number(name, 0)) % rank for name in ("dim0", "dim1"))
-        order[first], order[second] = order[second], order[first]
-    return transposed(call.where, call.builder.padded(call.name, call.where, x), order)
 
 
 def _cat(call: Call) -> Value:
@@ -182,11 +127,6 @@ def _index_select(call: Call) -> Value:
     return selected(x, np.arange(x.shape[0])[indices.astype(np.intp)])
 
 
-def _channel_shuffle(call: Call) -> Value:
-    x, groups = call.x, int(call.number("groups", 1))
-    return selected(x, np.arange(x.shape[0]).reshape(groups, -1).T.ravel())
-
-
 def _pad(call: Call) -> Value:
     x = call.x
     pads, rank = call.integers("pad"), len(axes_of(x))
@@ -220,23 +160,16 @@ def _repeat(call: Call) -> Value:
 
 
 HANDLERS: dict[str, Handler] = {
-    **dict.fromkeys(("view", "reshape", "_unsafe_view"), _view),
-    **dict.fromkeys(("permute", "transpose", "swapaxes"), _permute),
     **dict.fromkeys(("cat", "concat", "concatenate"), _cat),
     **dict.fromkeys(("chunk", "split", "split_with_sizes"), _split),
     **dict.fromkeys(("slice", "narrow"), _slice),
     **dict.fromkeys(("pad", "constant_pad_nd"), _pad),
     **dict.fromkeys(("repeat", "repeat_interleave", "tile"), _repeat),
     "expand": _expand,
-    "channel_shuffle": _channel_shuffle,
-    "flatten": _flatten,
     "getitem": _getitem,
     "index": _index,
     "index_select": _index_select,
     "select": _select,
-    "squeeze": _squeeze,
-    "unflatten": _unflatten,
-    "unsqueeze": _unsqueeze,
     **dict.fromkeys(IDENTITY, lambda call: call.x),
     **dict.fromkeys(DROPOUTS, _dropout),
 }  # fmt: skip

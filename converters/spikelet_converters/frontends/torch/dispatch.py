@@ -1,0 +1,40 @@
+"""All torch operations that are read."""
+
+from __future__ import annotations
+
+from spikelet_converters.frontends import rearranged
+from spikelet_converters.frontends.builder import Builder
+from spikelet_converters.frontends.torch import activations, arithmetic, moves, pools, resampling, reshapes, synapses
+from spikelet_converters.frontends.torch.calls import Call, Handler
+from spikelet_converters.frontends.values import Value
+
+_TABLES = (synapses, arithmetic, activations, pools, moves, reshapes, resampling)
+HANDLERS: dict[str, Handler] = {kind: handler for table in _TABLES for kind, handler in table.HANDLERS.items()}
+"""Functions that add a call to the graph, by the name of its operation."""
+
+OF_VIEWS = (*reshapes.OF_VIEWS, *moves.IDENTITY)
+"""Operations that take reshaped values which no node has, see `spikelet_converters.frontends.rearranged`."""
+
+
+def added(call: Call) -> Value | list[Value]:
+    """Add a call to its graph and return its output or outputs.
+
+    Raises:
+        ConversionError: The call has no spiking form, or takes a value that no node has.
+    """
+    viewed = next((x for x in call.values if x.view is not None), None)
+    if viewed is not None and call.kind not in OF_VIEWS:
+        raise rearranged.refused(call.where, viewed)
+    return HANDLERS[call.kind](call)
+
+
+def returned(builder: Builder, values: list[Value]) -> Value:
+    """Make the value that the network returns the output of the graph, see `Builder.output`.
+
+    Raises:
+        ConversionError: It is a value that no node has.
+    """
+    viewed = next((x for x in values if x.view is not None), None)
+    if viewed is not None:
+        raise rearranged.refused("the output", viewed)
+    return builder.output(values)
