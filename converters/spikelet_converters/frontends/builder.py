@@ -110,7 +110,10 @@ class Builder(Images):
             return self.reshaped_input(where, target, x)
         changed = None if target is None else reshaped(x, target)
         if changed is None:
-            shown = [("N" if size == BATCH else str(size)) for size in new_sizes]
+            shown = [
+                (f"{size // BATCH}N".removeprefix("1") if size and size % BATCH == 0 else str(size))
+                for size in new_sizes
+            ]
             raise ConversionError(
                 f"{where}: reshapes (N, {', '.join(map(str, sizes(x)))}) to [{', '.join(shown)}]; expected (N, -1), "
                 "which flattens, or axes of size 1 that are added or removed"

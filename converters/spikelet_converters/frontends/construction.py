@@ -192,7 +192,10 @@ class Construction:
     def output(self, inputs: list[Value]) -> Value:
         """Add the network's output, the logits."""
         if len(inputs) != 1:
-            raise ConversionError(f"the network returns {len(inputs)} values; expected the logits alone")
+            raise ConversionError(
+                f"the network returns {len(inputs)} values; expected the logits alone, or --output with the index or "
+                "key of the logits"
+            )
         x = inputs[0]
         if x.order is not None or x.axes is not None:
             raise ConversionError("the output: its axes were permuted; export the network channel first (NCHW)")

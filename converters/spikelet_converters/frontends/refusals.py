@@ -5,7 +5,14 @@ from __future__ import annotations
 _RELU = "use a SpikingActivation module, which has a threshold, or calibrate one (--calibration)"
 _SIGMOID = "use ReLU, which a spike rate approximates"
 UNKNOWN = "it has no exact spiking form here; see docs/reference/support.md for the supported layers"
-_ENDING = "leave it out: it does not change the predicted class"
+_ENDING = "a softmax inside the network has no spiking form here; one at the end, of the logits, is left out"
+_PRODUCT = "a product of activations has no spiking form here; use a convolutional network"
+_POWER = "a power of activations has no spiking form here; fine-tune with ReLU in its place"
+_ROUNDING = (
+    "a rounding of activations has no node; leave it out and calibrate the clamp before it (--calibration), or use a "
+    "SpikingActivation module, whose levels are spike counts"
+)
+_RANDOM = "it draws random numbers in evaluation mode too; draw them only if self.training"
 _SMOOTH = "it has no exact spiking form here; fine-tune with ReLU in its place"
 _STATISTICS = (
     "it normalises by statistics of the current input; use batch norm, which is folded into weights, and train again"
@@ -67,6 +74,14 @@ TORCH = {
     **dict.fromkeys(("eq", "ge", "gt", "le", "lt", "ne", "sign", "where"), _COMPARISON),
     "exp": _EXP,
     **dict.fromkeys(("flip", "fliplr", "flipud"), "it mirrors activations; mirror the weights after it, or the images"),
+    **dict.fromkeys(("ceil", "fix", "floor", "floor_divide", "frac", "round", "trunc"), _ROUNDING),
+    **dict.fromkeys(("log", "pow", "reciprocal", "rsqrt", "sqrt", "square"), _POWER),
+    **dict.fromkeys(
+        ("linalg_norm", "linalg_vector_norm", "norm", "normalize", "std", "std_mean", "var", "var_mean"), _STATISTICS
+    ),
+    **dict.fromkeys(("baddbmm", "bmm", "scaled_dot_product_attention"), _PRODUCT),
+    "bilinear": "a product of activations has no spiking form here; use nn.Linear",
+    **dict.fromkeys(("bernoulli", "normal", "rand", "rand_like", "randint", "randn", "randn_like"), _RANDOM),
     "getattr": "an attribute of an activation is not supported; use a method, such as transpose(1, 2)",
     "stack": "a new axis of activations is not supported; add them, or use torch.cat along the channels",
     **dict.fromkeys(("sort", "topk"), _ALL),

@@ -186,6 +186,8 @@ def bound(target: Target, args: Sequence[object], kwargs: Mapping[str, object]) 
             bound_arguments.apply_defaults()
         return dict(bound_arguments.arguments)
     packet = getattr(torch.ops.aten, name, None)
+    if packet is None and len(args) == 1 and not kwargs:
+        return {"self": args[0]}  # a method without an operation of its own, such as `half`
     overloads = [] if packet is None else [getattr(packet, overload)._schema for overload in packet.overloads()]
     return next((arguments for schema in overloads if (arguments := by_schema(schema, args, kwargs)) is not None), None)
 

@@ -11,7 +11,14 @@ from torch import fx, nn
 
 from spikelet.errors import ConversionError, one_line, pass_out_of_memory
 from spikelet_converters.frontends.layout import sizes
+from spikelet_converters.frontends.refusals import TORCH as ADVICE
+from spikelet_converters.frontends.torch.calls import name_of
 from spikelet_converters.frontends.values import BATCH, Value
+
+_RANDOM = ("bernoulli", "normal", "rand", "rand_like", "randint", "randn", "randn_like")
+_NEW = ("new_empty", "new_full", "new_ones", "new_zeros")
+_LIKE = ("empty_like", "full_like", "ones_like", "rand_like", "randn_like", "zeros_like")
+_SIZED = ("empty", "expand", "full", "ones", "repeat", "tile", "zeros", *_NEW)
 
 
 def attribute(network: nn.Module, path: str) -> torch.Tensor:
@@ -37,10 +44,35 @@ def size_of(kind: str, args: tuple[Any, ...]) -> object:
     return None
 
 
-def evaluated(where: str, step: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
-    """Return the result of a call whose arguments are numbers and constants."""
-    values = fx.node.map_aggregate((args, kwargs), lambda v: torch.from_numpy(v) if isinstance(v, np.ndarray) else v)
-    (args, kwargs) = values
+def without_values(kind: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the arguments of a call, with zeros for a value of which only the type or the sizes matter."""
+    if kind in (*_NEW, *_LIKE) and args and isinstance(args[0], Value):
+        return np.zeros((1, *sizes(args[0])), np.float32), *args[1:]
+    return args
+
+
+def evaluated(
+    where: str, step: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any], batch: int | None = None
+) -> object:
+    """Return the result of a call whose arguments are numbers and constants.
+
+    A tensor with the batch as its first size, such as `torch.zeros(len(x), 10)`, gets 1 in its place.
+    """
+    kind = name_of(getattr(step.target, "overloadpacket", step.target))
+    if kind in _RANDOM:
+        raise ConversionError(f"{where}: {ADVICE[kind]}")
+
+    numbers: list[int] = []
+
+    def given(value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            return torch.from_numpy(value)
+        if type(value) is int and kind in _SIZED:
+            numbers.append(value)
+            return 1 if len(numbers) == 1 and value in (BATCH, batch) else value
+        return value
+
+    (args, kwargs) = fx.node.map_aggregate((args, kwargs), given)
     try:
         with torch.no_grad():
             function = step.target if callable(step.target) else getattr(args[0], str(step.target))

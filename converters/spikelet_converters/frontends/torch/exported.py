@@ -25,7 +25,7 @@ from spikelet_converters.frontends.torch.calls import (
     resolved,
     values_of,
 )
-from spikelet_converters.frontends.torch.constants import constant, evaluated
+from spikelet_converters.frontends.torch.constants import constant, evaluated, without_values
 from spikelet_converters.frontends.torch.dispatch import HANDLERS, added, returned
 from spikelet_converters.frontends.torch.moves import IDENTITY
 from spikelet_converters.frontends.torch.outputs import alone, chosen, last, needed
@@ -139,12 +139,13 @@ class _Reader:
         assert isinstance(args, tuple)
         assert isinstance(kwargs, dict)
         kind = kind if kind in HANDLERS else kind.rstrip("_")
+        args = without_values(kind, args)
         if kind == "getitem":
             return args[0][args[1]] if isinstance(args[0], list | tuple) else args[0]
         if kind == "sym_size":
             return (BATCH, *sizes(args[0]))[args[1]]
         if not values_of(list(args)) and not values_of(list(kwargs.values())):
-            return evaluated(where, step, args, kwargs)
+            return evaluated(where, step, args, kwargs, self.batch)
         schema = getattr(step.target, "_schema", None)
         arguments = by_schema(schema, args, kwargs) if schema is not None else bound(step.target, args, kwargs)
         if kind not in HANDLERS or arguments is None:

@@ -19,7 +19,7 @@ from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.refusals import UNKNOWN
 from spikelet_converters.frontends.torch import quant_aware
 from spikelet_converters.frontends.torch.calls import Call, bound, name_of, resolved, values_of
-from spikelet_converters.frontends.torch.constants import attribute, constant, evaluated, size_of
+from spikelet_converters.frontends.torch.constants import attribute, constant, evaluated, size_of, without_values
 from spikelet_converters.frontends.torch.dispatch import HANDLERS, added, returned
 from spikelet_converters.frontends.torch.leaves import LEAVES, passes_on
 from spikelet_converters.frontends.torch.moves import IDENTITY
@@ -152,6 +152,7 @@ class _Reader:
             return args[0]  # the spikes; states are ignored
         if kind == "getitem" and not isinstance(args[0], Value):
             return args[0][args[1]]
+        args = without_values(kind, args)
         size = size_of(kind, args)
         if size is not None:
             return size

@@ -26,12 +26,12 @@ from spikelet_converters.frontends.torch import exported, fx, quant_aware
 from spikelet_converters.frontends.torch.neurons import layers_alone, without_ties
 from spikelet_converters.frontends.torch.outputs import chosen
 from spikelet_converters.frontends.torch.simulation import loop, simulator
-from spikelet_converters.frontends.torch.tracing import NotTraced, traced
+from spikelet_converters.frontends.torch.tracing import NotTraced, hooked, traced
 from spikelet_converters.frontends.values import Value
 from spikelet_converters.weight_file import refuse_script
 from spikelet_converters.weights import fit
 
-BATCH = 2  # batch size of the example with which a network is exported
+BATCH = 7919  # batch size of the example with which a network is exported, a size that no layer has
 
 
 def from_module(
@@ -72,16 +72,17 @@ def from_module(
     def add(builder: Builder, x: Value) -> None:
         fx.read(network, builder, average_pools=average_pools, start=x, output=output)
 
+    def add_program(builder: Builder, x: Value) -> None:
+        assert program is not None
+        exported.add(program, builder, x, average_pools=average_pools, output=output)
+
+    program = _exported(network, shape) if hooked(network) else None
     try:
-        builder = build(shape, add, preprocessing, low, high)
+        builder = build(shape, add if program is None else add_program, preprocessing, low, high)
     except NotTraced as error:
         program = _exported(network, shape)
         if program is None:
             raise error from None
-
-        def add_program(builder: Builder, x: Value) -> None:
-            exported.add(program, builder, x, average_pools=average_pools, output=output)
-
         builder = build(shape, add_program, preprocessing, low, high)
 
     def again(changed: nn.Module) -> Source:
@@ -160,7 +161,7 @@ def _exported(network: nn.Module, shape: Shape) -> torch.export.ExportedProgram 
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
-            return torch.export.export(network.eval(), (torch.zeros(BATCH, *shape),))
+            return torch.export.export(network.eval(), (torch.zeros(1).expand(BATCH, *shape),))
     except Exception as error:  # torch, and the user's own code, raise many types of errors
         pass_out_of_memory(error, type(network).__name__)
         return None

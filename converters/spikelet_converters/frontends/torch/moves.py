@@ -14,7 +14,8 @@ from spikelet_converters.frontends.values import BATCH, Value
 DROPOUTS = ("alpha_dropout", "dropout", "dropout1d", "dropout2d", "feature_dropout", "native_dropout")
 
 IDENTITY = (
-    "_to_copy", "alias", "clone", "contiguous", "detach", "detach_copy", "float", "lift_fresh_copy", "to", *DROPOUTS,
+    "_to_copy", "alias", "bfloat16", "clone", "contiguous", "detach", "detach_copy", "double", "float", "half",
+    "lift_fresh_copy", "to", "type_as", *DROPOUTS,
 )  # fmt: skip
 """Operations whose output is their input in evaluation mode."""
 

@@ -14,12 +14,18 @@ from spikelet_converters.frontends.torch.calls import resolved
 def chosen(results: object, output: str | None) -> Any:
     """Return one of the outputs of a network, by its index or key; None for a network with one output.
 
+    Without an index or key, entries that are no values, such as a loss of None, do not count.
+
     Raises:
         UsageError: There is no such output.
     """
     if output is None:
-        while isinstance(results, tuple | list | Mapping) and len(results) == 1:
-            (results,) = results.values() if isinstance(results, Mapping) else results
+        while isinstance(results, tuple | list | Mapping):
+            entries = list(results.values() if isinstance(results, Mapping) else results)
+            entries = [entry for entry in entries if entry is not None and not isinstance(entry, int | float | str)]
+            if len(entries) != 1:
+                break
+            (results,) = entries
         return results
     if isinstance(results, Mapping):
         if output in results:

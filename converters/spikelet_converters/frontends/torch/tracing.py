@@ -74,6 +74,17 @@ def traced(network: nn.Module) -> tuple[nn.Module, fx.Graph, time_loop.Reduced]:
     return network, graph, reduced
 
 
+def hooked(network: nn.Module) -> bool:
+    """Return whether a network has forward hooks, which torch.fx does not trace; those of torch do not count."""
+    hooks = [
+        hook
+        for module in network.modules()
+        for hook in (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
+    ]
+    homes = [str(getattr(hook, "__module__", type(hook).__module__)) for hook in hooks]
+    return any(home.partition(".")[0] != "torch" for home in homes)
+
+
 def _user_line(frame: FrameType | None) -> traceback.FrameSummary | None:
     """Return the innermost frame outside torch, between torch and this module."""
     while frame is not None and frame.f_code.co_filename != __file__:

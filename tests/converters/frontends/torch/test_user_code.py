@@ -1,0 +1,78 @@
+"""Torch networks as people write them: hooks, several outputs, constants of the size of the batch, changes of type."""
+
+import pytest
+import torch
+from torch import nn
+
+from onnx_forms import RAW
+from spikelet.errors import ConversionError
+from spikelet_converters.conversion.check import check_graph
+from spikelet_converters.frontends.torch import from_module, from_program
+
+
+class Net(nn.Module):
+    """Two linear layers with the function of a test between them, and one of its outputs."""
+
+    def __init__(self, between, end=lambda y: y):
+        super().__init__()
+        torch.manual_seed(1)
+        self.hidden, self.last, self.between, self.end = nn.Linear(20, 8), nn.Linear(8, 3), between, end
+
+    def forward(self, x):
+        return self.end(self.last(torch.relu(self.between(self.hidden(x.flatten(1) / 100)))))
+
+
+def hooked(kind, hook):
+    network = Net(lambda x: x)
+    getattr(network.hidden, kind)(hook)
+    return network
+
+
+OUTPUTS = [lambda y: {"loss": None, "logits": y}, lambda y: (y, 0.0), lambda y: [{"logits": y, "name": "a"}]]
+BETWEEN = [
+    lambda x: x + torch.full((x.shape[0], 8), 0.3), lambda x: x + x.new_full((len(x), 1), 0.3),
+    lambda x: x - 0.2 * torch.ones_like(x), lambda x: x + torch.tensor([[0.1] * 8]).repeat(x.size(0), 1),
+    lambda x: x + torch.linspace(-1, 1, 8).expand(x.size(0), -1), lambda x: x.double().float().type_as(x),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("network", [*map(Net, BETWEEN), *(Net(lambda x: x, end) for end in OUTPUTS)])
+def test_constants_and_outputs(network):
+    shape = {0: torch.export.Dim.DYNAMIC}
+    try:
+        program = torch.export.export(network.eval(), (torch.rand(2, 1, 4, 5),), dynamic_shapes=(shape,))
+    except torch._dynamo.exc.UserError:  # len(x) makes the size of the batch fixed
+        program = torch.export.export(network.eval(), (torch.rand(2, 1, 4, 5),))
+    for source in (from_module(network, (1, 4, 5), RAW), from_program(program, RAW)):
+        assert check_graph(source, None) < 1e-3
+
+
+def observe(module, inputs, output):
+    output.detach().numpy()
+
+
+@pytest.mark.parametrize("network", [
+    hooked("register_forward_hook", lambda module, inputs, output: output * 2), hooked("register_forward_hook", observe),
+    hooked("register_forward_pre_hook", lambda module, inputs: (inputs[0] - 0.2,)),
+])  # fmt: skip
+def test_hooks(network):
+    assert check_graph(from_module(network.eval(), (1, 4, 5), RAW), None) < 1e-3
+
+
+@pytest.mark.parametrize(("between", "message"), [
+    (lambda x: x + torch.randn(x.shape[0], 8), "it draws random numbers in evaluation mode too; draw them only if self"),
+    (lambda x: x + torch.randn_like(x), "it draws random numbers in evaluation mode too"),
+    (lambda x: torch.floor(x * 4) / 4, "a rounding of activations has no node; leave it out and calibrate the clamp"),
+    (lambda x: torch.softmax(x, 1), "a softmax inside the network has no spiking form here; one at the end"),
+    (lambda x: x.reshape(x.shape[0] * 2, 4), r"reshapes \(N, 8\) to \[2N, 4\]"),
+])  # fmt: skip
+def test_refusals(between, message):
+    with pytest.raises(ConversionError, match=message):
+        from_module(Net(between).eval(), (1, 4, 5), RAW)
+
+
+def test_several_outputs_name_the_option():
+    with pytest.raises(
+        ConversionError, match="returns 2 values; expected the logits alone, or --output with the index"
+    ):
+        from_module(Net(lambda x: x, lambda y: {"a": y, "b": y * 2}).eval(), (1, 4, 5), RAW)
