@@ -193,8 +193,8 @@ class Construction:
         """Add the network's output, the logits."""
         if len(inputs) != 1:
             raise ConversionError(
-                f"the network returns {len(inputs)} values; expected the logits alone, or --output with the index or "
-                "key of the logits"
+                f"the network returns {len(inputs)} values; expected the logits alone, or --output-name with their "
+                "name, index or key"
             )
         x = inputs[0]
         if x.order is not None or x.axes is not None:

@@ -47,7 +47,7 @@ def kind_of(source: str) -> str:
 
 
 def open_source(
-    source: str,
+    source: str | Path,
     *,
     shape: Shape | None = None,
     weights: Path | None = None,
@@ -78,6 +78,7 @@ def open_source(
         UsageError: A module without a shape, an unknown file type, or an output of another name.
         ConversionError: The network cannot be imported.
     """
+    source = str(source)
     options = {"shape": shape, "weights": weights, "weights_key": weights_key, "mean": mean, "std": std}
     averaging = {**options, "raw_pixels": raw_pixels, "output": output, "dt": dt, "average_pools": True}
     try:

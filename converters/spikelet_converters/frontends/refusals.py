@@ -9,8 +9,8 @@ _ENDING = "a softmax inside the network has no spiking form here; one at the end
 _PRODUCT = "a product of activations has no spiking form here; use a convolutional network"
 _POWER = "a power of activations has no spiking form here; fine-tune with ReLU in its place"
 _ROUNDING = (
-    "a rounding of activations has no node; leave it out and calibrate the clamp before it (--calibration), or use a "
-    "SpikingActivation module, whose levels are spike counts"
+    "a rounding of activations has no node; leave it out and calibrate the clamp before it (--calibration), or use "
+    "levels of a quantiser (SpikingActivation, QuantReLU, QuantizeLinear), which are spike counts"
 )
 _RANDOM = "it draws random numbers in evaluation mode too; draw them only if self.training"
 _SMOOTH = "it has no exact spiking form here; fine-tune with ReLU in its place"
@@ -113,6 +113,12 @@ ONNX = {
     "ThresholdedRelu": "it jumps at its threshold, which a spike rate does not; fine-tune with Relu in its place",
     **dict.fromkeys(("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Sign", "Where"), _COMPARISON),
     "Exp": _EXP,
+    **dict.fromkeys(("Ceil", "Floor", "Round"), _ROUNDING),
+    **dict.fromkeys(("Log", "Pow", "Reciprocal", "Sqrt"), _POWER),
+    **dict.fromkeys(("ReduceL1", "ReduceL2", "ReduceSumSquare"), _NORM),
+    **dict.fromkeys(
+        ("RandomNormalLike", "RandomUniformLike"), "it draws random numbers; export the network in evaluation mode"
+    ),
     **dict.fromkeys(("CastLike", "ConcatFromSequence", "SequenceAt", "SplitToSequence"), _OPTIMISED),
     "TopK": _ALL,
     "Mul": PRODUCT,

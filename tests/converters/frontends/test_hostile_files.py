@@ -125,7 +125,7 @@ def test_an_exception_of_a_library_is_wrapped_with_its_cause(monkeypatch, tmp_pa
 
     monkeypatch.setattr(opening, "_opened", fail)
     with pytest.raises(ConversionError, match=r"a\.onnx: failed with KeyError: '-1'") as caught:
-        opening.open_source(str(tmp_path / "a.onnx"))
+        opening.open_source(tmp_path / "a.onnx")
     assert caught.value.__cause__ is failure
 
 

@@ -133,7 +133,7 @@ class Forward(nn.Module):
 TORCH_CASES = [
     ("max_pool2d", lambda x: nn.functional.max_pool2d(x, 2), "--max-pool average"),
     ("softmax", lambda x: torch.softmax(x, 1), "expected the classes, axis 1 of (N, K)"),
-    ("softmax", lambda x: torch.relu(torch.softmax(x, 1)), "leave it out"),
+    ("softmax", lambda x: torch.relu(torch.softmax(x, 1)), "one at the end, of the logits, is left out"),
     ("mul", lambda x: x * x, "fold the factor into the weights"),
     ("cat", lambda x: torch.cat([x, x], 2), "expected the channels"),
     ("exp", torch.exp, "write a softmax at the end as one operation"),
@@ -169,7 +169,7 @@ def test_a_call_of_an_exported_program(kind, function, way_out):
         (nn.LPPool2d(2, 2), "use AvgPool2d"),
         (nn.FractionalMaxPool2d(2, output_size=3), "use MaxPool2d"),
         (nn.Unfold(2), "use Conv2d"),
-        (nn.Softmax(1), "leave it out"),
+        (nn.Softmax(1), "one at the end, of the logits, is left out"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else "",
 )

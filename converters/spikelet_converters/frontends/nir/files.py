@@ -19,6 +19,7 @@ from spikelet_converters.frontends.nir.annotation import annotated
 from spikelet_converters.frontends.nir.nesting import flat, input_shape, leading_to
 from spikelet_converters.frontends.nir.reader import Reader
 from spikelet_converters.frontends.nir.simulation import simulator
+from spikelet_converters.frontends.nir.structure import check_structure
 from spikelet_converters.frontends.source import TWIN_CHANGE, Preprocessing, Source, finished
 
 
@@ -59,8 +60,9 @@ def load(path: Path) -> NirNode:
     nir = package()
     try:
         check_file(path)
+        check_structure(path)
         return nir.read(path, type_check=False)
-    except CostError as error:
+    except (ConversionError, CostError) as error:
         raise error.locate(path) from None
     except Exception as error:  # h5py and nir raise many types of errors
         pass_out_of_memory(error, str(path))

@@ -203,6 +203,8 @@ class Reader:
         """Return a parameter with one value per neuron as one value per channel, (C,)."""
         array: npt.NDArray[np.float64] = np.asarray(value, np.float64)
         channels = x.shape[0]
+        if not np.isfinite(array).all():
+            raise ConversionError(f"{where}: {parameter} contains NaN or infinity; expected finite numbers")
         if len(x.shape) == 3 and x.shape[1] == 1 and array.shape == (channels, x.shape[2]):
             array = array[:, None]  # of a line (C, L)
         if array.size == 1:

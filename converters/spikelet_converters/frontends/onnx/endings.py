@@ -12,11 +12,12 @@ from spikelet_converters.frontends.values import Ending, Value
 _SAME_ANSWER = "was left out: it does not change which logit is the largest"
 
 
+_SOFTMAX = "a softmax inside the network has no spiking form here; one at the end, of the logits, is left out"
 INSIDE = {
     "ArgMax": "an ArgMax inside the network has no spiking form here",
-    "LogSoftmax": "a softmax inside the network has no spiking form here",
+    "LogSoftmax": _SOFTMAX,
     "Sigmoid": ADVICE["Sigmoid"],
-    "Softmax": "a softmax inside the network has no spiking form here",
+    "Softmax": _SOFTMAX,
     "Tanh": ADVICE["Tanh"],
 }
 """Error messages for these operators inside the network."""

@@ -146,6 +146,9 @@ def _sort(path: Path, model: onnx.ModelProto) -> None:
         if not ready:
             produced = {name for node in pending for name in node.output}
             missing = sorted({name for node in pending for name in _needed(node)} - available - produced)
+            sparse = {tensor.values.name for tensor in graph.sparse_initializer}
+            if sparse & set(missing):
+                raise ConversionError(f"{path}: {missing[0]} is a sparse tensor; expected dense weights")
             reason = f"nothing computes {missing[0]}" if missing else f"{pending[0].output[0]} depends on itself"
             raise ConversionError(f"{path}: not a valid ONNX model ({reason})")
         first = ready[0]

@@ -7,6 +7,7 @@ import pytest
 
 from spikelet.errors import ConversionError, SpikeletError
 from spikelet_converters.frontends.nir import from_nir
+from spikelet_converters.frontends.nir.files import load
 
 nir = pytest.importorskip("nir")
 
@@ -83,3 +84,36 @@ def test_every_missing_edge():
         del damaged.edges[index]
         with pytest.raises(SpikeletError):
             from_nir(damaged)
+
+
+def changed(path, name, value):
+    h5py = pytest.importorskip("h5py")
+    nir.write(str(path), network())
+    with h5py.File(path, "a") as file:
+        if name in file:
+            del file[name]
+        if value is not None:
+            file[name] = value
+
+
+@pytest.mark.parametrize(("name", "value", "message"), [
+    ("fc1/type", "Foo", "node fc1: has the type Foo, which NIR does not define"),
+    ("fc1/type", 3, "node fc1: has the type of a number"),
+    ("fc1/type", None, "node fc1: has no type; write the file again"),
+    ("a/b/type", "IF", "node a: has no type; a name must not contain '/', as in a/b"),
+    ("fc1/weight", np.ones((3, 4), np.complex64), "node fc1: weight has values of type complex64; expected real numbers"),
+    ("fc1/weight", "abc", "node fc1: weight is text; expected numbers"),
+    ("inner/edges", np.ones((2, 2)), r"node inner: edges have the shape \(2, 2\) and type float64; expected \(E, 2\)"),
+    ("inner/edges", None, "node inner: has no edges"),
+])  # fmt: skip
+def test_a_damaged_file_names_the_node(name, value, message, tmp_path):
+    changed(tmp_path / "a.nir", f"node/nodes/{name}", value)
+    with pytest.raises(ConversionError, match=f"a\\.nir: {message}"):
+        load(tmp_path / "a.nir")
+
+
+def test_parameters_that_are_not_numbers():
+    broken = network()
+    broken.nodes["inner"].nodes["lif"].tau = np.full(3, np.nan)
+    with pytest.raises(ConversionError, match=r"tau contains NaN or infinity; expected finite numbers"):
+        from_nir(broken)

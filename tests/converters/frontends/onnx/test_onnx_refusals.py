@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from onnx_forms import NORM, RAW, RELU, SHAPE, body, conv, model, n, tail
 from spikelet.errors import ConversionError
@@ -53,7 +53,9 @@ CASES = {
     "a constant per pixel": (body(n("Add", ["c", "plane"], ["r"])), "expected one number, or one per channel"),
     "a maximum of values": ([conv(), conv(output="d"), n("Max", ["c", "d", "c"], ["y"])], "a maximum of activations has no"),
     "a minimum": (body(n("Min", ["c", "two"], ["r"])), "a minimum of activations has no spiking form here"),
-    "a power": (body(n("Pow", ["c", "two"], ["r"])), "see docs/reference/support.md"),
+    "a power": (body(n("Pow", ["c", "two"], ["r"])), "a power of activations has no spiking form here; fine-tune"),
+    "a rounding": (body(n("Round", ["c"], ["r"])), "a rounding of activations has no node; leave it out and calibrate"),
+    "an operator without advice": (body(n("Sin", ["c"], ["r"])), "see docs/reference/support.md"),
     "a lower bound above": (body(n("Clip", ["c", "half", "six"], ["r"])), "clips from 0.5; expected from 0"),
     "an upper bound below": (body(n("Clip", ["c", "zero", "low"], ["r"])), "clips at -2; expected an upper bound above 0"),
     "axes swapped": ([*body(RELU)[:2], n("Transpose", ["r"], ["t"], perm=[0, 1, 3, 2]), conv(("t", "w1x1"), "y")],
@@ -131,6 +133,17 @@ def test_a_file_is_refused_by_name(case, tmp_path):
         read(model(tmp_path / "a.onnx", nodes, own=OWN), RAW)
     text = str(caught.value)
     assert "node #" in text or "a.onnx" in text or text.startswith("the output"), "what it is about"
+
+
+def test_sparse_weights(tmp_path):
+    path = model(tmp_path / "a.onnx", [*body(RELU)[:-1], n("Gemm", ["f", "sparse"], ["y"])])
+    whole = onnx.load(path)
+    values = numpy_helper.from_array(np.ones(1, np.float32), "sparse")
+    places = numpy_helper.from_array(np.array([3], np.int64))
+    whole.graph.sparse_initializer.append(helper.make_sparse_tensor(values, places, [4, 5]))
+    onnx.save(whole, path)
+    with pytest.raises(ConversionError, match="sparse is a sparse tensor; expected dense weights"):
+        read(path, RAW)
 
 
 def test_a_network_of_two_inputs(tmp_path):

@@ -72,7 +72,5 @@ def test_refusals(between, message):
 
 
 def test_several_outputs_name_the_option():
-    with pytest.raises(
-        ConversionError, match="returns 2 values; expected the logits alone, or --output with the index"
-    ):
+    with pytest.raises(ConversionError, match="returns 2 values; expected the logits alone, or --output-name with"):
         from_module(Net(lambda x: x, lambda y: {"a": y, "b": y * 2}).eval(), (1, 4, 5), RAW)
