@@ -12,7 +12,10 @@ _ROUNDING = (
     "a rounding of activations has no node; leave it out and calibrate the clamp before it (--calibration), or use "
     "levels of a quantiser (SpikingActivation, QuantReLU, QuantizeLinear), which are spike counts"
 )
-_RANDOM = "it draws random numbers in evaluation mode too; draw them only if self.training"
+_RANDOM = (
+    "it draws random numbers in evaluation mode too; draw them only if self.training, and leave out an encoding of "
+    "pixels as random spikes"
+)
 _SMOOTH = "it has no exact spiking form here; fine-tune with ReLU in its place"
 _STATISTICS = (
     "it normalises by statistics of the current input; use batch norm, which is folded into weights, and train again"

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
 LIKE = 0.6  # least share of equal letters of a suggestion
+SYNONYMS = {
+    "T": "--steps", "time-steps": "--steps", "timesteps": "--steps", "batch-size": "--batch",
+    "info": "inspect", "show": "inspect", "predict": "run", "test": "run", "list": "models", "benchmark": "bench",
+}  # fmt: skip
+"""Names that other programs, and publications, have for an option or a command."""
 
 
 class WrongCall(Exception):
@@ -80,15 +85,23 @@ class Parser(argparse.ArgumentParser):
             args, unknown = self.parse_known_intermixed_args(argv)
         if unknown:
             kind = "unknown option" if unknown[0].startswith("-") else "unexpected argument"
-            raise WrongCall(self.prog, f"{kind} {unknown[0]}")
+            hint = suggestion(unknown[0], known) if kind == "unknown option" else ""
+            raise WrongCall(self.prog, f"{kind} {unknown[0]}{hint}")
         return args
 
 
 def suggestion(text: str, known: Iterable[str]) -> str:
-    """Return "; did you mean …?" with the most similar of some texts, or "". Leading dashes are not compared."""
+    """Return "; did you mean …?" with the most similar of some texts, those that begin with the text, or "".
+
+    Leading dashes are not compared.
+    """
     stripped = {name.lstrip("-"): name for name in known}
-    nearest = get_close_matches(text.lstrip("-"), list(stripped), 1, LIKE)
-    return f"; did you mean {stripped[nearest[0]]}?" if nearest else ""
+    bare = text.lstrip("-")
+    if SYNONYMS.get(bare) in stripped.values():
+        return f"; did you mean {SYNONYMS[bare]}?"
+    nearest = get_close_matches(bare, list(stripped), 1, LIKE)
+    names = nearest or [name for name in stripped if len(bare) > 1 and name.startswith(bare)]
+    return f"; did you mean {' or '.join(stripped[name] for name in names)}?" if names else ""
 
 
 def options(parser: argparse.ArgumentParser) -> list[str]:

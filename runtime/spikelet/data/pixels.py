@@ -40,6 +40,8 @@ def as_bytes(values: Values, white: float | None) -> Pixels:
                 f"{OPTION}: 1 for images scaled to 0…1, 65535 for 16 bits"
             )
         return values.astype(np.uint8)
+    if values.dtype == np.uint8 and white > 255:
+        raise DataError(f"the value of white: expected a number above 0, up to 255 (uint8), found {white:g}")
     if least < 0 or most > white:
         raise DataError(f"expected values 0…{white:g} (the value of white), found {least:g}…{most:g} ({values.dtype})")
     pixels = np.empty(values.shape, np.uint8)

@@ -11,7 +11,7 @@ from spikelet.engines import choose
 from spikelet.errors import DataError
 from spikelet.inputs import as_sequence, resolve_steps
 from spikelet.metrics import accuracy, neurobench
-from spikelet.metrics.accuracy import AccuracyPoint, SourceResults
+from spikelet.metrics.accuracy import AccuracyPoint, SourceResults, order_of_labels
 from spikelet.metrics.energy import Estimate, estimate
 from spikelet.metrics.exits import Exit, exit_curve
 from spikelet.metrics.fanout import sites
@@ -72,6 +72,7 @@ class Measurement:
             "engine": self.engine,
             "version": __version__,
             "accuracy": self.accuracy,
+            "note_on_labels": order_of_labels(self.counted.predictions[-1], self.data.labels) or None,
             "interval": "Wilson, 95%",
             "float_network": self.source_results,
             "early_exit": [point.as_json() for point in self.exits],

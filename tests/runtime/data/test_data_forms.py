@@ -139,6 +139,10 @@ def test_an_option_decides_where_an_array_has_several_meanings(tmp_path):
     black = read(tmp_path / "b.npy", shape=(1, H, W), options=DataOptions(white=255)).images
     white = read(tmp_path / "b.npy", shape=(1, H, W), options=DataOptions(white=1)).images
     assert (black.max(), white.max()) == (1, 255)
+    with pytest.raises(
+        DataError, match=r"the value of white: expected a number above 0, up to 255 \(uint8\), found 256"
+    ):
+        read(tmp_path / "b.npy", shape=(1, H, W), options=DataOptions(white=256))
     np.save(tmp_path / "c.npy", np.zeros((4, 2, 5, 6), np.uint8))
     assert len(read(tmp_path / "c.npy", shape=(2, 5, 6), options=DataOptions(layout="NCHW"))) == 4
 

@@ -8,6 +8,7 @@ import pytest
 
 from counts.calls import peak_bytes
 from networks import Builder, small_graph
+from spikelet import cli, shipped
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.data import ImageSet
@@ -98,6 +99,16 @@ class TestAccuracy:
         assert order_of_labels(np.zeros(90, np.int64), labels) == ""
         assert order_of_labels(np.arange(90) % 2, labels) == ""
         assert order_of_labels(labels, None) == ""
+
+    @pytest.mark.parametrize(("command", "shift"), [("run", 9), ("energy", 9), ("run", 0)])
+    def test_the_json_output_has_the_note(self, command, shift, tmp_path, capsys):
+        arrays = dict(np.load(next(path for path in shipped.files() if path.name.startswith("fashion"))))
+        labels = (arrays["labels"][:60] + shift) % 10
+        np.savez(tmp_path / "moved.npz", images=arrays["images"][:60], labels=labels)
+        data = [str(tmp_path / "moved.npz"), "--steps", "1", "--engine", "numpy", "--json"]
+        assert cli.main([command, "vgg5-fashion-mnist", *data]) == 0
+        note = json.loads(capsys.readouterr().out)["note_on_labels"]
+        assert note is None if shift == 0 else "labels appear to be in another order" in note
 
     def test_predictions_are_those_of_a_run(self, counted):
         model = Model(bundle_of(small_graph()), "numpy")

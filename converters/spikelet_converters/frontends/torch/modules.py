@@ -101,6 +101,7 @@ def from_module(
             return source
         return replace(source, twin=lambda: again(quant_aware.scales_changed(network)))
     container, graph, reduced = traced(network)
+    _refuse_ending(builder)
     source = finished(
         "torch module", builder, None, preprocessing, simulate=simulator(container, graph, shape, output),
         loop=loop(network, reduced, shape, output),
@@ -108,6 +109,15 @@ def from_module(
     return replace(
         source, twin=lambda: again(without_ties(network)), layers=lambda: layers_alone(container, graph, shape)
     )
+
+
+def _refuse_ending(builder: Builder) -> None:
+    """Raise ConversionError for a function of the outputs of a spiking network, which are summed over time."""
+    if builder.ending != "logits":
+        raise ConversionError(
+            f"the network: applies {builder.ending} to its outputs, which a bundle sums over time; leave it out, so "
+            "that the network returns spikes or values at every time-step, or their sum"
+        )
 
 
 @contextmanager

@@ -50,6 +50,7 @@ class Facts(TypedDict):
     steps: int
     engine: str
     accuracy: list[float] | None
+    note_on_labels: str | None
     float_accuracy: float | None
     predictions: list[int]
     answers: list[Answer] | None
@@ -105,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _facts(model: Model, images: ImageSet, result: Result, ms: float) -> Facts:
-    from spikelet.metrics.accuracy import source_results
+    from spikelet.metrics.accuracy import order_of_labels, source_results
 
     return {
         "bundle": model.bundle.manifest.name,
@@ -116,6 +117,7 @@ def _facts(model: Model, images: ImageSet, result: Result, ms: float) -> Facts:
         "steps": len(result.logits),
         "engine": model.engine,
         "accuracy": None if images.labels is None else result.accuracy(images.labels),
+        "note_on_labels": order_of_labels(result.predictions[-1], images.labels) or None,
         "float_accuracy": source_results(model.bundle.manifest, images)["accuracy"],
         "predictions": result.predictions[-1].tolist(),
         "answers": _answers(model, images, result) if images.labels is None or len(images) == 1 else None,
@@ -156,16 +158,13 @@ def _row(answer: Answer) -> list[str]:
 
 
 def _text(images: ImageSet, result: Result, facts: Facts, rule: ExitRule | None) -> str:
-    from spikelet.metrics.accuracy import order_of_labels
-
     lines = [f"{facts['bundle']}, engine {facts['engine']}: {images.name}, {number_of(len(images), 'image')}", ""]
     if facts["accuracy"] is not None:
         rows = [[str(t + 1), f"{share:.1%}"] for t, share in enumerate(facts["accuracy"])]
         if facts["float_accuracy"] is not None:
             rows.append(["source network", f"{facts['float_accuracy']:.1%}"])
         lines += [table(["time-steps", "accuracy"], rows), ""]
-        note = order_of_labels(result.predictions[-1], images.labels)
-        lines += [note, ""] if note else []
+        lines += [facts["note_on_labels"], ""] if facts["note_on_labels"] else []
     if facts["answers"] is not None:
         rows = [_row(answer) for answer in facts["answers"][:LISTED_IMAGES]]
         lines.append(table(["image", "prediction", "confidence", "second best", "confidence"], rows))

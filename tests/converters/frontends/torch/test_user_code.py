@@ -74,3 +74,12 @@ def test_refusals(between, message):
 def test_several_outputs_name_the_option():
     with pytest.raises(ConversionError, match="returns 2 values; expected the logits alone, or --output-name with"):
         from_module(Net(lambda x: x, lambda y: {"a": y, "b": y * 2}).eval(), (1, 4, 5), RAW)
+
+
+def test_a_softmax_of_spikes():
+    snntorch = pytest.importorskip("snntorch")
+    layers = nn.Linear(6, 4), snntorch.Leaky(0.5, init_hidden=True), nn.Linear(4, 3), nn.Softmax(1)
+    with pytest.raises(
+        ConversionError, match="applies softmax to its outputs, which a bundle sums over time; leave it"
+    ):
+        from_module(nn.Sequential(*layers).eval(), (6,))
