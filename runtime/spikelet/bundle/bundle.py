@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -28,7 +27,6 @@ class Bundle:
         golden: Golden inputs with their spikes and logits.
         card: Model card in Markdown.
         digest: SHA-256 of the file in hexadecimal, or "" if the bundle was not read from a file.
-        pages: Memory map of the file, or None if it is not mapped.
         stored_step: The file's step.onnx, or None if the bundle was not read from a file.
     """
 
@@ -37,7 +35,6 @@ class Bundle:
     golden: Golden
     card: str
     digest: str = ""
-    pages: mmap.mmap | None = field(default=None, repr=False, compare=False)
     stored_step: StepModel | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -88,8 +85,3 @@ class Bundle:
         """Return a table for notebooks."""
         facts = self.facts() | {"labels": display.several(self.manifest.labels or ()) or "none"}
         return display.html(f"Bundle {self.manifest.name}", facts | {"sha256": self.digest or "not stored in a file"})
-
-    def release(self) -> None:
-        """Release the resident pages of a mapped file. They are read again on access."""
-        if self.pages is not None and hasattr(mmap, "MADV_DONTNEED"):
-            self.pages.madvise(mmap.MADV_DONTNEED)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from spikelet import options
@@ -21,16 +19,13 @@ from spikelet.graph import IR_VERSION
 from spikelet.signing import Policy, enforce
 
 MAX_FILE = 2**31
-SMALL_FILE = 2**22  # bytes of a file that is read into memory; a larger one is mapped
 MAX_MESSAGE = 500  # characters of an error
 
 
 def read(path: str | Path, policy: Policy | None = None) -> Bundle:
     """Read a bundle and check its signature, if required, and every rule of the format.
 
-    A file of up to 4 MiB is read into memory, so that later changes of the file have no effect. A larger file is mapped
-    into memory; while it is open, it must be replaced by renaming, never overwritten or truncated. If a signature is
-    required, a file of any size is read into memory.
+    The file is read into memory, so that later changes of the file have no effect.
 
     Args:
         path: The bundle file.
@@ -49,19 +44,21 @@ def read(path: str | Path, policy: Policy | None = None) -> Bundle:
     path = options.path("path", path)
     policy = Policy.from_environment() if policy is None else policy
     options.instance("policy", policy, Policy)
-    content = _content(path, in_memory=policy.required)
+    content = _content(path)
     try:
         enforce(path, content, policy)
-        bundle = decode(content)
+        return decode(content)
     except BundleError as error:
         error.locate(path)
         raise
-    bundle = replace(bundle, pages=content.obj if isinstance(content.obj, mmap.mmap) else None)
-    bundle.release()
-    return bundle
 
 
-def _content(path: Path, in_memory: bool) -> memoryview:
+def _content(path: Path) -> memoryview:
+    """Return the bytes of a file.
+
+    They are not mapped: overwriting a mapped file changes the weights of a running network, and truncating it ends the
+    process with SIGBUS.
+    """
     try:
         # reading a pipe or a device may not terminate
         if path.exists() and not path.is_file():
@@ -73,10 +70,8 @@ def _content(path: Path, in_memory: bool) -> memoryview:
                 expected = f"at most {MAX_FILE >> 30} GiB"
                 actual = f"{size:,} bytes"
                 raise BundleError.at(str(path), f"expected {expected}, found {actual}", expected=expected, found=actual)
-            if in_memory or size <= SMALL_FILE:
-                file.seek(0)
-                return memoryview(file.read(size))
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            file.seek(0)
+            return memoryview(file.read(size))
     except OSError as error:
         raise BundleError.at(str(path), f"cannot be read ({error.strerror})") from None
 

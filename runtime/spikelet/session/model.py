@@ -224,9 +224,7 @@ class Model:
             self._idle.clear()
 
     def _engine(self, record: tuple[str, ...]) -> Engine:
-        engine = create(self.graph, self.engine, record, self.threads, self.limits)
-        self.bundle.release()  # the engine holds its own copy of the weights
-        return engine
+        return create(self.graph, self.engine, record, self.threads, self.limits)
 
 
 def load(path: str | Path, engine: str = "auto", threads: int | None = None, limits: Limits | None = None) -> Model:
