@@ -17,7 +17,7 @@ from gui_support.driving import draw, drawn_on_request, opened_window
 from gui_support.results import IMAGES, fill
 from gui_support.turns import Turns
 from spikelet import shipped
-from spikelet_gui.models.session import inspector
+from spikelet_gui.models.session import measured_run
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.shell.app import settle
 
@@ -32,7 +32,7 @@ PAGES = {"accuracy": ("pages", "choice"), "layers": ("pages", "choice")}  # pane
 @pytest.fixture(scope="module", params=BUNDLES)
 def filled(qapp, request):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inspector, "FIRST_SWEEP", IMAGES)  # no result of the first images remains in `fill`
+        patch.setattr(measured_run, "FIRST_SWEEP", IMAGES)  # no result of the first images remains in `fill`
         with opened_window(shipped.named(request.param)) as window:
             fill(window)
             yield window
@@ -82,6 +82,7 @@ def test_another_theme_and_the_first_showing_of_panels_are_divided(filled):
 SCALED = """
 from pathlib import Path
 from gui_support.results import fill
+from spikelet_gui.models.session import measured_run
 from spikelet_gui.models.session.settings import Settings
 from spikelet_gui.views.shell.app import discard, make_window, settle
 from spikelet import shipped

@@ -6,22 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from spikelet import shipped
-from spikelet.data import ImageSet
 from spikelet_gui.models.activity.trace import Trace
 from spikelet_gui.models.analysis.tables import TableCache
 from spikelet_gui.models.jobs import Jobs
 from spikelet_gui.models.network.blocks import blocks
+from spikelet_gui.models.session.bundle_file import BundleFile
 from spikelet_gui.models.session.document import BrokenBundle, Document
-from spikelet_gui.models.session.input_run import InputRun
-from spikelet_gui.models.session.kept.keeper import Keeper, Restored
-from spikelet_gui.models.session.measured import Measured
-from spikelet_gui.models.session.results import Results
+from spikelet_gui.models.session.measured_run import MeasuredRun
 from spikelet_gui.models.session.selection import Selection
 from spikelet_gui.models.session.settings import Settings
 from spikelet_gui.models.session.sources.data_file import DataFile
 from spikelet_gui.models.session.sources.inputs import (
     Inputs,
-    from_data,
     open_inputs,
     read_bundle,
     start_source,
@@ -30,10 +26,8 @@ from spikelet_gui.models.session.sources.pad import Pad
 from spikelet_gui.models.session.sources.pictures import Saves, keep
 from spikelet_gui.models.signal import Signal
 
-FIRST_SWEEP = 100  # images that are measured when a bundle is opened
 
-
-class Inspector(InputRun):
+class Inspector(MeasuredRun):
     """State of the window: the input that is shown and its run, and what is opened, selected and measured.
 
     Args:
@@ -43,26 +37,21 @@ class Inspector(InputRun):
 
     Attributes:
         opened: Emitted when a document was opened, or refused.
-        profile_changed: Emitted when another hardware profile is chosen.
         going: Emitted with the name of the panel to show.
         problem: The file that was refused, or None.
-        keeper: Files of results that are kept between sessions.
-        measured: Accuracy over many images.
-        results: Results that the panels compute.
+        bundle_file: Whether the file of the open bundle has changed.
         selection: The selected layer and neurons.
         pad: The last drawing pad, or None.
 
-    The attributes of `InputRun` are those of the input and its run.
+    The attributes of `MeasuredRun` are those of the input, its run and the measurements.
     """
 
     def __init__(
         self, dispatch: Callable[[Callable[[], object]], object], settings: Settings, kept: Path | None = None
     ) -> None:
-        super().__init__(Jobs(dispatch), settings)
-        self.opened, self.profile_changed, self.going = Signal[[]](), Signal[[]](), Signal[[str]]()
-        self.keeper = Keeper(kept)
-        self.results = Results(self.jobs, settings, self.status, self.failed)
-        self.measured = Measured(self.jobs, self.keeper, settings, self.failed)
+        super().__init__(Jobs(dispatch), settings, kept)
+        self.opened, self.going = Signal[[]](), Signal[[str]]()
+        self.bundle_file = BundleFile(self.jobs)
         self.problem: BrokenBundle | None = None
         self.pad: Pad | None = None
         self._tables = TableCache()
@@ -83,6 +72,20 @@ class Inspector(InputRun):
             self.show_document,
             lambda message: self._refuse(BrokenBundle(path, message, ())),
         )
+
+    def reload(self) -> None:
+        """Open the file of the open bundle again. An invalid one is reported, and the bundle remains open."""
+        if self.document is None:
+            return
+        path = self.document.path
+
+        def opened(document: Document | BrokenBundle) -> None:
+            if isinstance(document, BrokenBundle):
+                self.failed.emit(f"{path.name} cannot be reloaded: {document}")
+            else:
+                self.show_document(document)
+
+        self.jobs.start("open", lambda _: read_bundle(path), opened, self.failed.emit)
 
     def open_first(self) -> None:
         """Open the bundle of the last session, or the shipped one; without either, show the start page."""
@@ -105,9 +108,11 @@ class Inspector(InputRun):
         if isinstance(document, BrokenBundle):
             self._refuse(document)
             return
-        restored = self.document is None and str(document.path.resolve()) == self.settings.bundle
+        opened_again = self.document is None or self.document.path == document.path
+        restored = opened_again and str(document.path.resolve()) == self.settings.bundle
         self.problem, self.document = None, document
         self.engine = document.engine
+        self.bundle_file.begin(document)
         self.results.reset()
         graph = document.bundle.graph
         self.selection.begin(blocks(graph), tuple(graph.spiking), self.settings.layer)
@@ -128,12 +133,6 @@ class Inspector(InputRun):
         self.settings.data, self.settings.image = [], self.index
         self._measure_first()
 
-    def _measure_first(self) -> None:
-        """Measure the first images, or show the results that were kept from other sessions."""
-        if self.source is not None and self.source.data is not None:
-            self.run_sweep(self.source.data, FIRST_SWEEP, first=True)
-            self._restore(self.source.data)
-
     def _reopen(self, last: DataFile, index: int) -> None:
         """Open the images of the last session in the background, at the image that was selected."""
 
@@ -149,6 +148,7 @@ class Inspector(InputRun):
 
     def _refuse(self, problem: BrokenBundle) -> None:
         self.document, self.problem, self.source = None, problem, None
+        self.bundle_file.begin(None)
         self.selection.begin((), (), "")
         self.opened.emit()
         self.failed.emit(f"{problem.path.name} cannot be opened")
@@ -206,19 +206,6 @@ class Inspector(InputRun):
         else:
             self._restore(source.data if index is None else self.data)
 
-    def _restore(self, data: ImageSet | None) -> None:
-        """Show the results on these images that were kept from other sessions, unless there are newer ones."""
-        if self.document is None or data is None:
-            return
-        document, engine, steps = self.document, self.engine, self.cursor.steps
-
-        def done(known: Restored) -> None:
-            if known.sweep is not None and not self.jobs.running("sweep"):
-                self.measured.complete(known.sweep, data)
-            self.results.restore(known, data.digest)
-
-        self.jobs.start("kept", lambda _: self.keeper.restore(document, data, steps, engine), done, self.failed.emit)
-
     def _traced(self, trace: Trace, source: Inputs, index: int) -> None:
         super()._traced(trace, source, index)
         self.selection.filtered.emit()
@@ -226,38 +213,6 @@ class Inspector(InputRun):
 
     def _remember_layer(self) -> None:
         self.settings.layer = self.selection.layer
-
-    # measurements
-
-    def run_sweep(self, data: ImageSet, count: int | None = None, first: bool = False) -> None:
-        """Measure accuracy, spike rates and operations in the background.
-
-        Args:
-            data: The images.
-            count: Measure the first images only; None measures all.
-            first: Whether to accept a measurement that was kept from another session.
-        """
-        if self.document is not None:
-            self.measured.run(self.document.bundle, self.engine, self.cursor.steps, data, count, first)
-
-    @property
-    def shows_measured(self) -> bool:
-        """Whether the selected image is one of the measured data set, with the same index."""
-        data = self.measured.data
-        return data is not None and self.source is not None and self.source.data is data
-
-    def show_measured(self, index: int) -> None:
-        """Select an image of the measured data set, and run the network on it."""
-        if self.shows_measured:
-            self.show_index(index)
-        elif self.measured.data is not None:
-            self.show(from_data(self.measured.data), index)
-
-    def set_profile(self, name: str) -> None:
-        """Choose the hardware profile of energy estimates."""
-        if name != self.settings.profile:
-            self.settings.profile = name
-            self.profile_changed.emit()
 
     def close(self) -> bool:
         """Cancel all tasks, and return whether all threads have ended."""

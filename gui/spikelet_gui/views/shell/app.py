@@ -17,6 +17,7 @@ from spikelet_gui.models.session import settings as stored
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.settings import Settings
 from spikelet_gui.views.panels.catalogue import PANELS
+from spikelet_gui.views.shell.opening import open_files
 from spikelet_gui.views.shell.window import Window
 from spikelet_gui.views.widgets import style, theme
 from spikelet_gui.views.widgets.slices import slices
@@ -86,19 +87,10 @@ def start(paths: list[Path], fresh: bool, theme_name: str | None) -> int:
 
 def open_all(window: Window, paths: list[Path]) -> None:
     """Open the bundles of the command line; the second one is compared with the first."""
-    inspector = window.inspector
-    if not paths:
-        inspector.open_first()
-        return
-
-    def open_second() -> None:
-        inspector.opened.disconnect(open_second)
-        if inspector.document is not None:
-            inspector.results.open_second(paths[1])
-
-    if len(paths) > 1:
-        inspector.opened.connect(open_second)
-    inspector.open(paths[0])
+    if paths:
+        open_files(window.inspector, paths)
+    else:
+        window.inspector.open_first()
 
 
 def screenshot(

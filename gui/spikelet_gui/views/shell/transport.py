@@ -30,6 +30,7 @@ TITLES = {
     "verify": "Replaying golden inputs",
     "validate": "Validating in Brian2",
     "report": "Writing the report",
+    "file": "Checking the file",
 }
 
 
@@ -187,7 +188,7 @@ class Transport(View):
         self._show()
 
     def _progressed(self, key: str, done: int, total: int) -> None:
-        if key in ("run", "costs") and not total:  # usually too short to be shown
+        if key in ("run", "costs", "file") and not total:  # usually too short to be shown
             return
         self._running[key] = done, total
         self._show()

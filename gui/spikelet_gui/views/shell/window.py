@@ -32,11 +32,12 @@ from spikelet_gui.views.panels.catalogue import PANELS, Panels
 from spikelet_gui.views.panels.overview.panel import OverviewPanel
 from spikelet_gui.views.shell import shortcuts
 from spikelet_gui.views.shell.actions import Actions
+from spikelet_gui.views.shell.changed import ChangedLine
 from spikelet_gui.views.shell.exporting import Exporter
 from spikelet_gui.views.shell.focus import FocusReturn
 from spikelet_gui.views.shell.garbage import Collector
 from spikelet_gui.views.shell.header import Header
-from spikelet_gui.views.shell.opening import may_open, open_content, open_path
+from spikelet_gui.views.shell.opening import may_open, open_content, open_paths
 from spikelet_gui.views.shell.pages import ProblemPage, WelcomePage
 from spikelet_gui.views.shell.rail import Rail
 from spikelet_gui.views.shell.stale import StaleLine
@@ -88,6 +89,8 @@ class Window(QMainWindow):
         outer.addLayout(right, 1)
         self.header = Header(self.actions_, self.exporter, inspector)
         right.addWidget(self.header)
+        self.changed = ChangedLine(inspector)
+        right.addWidget(self.changed)
         self.stale = StaleLine(inspector, self._shown_panel)
         right.addWidget(self.stale)
         self.stack = QStackedWidget()
@@ -246,7 +249,7 @@ class Window(QMainWindow):
 
     def open_path(self, path: Path) -> None:
         """Open a bundle, or an image, recording, folder or data set as input of the open bundle."""
-        open_path(self.inspector, path)
+        open_paths(self.inspector, [path])
 
     def paste(self) -> None:
         """Open the image or the file on the clipboard."""
@@ -271,6 +274,8 @@ class Window(QMainWindow):
         super().changeEvent(event)
         if event.type() == QEvent.Type.ThemeChange and self.inspector.settings.theme == "system":
             self.set_theme("system")
+        elif event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
+            self.changed.check()
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         self.inspector.settings.window = bytes(self.saveGeometry().toBase64().data()).decode()

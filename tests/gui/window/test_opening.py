@@ -1,0 +1,80 @@
+"""Several files are opened together, and the file of the open bundle may change."""
+
+import shutil
+
+from gui_support.driving import drop, until
+from spikelet_gui.views.shell import changed
+from spikelet_gui.views.shell.app import settle
+
+
+def test_a_bundle_and_its_data_are_dropped_together(window, path, data, tmp_path):
+    drop(window, data, tmp_path / "small.snnb.sig", path)
+    settle(window)
+    inspector = window.inspector
+    assert (inspector.document.path, inspector.source.name) == (path, "images.npz")
+    second = shutil.copy(data, tmp_path / "more.npz")
+    messages = []
+    inspector.status.connect(messages.append)
+    drop(window, data, second)
+    settle(window)
+    assert messages[-1] == "2 files: only images.npz opened; drop their folder to open all"
+    drop(window, tmp_path / "small.snnb.sig")
+    assert "is a signature: open its bundle instead" in window.transport._text
+
+
+def test_two_bundles_that_are_dropped_are_compared(window, path, leaky_path, tmp_path):
+    drop(window, path, leaky_path, tmp_path / "third.snnb")
+    settle(window)
+    assert (window.inspector.document.path, window.inspector.results.second.path) == (path, leaky_path)
+    assert window.panels["compare"].isVisible()
+    assert window.transport._text == "3 files: only small.snnb and leaky.snnb opened; two can be compared"
+
+
+def test_a_bundle_that_is_overwritten_is_reported_and_reloaded(window, path, grey_path, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(changed, "PAUSE", 0)
+    inspector, line = window.inspector, window.changed
+    file = tmp_path / "open.snnb"
+    shutil.copy(path, file)
+    drop(window, file, data)
+    settle(window)
+    inspector.show_index(7)
+    inspector.set_steps(3)
+    file.touch()
+    until(lambda: inspector.bundle_file._compared)
+    settle(window)
+    assert (inspector.bundle_file.differs, line.isVisible()) == (False, False), "the content is the same"
+
+    digest, content = inspector.document.bundle.digest, path.read_bytes()
+    file.write_bytes(content[:1000])
+    until(line.isVisible)
+    assert (
+        line.text.text() == "The file open.snnb was changed after it was opened. Shown is the content that was opened."
+    )
+    inspector.run()
+    settle(window)
+    line.again.click()
+    settle(window)
+    assert inspector.document.bundle.digest == digest
+    assert window.transport._text.startswith("open.snnb cannot be reloaded: ")
+    file.write_bytes(content)
+    until(lambda: not line.isVisible())
+
+    shutil.copy(grey_path, tmp_path / "new.snnb")
+    (tmp_path / "new.snnb").replace(file)  # as `mv` and spikelet do
+    until(line.isVisible)
+    line.again.click()
+    settle(window)
+    assert (inspector.document.name, line.isVisible()) == ("grey", False)
+
+
+def test_a_reloaded_bundle_has_the_same_images_and_steps(opened, data):
+    inspector = opened.inspector
+    drop(opened, data)
+    settle(opened)
+    inspector.show_index(7)
+    inspector.set_steps(3)
+    before = inspector.document
+    inspector.reload()
+    settle(opened)
+    assert inspector.document is not before
+    assert (inspector.source.name, inspector.index, inspector.cursor.steps) == ("images.npz", 7, 3)
