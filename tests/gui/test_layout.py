@@ -175,6 +175,14 @@ def test_a_large_window_has_no_bars(measured, rest):
         assert [bar.maximum() for bar in bars] == [0, 0], name
 
 
+@pytest.mark.parametrize("name", ["accuracy", "compare", "layers"])  # those that need most
+def test_a_narrow_window_scrolls_up_and_down_only(measured, rest, name):
+    measured.resize(900 if name != "accuracy" else 800, 600)
+    measured.show_panel(name)
+    rest(measured)
+    assert measured._pages[name].horizontalScrollBar().maximum() == 0
+
+
 @pytest.mark.parametrize("width", [1280, 960])
 def test_header_and_footer_show_whole_texts(measured, rest, width):
     """A note, a message or the progress of a task is shown in a shorter form, or on a line of its own."""

@@ -145,6 +145,7 @@ class Panel(View):
 
     task = "sweep"
     _stacked: tuple[QBoxLayout, ...] = ()
+    _stacked_below = NARROW
     _narrow = False
 
     def __init__(self, inspector: Inspector) -> None:
@@ -158,13 +159,13 @@ class Panel(View):
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         return super().minimumSizeHint().expandedTo(MIN_SIZE)
 
-    def stack(self, *layouts: QBoxLayout) -> None:
-        """Turn rows into columns, and columns into rows, while the panel is narrower than NARROW pixels."""
-        self._stacked = layouts
+    def stack(self, *layouts: QBoxLayout, below: int = NARROW) -> None:
+        """Turn rows into columns, and columns into rows, while the panel is narrower than `below`, in pixels."""
+        self._stacked, self._stacked_below = layouts, below
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
-        narrow = self.width() < NARROW
+        narrow = self.width() < self._stacked_below
         if self._stacked and narrow != self._narrow:
             self._narrow = narrow
             for layout in self._stacked:

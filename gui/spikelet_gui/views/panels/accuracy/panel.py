@@ -30,6 +30,8 @@ from spikelet_gui.views.widgets.runner import Runner
 from spikelet_gui.views.widgets.text import label
 from spikelet_gui.views.widgets.theme import GAP, colour, theme
 
+TWO_COLUMNS = 860  # pixels of the panel: the facts of early exit beside the list of images
+
 
 class CurveCard(CardView):
     """Accuracy after each time-step with its interval, of the source network, and of chance."""
@@ -185,6 +187,7 @@ class AccuracyPanel(Panel):
         self.pages.addWidget(self.classes)
         self.choice = Segments("right side", ("early exit", "classes"), self.pages.setCurrentIndex)
         outer.addLayout(column(self.choice, self.pages, stretch=(0, 1), spacing=4), 4)
+        self.stack(outer, below=TWO_COLUMNS)
 
     def run(self) -> None:
         """Measure on all images."""
