@@ -15,7 +15,8 @@ from spikelet.verify import record_golden
 from spikelet_gui.models.activity.source import SourceNetwork, levels, obstacle
 from spikelet_gui.models.activity.trace import record
 from spikelet_gui.models.analysis.residuals import reach, residuals
-from spikelet_gui.models.network.blocks import block_facts, blocks, title
+from spikelet_gui.models.network.blocks import block_facts, blocks, shape_text, title
+from spikelet_gui.models.numbers import short_percent
 
 
 def test_every_node_is_in_one_block_and_blocks_follow_each_other():
@@ -35,6 +36,11 @@ def test_facts_are_those_of_the_file(bundle):
     assert dict(groups["if1"])["fires when"] == "v ≥ θ"
     assert dict(groups["if1"])["neurons"] == "256"
     assert dict(groups["conv1"])["kernel"] == "3×3"
+
+
+def test_sizes_and_shares_of_many_classes_can_be_read():
+    assert shape_text((1000,)) == "1,000"
+    assert [short_percent(1 / classes) for classes in (1, 3, 10, 1000)] == ["100%", "33.3%", "10%", "0.1%"]
 
 
 def test_rates_of_many_time_steps_approach_the_source_network(bundle, images):

@@ -217,7 +217,7 @@ def test_panels_that_need_images_say_so_and_do_not_run(events, files, rest, qtbo
     events.show_panel("accuracy")
     accuracy.pages.setCurrentIndex(1)
     rest(events)
-    for text in (accuracy.browser.message, accuracy.exits.empty.message, accuracy.classes.empty.message):
+    for text in (accuracy.browser.empty.message, accuracy.exits.empty.message, accuracy.classes.empty.message):
         assert REFUSED in text.text()
     results = events.inspector.results
     assert (events.inspector.measured.sweep, results.residuals, results.robustness, results.planned) == (None,) * 4

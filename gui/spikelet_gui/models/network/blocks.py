@@ -80,8 +80,8 @@ def title(graph: Graph, block: Block, members: Sequence[str] | None = None) -> s
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
-    """Format a shape, e.g. 32×16×16."""
-    return "×".join(map(str, shape))
+    """Format a shape, e.g. 32×16×16 or 1,000."""
+    return "×".join(f"{size:,}" for size in shape)
 
 
 def block_facts(bundle: Bundle, block: Block) -> list[tuple[str, Facts]]:

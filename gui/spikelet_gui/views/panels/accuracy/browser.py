@@ -16,8 +16,7 @@ from spikelet_gui.models.session.sources.inputs import shown
 from spikelet_gui.views.images.gallery import Gallery
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.controls import Choice
-from spikelet_gui.views.widgets.layouts import row
-from spikelet_gui.views.widgets.text import label
+from spikelet_gui.views.widgets.layouts import Empty, row
 
 ANY = -1  # entry of a list of classes that selects all of them
 
@@ -35,10 +34,10 @@ class BrowserCard(CardView):
             box.setMinimumContentsLength(letters)
         for box in (self.kind, self.truth, self.predicted):
             box.activated.connect(lambda _: self._filter())
-        self.message = label("", "muted", wrap=True)
+        self.empty = Empty("")
         self.gallery = Gallery("images", self._show, self._enter)
         self.body.addLayout(row(self.kind, self.truth, self.predicted, stretch=(3, 2, 3), spacing=6))
-        self.body.addWidget(self.message)
+        self.body.addWidget(self.empty, 1)
         self.body.addWidget(self.gallery, 1)
         self._drawn: tuple[object, ...] = ()
         self.follow(
@@ -77,18 +76,18 @@ class BrowserCard(CardView):
         available = sweep is not None and inspector.document is not None
         for widget in (self.kind, self.truth, self.predicted, self.gallery):
             widget.setVisible(available)
-        self.message.setVisible(not available)
+        self.empty.setVisible(not available)
         if sweep is None or inspector.document is None:
             advice = "Not measured yet: click Run all images. Each image is listed here with its result."
-            self.message.setText(unmeasured(inspector, advice))
+            self.empty.set_message(unmeasured(inspector, advice))
             self.set_note("")
             return
         time, names = min(inspector.cursor.time, sweep.counted.steps), inspector.class_names
         numbers = selected(sweep, self.filter, time, inspector.measured.threshold)
         self._fill(sweep, time, names)
         self.set_note(f"after t = {time}: {len(numbers):,} of {sweep.done:,}; Enter opens an image in the Overview")
-        self.message.setText("No image fulfils these conditions.")
-        self.message.setVisible(not len(numbers))
+        self.empty.set_message("No image fulfils these conditions.")
+        self.empty.setVisible(not len(numbers))
         self.gallery.setVisible(bool(len(numbers)))
         key = (id(sweep.data), time, inspector.measured.threshold, numbers.tobytes())
         if key == self._drawn:

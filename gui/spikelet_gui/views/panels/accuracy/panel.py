@@ -12,6 +12,7 @@ from spikelet.metrics.accuracy import AccuracyPoint
 from spikelet.report import wording
 from spikelet_gui.models.analysis.sweep import Sweep
 from spikelet_gui.models.export import DataTable
+from spikelet_gui.models.numbers import short_percent
 from spikelet_gui.models.session.freshness import outdated_sweep, sweep_again, unmeasured
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.sources.data_file import DataFile
@@ -128,7 +129,7 @@ class CurveCard(CardView):
         if source is not None:
             self._levels += self.plot.reference(source, span, theme().over, f"source network {source:.1%}")
         if chance > low:
-            self._levels += self.plot.reference(chance, span, theme().muted, f"chance {chance:.1%}")
+            self._levels += self.plot.reference(chance, span, theme().muted, f"chance {short_percent(chance)}")
         self.plot.setYRange(low, high, padding=0)
         self.plot.steps_axis(len(accuracy))
         self.plot.setXRange(0.6, len(accuracy) + max(1.2, 0.3 * len(accuracy)), padding=0)
@@ -138,7 +139,7 @@ class CurveCard(CardView):
         interval = f"{last['low']:.2%} – {last['high']:.2%}"
         self.message.setText(
             f"T = {len(accuracy)}: {last['accuracy']:.2%}, 95% interval {interval} (Wilson). "
-            f"Chance: {chance:.0%}.{remark}"
+            f"Chance: {short_percent(chance)}.{remark}"
         )
         self.timeline.go(self.inspector.cursor.time)
 
