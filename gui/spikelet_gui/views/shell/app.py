@@ -18,6 +18,7 @@ from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.settings import Settings
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.shell.opening import open_files
+from spikelet_gui.views.shell.pictures import write_png
 from spikelet_gui.views.shell.window import Window
 from spikelet_gui.views.widgets import style, theme
 from spikelet_gui.views.widgets.slices import slices
@@ -124,8 +125,7 @@ def screenshot(
             raise SpikeletError.at(str(paths[1]), window.inspector.results.second_error)
         window.panels[panel].prepare()
         settle(window)
-        if not window.grab().save(str(output)):
-            raise SpikeletError.at(str(output), "cannot be written; expected a file name ending in .png")
+        write_png(window, output)
     finally:
         discard(window)
 

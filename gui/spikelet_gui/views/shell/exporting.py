@@ -6,9 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, QRect, QSize
-from PySide6.QtGui import QGuiApplication, QPainter
-from PySide6.QtSvg import QSvgGenerator
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox, QToolButton, QWidget
 
 from spikelet.errors import SpikeletError, UsageError
@@ -17,6 +15,7 @@ from spikelet_gui.models.analysis import reporting
 from spikelet_gui.models.export import DataTable, csv_files, safe_name, without_duplicates
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.profiles import find_profile, profiles
+from spikelet_gui.views.shell.pictures import write_png, write_svg
 from spikelet_gui.views.widgets.base import View
 from spikelet_gui.views.widgets.cards import Card
 from spikelet_gui.views.widgets.controls import tool
@@ -166,19 +165,9 @@ def write(widget: QWidget, path: Path) -> list[Path]:
         write_files(path.parent, {target.name: text for target, text in files.items()})
         return list(files)
     if suffix == ".png":
-        if not widget.grab().save(str(path)):
-            raise UsageError.at(str(path), "cannot be written")
+        write_png(widget, path)
     elif suffix == ".svg":
-        drawing = QSvgGenerator()
-        drawing.setFileName(str(path))
-        drawing.setSize(QSize(widget.width(), widget.height()))
-        drawing.setViewBox(QRect(0, 0, widget.width(), widget.height()))
-        drawing.setTitle(path.stem)
-        painter = QPainter(drawing)
-        if not painter.isActive():
-            raise UsageError.at(str(path), "cannot be written")
-        widget.render(painter, QPoint())
-        painter.end()
+        write_svg(widget, path)
     else:
         expected = "a file name ending in .png, .svg or .csv"
         raise UsageError.at(path.name, f"expected {expected}", expected=expected, found=path.name)
