@@ -6,16 +6,32 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 
-from gui_support.driving import drop
+from gui_support.driving import drop, opened_window
+
+
+@pytest.fixture(scope="module")
+def first(qapp, rest, path, data):
+    """A window with a measurement on 20 of the images, with its images and the result."""
+    with opened_window(path) as window:
+        drop(window, data)
+        rest(window)
+        window.inspector.run_sweep(window.inspector.source.data, 20)
+        rest(window)
+        yield window, window.inspector.source, window.inspector.measured.sweep
 
 
 @pytest.fixture
-def measured(opened, rest, data):
-    drop(opened, data)
-    rest(opened)
-    opened.inspector.run_sweep(opened.inspector.source.data, 20)
-    rest(opened)
-    return opened
+def measured(first, rest):
+    """The window of `first` in its original state, at the first panel and T = 4."""
+    window, source, sweep = first
+    inspector = window.inspector
+    window.show_panel("overview")
+    inspector.results.reset()
+    inspector.show(source)
+    inspector.set_steps(4)
+    inspector.measured.complete(sweep, source.data)
+    rest(window)
+    return window
 
 
 @pytest.mark.parametrize("panel", ["overview", "layers", "accuracy", "energy"])
@@ -76,6 +92,19 @@ def test_data_of_the_same_name_are_distinguished_by_their_content(measured, rest
     assert not measured.stale.isVisible(), "the same content, read again"
 
 
+def test_a_task_of_another_panel_does_not_hide_that_results_are_out_of_date(measured, rest):
+    measured.show_panel("accuracy")
+    measured.inspector.set_steps(6)
+    rest(measured)
+    finish = Event()
+    measured.inspector.jobs.start("robustness", lambda _: finish.wait(), lambda _: None, lambda _: None)
+    assert measured.stale.isVisible()
+    measured.show_panel("robustness")
+    assert not measured.stale.isVisible()
+    finish.set()
+    rest(measured)
+
+
 def test_residuals_and_faults_have_their_own_state(measured, rest, qtbot):
     measured.inspector.set_steps(6)
     rest(measured)
@@ -97,16 +126,3 @@ def test_residuals_and_faults_have_their_own_state(measured, rest, qtbot):
     measured.set_theme("light")
     rest(measured)
     assert measured.stale.isVisible()
-
-
-def test_a_task_of_another_panel_does_not_hide_that_results_are_out_of_date(measured, rest):
-    measured.show_panel("accuracy")
-    measured.inspector.set_steps(6)
-    rest(measured)
-    finish = Event()
-    measured.inspector.jobs.start("robustness", lambda _: finish.wait(), lambda _: None, lambda _: None)
-    assert measured.stale.isVisible()
-    measured.show_panel("robustness")
-    assert not measured.stale.isVisible()
-    finish.set()
-    rest(measured)

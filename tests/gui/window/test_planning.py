@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 
-from gui_support.driving import drop
+from gui_support.driving import drop, opened_window
 from spikelet.data import arrays
 from spikelet.metrics.hardware import find_profile
-from spikelet_converters.planning import timing
 from spikelet_converters.planning.plan import plan
 from spikelet_converters.planning.settings import Setting
 from spikelet_gui.models.analysis.planning import COSTS
@@ -17,22 +16,39 @@ from spikelet_gui.models.session.settings_view import show_setting
 from spikelet_gui.views.shell.app import settle
 
 
-@pytest.fixture(autouse=True)
-def few_images_are_timed(monkeypatch):
-    monkeypatch.setattr(timing, "SECONDS", 0)
-    monkeypatch.setattr(timing, "SECONDS_OF_RUN", 0)
+@pytest.fixture(scope="module")
+def first(qapp, rest, path, data):
+    """A window after a measurement on the engine that needs no compiler, with what was open and the result."""
+    with opened_window(path) as window:
+        inspector = window.inspector
+        drop(window, data)
+        inspector.set_engine("numpy")
+        rest(window)
+        window.show_panel("plan")
+        window.run_panel()
+        rest(window)
+        yield window, inspector.document, inspector.source, inspector.results.planned
 
 
 @pytest.fixture
-def panel(opened, rest, data):
-    """The panel after a measurement on the engine that needs no compiler."""
-    drop(opened, data)
-    opened.inspector.set_engine("numpy")
-    rest(opened)
-    opened.show_panel("plan")
-    opened.run_panel()
-    rest(opened)
-    return opened.panels["plan"]
+def panel(first, rest):
+    """The panel of `first` with its result."""
+    window, document, source, planned = first
+    inspector = window.inspector
+    if inspector.document is not document or inspector.results.planned is not planned:
+        inspector.show_document(document)
+        inspector.set_engine("numpy")
+        inspector.show(source)
+        inspector.results.set_planned(planned, source.data.digest)
+        rest(window)
+    window.show_panel("plan")
+    return window.panels["plan"]
+
+
+@pytest.fixture
+def opened(panel):
+    """The window of the panel."""
+    return panel.window()
 
 
 def test_the_settings_are_those_of_the_command(panel, opened, data):
