@@ -199,7 +199,9 @@ def to_markdown(study: Study, rows: Sequence[Row]) -> str:
         group_rows = [row for row in rows if grid_point(row.runs[0]) == point_text]
         times = sorted({t for row in group_rows for t in row.cells})
         head = ["method", *(f"T={t}" for t in times), "source, noise off", "noise on", "seeds"]
-        lines += [f"Accuracy in %, {point_text}, mean ± standard deviation over seeds.", "", *heading(head)]
+        spread = any(cell.sd is not None for row in group_rows for cell in row.cells.values())
+        shown = "mean ± standard deviation over seeds" if spread else "one seed"
+        lines += [f"Accuracy in %, {point_text}, {shown}.", "", *heading(head)]
         for row in group_rows:
             cells = [percent(row.cells[t]) if t in row.cells else "–" for t in times]
             source = [percent(row.noise_off), percent(row.noise_on)]
@@ -208,11 +210,8 @@ def to_markdown(study: Study, rows: Sequence[Row]) -> str:
         lines.append("")
         compared = [row for row in group_rows if row.against]
         if compared:
-            title = (
-                f"Difference to `{study.reference}` in percentage points, same seeds: mean [95% confidence interval], "
-                "p value of a paired t test."
-            )
-            lines += [f"{title} {_multiplicity(compared)}", "", *heading(["method", *(f"T={t}" for t in times)])]
+            title = f"Difference to `{study.reference}` in percentage points, {_statistics(compared)}."
+            lines += [title, "", *heading(["method", *(f"T={t}" for t in times)])]
             for row in compared:
                 cells = [_difference(row.against.get(t)) for t in times]
                 lines.append("| " + " | ".join([row.label, *cells]) + " |")
@@ -225,20 +224,21 @@ def heading(names: Sequence[str]) -> list[str]:
     return ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
 
 
-def _multiplicity(rows: Sequence[Row]) -> str:
-    """State the number of tests in a table, and the differences that are significant after correction for it."""
+def _statistics(rows: Sequence[Row]) -> str:
+    """State what a table of differences contains, its number of tests, and what is significant after correction."""
     tests = [(row.label, t, difference.p) for row in rows for t, difference in row.against.items()]
     corrected = holm([p for _, _, p in tests])
     count = sum(p is not None for p in corrected)
     if not count:
-        return ""
+        return "same seed"
     level = 1 - CONFIDENCE
     remaining = [
         f"`{name}` T={t}" for (name, t, _), p in zip(tests, corrected, strict=True) if p is not None and p < level
     ]
     return (
+        "same seeds: mean [95% confidence interval], p value of a paired t test. "
         f"Intervals and p values are not corrected for multiple tests; the table has {count}. After Holm's correction, "
-        f"p < {level:.2g} remains for: {', '.join(remaining) or 'none'}."
+        f"p < {level:.2g} remains for: {', '.join(remaining) or 'none'}"
     )
 
 

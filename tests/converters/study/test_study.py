@@ -162,7 +162,11 @@ class TestTables:
         assert float(first["sd"]) == pytest.approx(np.std(accuracies, ddof=1))
         table = to_markdown(study, rows)
         assert "| srp | – | – |" in table
-        assert "Difference to `qcfs` in percentage points" in table
+        assert "mean ± standard deviation over seeds" in table
+        assert "Difference to `qcfs` in percentage points, same seeds: mean [95% confidence interval], p value" in table
+        alone = to_markdown(study, summarise(study, [r for r in results if r["point"]["seed"] == 1]))
+        assert "vgg5, levels 4, one seed." in alone
+        assert "Difference to `qcfs` in percentage points, same seed." in alone
 
 
 class TestPage:
