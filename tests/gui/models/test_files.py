@@ -15,7 +15,8 @@ from spikelet.verify import record_golden
 from spikelet_gui.models.session import settings as stored
 from spikelet_gui.models.session.document import BrokenBundle, open_document
 from spikelet_gui.models.session.sources.data_file import DataFile
-from spikelet_gui.models.session.sources.inputs import can_draw, fit, open_source, shown
+from spikelet_gui.models.session.sources.inputs import can_draw, fit, open_source
+from spikelet_gui.models.session.sources.rgb import shown
 
 
 def test_a_changed_member_is_named(path, tmp_path):

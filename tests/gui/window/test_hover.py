@@ -10,7 +10,8 @@ from gui_support.driving import drop, hover, opened_window
 from spikelet_gui.models.activity.raster import binned, rows_of
 from spikelet_gui.views.images.pixels import PixelView
 from spikelet_gui.views.panels.accuracy.panel import CurveCard
-from spikelet_gui.views.panels.layers.cards import MapCard, PotentialCard, RasterCard, RatesCard
+from spikelet_gui.views.panels.layers.cards import PotentialCard, RasterCard, RatesCard
+from spikelet_gui.views.panels.layers.feature_maps import MapCard
 from spikelet_gui.views.plots.evidence import EvidenceCard
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.plots.prediction import PredictionBars

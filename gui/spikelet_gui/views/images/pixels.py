@@ -10,8 +10,8 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFocusEvent, QImage, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from spikelet_gui.models.session.sources.inputs import shown
 from spikelet_gui.models.session.sources.pad import Pad
+from spikelet_gui.models.session.sources.rgb import shown
 from spikelet_gui.views.widgets.readout import Hover, Reading
 from spikelet_gui.views.widgets.theme import theme
 

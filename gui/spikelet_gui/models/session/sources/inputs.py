@@ -214,27 +214,6 @@ def can_draw(graph: Graph) -> bool:
     return len(shape) == 3 and shape[0] == 1 and graph.input.low <= 0 and graph.input.high >= 255
 
 
-def shown(image: Pixels, low: int, high: int) -> npt.NDArray[np.uint8]:
-    """Convert an input to (H, W, 3) uint8 for display.
-
-    Channels other than three are averaged to grey; a vector becomes one row, and a line of several channels one row for
-    each channel, the first at the bottom.
-    """
-    scaled = np.clip((image - low) * (255.0 / (high - low)), 0, 255).astype(np.uint8)
-    if scaled.ndim == 1:
-        scaled = scaled[None, None]
-    elif is_line(image.shape):
-        scaled = scaled[::-1, 0][None]
-    if len(scaled) != 3:
-        scaled = np.repeat(scaled.mean(axis=0, keepdims=True).astype(np.uint8), 3, axis=0)
-    return np.ascontiguousarray(scaled.transpose(1, 2, 0))
-
-
-def is_line(shape: Shape) -> bool:
-    """Return whether an input (C, 1, L) is a line of several channels, such as a spectrogram, and not an image."""
-    return len(shape) == 3 and shape[1] == 1 and shape[0] not in (1, 3)
-
-
 def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[2]}×{shape[1]}" if len(shape) == 3 else f"{shape[0]} numbers"
 

@@ -12,7 +12,7 @@ from spikelet_gui.models.analysis.sweep import Sweep
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.freshness import unmeasured
 from spikelet_gui.models.session.inspector import Inspector
-from spikelet_gui.models.session.sources.inputs import shown
+from spikelet_gui.models.session.sources.rgb import shown
 from spikelet_gui.views.images.gallery import Gallery
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.controls import Choice

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from spikelet_gui.models.session.freshness import outdated_sweep, sweep_again
-from spikelet_gui.views.panels.layers.cards import MapCard, PotentialCard, RasterCard, RatesCard
+from spikelet_gui.views.panels.layers.cards import PotentialCard, RasterCard, RatesCard
+from spikelet_gui.views.panels.layers.feature_maps import MapCard
 from spikelet_gui.views.panels.layers.neuron_table import NeuronCard
 from spikelet_gui.views.panels.layers.weights import WeightsPage
 from spikelet_gui.views.widgets.base import Panel

@@ -14,12 +14,11 @@ from spikelet_gui.models.session.sources.inputs import (
     can_draw,
     drawing,
     golden_source,
-    is_line,
-    shown,
     start_source,
 )
 from spikelet_gui.models.session.sources.pad import Pad
 from spikelet_gui.models.session.sources.recordings import TITLES
+from spikelet_gui.models.session.sources.rgb import is_line, shown
 from spikelet_gui.views.choosers.data_dialog import DataDialog
 from spikelet_gui.views.images.pixels import HELP, PixelView
 from spikelet_gui.views.plots.axes import number
