@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 
-from PySide6.QtCore import QEvent, QObject, QTimer
+from PySide6.QtCore import QAbstractEventDispatcher, QEvent, QObject
 from PySide6.QtWidgets import QApplication
 
 EVENTS = {QEvent.Type.Polish: "polished", QEvent.Type.StyleChange: "restyled"}  # counted events of widgets
@@ -19,19 +19,18 @@ class Turns(QObject):
     def __init__(self):
         super().__init__()
         self.counts = []
-        self._timer = QTimer(self, interval=0)
-        self._timer.timeout.connect(self._turn)
+        self._loop = QAbstractEventDispatcher.instance()
 
     def __enter__(self):
         self._now, self._calls, self._start = Counter(), 0, len(self.counts)
         QApplication.instance().installEventFilter(self)
-        self._timer.start()
+        self._loop.awake.connect(self._turn)  # a timer would keep the loop busy while it waits for a task
         sys.setprofile(self._called)
         return self
 
     def __exit__(self, *_):
         sys.setprofile(None)
-        self._timer.stop()
+        self._loop.awake.disconnect(self._turn)
         QApplication.instance().removeEventFilter(self)
         self._turn()
 
