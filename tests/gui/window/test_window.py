@@ -9,7 +9,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
 from PySide6.QtWidgets import QApplication, QDialog, QLabel, QPushButton
 
 from gui_support.cutting import wrong
-from gui_support.driving import click_block, drop, until
+from gui_support.driving import click_block, drop, opened_window, until
 from spikelet_gui.models.session.settings import Settings
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.panels.layers.neuron_table import NeuronCard
@@ -17,6 +17,30 @@ from spikelet_gui.views.plots.raster import Raster
 from spikelet_gui.views.shell.app import discard, make_window, settle
 from spikelet_gui.views.shell.shortcuts import KEYS
 from spikelet_gui.views.widgets.theme import theme
+
+
+@pytest.fixture(scope="module")
+def common(qapp, path):
+    with opened_window(path) as window:
+        yield window
+
+
+@pytest.fixture
+def opened(common, path):
+    """The window of all tests of this module, with its bundle at the first panel and layer and the last time-step."""
+    inspector = common.inspector
+    if inspector.document is None or inspector.document.path != path:
+        inspector.open(path)
+        settle(common)
+    common.show_panel("overview")
+    inspector.selection.focus("if1")
+    inspector.cursor.pause()
+    inspector.set_steps(4)
+    inspector.cursor.go(4)
+    common.activateWindow()  # a dialog of another test had the focus
+    until(common.isActiveWindow)
+    settle(common)
+    return common
 
 
 def test_it_opens_a_bundle_and_shows_what_it_does(opened):
@@ -83,14 +107,17 @@ def test_a_key_lists_all_keys(opened, qtbot):
 
 
 def test_keys_change_panel_and_colours(opened, qtbot):
-    for index, name in enumerate(PANELS):
-        qtbot.keyClick(opened, Qt.Key(Qt.Key.Key_1 + index), Qt.KeyboardModifier.ControlModifier)
+    for look in ("dark", "light"):
+        assert theme().name == look
+        for index, name in enumerate(PANELS):
+            qtbot.keyClick(opened, Qt.Key(Qt.Key.Key_1 + index), Qt.KeyboardModifier.ControlModifier)
+            settle(opened)
+            assert opened.panels[name].isVisible()
+        qtbot.keyClick(opened, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
         settle(opened)
-        assert opened.panels[name].isVisible()
-    qtbot.keyClick(opened, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
-    settle(opened)
-    assert theme().name == "light"
+    assert theme().name == "dark"
     assert opened.panel == name
+    assert opened.panels[name].isVisible()
 
 
 def test_the_raster_moves_the_cursor_and_picks(opened, qtbot):
@@ -146,15 +173,6 @@ def test_pages_without_a_bundle_are_not_cut_and_show_that_one_is_being_opened(wi
     assert window.problem.isVisible()
     assert window.problem.grid.count() == 0, "no member was checked"
     assert wrong(window.problem) == []
-
-
-def test_both_themes_build_every_panel(opened, rest):
-    for name in ("light", "dark"):
-        opened.set_theme(name)
-        for panel in PANELS:
-            opened.show_panel(panel)
-            rest(opened)
-            assert opened.panels[panel].isVisible()
 
 
 def test_another_theme_keeps_what_is_selected_in_the_panels(opened, rest):
