@@ -32,6 +32,7 @@ ABSENT = Substitute("the answer of a server that does not have the file", f"{AGA
 POINTER = Substitute(
     "a Git LFS pointer", f"run `git lfs pull` in its repository, or {AGAIN}", ", not the file that it stands for"
 )
+STREAM = Substitute("a pipe or a device", "write its content to a file first", "; expected a file")
 _TEXTS = {
     b"version https://git-lfs.github.com/spec/": POINTER,
     b"404: not found": ABSENT,
@@ -59,6 +60,8 @@ def substitute_of(path: Path, accepted: Archive | None = None) -> Substitute | N
             refused if its first member is a folder or a file of a network or of data.
     """
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            return STREAM  # a pipe without a writer would block
         with path.open("rb") as file:
             begin = file.read(BEGIN)
     except OSError:

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import re
 import zipfile
 
@@ -87,3 +88,13 @@ def test_formats_that_are_archives_are_read(tmp_path):
     (tmp_path / "a.npy").write_bytes((tmp_path / "a.npz").read_bytes())
     for name in ("a.npz", "a.npy"):
         assert len(data.read(tmp_path / name, shape=(1, 4, 5))) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+@pytest.mark.parametrize("name", ["a.npz", "a.wav", "a.aedat4"])
+def test_a_pipe_does_not_block(name, tmp_path):
+    os.mkfifo(tmp_path / name)
+    readers = {".wav": samples, ".aedat4": lambda path: events.read(path, (2, 4, 4), 4)}
+    reader = readers.get(name[1:], lambda path: data.read(path, shape=(1, 4, 4)))
+    with pytest.raises(DataError, match="is a pipe or a device; expected a file; write its content to a file first"):
+        reader(tmp_path / name)
