@@ -206,13 +206,14 @@ class Engine(ABC):
             )
         if pixels is not None:
             self._check_shape(pixels, self.batch)
+        time = self.time + 1
         try:
             logits = self._step(pixels)
-            self.time += 1
+            self.time = time
             if self._count is not None:
                 self._count_step(self._count)
         except Exception as error:
-            raise translated(error, f"engine {self.name}, in time-step {self.time + 1}") from _cause(error)
+            raise translated(error, f"engine {self.name}, in time-step {time}") from _cause(error)
         return logits
 
     def run_window(self, pixels: npt.NDArray[np.generic], steps: int) -> tuple[Float, npt.NDArray[np.int64]]:

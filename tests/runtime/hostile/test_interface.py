@@ -195,6 +195,15 @@ def test_exceptions_inside_an_engine_are_wrapped_with_their_cause(bundle, monkey
     assert isinstance(caught.value, OutOfMemory) == (isinstance(error, MemoryError) or "allocate" in str(error))
 
 
+def test_an_error_while_spikes_are_counted_names_their_time_step(bundle, monkeypatch):
+    engine = create(bundle.graph, "numpy")
+    engine.count_spikes({})
+    engine.reset(1)
+    monkeypatch.setattr(engine, "_count_step", lambda count: np.zeros(1)[2])
+    with pytest.raises(EngineError, match="engine numpy, in time-step 1: "):
+        engine.step(np.zeros((1, *SHAPE), np.float32))
+
+
 def test_an_exception_of_onnx_runtime_is_wrapped(bundle, monkeypatch):
     pytest.importorskip("onnxruntime")
     monkeypatch.setattr(onnx.lowering, "static_model", lambda graph: b"not a model")
