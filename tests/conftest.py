@@ -10,6 +10,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # for the tests that import ONNX Runtime themselves
 
+# Processes that tests start buffer their output, as those of users do.
+os.environ.pop("PYTHONUNBUFFERED", None)
 # Keep what Python compiles, else each process that a test starts compiles the project again. Empty is as unset.
 os.environ["PYTHONDONTWRITEBYTECODE"] = ""
 

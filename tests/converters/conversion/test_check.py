@@ -17,7 +17,7 @@ from onnx_forms import FORMS, RAW, RELU, SHAPE, body, conv, logits, model, n, pi
 from spikelet.errors import ConversionError
 from spikelet_converters.conversion.agreement import agree, agree_on_answers
 from spikelet_converters.conversion.check import check_graph
-from spikelet_converters.frontends import builder
+from spikelet_converters.frontends import images
 from spikelet_converters.frontends.onnx import read
 from spikelet_converters.frontends.windows import averages
 
@@ -204,7 +204,7 @@ def test_a_misread_mean_of_integers_at_ties(monkeypatch, tmp_path):
         windows = averages(*arguments, **options)
         return replace(windows, weights=np.where(np.arange(len(windows.weights)) == 0, 1.06, 1) * windows.weights)
 
-    monkeypatch.setattr(builder, "averages", misread_averages)
+    monkeypatch.setattr(images, "averages", misread_averages)
     source = read(path, RAW)
     assert not is_refused(replace(source, twin=None))  # the ties explain the difference
     assert is_refused(source)

@@ -16,7 +16,7 @@ from converters_support import assert_misreading_is_refused, is_refused
 from onnx_forms import RAW
 from spikelet.errors import ConversionError
 from spikelet_converters.conversion.check import check_graph
-from spikelet_converters.frontends import Preprocessing, builder
+from spikelet_converters.frontends import Preprocessing, images
 from spikelet_converters.frontends.nir import from_nir
 from spikelet_converters.frontends.torch import from_module, from_program
 from spikelet_converters.frontends.windows import averages
@@ -124,7 +124,7 @@ class TestMeanOfIntegers:
             windows = averages(*arguments, **options)
             return replace(windows, weights=np.where(np.arange(len(windows.weights)) == 0, 1.06, 1) * windows.weights)
 
-        monkeypatch.setattr(builder, "averages", misread_averages)
+        monkeypatch.setattr(images, "averages", misread_averages)
         source = imported()
         assert is_refused(source)
         monkeypatch.undo()

@@ -34,7 +34,7 @@ END = b"#!END-HEADER"
 SECONDS, BYTES_PER_SECOND = 60, 2**20  # most time for an AEDAT 4 file, and what is added for its size
 INTERPRETER = 2**30  # bytes of address space of Python and NumPy
 DECODER = """
-import sys
+import io, sys
 import aedat
 import numpy as np
 try:
@@ -47,10 +47,14 @@ for packet in aedat.Decoder(sys.argv[1]):
     if "events" in packet:
         packets.append(packet["events"])
         streams.add(packet["stream_id"])
-np.save(sys.stdout.buffer, np.array(sorted(streams), np.int64))
+def send(values):
+    file = io.BytesIO()  # NumPy asks a file for its position, which a pipe does not have
+    np.save(file, values)
+    sys.stdout.buffer.write(file.getbuffer())
+send(np.array(sorted(streams), np.int64))
 for field in ("t", "x", "y", "on"):
     arrays = [np.asarray(packet[field]).astype(np.int64) for packet in packets]
-    np.save(sys.stdout.buffer, np.concatenate([np.zeros(0, np.int64), *arrays]))
+    send(np.concatenate([np.zeros(0, np.int64), *arrays]))
 """
 
 
