@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikelet.cli.arguments import existing, positive
-from spikelet.cli.command import stored_command
+from spikelet.cli.command import command_line, stored_command
 from spikelet.cli.output_files import check_output_file
 from spikelet.cli.printing import emit
 from spikelet.errors import MissingDependency, UsageError
@@ -83,7 +83,10 @@ def run(args: argparse.Namespace) -> int:
     results = []
     for study in studies:
         folder = args.out if args.out is not None else Path("runs") / study.path.stem
-        failed |= _run(args, study if args.only is None else study.only(args.only), folder)
+        try:
+            failed |= _run(args, study if args.only is None else study.only(args.only), folder)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"interrupted; continue with: {command_line(args)}") from None
         results.append(_finish(args, study, folder))
     facts = {"studies": [{key: value for key, value in result.items() if key != "text"} for result in results]}
     emit(args, {**facts, "failed": failed}, "\n".join(result["text"] for result in results))

@@ -292,6 +292,18 @@ def test_a_missing_scheduler_is_reported(call, monkeypatch):
     assert "no Dask scheduler answers there" in message
 
 
+def test_an_interrupted_study_says_how_to_continue(call, monkeypatch):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("spikelet_converters.study.pool.run_here", interrupted)
+    message = call("study bars.toml --out stopped --only *-s1", code=130).err
+    assert (
+        message.strip()
+        == "spikelet study: interrupted; continue with: spikelet study bars.toml --out stopped --only '*-s1'"
+    )
+
+
 class TestResidualsCommand:
     def test_prints_the_residual_errors(self, done, call, folder):
         line = "residuals out/qcfs-vgg5-L4-s1/best.pt --data data --steps 4"
