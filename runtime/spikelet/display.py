@@ -105,9 +105,13 @@ def without_folders(arguments: Iterable[str]) -> list[str]:
 
 def _without_folders(argument: str) -> str:
     option, equals, value = argument.rpartition("=") if argument.startswith("--") else ("", "", argument)
-    path, folder = Path(value), Path.cwd()
+    path = Path(value)
     if not path.is_absolute() or not path.name:
         return argument
+    try:
+        folder = Path.cwd()
+    except OSError:  # it was removed
+        folder = path.parent
     return option + equals + str(path.relative_to(folder) if path.is_relative_to(folder) else path.name)
 
 

@@ -137,3 +137,15 @@ def test_the_command_of_a_result_is_one_line_that_a_shell_reads(forged):
             [shell, "-c", f"printf '%s\\0' {line}"], capture_output=True, env={"LC_ALL": "C.UTF-8"}, check=True
         )
         assert done.stdout == b"".join(os.fsencode(argument) + b"\0" for argument in arguments)
+
+
+def test_a_stored_command_names_no_folders_of_its_author(tmp_path, monkeypatch):
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    arguments = [f"{folder}/runs/a.pt", f"{tmp_path}/data", f"--out={tmp_path}/b", "c/d", "/", "--steps", "8", ""]
+    expected = ["runs/a.pt", "data", "--out=b", "c/d", "/", "--steps", "8", ""]
+    assert display.without_folders(arguments) == expected
+    if os.name == "posix":  # Windows does not remove it
+        folder.rmdir()
+        assert display.without_folders(arguments) == ["a.pt", *expected[1:]]
