@@ -68,8 +68,9 @@ def check_sizes(path: Path) -> None:
 def _check_archive(archive: zipfile.ZipFile, size: int) -> None:
     sizes, expanded = {}, 0
     for member in archive.infolist():
-        packed = member.compress_type != zipfile.ZIP_STORED
-        stored = min(member.compress_size, size)
+        packed, stored = member.compress_type != zipfile.ZIP_STORED, member.compress_size
+        if stored > size:  # zipfile allocates them, also for a record of 0 bytes
+            raise ConversionError(f"a record states {stored:,} stored bytes, the file has {size:,}")
         if member.file_size > expanded_at_most(stored, packed):
             raise ConversionError(f"a record states {member.file_size:,} bytes, of which {stored:,} are stored")
         expanded += member.file_size if packed else 0

@@ -343,7 +343,15 @@ def _record_that_states_more(content):
         for at in re.finditer(rb"PK\x01\x02", bytes(data[: position + 4]))
     ]
     _, position = max(sizes)
-    data[position + 20 : position + 28] = struct.pack("<II", 2**32 - 2, 2**32 - 2)
+    data[position + 20 : position + 28] = struct.pack("<II", 400, 2**32 - 2)
+    return bytes(data)
+
+
+def _pickle_that_is_stored_in_more(content):
+    """The pickle of an archive has 0 bytes, stored in 256 MB."""
+    data = bytearray(content)
+    position = data.index(b"PK\1\2")  # the first record
+    data[position + 20 : position + 28] = struct.pack("<II", 2**28, 0)
     return bytes(data)
 
 
@@ -363,13 +371,14 @@ def _archive_of(storage):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (_record_that_states_more, r"a record states 4,294,967,294 bytes"),
+        (_record_that_states_more, r"a record states 4,294,967,294 bytes, of which 400 are stored"),
+        (_pickle_that_is_stored_in_more, "a record states 268,435,456 stored bytes, the file has"),
         (lambda _: _archive_of(b"J\0\0\0\x40"), "storage 0 states 4,294,967,296 bytes, 16 are stored"),
         (lambda _: _archive_of(b"N"), "a storage whose size is not stated"),
         (lambda _: b"\x80\x02X\xff\xff\xff\x7fa", "not a file that torch can read safely"),
         (lambda _: b"\x80\x02.", "not a file that torch can read safely"),
     ],
-    ids=["record", "storage", "no size", "text", "nothing"],
+    ids=["record", "pickle", "storage", "no size", "text", "nothing"],
 )
 def test_stated_sizes_are_compared_with_the_file_before_torch_allocates_them(change, message, tmp_path):
     buffer = io.BytesIO()
