@@ -78,3 +78,15 @@ def test_a_reloaded_bundle_has_the_same_images_and_steps(opened, data):
     settle(opened)
     assert inspector.document is not before
     assert (inspector.source.name, inspector.index, inspector.cursor.steps) == ("images.npz", 7, 3)
+
+
+def test_the_comparison_of_a_file_does_not_outlast_its_bundle(opened, leaky_path, monkeypatch):
+    inspector, ends = opened.inspector, []
+    monkeypatch.setattr(inspector.jobs, "start", lambda key, work, done, failed: ends.append((work, done)))
+    inspector.bundle_file.check()
+    ((work, done),) = ends
+    monkeypatch.undo()
+    inspector.open(leaky_path)
+    settle(opened)
+    done(work(None))
+    assert not inspector.bundle_file.differs

@@ -46,15 +46,17 @@ class BundleFile:
         if compared == self._compared:
             return
         self._compared = compared
-        self._jobs.start("file", lambda _: self._digest(document), self._digested, lambda message: None)
+
+        def done(digest: str) -> None:
+            if document is self._document:  # another bundle may have been opened meanwhile
+                self._set(digest != document.bundle.digest)
+
+        self._jobs.start("file", lambda _: self._digest(document), done, lambda message: None)
 
     @staticmethod
     def _digest(document: Document) -> str:
         with document.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-
-    def _digested(self, digest: str) -> None:
-        self._set(self._document is not None and digest != self._document.bundle.digest)
 
     def _set(self, differs: bool) -> None:
         if differs != self.differs:
