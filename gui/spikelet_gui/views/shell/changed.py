@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QFileSystemWatcher, Qt, QTimer
+from PySide6.QtCore import QFileSystemWatcher, QTimer
 
 from spikelet_gui.models.session.inspector import Inspector
-from spikelet_gui.views.widgets.base import View
-from spikelet_gui.views.widgets.controls import button
-from spikelet_gui.views.widgets.layouts import row
-from spikelet_gui.views.widgets.text import label, shortened
-from spikelet_gui.views.widgets.theme import GAP
+from spikelet_gui.views.shell.notice import NoticeLine
+from spikelet_gui.views.widgets.text import shortened
 
 PAUSE = 300  # milliseconds without a change after which a file is compared: it is written in parts
 
 
-class ChangedLine(View):
+class ChangedLine(NoticeLine):
     """Shown while the file of the open bundle differs from the open bundle.
 
     The file is compared after the system reports a change, and by `check`, since network drives report none.
     """
 
     def __init__(self, inspector: Inspector) -> None:
-        super().__init__()
-        self.setObjectName("stale")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        super().__init__("Reload", inspector.reload, "Open the file as it is now, with the same images and T")
         self._inspector = inspector
-        self.text = label("", wrap=True)
-        self.again = button("Reload", inspector.reload, "Open the file as it is now, with the same images and T")
-        line = row(self.text, self.again, stretch=(1, 0), spacing=GAP)
-        line.setContentsMargins(GAP, 6, GAP, 6)
-        self.setLayout(line)
         self._watcher = QFileSystemWatcher(self)
         self._pause = QTimer(self, singleShot=True, interval=PAUSE)
         self._pause.timeout.connect(self.check)

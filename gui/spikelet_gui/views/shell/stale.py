@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt
-
 from spikelet_gui.models.session.inspector import Inspector
-from spikelet_gui.views.widgets.base import Panel, View
-from spikelet_gui.views.widgets.controls import button
-from spikelet_gui.views.widgets.layouts import row
-from spikelet_gui.views.widgets.text import label
-from spikelet_gui.views.widgets.theme import GAP
+from spikelet_gui.views.shell.notice import NoticeLine
+from spikelet_gui.views.widgets.base import Panel
 
 
-class StaleLine(View):
+class StaleLine(NoticeLine):
     """Shown while the results of the current panel were measured with other settings.
 
     Args:
@@ -23,15 +18,8 @@ class StaleLine(View):
     """
 
     def __init__(self, inspector: Inspector, panel: Callable[[], Panel | None]) -> None:
-        super().__init__()
-        self.setObjectName("stale")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        super().__init__("Run again", self._run, "Run again with the current settings  (R)")
         self._inspector, self._panel = inspector, panel
-        self.text = label("", wrap=True)
-        self.again = button("Run again", self._run, "Run again with the current settings  (R)")
-        line = row(self.text, self.again, stretch=(1, 0), spacing=GAP)
-        line.setContentsMargins(GAP, 6, GAP, 6)
-        self.setLayout(line)
         results = inspector.results
         for signal in (
             inspector.opened,
@@ -45,7 +33,6 @@ class StaleLine(View):
             inspector.jobs.finished,
         ):
             self.listen(signal, lambda *_: self.show_state())
-        self.hide()
 
     def show_state(self) -> None:
         """Show or hide the line."""

@@ -79,7 +79,7 @@ QToolTip { background: @raised; color: @text; border: 1px solid @line; padding: 
 #caption { font-size: 9pt; }
 #bad { color: @bad; }
 #error { color: @bad; background: @raised; border-left: 3px solid @bad; padding-left: 5px; font-size: 9pt; }
-#stale { background: @raised; border-bottom: 1px solid @warn; }
+#notice { background: @raised; border-bottom: 1px solid @warn; }
 #good { color: @good; }
 #warn { color: @warn; }
 QPushButton, QToolButton { background: @raised; border: 1px solid @line; border-radius: 7px; padding: 5px 11px; }
