@@ -42,10 +42,10 @@ def pack_words(taps: Ints) -> npt.NDArray[np.uint32]:
     """
     *_, outputs = taps.shape
     rows = np.pad(taps.reshape(-1, outputs).astype(np.int64) + 128, ((0, 0), (0, -outputs % 4)))
-    words: npt.NDArray[np.uint32] = (
+    quads: npt.NDArray[np.uint32] = (
         (rows.reshape(len(rows), -1, 4) << np.array([0, 8, 16, 24])).sum(2).astype(np.uint32)
     )
-    return words
+    return quads
 
 
 def pack_inputs(taps: Ints) -> npt.NDArray[np.uint32]:
@@ -60,8 +60,8 @@ def pack_inputs(taps: Ints) -> npt.NDArray[np.uint32]:
     outputs = taps.shape[-1]
     rows = taps.transpose(3, 1, 2, 0).reshape(outputs, -1)
     rows = np.pad(rows, ((0, -outputs % 4), (0, rows.shape[1] % 2))).astype("<i2")
-    words = rows.view("<u4").reshape(-1, 4, rows.shape[1] // 2)
-    return np.ascontiguousarray(words.transpose(0, 2, 1)).astype(np.uint32)
+    pairs = rows.view("<u4").reshape(-1, 4, rows.shape[1] // 2)
+    return np.ascontiguousarray(pairs.transpose(0, 2, 1)).astype(np.uint32)
 
 
 def pack_rows(taps: Ints) -> npt.NDArray[np.int16]:
