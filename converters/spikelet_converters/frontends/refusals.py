@@ -12,6 +12,9 @@ _ROUNDING = (
     "a rounding of activations has no node; leave it out and calibrate the clamp before it (--calibration), or use "
     "levels of a quantiser (SpikingActivation, QuantReLU, QuantizeLinear), which are spike counts"
 )
+RANDOM = ("bernoulli", "normal", "rand", "rand_like", "randint", "randn", "randn_like")
+"""Names of torch functions that draw random numbers, whose results are no constants."""
+
 _RANDOM = (
     "it draws random numbers in evaluation mode too; draw them only if self.training, and leave out an encoding of "
     "pixels as random spikes"
@@ -84,7 +87,7 @@ TORCH = {
     ),
     **dict.fromkeys(("baddbmm", "bmm", "scaled_dot_product_attention"), _PRODUCT),
     "bilinear": "a product of activations has no spiking form here; use nn.Linear",
-    **dict.fromkeys(("bernoulli", "normal", "rand", "rand_like", "randint", "randn", "randn_like"), _RANDOM),
+    **dict.fromkeys(RANDOM, _RANDOM),
     "getattr": "an attribute of an activation is not supported; use a method, such as transpose(1, 2)",
     "stack": "a new axis of activations is not supported; add them, or use torch.cat along the channels",
     **dict.fromkeys(("sort", "topk"), _ALL),

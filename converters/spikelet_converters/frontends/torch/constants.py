@@ -11,11 +11,11 @@ from torch import fx, nn
 
 from spikelet.errors import ConversionError, one_line, pass_out_of_memory
 from spikelet_converters.frontends.layout import sizes
+from spikelet_converters.frontends.refusals import RANDOM
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.torch.calls import name_of
 from spikelet_converters.frontends.values import BATCH, Value
 
-_RANDOM = ("bernoulli", "normal", "rand", "rand_like", "randint", "randn", "randn_like")
 _NEW = ("new_empty", "new_full", "new_ones", "new_zeros")
 _LIKE = ("empty_like", "full_like", "ones_like", "rand_like", "randn_like", "zeros_like")
 _SIZED = ("empty", "expand", "full", "ones", "repeat", "tile", "zeros", *_NEW)
@@ -59,7 +59,7 @@ def evaluated(
     A tensor with the batch as its first size, such as `torch.zeros(len(x), 10)`, gets 1 in its place.
     """
     kind = name_of(getattr(step.target, "overloadpacket", step.target))
-    if kind in _RANDOM:
+    if kind in RANDOM:
         raise ConversionError(f"{where}: {ADVICE[kind]}")
 
     numbers: list[int] = []
