@@ -48,7 +48,7 @@ def test_a_bundle_that_is_overwritten_is_reported_and_reloaded(window, path, gre
     file.write_bytes(content[:1000])
     until(line.isVisible)
     assert (
-        line.text.text() == "The file open.snnb was changed after it was opened. Shown is the content that was opened."
+        line.text.text() == "The file open.snnb has changed since it was opened. The content shown is the earlier one."
     )
     inspector.run()
     settle(window)

@@ -50,5 +50,5 @@ class ChangedLine(NoticeLine):
         document, differs = self._inspector.document, self._inspector.bundle_file.differs
         if document is not None and differs:
             name = shortened(document.path.name)
-            self.text.setText(f"The file {name} was changed after it was opened. Shown is the content that was opened.")
+            self.text.setText(f"The file {name} has changed since it was opened. The content shown is the earlier one.")
         self.setVisible(document is not None and differs)

@@ -1,4 +1,4 @@
-"""A line above the panels with a message and a button, which is hidden until there is something to say."""
+"""A line above the panels with a message and a button. It is hidden at first."""
 
 from __future__ import annotations
 
