@@ -89,12 +89,14 @@ class HostProgram(Program):
             "MAX_HEIGHT": self.plan.max_height,
             "LAYERS": len(self.graph.spiking),
             "WINDOW": self.window,
-            "COPIES": self.plan.copies,
             "PLANES": self.plan.copies.bit_length(),
         }
         constants = ", ".join(f"{name} = {size}" for name, size in sizes.items())
+        # known to the preprocessor: what a network does not have is not compiled
+        counted = sum(map(self.plan.stores_counts, self.graph.spiking))
+        macros = f"#define COPIES {self.plan.copies}\n#define COUNTED_LAYERS {counted}\n"
         entry = f"typedef {self.plan.spike_type} spike_t; /* an entry of a list: (x * channels + channel) * SCALE */\n"
-        return [entry, f"enum {{ {constants} }};\n", *super()._declarations(structs)]
+        return [entry, f"enum {{ {constants} }};\n{macros}", *super()._declarations(structs)]
 
     def _node(self, name: str) -> list[str]:
         lines = super()._node(name)

@@ -59,9 +59,12 @@ static void fire(const struct neurons *n, int y, int x, int count, const int32_t
         fire_counts(n, y, x, count, current);
     else
 #endif
-    if (COPIES > 1 && n->copies > 1)
+#if COPIES > 1
+    if (n->copies > 1)
         fire_copies(n, y, x, count, current);
-    else if (!n->decay && !n->strict && !n->zero)
+    else
+#endif
+    if (!n->decay && !n->strict && !n->zero)
         fire_kind(n, y, x, count, current, 0, 0, 0);
     else
         fire_kind(n, y, x, count, current, n->decay != NULL, n->strict, n->zero);

@@ -6,6 +6,8 @@
 #include "../vectors/signs.h"
 #include "../vectors/vectors.h"
 
+#if COPIES > 1
+
 /* As fire, for neurons with copies.
  *
  * The number of copies that fire is found bit by bit, the highest first, and bit p is appended to the lists of plane p. It
@@ -80,5 +82,7 @@ static void fire_copies(const struct neurons *n, int y, int x, int count, const 
     else
         fire_levels(n, y, x, count, current, n->copies, n->out.planes, n->gain, n->strict);
 }
+
+#endif /* COPIES > 1 */
 
 #endif /* FIRE_COPIES_H */

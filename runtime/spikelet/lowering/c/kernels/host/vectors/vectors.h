@@ -33,12 +33,15 @@
 #define WITH_NEON
 #endif
 
-/* WITH_COUNTS: one instruction adds products of unsigned and signed bytes in pairs, 32 bytes at a time. Layers with many
- * spikes then multiply weights by counts of spikes, see convolve_counts. With vectors of 16 bytes this is slower than
- * adding rows. */
+/* WITH_WIDE_PRODUCTS: one instruction adds products of integers in pairs, 32 bytes at a time.
+ * WITH_COUNTS: layers with many spikes multiply unsigned by signed bytes, counts of spikes by weights, see
+ * convolve_counts. With vectors of 16 bytes this is slower than adding rows. */
 #if defined __AVX2__ && defined __has_builtin && !defined PORTABLE
 #if __has_builtin(__builtin_ia32_pmaddubsw256) && __has_builtin(__builtin_ia32_pmaddwd256)
+#define WITH_WIDE_PRODUCTS
+#if COUNTED_LAYERS > 0
 #define WITH_COUNTS
+#endif
 #endif
 #endif
 
@@ -60,7 +63,7 @@
 #if defined __SSE2__ && defined __has_builtin && !defined PORTABLE
 #if __has_builtin(__builtin_ia32_pmaddwd128)
 #define WITH_PRODUCTS
-#ifdef WITH_COUNTS
+#ifdef WITH_WIDE_PRODUCTS
 #define PRODUCT_BYTES 32
 #else
 #define PRODUCT_BYTES 16
