@@ -40,7 +40,8 @@ def size_of(kind: str, args: tuple[Any, ...]) -> object:
     if kind in ("dim", "ndimension"):
         return len(shape)
     if kind == "getattr":
-        return {"shape": shape, "ndim": len(shape)}.get(str(args[1]))
+        attributes = {"shape": shape, "ndim": len(shape), "device": torch.device("cpu"), "dtype": torch.float32}
+        return attributes.get(str(args[1]))
     return None
 
 

@@ -24,7 +24,8 @@ from spikelet_converters.frontends.torch.dispatch import HANDLERS, added, return
 from spikelet_converters.frontends.torch.leaves import LEAVES, passes_on
 from spikelet_converters.frontends.torch.moves import IDENTITY
 from spikelet_converters.frontends.torch.outputs import alone, chosen, last, needed
-from spikelet_converters.frontends.torch.tracing import source_line, traced
+from spikelet_converters.frontends.torch.tracer import source_line
+from spikelet_converters.frontends.torch.tracing import traced
 from spikelet_converters.frontends.values import Value, free_name
 from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks.parts import Normalise

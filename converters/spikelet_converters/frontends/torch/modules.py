@@ -26,7 +26,8 @@ from spikelet_converters.frontends.torch import exported, fx, quant_aware
 from spikelet_converters.frontends.torch.neurons import layers_alone, without_ties
 from spikelet_converters.frontends.torch.outputs import chosen
 from spikelet_converters.frontends.torch.simulation import loop, simulator
-from spikelet_converters.frontends.torch.tracing import NotTraced, hooked, traced
+from spikelet_converters.frontends.torch.tracer import hooked
+from spikelet_converters.frontends.torch.tracing import NotTraced, traced
 from spikelet_converters.frontends.values import Value
 from spikelet_converters.weight_file import refuse_script
 from spikelet_converters.weights import fit

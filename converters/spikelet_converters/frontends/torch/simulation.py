@@ -22,6 +22,7 @@ from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.source import Loop, Simulate
 from spikelet_converters.frontends.torch.outputs import chosen
 from spikelet_converters.frontends.torch.time_loop import ADVICE, Reduced
+from spikelet_converters.frontends.torch.tracer import hooks_of
 
 _ONE_STEP = "expected a module that computes one time-step"
 _RESETS = ("reset_states", "reset_mem", "reset")  # methods of sinabs, snnTorch and SpikingJelly
@@ -73,6 +74,9 @@ def inputs_of_neurons(network: nn.Module, graph: fx.Graph, shape: Shape) -> dict
 def _steps(network: nn.Module, graph: fx.Graph, samples: int, output: str | None) -> _Steps:
     copied = fresh(network)
     for module in copied.modules():
+        for registered in (module._forward_hooks, module._forward_pre_hooks):  # whose calls are in the graph
+            for key in [key for key, hook in registered.items() if hook in hooks_of(registered)]:
+                del registered[key]
         if frameworks.framework(module) == "spikingjelly" and hasattr(module, "step_mode"):
             module.step_mode = "s"  # type: ignore[assignment]
     return _Steps(copied, graph, samples, output)
@@ -96,18 +100,24 @@ def loop(network: nn.Module, reduced: Reduced, shape: Shape, output: str | None)
     """
     if reduced.steps == 1:
         return None
-    divisor = reduced.divisor if isinstance(reduced.divisor, float) else _first(chosen(reduced.divisor, output))
+    nested = reduced.divisor, reduced.axis
+    divisor, axis = (
+        entry if isinstance(entry, int | float | None) else _first(chosen(entry, output)) for entry in nested
+    )
+    frames = reduced.frames
 
     def outputs(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        arranged = inputs.reshape(*inputs.shape[: 2 if reduced.frames else 1], *shape)
+        arranged = inputs.reshape(*inputs.shape[: 1 if frames is None else 2], *shape)
+        arranged = arranged if frames is None else np.moveaxis(arranged, 0, frames)
 
         def summed() -> Tensor:
-            return _first(chosen(fresh(network)(torch.from_numpy(np.ascontiguousarray(arranged))), output)) * divisor
+            result = _first(chosen(fresh(network)(torch.from_numpy(np.ascontiguousarray(arranged))), output))
+            return (result if axis is None else result.movedim(axis, 0)) * divisor
 
         message = f"the network cannot be evaluated on inputs of shape {arranged.shape}"
         return _evaluated(network, summed, message, ADVICE)
 
-    return Loop(reduced.steps, reduced.frames, outputs)
+    return Loop(reduced.steps, frames is not None, outputs)
 
 
 def _first(value: Any) -> Any:

@@ -7,15 +7,26 @@ T calls are then the spikes of one time-step: logits are summed over time by the
 
 from __future__ import annotations
 
+import functools
 import operator
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import torch
 from torch import fx
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends.torch.totals import MEAN, REDUCE, Totals, axis_of
+from spikelet_converters.frontends.torch.frames import frames_of
+from spikelet_converters.frontends.torch.totals import (
+    ASSIGN,
+    MEAN,
+    REDUCE,
+    UNSQUEEZE,
+    Layer,
+    Total,
+    Totals,
+    axis_of,
+)
 
 ADVICE = (
     "pass a module that computes one time-step: forward(x) without the loop over time, whose neurons store their states"
@@ -28,13 +39,15 @@ class Reduced:
 
     Attributes:
         steps: Number of time-steps of the loop, or of the repeated input; 1 if there is neither.
-        frames: Whether the loop reads one frame of its input at each time-step.
+        frames: Axis of the input along which the loop reads one frame at each time-step, None for a constant input.
         divisor: Divisor of the sum over the time-steps, nested as the outputs of the network.
+        axis: Axis along which the time-steps are stacked, or None, nested likewise.
     """
 
     steps: int = 1
-    frames: bool = False
+    frames: int | None = None
     divisor: object = 1.0
+    axis: object = None
 
 
 class _Loop:
@@ -42,17 +55,20 @@ class _Loop:
 
     Attributes:
         steps: Number of calls of every neuron, T.
+        axis: Axis of the input along which the loop reads frames, None for a constant input.
+        frames: The frame of the input that a node reads.
         totals: Sums, means and stacks of a value over the calls.
     """
 
-    def __init__(self, graph: fx.Graph, is_neuron: Callable[[fx.Node], bool]) -> None:
+    def __init__(self, graph: fx.Graph, is_neuron: Callable[[fx.Node], bool], layer: Layer) -> None:
         self.graph = graph
         self.is_neuron = is_neuron
         self.first: dict[str, fx.Node] = {}
         self.calls: dict[str, int] = {}
         self.seen: dict[object, fx.Node] = {}
-        self.frames: set[int] = set()
-        self.totals = Totals()
+        calls = Counter(str(node.target) for node in graph.nodes if is_neuron(node))
+        self.axis, self.frames = frames_of(graph, max(calls.values()))
+        self.totals = Totals(layer)
 
     @property
     def steps(self) -> int:
@@ -85,13 +101,10 @@ class _Loop:
 
     def _frame(self, node: fx.Node) -> bool:
         """Replace the frame x[t] of the input by the input."""
-        source = node.args[0] if node.args else None
-        frame = node.target is operator.getitem and isinstance(source, fx.Node) and source.op == "placeholder"
-        if not frame or not isinstance(node.args[1], int) or not isinstance(source, fx.Node):
+        if node not in self.frames:
             return False
-        if source.prev.op != "root":
-            return False  # the state of a neuron
-        self.frames.add(node.args[1])
+        source = node.args[0]
+        assert isinstance(source, fx.Node)
         self._replace(node, source)
         return True
 
@@ -103,18 +116,23 @@ class _Loop:
                 f"module {different[0]}: is called {self.calls[different[0]]} times, others {self.steps} times; "
                 f"{ADVICE}"
             )
-        if self.frames and self.frames != set(range(self.steps)):
-            raise ConversionError(f"the loop reads {len(self.frames)} frames in {self.steps} time-steps; {ADVICE}")
+        if self.frames and set(self.frames.values()) != set(range(self.steps)):
+            count = len(set(self.frames.values()))
+            raise ConversionError(f"the loop reads {count} frames in {self.steps} time-steps; {ADVICE}")
         output = next(node for node in self.graph.nodes if node.op == "output")
-        divisor = fx.node.map_aggregate(output.args[0], self._divisor)
+        divisor, axis = (
+            fx.node.map_aggregate(output.args[0], functools.partial(self._entry, name)) for name in ("divisor", "axis")
+        )
         output.args = (fx.node.map_aggregate(output.args[0], self._one_step),)
         for node in reversed(list(self.graph.nodes)):
             if not node.users and node.op not in ("placeholder", "output"):
                 self.graph.erase_node(node)
-        return Reduced(self.steps, bool(self.frames), divisor)
+        self._refuse_totals()
+        return Reduced(self.steps, self.axis, divisor, axis)
 
-    def _divisor(self, value: fx.node.Argument) -> fx.node.Argument:
-        return self.totals[value].divisor if isinstance(value, fx.Node) and value in self.totals else 1.0
+    def _entry(self, name: str, value: fx.node.Argument) -> fx.node.Argument:
+        total = self.totals.of(value)
+        return getattr(Total(value, 1, None) if total is None else total, name)  # type: ignore[arg-type]
 
     def _one_step(self, value: fx.node.Argument) -> fx.node.Argument:
         if not isinstance(value, fx.Node) or value not in self.totals:
@@ -123,6 +141,20 @@ class _Loop:
         if total.count != self.steps:
             raise ConversionError(f"the output collects {total.count} of {self.steps} time-steps; {ADVICE}")
         return total.value
+
+    def _refuse_totals(self) -> None:
+        """Raise ConversionError for a call that takes the spikes of all time-steps."""
+        for node in self.graph.nodes:
+            total = self.totals.of(node)
+            if total is None or total.value is node:
+                continue
+            if total.value.target is operator.getitem and total.value.args[1] != 0:
+                continue  # a potential, which the import refuses
+            user = next(iter(node.users))
+            raise ConversionError(
+                f"`{user.name}`: takes the outputs of all time-steps; expected the network to return their sum, mean "
+                "or stack, or linear layers after the mean; leave out a softmax at the end"
+            )
 
     def _replace(self, node: fx.Node, other: fx.Node) -> None:
         node.replace_all_uses_with(other)
@@ -143,9 +175,9 @@ class _Repetition:
 
     def visit(self, node: fx.Node) -> bool:
         """Follow the axis of time; return whether the call adds or removes it and can be omitted for one time-step."""
-        if node.target in (torch.unsqueeze, "unsqueeze") and axis_of(node, None) == 0:
-            self.axis = True
-            return True
+        if node.target in UNSQUEEZE and axis_of(node, None) == 0:
+            self.axis = all(user.target in ("repeat", "expand") for user in node.users)
+            return self.axis
         if self.axis and not self.steps and node.target in ("repeat", "expand"):
             sizes = node.args[1:] if len(node.args) > 2 else node.args[1]
             if isinstance(sizes, tuple | list) and isinstance(sizes[0], int) and set(sizes[1:]) <= {1, -1}:
@@ -157,12 +189,13 @@ class _Repetition:
         return True
 
 
-def one_step(graph: fx.Graph, is_neuron: Callable[[fx.Node], bool]) -> Reduced:
+def one_step(graph: fx.Graph, is_neuron: Callable[[fx.Node], bool], layer: Layer) -> Reduced:
     """Reduce the loop over time of a traced graph to one time-step, in place.
 
     Args:
         graph: The traced graph.
         is_neuron: Whether a node calls a neuron, which has a state.
+        layer: The layer that a node calls.
 
     Raises:
         ConversionError: The calls differ, so that the loop is not one over time.
@@ -174,8 +207,10 @@ def one_step(graph: fx.Graph, is_neuron: Callable[[fx.Node], bool]) -> Reduced:
             graph.erase_node(node)
     calls = [str(node.target) for node in graph.nodes if is_neuron(node)]
     if len(calls) == len(set(calls)):
-        return Reduced(max(1, repetition.steps), False, float(repetition.divisor))
-    loop = _Loop(graph, is_neuron)
+        if any(node.target is ASSIGN for node in graph.nodes):
+            raise ConversionError(f"the network assigns to parts of a value, which has no spiking form here; {ADVICE}")
+        return Reduced(max(1, repetition.steps), None, float(repetition.divisor))
+    loop = _Loop(graph, is_neuron, layer)
     loop.merge()
     return loop.finish()
 

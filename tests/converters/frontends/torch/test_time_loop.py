@@ -114,6 +114,64 @@ class Named(Net):
         return {"spikes": spikes.sum(0), "potentials": potentials.sum(0)}
 
 
+class BatchFirst(Net):
+    """Input and output (N, T, …), and states of the size of the batch."""
+
+    def forward(self, x):
+        mem1, mem2 = torch.zeros(x.shape[0], 16, device=x.device), torch.zeros((x.size(0), 4))
+        spikes = []
+        for t in range(STEPS):
+            spk2, mem1, mem2 = self.step(x[:, t], mem1, mem2)
+            spikes.append(spk2)
+        return torch.stack(spikes, dim=1)
+
+
+class Readout(Net):
+    """A layer after the mean of the spikes, which are added to zeros."""
+
+    def __init__(self):
+        super().__init__()
+        self.readout = nn.Linear(4, 3)
+
+    def forward(self, x):
+        mem1, mem2 = self.states()
+        total = torch.zeros(x.shape[0], 4)
+        for _ in range(STEPS):
+            spk2, mem1, mem2 = self.step(x, mem1, mem2)
+            total = total + spk2
+        return self.readout(total / STEPS)
+
+
+class Assigned(Net):
+    def forward(self, x):
+        mem1, mem2 = self.states()
+        spikes = torch.zeros(x.shape[0], STEPS, 4)
+        for t in range(STEPS):
+            spk2, mem1, mem2 = self.step(x, mem1, mem2)
+            spikes[:, t] = spk2
+        return spikes.mean(1)
+
+
+class Joined(Net):
+    def forward(self, x):
+        mem1, mem2 = self.states()
+        spikes = []
+        for _ in range(STEPS):
+            spk2, mem1, mem2 = self.step(x, mem1, mem2)
+            spikes.append(spk2.unsqueeze(0))
+        return torch.cat(spikes).sum(0)
+
+
+class FirstSpikes(Net):
+    def forward(self, x):
+        mem1, mem2 = self.states()
+        total = None
+        for _ in range(STEPS):
+            spk2, mem1, mem2 = self.step(x, mem1, mem2)
+            total = spk2 if total is None else total + spk2
+        return total
+
+
 class Reversed(Net):
     def forward(self, x):
         mem1, mem2 = self.states()
@@ -171,6 +229,21 @@ class Restarted(Net):
             spk2, _, _ = self.step(x, *self.states())
             spikes.append(spk2)
         return torch.stack(spikes)
+
+
+class AssignedTwice(Net):
+    def forward(self, x):
+        mem1, mem2 = self.states()
+        spikes = torch.zeros(STEPS, x.shape[0], 4)
+        for t in range(STEPS):
+            spk2, mem1, mem2 = self.step(x, mem1, mem2)
+            spikes[t // 2] = spk2
+        return spikes.sum(0)
+
+
+class Softmax(Net):
+    def forward(self, x):
+        return torch.log_softmax(AddedInPlace.forward(self, x), 1)
 
 
 class Unequal(Net):
@@ -238,6 +311,8 @@ def test_the_spikes_are_those_of_the_loop(kind, frames):
         (LastStepOnly, "the output collects 2 of 12 time-steps"),
         (FeedBack, "module lif1: is called with another input at time-step 2 than at the first"),
         (Restarted, "module lif1: its state is not that of the call before"),
+        (AssignedTwice, r"`setitem_1`: assigns .* to the place 0 of zeros, .* append the spikes to a list"),
+        (Softmax, "`.*`: takes the outputs of all time-steps; .* leave out a softmax at the end"),
         (Unequal, "module lif2: is called 1 times, others 2 times"),
         (Negative, "the output of the loop is divided or multiplied by -12; expected a number above 0"),
         (
@@ -262,6 +337,31 @@ def test_the_whole_loop_is_compared(kind):
     doubled = replace(source, loop=replace(source.loop, outputs=lambda x: 2 * source.loop.outputs(x)))
     with pytest.raises(ConversionError, match="computes other outputs than the network"):
         check_graph(doubled, None)
+
+
+@pytest.mark.parametrize("kind", [BatchFirst, Readout, Assigned, Joined, FirstSpikes])
+def test_other_ways_to_write_the_loop(kind):
+    source = from_module(kind().eval(), (F,), Preprocessing(scale=1.0))
+    assert (source.loop.steps, source.loop.frames) == (STEPS, kind is BatchFirst)
+    assert check_graph(source, None) < 1e-6
+
+
+def doubled(layer, inputs, output):
+    return output * 2
+
+
+@pytest.mark.parametrize("layer", ["1", ""])
+def test_hooks_of_spiking_networks(layer):
+    torch.manual_seed(0)
+    neurons = [snn.Leaky(0.5, init_hidden=True, threshold=0.5) for _ in range(2)]
+    network = nn.Sequential(nn.Linear(F, 8), neurons[0], nn.Linear(8, 4), neurons[1]).eval()
+    plain = from_module(network, (F,), Preprocessing(scale=1.0))
+    network.get_submodule(layer).register_forward_hook(doubled)
+    network[1].register_forward_hook(lambda layer, inputs, output: print(float(output.mean())))
+    source = from_module(network, (F,), Preprocessing(scale=1.0))
+    assert check_graph(source, None) < 1e-6
+    with pytest.raises(ConversionError, match="computes other outputs"):
+        check_graph(replace(source, graph=plain.graph), None)
 
 
 def test_one_of_several_outputs_is_compared():
@@ -294,7 +394,7 @@ def test_the_output_of_the_last_time_step_is_named():
 FAULTS = {
     "additions are not recognised": (totals, "node.target in _ADD"),
     "additions of two values are not recognised": (totals, "len(node.args) == 2"),
-    "the sum does not begin with 0": (totals, "a == 0"),
+    "the sum does not begin with 0": (totals, "value == 0"),
     "totals are returned as they are": (time_loop, "value not in self.totals"),
 }
 

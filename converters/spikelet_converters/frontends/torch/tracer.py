@@ -1,0 +1,154 @@
+"""Record the calls of a torch network with torch.fx: also those of sizes of values, and those of hooks."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from spikelet.errors import pass_out_of_memory
+from spikelet_converters.frontends import frameworks
+from spikelet_converters.frontends.torch import quant_aware
+from spikelet_converters.frontends.torch.totals import ASSIGN, ZEROS
+from spikelet_converters.source_model.activation import SpikingActivation
+from spikelet_converters.source_model.networks.parts import Normalise
+
+_LINE = "spikelet line"  # key of a node's meta
+_SIZED = ("empty", "full", "ones", "rand", "randn", *(name for name in ZEROS if hasattr(torch, name)))
+
+
+class Tracer(fx.Tracer):
+    """Traces a network and records the line of the user's code that makes each call, so that an error can name it.
+
+    torch can record stacks (`record_stack_traces`), but imports its compiler for that, which takes more than a second.
+
+    Attributes:
+        assigns: Whether assignments to parts of a value are calls, `x[i] = y`; torch.fx refuses them.
+        hooks: Whether the hooks of layers are traced.
+    """
+
+    def __init__(self, *, assigns: bool = False, hooks: bool = False) -> None:
+        super().__init__()
+        self.assigns = assigns
+        self.hooks = hooks
+
+    def create_node(
+        self,
+        kind: str,
+        target: fx.node.Target,
+        args: tuple[fx.node.Argument, ...],
+        kwargs: dict[str, fx.node.Argument],
+        name: str | None = None,
+        type_expr: object = None,
+    ) -> fx.Node:
+        """Create a node that has the line of the user's code."""
+        node = super().create_node(kind, target, args, kwargs, name, type_expr)
+        node.meta[_LINE] = _user_line(sys._getframe(1))
+        return node
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Return whether a module is imported as one layer."""
+        if isinstance(m, SpikingActivation | Normalise) or frameworks.is_layer(m) or quant_aware.is_layer(m):
+            return True
+        return super().is_leaf_module(m, module_qualified_name)
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        """Return the value of a node for the traced code."""
+        return _Assigned(node, self) if self.assigns else super().proxy(node)
+
+    def call_module(
+        self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Add the call of a layer and the calls of its hooks."""
+        if not self.hooks or not self.is_leaf_module(m, self.path_of_module(m)):
+            return super().call_module(m, forward, args, kwargs)  # a module that is no layer calls its hooks itself
+        for hook in hooks_of(m._forward_pre_hooks):
+            changed = _result(hook, m, args)
+            args = args if changed is None else changed if isinstance(changed, tuple) else (changed,)
+        result = super().call_module(m, forward, args, kwargs)
+        for hook in hooks_of(m._forward_hooks):
+            changed = _result(hook, m, args, result)
+            result = result if changed is None else changed
+        return result
+
+
+def _result(hook: Callable[..., Any], *arguments: Any) -> Any:
+    """Return the result of a hook; None for one that cannot be traced, such as one that prints values."""
+    try:
+        return hook(*arguments)
+    except Exception as error:  # of the user's own code, which is called with proxies
+        pass_out_of_memory(error, "a hook")
+        return None  # the comparison with the network shows whether it changes values
+
+
+class _Assigned(fx.Proxy):
+    """A value to whose parts other values are assigned."""
+
+    def __setitem__(self, index: object, value: object) -> None:
+        self.tracer.create_proxy("call_function", ASSIGN, (self, index, value), {})
+
+
+@contextmanager
+def sizes_traced() -> Iterator[None]:
+    """Trace calls such as `torch.zeros(x.shape[0], 10)`, which torch.fx refuses since they take no tensor."""
+    functions = {name: getattr(torch, name) for name in _SIZED}
+    for name, function in functions.items():
+        setattr(torch, name, _recorded(function))
+    try:
+        yield
+    finally:
+        for name, function in functions.items():
+            setattr(torch, name, function)
+
+
+def _recorded(function: Callable[..., torch.Tensor]) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        proxies: list[fx.Proxy] = []
+
+        def find(value: Any) -> Any:
+            proxies.extend([value] if isinstance(value, fx.Proxy) else [])
+            return value
+
+        fx.node.map_aggregate((args, kwargs), find)
+        if not proxies:
+            return function(*args, **kwargs)
+        return proxies[0].tracer.create_proxy("call_function", function, args, kwargs)
+
+    return call
+
+
+def hooked(network: nn.Module) -> bool:
+    """Return whether a network has forward hooks, which torch.fx does not trace; those of torch do not count."""
+    return any(hooks_of(module._forward_hooks) or hooks_of(module._forward_pre_hooks) for module in network.modules())
+
+
+def hooks_of(registered: dict[int, Callable[..., Any]]) -> list[Callable[..., Any]]:
+    """Return the hooks of a module that are not those of torch or of a framework of spiking neurons."""
+    homes = ("torch", *frameworks.MODULES)
+    return [
+        hook for hook in registered.values()
+        if str(getattr(hook, "__module__", type(hook).__module__)).partition(".")[0] not in homes
+    ]  # fmt: skip
+
+
+def _user_line(frame: FrameType | None) -> traceback.FrameSummary | None:
+    """Return the innermost frame outside torch, between torch and this module."""
+    while frame is not None and frame.f_code.co_filename != __file__:
+        if not frame.f_code.co_filename.startswith(torch.__path__[0]):
+            return traceback.FrameSummary(
+                frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name, lookup_line=False
+            )
+        frame = frame.f_back
+    return None
+
+
+def source_line(step: fx.Node) -> str:
+    """Return the line of the user's code that made a traced call as text, empty for a call inside torch."""
+    line = step.meta.get(_LINE)
+    return f', "{line.filename}", line {line.lineno}, in {line.name} {line.line}' if line is not None else ""
