@@ -8,7 +8,6 @@ import pytest
 from networks import small_graph
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
-from spikelet.deploy.web import web_page
 from spikelet.deploy.web.payload import payload
 from spikelet.graph import Graph
 from spikelet.lowering.c import HostProgram
@@ -45,8 +44,7 @@ def test_layers_and_costs_are_those_of_all_copies(copied):
     assert start == len(data.tensors["costs"])
 
 
-def test_a_page_replays_the_golden_inputs(browser, copied, tmp_path):
-    (tmp_path / "copied.html").write_text(web_page(copied).html, "utf-8")
-    browser.open(tmp_path / "copied.html")
+def test_a_page_replays_the_golden_inputs(browser, write, copied):
+    browser.open(write(copied, "copied"))
     assert browser.evaluate("(await spikelet, document.documentElement.dataset.golden)") == "pass"
     assert "neurons (k = 3 copies), 8-bit" in browser.evaluate("document.getElementById('facts').textContent")

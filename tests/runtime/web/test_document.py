@@ -55,7 +55,7 @@ def test_nothing_is_loaded_from_elsewhere(write, small):
 
 
 def test_the_policy_stops_connections_and_other_scripts(browser, write, small):
-    browser.open(write(small, "small"))
+    browser.show(write(small, "small"))
     attempts = """(async () => {
         await spikelet;
         const refused = [];
@@ -75,7 +75,7 @@ def test_the_policy_stops_connections_and_other_scripts(browser, write, small):
 
 
 def test_the_policy_stops_connections_of_a_worker(browser, write, small):
-    browser.open(write(small, "small"))
+    browser.show(write(small, "small"))
     attempt = """(async () => {
         await spikelet;
         const code = `addEventListener("securitypolicyviolation", (event) => postMessage(event.effectiveDirective));
@@ -114,7 +114,7 @@ def test_layers_are_named_like_members_of_every_object(browser, write):
 
 
 def test_every_control_and_picture_has_a_name(browser, write, small):
-    browser.open(write(small, "small"))
+    browser.show(write(small, "small"))
     browser.evaluate("(await spikelet, document.getElementById('draw').click())")
     nodes = browser.call("Accessibility.getFullAXTree")["nodes"]
     roles = {"button", "slider", "spinbutton", "checkbox", "radio", "image", "application", "ColorWell", "region"}
@@ -142,7 +142,7 @@ def test_the_time_cursor_is_moved_by_keyboard(browser, write, small):
 
 @pytest.mark.parametrize("width", [320, 1400])
 def test_the_page_fits_narrow_and_wide_windows(browser, write, small, width):
-    browser.open(write(small, "small"))
+    browser.show(write(small, "small"))
     browser.call("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False)
     wide = browser.evaluate("(await spikelet, [document.documentElement.scrollWidth, innerWidth])")
     browser.call("Emulation.clearDeviceMetricsOverride")
@@ -151,7 +151,7 @@ def test_the_page_fits_narrow_and_wide_windows(browser, write, small, width):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_colours_follow_the_system(browser, write, small, scheme):
-    browser.open(write(small, "small"))
+    browser.show(write(small, "small"))
     browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
     text, page = browser.evaluate(
         "(await spikelet, [getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor])"

@@ -14,7 +14,6 @@ from spikelet import Model, bundle, shipped
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.data.folder import read_image
-from spikelet.deploy.web import compiler
 from spikelet.session.early_exit import Margin
 from spikelet.verify import record_golden
 
@@ -94,9 +93,8 @@ def test_a_difference_from_the_golden_record_is_shown(browser, write, coloured, 
     ["another-writer", "bits-16", "conv-groups", "equal-logits-in-the-end", "if-zero", "lif-shifts", "negative-pixels", "one-class",
      "pixels-16-bits", "residual-downsampling"],
 )  # fmt: skip
-def test_networks_of_every_kind(browser, write, name, monkeypatch):
+def test_networks_of_every_kind(browser, write, name):
     """For vectors, and pixels or channels that images cannot have, the page shows a message and runs the golden inputs."""
-    monkeypatch.setattr(compiler, "COMPILE", (*compiler.COMPILE, "-O0"))  # shipped networks are compiled as for users
     vector = bundle.read(VECTORS / f"{name}.snnb")
     browser.open(write(vector, name))
     assert browser.evaluate(DATA)["golden"] == "pass"
@@ -128,7 +126,7 @@ def test_a_dropped_picture_is_seen_as_on_the_command_line(browser, write, either
     width, height = shape[:0:-1] if size == "own" else size
     pixels = np.random.default_rng(width).integers(0, 256, (height, width, 3)).astype(np.uint8)
     Image.fromarray(pixels).save(tmp_path / f"{width}x{height}.png")
-    browser.open(write(either, either.manifest.name))
+    browser.show(write(either, either.manifest.name))
     path = tmp_path / f"{width}x{height}.png"
     drop(browser, path)
     actual = np.array(check_run(browser, either.graph)["pixels"]).reshape(shape)
@@ -177,7 +175,7 @@ def test_a_drawing_by_keyboard_is_run(browser, write, grey):
 
 
 def test_the_camera_is_run_and_stops(browser, write, coloured):
-    browser.open(write(coloured, "small"))
+    browser.show(write(coloured, "small"))
     frame = """(async () => {
         const {page} = await spikelet, camera = document.getElementById("camera");
         camera.click();
@@ -304,7 +302,7 @@ def test_a_module_that_does_not_compile_is_reported(browser, write, coloured):
 
 def test_the_page_is_free_during_a_run(browser, write, coloured):
     """The page handles events during a run in the worker, and concurrent runs do not interfere."""
-    browser.open(write(coloured, "small"))
+    browser.show(write(coloured, "small"))
     shown = browser.evaluate("""(async ({page, network}) => {
         let turns = 0, running = true;
         const channel = new MessageChannel();
@@ -321,13 +319,14 @@ def test_the_page_is_free_during_a_run(browser, write, coloured):
 
 
 def test_inputs_that_arrive_during_a_run_are_followed_by_one_run_of_the_last(browser, write, coloured):
-    browser.open(write(coloured, "small"))
+    browser.show(write(coloured, "small"))
     runs = browser.evaluate("""(async ({page, network}) => {
         const runs = [], run = network.run.bind(network);
         network.run = (pixels, ...rest) => (runs.push(pixels[0]), run(pixels, ...rest));
         const size = page.input.pixels.length;
         const taken = [1, 2, 3, 4].map((value) => page.take(new Array(size).fill(value), `${value}`, null));
         await Promise.all(taken);
+        network.run = run;
         return [runs, page.input.name, document.getElementById("input-name").textContent];
     })(await spikelet)""")
     assert runs == [[1, 4], "4", "4"]
