@@ -42,7 +42,7 @@ def test_a_bundle_that_is_overwritten_is_reported_and_reloaded(window, path, gre
     file.touch()
     until(lambda: inspector.bundle_file._compared)
     settle(window)
-    assert (inspector.bundle_file.differs, line.isVisible()) == (False, False), "the content is the same"
+    assert (inspector.bundle_file.state, line.isVisible()) == ("same", False)
 
     digest, content = inspector.document.bundle.digest, path.read_bytes()
     file.write_bytes(content[:1000])
@@ -65,6 +65,34 @@ def test_a_bundle_that_is_overwritten_is_reported_and_reloaded(window, path, gre
     line.again.click()
     settle(window)
     assert (inspector.document.name, line.isVisible()) == ("grey", False)
+
+    file.unlink()
+    until(line.isVisible)
+    assert line.text.text() == (
+        "The file open.snnb was removed or renamed after it was opened. Its content is still shown."
+    )
+    assert not line.again.isVisible()
+    shutil.copy(grey_path, file)  # the folder of a file that is not there is watched
+    until(lambda: not line.isVisible())
+
+
+def test_the_file_of_a_compared_bundle_is_watched(opened, leaky_path, grey_path, tmp_path, monkeypatch):
+    monkeypatch.setattr(changed, "PAUSE", 0)
+    results, line = opened.inspector.results, opened.changed
+    file = tmp_path / "second.snnb"
+    shutil.copy(leaky_path, file)
+    results.open_second(file)
+    settle(opened)
+    shutil.copy(grey_path, file)
+    until(line.isVisible)
+    assert line.text.text().startswith("The file second.snnb has changed since it was opened.")
+    line.again.click()
+    settle(opened)
+    assert (results.second.name, line.isVisible()) == ("grey", False)
+    file.unlink()
+    until(line.isVisible)
+    results.close_second()
+    assert not line.isVisible()
 
 
 def test_a_reloaded_bundle_has_the_same_images_and_steps(opened, data):
@@ -89,4 +117,4 @@ def test_the_comparison_of_a_file_does_not_outlast_its_bundle(opened, leaky_path
     inspector.open(leaky_path)
     settle(opened)
     done(work(None))
-    assert not inspector.bundle_file.differs
+    assert inspector.bundle_file.state == "same"

@@ -40,6 +40,7 @@ class Inspector(MeasuredRun):
         going: Emitted with the name of the panel to show.
         problem: The file that was refused, or None.
         bundle_file: Whether the file of the open bundle has changed.
+        second_file: Whether the file of the second bundle of a comparison has changed.
         selection: The selected layer and neurons.
         pad: The last drawing pad, or None.
 
@@ -51,7 +52,8 @@ class Inspector(MeasuredRun):
     ) -> None:
         super().__init__(Jobs(dispatch), settings, kept)
         self.opened, self.going = Signal[[]](), Signal[[str]]()
-        self.bundle_file = BundleFile(self.jobs)
+        self.bundle_file, self.second_file = BundleFile(self.jobs, "file"), BundleFile(self.jobs, "second file")
+        self.results.second_changed.connect(lambda: self.second_file.begin(self.results.second))
         self.problem: BrokenBundle | None = None
         self.pad: Pad | None = None
         self._tables = TableCache()

@@ -120,6 +120,11 @@ class Results:
         self.second_error = ""
         self._jobs.start("second", lambda _: open_document(path), self._opened, lambda text: self._failed(path, text))
 
+    def reload_second(self) -> None:
+        """Open the file of the second bundle again. An invalid one is reported, and the bundle remains open."""
+        if self.second is not None:
+            self.open_second(self.second.path)
+
     def reopen_second(self, same: bool) -> None:
         """Open the second bundle of the last session, unless one is open.
 

@@ -31,6 +31,7 @@ TITLES = {
     "validate": "Validating in Brian2",
     "report": "Writing the report",
     "file": "Checking the file",
+    "second file": "Checking the file",
 }
 
 
@@ -188,7 +189,7 @@ class Transport(View):
         self._show()
 
     def _progressed(self, key: str, done: int, total: int) -> None:
-        if key in ("run", "costs", "file") and not total:  # usually too short to be shown
+        if key in ("run", "costs", "file", "second file") and not total:  # usually too short to be shown
             return
         self._running[key] = done, total
         self._show()
