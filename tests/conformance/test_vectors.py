@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 import shutil
-import subprocess
 import zipfile
 from functools import cache
 
@@ -13,9 +12,10 @@ import pytest
 
 import second_reader
 import spikelet
-from c_projects import c_project
+from c_projects import c_project, self_tests
 from conformance_vectors import ACCEPTED, REFUSED
 from conformance_vectors.generate import DOCS, FOLDER, generated
+from joined_libraries import compile_together
 from runners import RUNNERS
 from second_reader.golden import unpacked
 from second_reader.refused import SECTIONS
@@ -33,7 +33,7 @@ BY_VERDICT = {
 GOOD, DIFFERING, BAD = BY_VERDICT.values()
 SEQUENCES = [name for name, entry in GOOD.items() if "sequence" in entry]
 BRIAN2 = "brian2"
-TOGETHER = 8  # vectors whose C is compiled to one program
+TOGETHER = 22  # vectors whose C is compiled to one program or library
 
 
 @cache
@@ -68,6 +68,12 @@ def expected(name, sequence):
     network = contents.network
     spikes = {layer: unpacked(stored[f"spikes.{layer}"], network.neurons(layer)) for layer in network.spiking}
     return stored["input"], stored["logits"], spikes
+
+
+@cache
+def compile_group(number):
+    """Compile the networks of several vectors for the native engine."""
+    compile_together(bundle(name).graph for name in EXACT[number * TOGETHER : (number + 1) * TOGETHER])
 
 
 def cases(names):
@@ -192,8 +198,10 @@ def test_step_onnx_gives_the_stored_answers(name):
     [(name, engine) for name in GOOD for engine in sorted(ENGINES) if engine != "native" or name in EXACT],
 )
 def test_an_engine_gives_the_stored_answers(name, engine, monkeypatch):
-    monkeypatch.setenv("SPIKELET_CFLAGS", "-O0")  # a compiler run for each network
     graph = bundle(name).graph
+    if engine == "native":
+        monkeypatch.setenv("SPIKELET_CFLAGS", "-O0")
+        compile_group(EXACT.index(name) // TOGETHER)
     for sequence in (False, True) if name in SEQUENCES else (False,):
         inputs, logits, _ = expected(name, sequence)
         run = RUNNERS[engine](graph, inputs.astype(np.float32), len(logits))
@@ -217,29 +225,12 @@ def test_brian2_gives_the_stored_answers(name):
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 @pytest.mark.parametrize("first", range(0, len(EXACT), TOGETHER))
 def test_the_c_form_for_microcontrollers_gives_the_stored_answers(first, tmp_path):
-    """The self-tests of several vectors, linked to one program: most of the time of a small network is the linker's."""
     names = EXACT[first : first + TOGETHER]
-    prefixes = [f"vector{index}" for index in range(len(names))]
-    for name, prefix in zip(names, prefixes, strict=True):
-        files, _ = c_project(bundle(name), "mcu", prefix=prefix)
-        for file, text in files.items():
-            (tmp_path / file.replace("main.c", f"{prefix}_main.h")).write_text(text)
-        code = f'#define main {prefix}_main\n#include "{prefix}.c"\n#include "{prefix}_main.h"\n'
-        (tmp_path / f"{prefix}_code.c").write_text(code)
-    cases = "".join(f"case {index}: return {prefix}_main();\n" for index, prefix in enumerate(prefixes))
-    declared = "".join(f"int {prefix}_main(void);\n" for prefix in prefixes)
-    main = (
-        f"int main(int count, char **arguments)\n{{\nswitch (arguments[1][0] - 'a') {{\n{cases}}}\nreturn count;\n}}\n"
-    )
-    (tmp_path / "selftests.c").write_text(declared + main)
-    sources = ["selftests.c", *(f"{prefix}_{part}.c" for prefix in prefixes for part in ("code", "weights"))]
-    subprocess.run(["cc", "-std=c99", "-O0", *sources, "-o", "selftests"], cwd=tmp_path, check=True)
-    for index, name in enumerate(names):
-        command = ["./selftests", chr(ord("a") + index)]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, (name, done.stdout + done.stderr)
+    projects = [c_project(bundle(name), "mcu")[0] for name in names]
+    for name, run in zip(names, self_tests(projects, ["cc", "-std=c99", "-O0"], tmp_path), strict=True):
+        assert run.returncode == 0, (name, run.stdout + run.stderr)
         # the self-test carries two golden inputs at most
-        assert f"\npass: {min(GOOD[name]['samples'], 2)} image" in done.stdout, (name, done.stdout)
+        assert f"\npass: {min(GOOD[name]['samples'], 2)} image" in run.stdout, (name, run.stdout)
 
 
 @pytest.mark.parametrize("name", DIFFERING)

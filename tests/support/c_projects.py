@@ -2,10 +2,75 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from hypothesis import Phase, given, settings
+from hypothesis.strategies import SearchStrategy
+
+from joined_c import joined
 from spikelet.deploy.firmware import c_files
+
+LOCAL = re.compile(r'#include "(.+)"\n')
 
 
 def c_project(bundle, form="host", *arguments, **options):
     """Return the files of `spikelet.deploy.firmware.c_files` as texts, and the sizes. Arguments are those of `c_files`."""
     files, sizes = c_files(bundle, form, *arguments, **options)
     return {path: str(text) for path, text in files.items()}, sizes
+
+
+def self_tests(
+    projects: Sequence[Mapping[str, str]], command: Sequence[str], folder: Path
+) -> list[subprocess.CompletedProcess[str]]:
+    """Compile the self-tests of exported folders to one program, and return their runs, each a process of its own.
+
+    Most of the C of small networks is the same, and is compiled once; see `joined_c`.
+
+    Args:
+        projects: Files of each folder, with the prefix "model".
+        command: Compiler and flags.
+        folder: Where the program is built. The files of a self-test that fails are written to the folder of its number.
+    """
+    text, names = joined([_in_one_file(files) for files in projects], command)
+    cases = "".join(f"case {number}: return {of['self_test']}();\n" for number, of in enumerate(names))
+    main = f"int main(int count, char **arguments)\n{{\nswitch (atoi(arguments[1])) {{\n{cases}}}\nreturn count;\n}}\n"
+    (folder / "self_tests.c").write_text(text + main)
+    subprocess.run([*command, "self_tests.c", "-o", "self_tests"], cwd=folder, check=True)
+    runs = []
+    for number, files in enumerate(projects):
+        run = subprocess.run(
+            ["./self_tests", str(number)], cwd=folder, capture_output=True, text=True, errors="replace", check=False
+        )
+        if run.returncode:
+            (folder / str(number)).mkdir()
+            for file, content in files.items():
+                (folder / str(number) / file).write_text(content)
+        runs.append(run)
+    return runs
+
+
+def _in_one_file(files):
+    """Return the C files of an exported folder as one, whose main function is named self_test."""
+    included = set()
+
+    def text_of(file):
+        included.add(file)
+        return LOCAL.sub(lambda line: "" if line[1] in included else text_of(line[1]), files[file])
+
+    return "#define main self_test\n" + "".join(map(text_of, ("model.c", "model_weights.c", "main.c")))
+
+
+def drawn(strategy: SearchStrategy, number: int) -> list:
+    """Return `number` examples, for tests that compile all of them together."""
+    examples = []
+
+    @settings(max_examples=number, deadline=None, database=None, phases=[Phase.generate])
+    @given(strategy)
+    def collect(example):
+        examples.append(example)
+
+    collect()
+    return examples

@@ -127,9 +127,19 @@ def _key(source: str) -> str:
 def _load(path: Path) -> ctypes.CDLL | None:
     try:
         library = ctypes.CDLL(str(path))
-        library.spikelet_state_bytes.restype = library.spikelet_work_bytes.restype = ctypes.c_size_t
+        _declare(library)
     except (OSError, AttributeError):
         return None
+    return library
+
+
+def _declare(library: ctypes.CDLL) -> None:
+    """Set the types of the functions of a library.
+
+    Raises:
+        AttributeError: A function is missing.
+    """
+    library.spikelet_state_bytes.restype = library.spikelet_work_bytes.restype = ctypes.c_size_t
     pointer, size, number = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
     library.spikelet_reset.argtypes = [pointer, pointer, size, number]
     library.spikelet_step.argtypes = [pointer, pointer, pointer, size, number, pointer, pointer, number, *[pointer] * 4]
@@ -139,7 +149,6 @@ def _load(path: Path) -> ctypes.CDLL | None:
     if hasattr(library, "spikelet_recruit"):
         library.spikelet_recruit.argtypes, library.spikelet_recruit.restype = [number, number], pointer
         library.spikelet_dismiss.argtypes, library.spikelet_dismiss.restype = [pointer], None
-    return library
 
 
 def _load_once(data: bytes) -> ctypes.CDLL | None:

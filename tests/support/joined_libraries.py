@@ -1,0 +1,39 @@
+"""Libraries of the native engine for many networks, compiled together."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterable
+from types import SimpleNamespace
+
+from joined_c import joined
+from spikelet.engines.native import cache, compiler, library
+from spikelet.graph import Graph
+
+
+def compile_together(graphs: Iterable[Graph]) -> None:
+    """Compile the networks whose libraries are missing by one run of the compiler, with the flags of the native engine.
+
+    Engines that are created later in this process, with the same flags, use the result. Of the code of small networks
+    most is the same, and is compiled once; see `joined_c`.
+    """
+    sources = {library._key(source): source for source in map(library._source, graphs)}
+    missing = {key: source for key, source in sources.items() if key not in library._loaded and not cache.find(key)}
+    if not missing:
+        return
+    command = [*compiler.find(), *compiler.flags()]
+    text, names = joined([_without_a_type_of_the_network(source) for source in missing.values()], command)
+    key = library._key(text)
+    path = cache.find(key) or cache.keep(key, library.compiled(text))
+    whole = ctypes.CDLL(str(path))
+    for key, of in zip(missing, names, strict=True):
+        functions = {name: whole[of[name]] for name in of if name.startswith("spikelet_")}
+        library._declare(part := SimpleNamespace(**functions))
+        library._loaded[key] = part
+
+
+def _without_a_type_of_the_network(source):
+    """Return the source with a `struct share` that is the same for every network, as are then most of the kernels."""
+    generic = source.replace("struct work *own;", "void *own;")
+    assert generic != source
+    return generic.replace("share->own", "((struct work *)share->own)")
