@@ -2,7 +2,8 @@
 
 The C of two small networks differs in few functions, and the compiler takes most of its time for the others. Definitions
 are equal if their texts are, and those of all names that they use. A definition that another file has with the same name
-and another meaning is renamed, so that each file has its own.
+and another meaning is renamed, so that each file has its own. Most kernels of the host form get a `struct share`, whose
+pointer to the workspace of the network becomes `void *`.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from functools import cache
 INCLUDED = "".join(f"#include <{name}.h>\n" for name in ("stddef", "stdint", "string", "stdlib", "stdio", "pthread"))
 START = "int start_of_a_file;\n"
 MACRO = re.compile(r"^[ \t]*#[ \t]*define (\w+)", re.MULTILINE)
-DEFINITION = re.compile(r"^(?=[A-Za-z_])", re.MULTILINE)  # what follows in its lines is indented, or a brace
+DEFINITION = re.compile(r"^(?=[A-Za-z_#])", re.MULTILINE)  # what follows in its lines is indented, or a brace
 ENUMERATORS = re.compile(r"enum \{((?: \w+ = \w+,?)+) \};\n")
 DECLARATION = re.compile(r"typedef struct (\w+) \1;|(?!typedef|enum)[^{=]*;\n")
+OWN = re.compile(r"struct (\w+) \*own;")
 TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|\b[A-Za-z_]\w*')
 ATTRIBUTE = re.compile(r"__attribute__\s*\(\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)\)")
 
@@ -54,9 +56,16 @@ def _preprocessed(sources, command):
     """Return all sources, each after START, behind the headers of the system; macros end with their file."""
     text = INCLUDED
     for source in sources:
-        text += START + source + "\n" + "".join(f"#undef {name}\n" for name in MACRO.findall(source))
+        text += START + _with_a_general_share(source) + "\n" + "".join(f"#undef {name}\n" for name in MACRO.findall(source))
     preprocess = [*command, "-E", "-P", "-w", "-x", "c", "-"]
     return subprocess.run(preprocess, input=text, capture_output=True, text=True, check=True).stdout
+
+
+def _with_a_general_share(source):
+    workspace = OWN.search(source)
+    if workspace is None:
+        return source
+    return OWN.sub("void *own;", source).replace("share->own", f"((struct {workspace[1]} *)share->own)")
 
 
 def _definitions(text):
@@ -74,7 +83,9 @@ def _names(text):
     """Return the names that a text defines, and all names in it, in order."""
     plain = ATTRIBUTE.sub("", text)
     head = plain.partition("{")[0]
-    if plain.startswith("enum"):
+    if plain.startswith("#"):  # a pragma
+        defined = []
+    elif plain.startswith("enum"):
         defined = re.findall(r"(\w+)\s*(?:=[^,}]*)?[,}]", plain)
     elif re.fullmatch(r"struct \w+\s*", head):
         defined = re.findall(r"struct (\w+) \{", plain)  # and those within it

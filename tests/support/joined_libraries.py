@@ -22,7 +22,7 @@ def compile_together(graphs: Iterable[Graph]) -> None:
     if not missing:
         return
     command = [*compiler.find(), *compiler.flags()]
-    text, names = joined([_without_a_type_of_the_network(source) for source in missing.values()], command)
+    text, names = joined(list(missing.values()), command)
     key = library._key(text)
     path = cache.find(key) or cache.keep(key, library.compiled(text))
     whole = ctypes.CDLL(str(path))
@@ -30,10 +30,3 @@ def compile_together(graphs: Iterable[Graph]) -> None:
         functions = {name: whole[of[name]] for name in of if name.startswith("spikelet_")}
         library._declare(part := SimpleNamespace(**functions))
         library._loaded[key] = part
-
-
-def _without_a_type_of_the_network(source):
-    """Return the source with a `struct share` that is the same for every network, as are then most of the kernels."""
-    generic = source.replace("struct work *own;", "void *own;")
-    assert generic != source
-    return generic.replace("share->own", "((struct work *)share->own)")

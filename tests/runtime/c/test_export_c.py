@@ -7,10 +7,10 @@ import subprocess
 
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from c_projects import c_project
+from c_projects import c_project, drawn, run_together, self_tests
 from networks import graphs, small_graph, wide_graphs
 from spikelet import cli
 from spikelet.bounds.ranges import exact_steps
@@ -22,6 +22,7 @@ from spikelet.lowering.c.interface import library_source
 from spikelet.lowering.c.text import names
 from spikelet.verify import record_golden
 
+TOGETHER = 8  # networks that are compiled to one program
 EXAMPLES = int(os.environ.get("SPIKELET_CONFORMANCE", "125")) // 25
 # Sanitizers find the same errors in unoptimised code, which compiles in half the time. The long form also optimises.
 OPTIMISED = "-O1" if "SPIKELET_CONFORMANCE" in os.environ else "-O0"
@@ -35,32 +36,29 @@ HARNESS = """
 #include <stdio.h>
 #include <stdlib.h>
 
-static void *get(FILE *file, size_t size)
+static void *get(size_t size)
 {
     void *memory = aligned_alloc(64, (size + 63) / 64 * 64);
-    if (!memory || fread(memory, 1, size, file) != size)
+    if (!memory || fread(memory, 1, size, stdin) != size)
         exit(2);
     return memory;
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
     enum { STEPS = @STEPS@, SAMPLES = @SAMPLES@, K = sizeof ((struct state *)0)->logits / 4 / WINDOW };
     static const size_t lengths[] = {@LENGTHS@};
     enum { ARRAYS = sizeof lengths / sizeof *lengths };
     void *arrays[ARRAYS];
     struct parameters p;
-    FILE *file = argc > 1 ? fopen(argv[1], "rb") : NULL;
-    if (!file)
-        return 2;
     for (int i = 0; i < ARRAYS; i++)
-        arrays[i] = get(file, lengths[i]);
+        arrays[i] = get(lengths[i]);
     memcpy(&p, arrays, sizeof p);
     model_pixel *images = NULL;
     const size_t stride = (sizeof(struct state) + 63) / 64 * 64;
     char *states = aligned_alloc(64, SAMPLES * stride);
     struct work *w = malloc(WINDOW * sizeof *w);
-    images = get(file, SAMPLES * @PIXELS@ * sizeof *images);
+    images = get(SAMPLES * @PIXELS@ * sizeof *images);
     spikelet_reset(&p, states, stride, SAMPLES);
     for (int t = 0; t < STEPS; t++) {
         const int place = t % WINDOW;
@@ -69,7 +67,7 @@ int main(int argc, char **argv)
                           STEPS - t < WINDOW ? STEPS - t : WINDOW, NULL, NULL, NULL, NULL);
         for (int i = 0; i < SAMPLES; i++) {
             const struct state *s = (const struct state *)(states + i * stride);
-            int32_t *expected = get(file, (K + LAYERS) * sizeof *expected);
+            int32_t *expected = get((K + LAYERS) * sizeof *expected);
             if (memcmp(expected, s->logits + place * K, K * 4) ||
                 memcmp(expected + K, s->fired + place * LAYERS, LAYERS * 4)) {
                 printf("sample %d, time-step %d differs\\n", i, t + 1);
@@ -81,7 +79,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < ARRAYS; i++)
         free(arrays[i]);
     free(images), free(states), free(w);
-    return fclose(file);
+    return 0;
 }
 """
 
@@ -92,32 +90,35 @@ def bundle(graph, labels=None, name="small", seed=0):
     return Bundle(graph, Manifest(name, labels, 8, exact_steps(graph)), record_golden(graph, pixels, steps), "# card\n")
 
 
-def selftest(folder, files, form, optimised):
-    for name, text in files.items():
-        (folder / name).write_text(text)
-    sources = ["main.c", "model.c", "model_weights.c"]
-    subprocess.run([COMPILER, *FORMS[form], *STRICT, optimised, *sources, "-o", "selftest"], cwd=folder, check=True)
-    return subprocess.run(["./selftest"], cwd=folder, capture_output=True, text=True, check=False)
+def wrong():
+    """Return a bundle one of whose golden logits is too large."""
+    good = bundle(small_graph())
+    logits = good.golden.logits.copy()
+    logits[2, 1, 0] += 1
+    return Bundle(good.graph, good.manifest, type(good.golden)(good.golden.inputs, logits, good.golden.spikes), "")
+
+
+def run_self_tests(bundles, form, folder):
+    projects = [c_project(bundle, form=form)[0] for bundle in bundles]
+    return self_tests(projects, [COMPILER, *FORMS[form], *STRICT, OPTIMISED], folder)
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))
-@settings(max_examples=EXAMPLES, deadline=None, phases=[phase for phase in Phase if phase is not Phase.shrink])
-@given(graph=graphs(copies=(1, 2, 3, 4)), seed=st.integers(0, 99))
-def test_random_networks_under_sanitizers(form, graph, seed, tmp_path_factory):
-    files, _ = c_project(bundle(graph, seed=seed), form=form)
-    done = selftest(tmp_path_factory.mktemp("c"), files, form, OPTIMISED)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "pass: 2 images" in done.stdout
+def test_random_networks_under_sanitizers(form, tmp_path_factory):
+    """They are compiled together, with one whose self-test fails."""
+    cases = drawn(st.tuples(graphs(copies=(1, 2, 3, 4)), st.integers(0, 99)), EXAMPLES)
+    for first in range(0, len(cases), TOGETHER):
+        bundles = [bundle(graph, seed=seed) for graph, seed in cases[first : first + TOGETHER]]
+        *runs, last = run_self_tests([*bundles, wrong()], form, folder := tmp_path_factory.mktemp("c"))
+        for number, run in enumerate(runs):
+            assert run.returncode == 0, f"{folder / str(number)}: {run.stdout}{run.stderr}"
+            assert "pass: 2 images" in run.stdout
+        assert last.returncode == 1
+        assert "FAIL: image 1, time-step 3, logit 0 is" in last.stdout
 
 
-@settings(max_examples=max(2, EXAMPLES // 4), deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
-@given(graph=wide_graphs())
-def test_wide_layers_of_small_images_under_sanitizers(graph, tmp_path_factory):
-    """The microcontroller form, and the library of the native engine with several samples and a window."""
-    files, _ = c_project(bundle(graph), "mcu")
-    done = selftest(tmp_path_factory.mktemp("c"), files, "mcu", OPTIMISED)
-    assert done.returncode == 0, done.stdout + done.stderr
-    folder = tmp_path_factory.mktemp("library")
+def library_test(graph):
+    """Return the C of the library of the native engine with a main function, and the input of this."""
     program, steps, samples = HostProgram(graph, window=3), min(5, exact_steps(graph)), 2
     images = np.random.default_rng(0).integers(0, 256, (samples, *graph.input.shape)).astype(np.uint8)
     engine = create(graph, "numpy")
@@ -128,25 +129,25 @@ def test_wide_layers_of_small_images_under_sanitizers(graph, tmp_path_factory):
         expected.append(np.column_stack([logits, *engine.spike_counts().values()]))
     arrays = [p.values.tobytes() for p in program.parameters]
     lengths = ", ".join(str(len(array)) for array in arrays)
-    (folder / "data").write_bytes(b"".join(arrays) + images.tobytes() + np.array(expected, np.int32).tobytes())
     harness = HARNESS.replace("@LENGTHS@", lengths).replace("@STEPS@", str(steps)).replace("@SAMPLES@", str(samples))
     harness = harness.replace("@PIXELS@", str(images[0].size))
-    (folder / "main.c").write_text(library_source(program) + harness)
-    subprocess.run([COMPILER, *FORMS["host"], *STRICT, OPTIMISED, "main.c", "-o", "main"], cwd=folder, check=True)
-    done = subprocess.run(["./main", "data"], cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    return library_source(program) + harness, b"".join(arrays) + images.tobytes() + np.array(
+        expected, np.int32
+    ).tobytes()
 
 
-@pytest.mark.parametrize("form", sorted(FORMS))
-def test_a_difference_is_named(form, tmp_path):
-    good = bundle(small_graph())
-    logits = good.golden.logits.copy()
-    logits[2, 1, 0] += 1
-    wrong = Bundle(good.graph, good.manifest, type(good.golden)(good.golden.inputs, logits, good.golden.spikes), "")
-    files, _ = c_project(wrong, form=form)
-    done = selftest(tmp_path, files, form, OPTIMISED)
-    assert done.returncode == 1
-    assert "FAIL: image 1, time-step 3, logit 0 is" in done.stdout
+def test_wide_layers_of_small_images_under_sanitizers(tmp_path_factory):
+    """The microcontroller form, and the library of the native engine with several samples and a window."""
+    networks = drawn(wide_graphs(), max(2, EXAMPLES // 4))
+    for first in range(0, len(networks), TOGETHER):
+        folder = tmp_path_factory.mktemp("c")
+        together = networks[first : first + TOGETHER]
+        for number, run in enumerate(run_self_tests(map(bundle, together), "mcu", folder)):
+            assert run.returncode == 0, f"{folder / str(number)}: {run.stdout}{run.stderr}"
+        sources, data = zip(*map(library_test, together), strict=True)
+        runs = run_together(sources, [COMPILER, *FORMS["host"], *STRICT, OPTIMISED], folder, data)
+        for number, run in enumerate(runs):
+            assert run.returncode == 0, f"{networks[first + number]}: {run.stdout}{run.stderr}"
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))
