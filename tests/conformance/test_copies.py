@@ -5,12 +5,12 @@ number of copies on the numpy engine and two of them elsewhere; `make conformanc
 """
 
 import os
-import subprocess
 
 import numpy as np
 import pytest
 
-from c_projects import c_project
+from c_projects import c_project, self_tests
+from joined_libraries import compile_together
 from networks import Builder
 from runners import RUNNERS, on_engine
 from spikelet.bounds.ranges import exact_steps
@@ -64,6 +64,13 @@ def networks(copies):
         yield graph, np.random.default_rng(index).integers(0, 256, (1, 2, *graph.input.shape)).astype(np.float32)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def compiled():
+    """In the short form, the networks of the native engine are compiled together."""
+    if not LONG:
+        compile_together(graph for copies in FEW for graph, _ in networks(copies))
+
+
 @pytest.mark.parametrize("name", [name for name in RUNNERS if LONG or "window" not in name])
 def test_spikes_potentials_and_logits_are_those_of_the_expansion(name):
     for copies in ALL if name == "numpy" else FEW:
@@ -90,24 +97,16 @@ def test_a_run_whose_length_is_known_gives_the_same(name, steps):
 
 @pytest.mark.parametrize("form", ["host", "mcu"] if LONG else ["mcu"])  # host: that of the native engine
 def test_exported_c_fires_the_spikes_of_the_expansion(form, tmp_path):
+    standard = "c99" if form == "mcu" else "gnu11"
+    projects = []
     for copies in FEW:
-        for index, (graph, inputs) in enumerate(networks(copies)):
+        for graph, inputs in networks(copies):
             golden = record_golden(expand(graph), inputs[0], STEPS)
             bundle = Bundle(graph, Manifest("small", None, 8, exact_steps(graph)), golden, "# card\n")
-            folder = tmp_path / f"{copies}-{index}"
-            folder.mkdir()
-            for file, text in c_project(bundle, form=form)[0].items():
-                (folder / file).write_text(text)
-            sources = ["main.c", "model.c", "model_weights.c"]
-            standard = "c99" if form == "mcu" else "gnu11"
-            subprocess.run(
-                ["cc", f"-std={standard}", "-O1" if LONG else "-O0", "-w", *sources, "-o", "selftest"],
-                cwd=folder,
-                check=True,
-            )
-            done = subprocess.run(["./selftest"], cwd=folder, capture_output=True, text=True, check=False)
-            assert done.returncode == 0, (copies, done.stdout)
-            assert "pass: 2 images" in done.stdout
+            projects.append(c_project(bundle, form=form)[0])
+    for number, run in enumerate(self_tests(projects, ["cc", f"-std={standard}", "-O1" if LONG else "-O0"], tmp_path)):
+        assert run.returncode == 0, f"{FEW[number // NETWORKS]} copies: {run.stdout}"
+        assert "pass: 2 images" in run.stdout
 
 
 @pytest.mark.parametrize("groups", [1, 4, 16])

@@ -8,10 +8,12 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from c_projects import drawn
 from garbage import freeze_what_is_alive
+from joined_libraries import compile_together
 from networks import graphs, small_graph, wide_graphs
 from runners import MISMATCHES, RUNNERS, assert_same, on_engine
 from spikelet.bounds.ranges import exact_steps
@@ -31,7 +33,6 @@ COMPILED["native, two threads"] = partial(
     on_engine, lambda graph, record: create(graph, "native", record, threads=2), window=True
 )
 INTERPRETED = sorted(set(RUNNERS) - {"numpy", "brian2", *COMPILED})
-NO_SHRINKING = [phase for phase in Phase if phase is not Phase.shrink]  # hundreds of compiler runs
 # no deadline for an example: machines differ, and Brian2 writes code for each network
 RANDOM = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -70,15 +71,17 @@ def test_random_networks_fire_the_same_spikes_in_brian2(case):
     assert_same(graph, "brian2", inputs, steps)
 
 
-@settings(RANDOM, max_examples=EXAMPLES // 4, phases=NO_SHRINKING)
-@given(case=cases(networks=graphs(copies=COPIES) | wide_graphs()))
-def test_random_networks_compiled_fire_the_same_spikes(case):
-    """Fewer examples, since each is compiled; the long form optimises. Half of them have layers of many channels."""
-    graph, inputs, steps = case
-    expected = on_engine("numpy", graph, inputs, steps)
-    with pytest.MonkeyPatch.context() as patch:
-        if "SPIKELET_CONFORMANCE" not in os.environ:
-            patch.setenv("SPIKELET_CFLAGS", "-O0")
+def test_random_networks_compiled_fire_the_same_spikes(monkeypatch):
+    """Fewer examples, since each is compiled. Half of them have layers of many channels.
+
+    The short form compiles all of them together and does not optimise.
+    """
+    examples = drawn(cases(networks=graphs(copies=COPIES) | wide_graphs()), EXAMPLES // 4)
+    if "SPIKELET_CONFORMANCE" not in os.environ:
+        monkeypatch.setenv("SPIKELET_CFLAGS", "-O0")
+        compile_together(graph for graph, _, _ in examples)
+    for graph, inputs, steps in examples:
+        expected = on_engine("numpy", graph, inputs, steps)
         for name, runner in COMPILED.items():
             assert_same(graph, name, inputs, steps, runner, expected)
 

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import second_reader
+from c_projects import drawn
 from conformance_vectors.breaking import BASES, base, pack, weights
 from hostile.bundles import bases
 from hostile.bundles import pack as written
@@ -24,6 +25,7 @@ from hostile.mutations import Mutator
 from hostile.networks import NetworkMutator
 from hostile.protobuf import MODEL, ProtobufMutator, encode
 from hostile.protobuf import decode as fields_of
+from joined_libraries import compile_together
 from runners import RUNNERS
 from second_reader.step import parse_model
 from spikelet.bundle import decode, safetensors
@@ -73,12 +75,14 @@ def test_random_networks_with_hostile_names(exact, data):
         assert verdicts.first is not None
 
 
-@settings(RANDOM, max_examples=max(10, EXAMPLES // 10), phases=NO_SHRINKING)
-@given(bundle=hostile_bundles())
-def test_random_networks_with_hostile_names_compiled(bundle):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SPIKELET_CFLAGS", "-O0")
-        assert_agreement(written(bundle), COMPILED)
+def test_random_networks_with_hostile_names_compiled(monkeypatch):
+    """The short form compiles all networks together."""
+    monkeypatch.setenv("SPIKELET_CFLAGS", "-O0")
+    files = [written(bundle) for bundle in drawn(hostile_bundles(), max(10, EXAMPLES // 10))]
+    if "SPIKELET_CONFORMANCE" not in os.environ:
+        compile_together(decode(file).graph for file in files)
+    for file in files:
+        assert_agreement(file, COMPILED)
 
 
 @settings(RANDOM, max_examples=max(10, EXAMPLES // 20), phases=NO_SHRINKING)

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from hypothesis import Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 
 from joined_c import joined
@@ -77,7 +77,7 @@ def drawn(strategy: SearchStrategy, number: int) -> list:
     """Return `number` examples, for tests that compile all of them together."""
     examples = []
 
-    @settings(max_examples=number, deadline=None, database=None, phases=[Phase.generate])
+    @settings(max_examples=number, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     @given(strategy)
     def collect(example):
         examples.append(example)

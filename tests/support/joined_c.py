@@ -8,6 +8,7 @@ pointer to the workspace of the network becomes `void *`.
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -31,21 +32,25 @@ def joined(sources: Sequence[str], command: Iterable[str]) -> tuple[str, list[di
         sources: Texts of C files that include no other files of the project.
         command: Compiler and flags, of which the preprocessor needs those for language and processor.
     """
-    _, *files = _preprocessed(sources, command).split(START)
+    files = [dict.fromkeys(_definitions(file)) for file in _preprocessed(sources, command).split(START)[1:]]
+    taken = {name for file in files for text in file for name in _names(text)[1]}
     known: dict[tuple[object, ...], dict[str, str]] = {}
-    variants: dict[str, int] = {}
+    defined_before: set[str] = set()
+    numbers = itertools.count(1)
     texts, names_of_files = [INCLUDED], []
-    for number, file in enumerate(files):
+    for index, file in enumerate(files):
         names: dict[str, str] = {}
-        for text in dict.fromkeys(_definitions(file)):  # a struct is in two files of an exported folder
+        for text in file:
             defined, used = _names(text)
             key = (text, *((name, names[name]) for name in used if name in names))
             if DECLARATION.match(text):  # its definition follows
-                key = (*key, number)
+                key = (*key, index)
             if key not in known:
-                new = [name for name in defined if name not in names]
-                known[key] = {name: f"{name}_{variants[name]}" if name in variants else name for name in new}
-                variants |= {name: variants.get(name, 0) + 1 for name in new}
+                known[key] = {name: name for name in defined if name not in names}
+                for name in filter(defined_before.__contains__, known[key]):
+                    free = (f"{name}_{number}" for number in numbers)
+                    known[key][name] = next(other for other in free if other not in taken)
+                defined_before.update(known[key])
                 texts.append(_renamed(text, names | known[key]))
             names |= known[key]
         names_of_files.append(names)
@@ -56,7 +61,8 @@ def _preprocessed(sources, command):
     """Return all sources, each after START, behind the headers of the system; macros end with their file."""
     text = INCLUDED
     for source in sources:
-        text += START + _with_a_general_share(source) + "\n" + "".join(f"#undef {name}\n" for name in MACRO.findall(source))
+        ends = "".join(f"#undef {name}\n" for name in MACRO.findall(source))
+        text += f"{START}{_with_a_general_share(source)}\n{ends}"
     preprocess = [*command, "-E", "-P", "-w", "-x", "c", "-"]
     return subprocess.run(preprocess, input=text, capture_output=True, text=True, check=True).stdout
 

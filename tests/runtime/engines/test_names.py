@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bundle_changes import make
 from hostile.bundles import described, pack, put_together, take_apart
 from hostile.names import NAMES, renamed
+from joined_libraries import compile_together
 from networks import Builder, graphs, small_graph
 from runners import RUNNERS, assert_same
 from spikelet.bundle import decode, read, step, write
@@ -58,11 +59,22 @@ def test_step_onnx_agrees_without_onnx_runtime(graph, order):
     assert result.runtime.startswith("NumPy")
 
 
-@pytest.mark.parametrize("first", range(0, len(NAMES), 13))
-def test_every_runner_agrees(first, monkeypatch):
-    monkeypatch.setenv("SPIKELET_CFLAGS", "-O0")  # names do not depend on optimisation
-    graph = small_graph()
-    check(renamed(graph, NAMES[first:] + NAMES[:first]), RUNNERS)
+ORDERS = [NAMES[first:] + NAMES[:first] for first in range(0, len(NAMES), 13)]
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    """Libraries of all orders, compiled together."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPIKELET_CFLAGS", "-O0")  # names do not depend on optimisation
+        compile_together(renamed(small_graph(), order) for order in ORDERS)
+        yield
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=lambda order: order[0])
+@pytest.mark.usefixtures("compiled")
+def test_every_runner_agrees(order):
+    check(renamed(small_graph(), order), RUNNERS)
 
 
 @pytest.mark.parametrize(
