@@ -5,6 +5,7 @@ import mmap
 import os
 import platform
 import subprocess
+from functools import cache as cache_results
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 import spikelet
 from counts.calls import peak_bytes
+from joined_libraries import compile_together
 from networks import Builder, large_graph, small_graph
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
@@ -30,12 +32,28 @@ RNG = np.random.default_rng(0)
 
 
 @pytest.fixture
+def not_optimised(monkeypatch):
+    """Compile the networks of tests that do not depend on it quickly, and together."""
+    monkeypatch.setenv("SPIKELET_CFLAGS", "-O0")
+    compile_together([*map(wide, (np.int16, np.int32)), signed(), flattened()])
+
+
+@pytest.fixture
 def fresh(tmp_path, monkeypatch):
     """An empty cache, and no loaded libraries."""
     monkeypatch.setenv("SPIKELET_CACHE", str(tmp_path))
     monkeypatch.setenv("SPIKELET_CFLAGS", "-O0")  # the generated code is not tested here
     monkeypatch.setattr(library, "_loaded", {})
+    settings = ("CC", "SPIKELET_CFLAGS")
+    run_once = lambda source, target=None: compile_once(source, target, *map(os.environ.get, settings))  # noqa: E731
+    monkeypatch.setattr(library, "compiled", run_once)
     return tmp_path / "native"
+
+
+@cache_results
+def compile_once(source, target, *settings, compiled=library.compiled):
+    """Run the compiler once for the same arguments."""
+    return compiled(source, target)
 
 
 def answers(graph, engine, images, steps=3, **options):
@@ -103,10 +121,9 @@ class TestCache:
         assert list(fresh.iterdir()) == []
         assert "others may write to it" in native.cache_state()
 
-    def test_without_a_cache_every_process_compiles(self, tmp_path, monkeypatch):
+    def test_without_a_cache_every_process_compiles(self, fresh, tmp_path, monkeypatch):
         (tmp_path / "file").write_text("", "utf-8")
         monkeypatch.setenv("SPIKELET_CACHE", str(tmp_path / "file"))
-        monkeypatch.setattr(library, "_loaded", {})
         graph = small_graph()
         images = pixels(graph)
         assert np.array_equal(answers(graph, "native", images), answers(graph, "numpy", images))
@@ -228,10 +245,8 @@ def test_engines_of_one_graph_share_its_weights():
     assert first._compiled is second._compiled
 
 
-@pytest.mark.parametrize("sign", [-1, 1])
-@pytest.mark.parametrize(("channels", "outputs"), [(64, 64), (70, 130), (300, 20), (1100, 10)])
-def test_extreme_weights_do_not_overflow(channels, outputs, sign):
-    """Every input spikes and every weight is the largest of 8 bits: sums reach their proven bounds."""
+def extreme(channels, outputs, sign):
+    """Return a network in which every input spikes and every weight is the largest of 8 bits."""
     net = Builder((channels, 3, 3), RNG)
     ones = np.ones(channels, np.int32)
     net.nodes["input"] = Input((channels, 3, 3), (0 * ones).astype(np.int16))
@@ -240,7 +255,14 @@ def test_extreme_weights_do_not_overflow(channels, outputs, sign):
     weight[::3] *= -1 if sign > 0 else 1
     net.add("conv", Conv2d(weight, np.full(outputs, 1000 * sign, np.int32), (1, 1), (1, 1)))
     net.add("if1", IF(np.full(outputs, 127 * channels * 4, np.int32), np.full(outputs, 5, np.int32)))
-    graph = net.graph()
+    return net.graph()
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize(("channels", "outputs"), [(64, 64), (70, 130), (300, 20), (1100, 10)])
+def test_extreme_weights_do_not_overflow(channels, outputs, sign):
+    """Sums reach their proven bounds."""
+    graph = extreme(channels, outputs, sign)
     images = np.full((1, channels, 3, 3), 255, np.float32)
     steps = min(4, exact_steps(graph))
     for record in ([], ["if0", "if1"]):
@@ -253,8 +275,7 @@ def test_extreme_weights_do_not_overflow(channels, outputs, sign):
         assert all(np.array_equal(a, b) for a, b in zip(*runs, strict=True))
 
 
-@pytest.mark.parametrize("dtype", [np.int16, np.int32])
-def test_wide_weights(dtype):
+def wide(dtype):
     rng = np.random.default_rng(3)
     net = Builder((3, 5, 5), rng)
     net.conv("conv1", 6)
@@ -263,12 +284,18 @@ def test_wide_weights(dtype):
     weight = rng.integers(-limit, limit, (20, 6, 3, 3)).astype(dtype)
     net.add("conv2", Conv2d(weight, np.zeros(20, np.int32), (2, 1), (1, 0)))
     net.neuron("if2", scale=limit)
-    graph = net.graph()
+    return net.graph()
+
+
+@pytest.mark.usefixtures("not_optimised")
+@pytest.mark.parametrize("dtype", [np.int16, np.int32])
+def test_wide_weights(dtype):
+    graph = wide(dtype)
     images = pixels(graph)
     assert np.array_equal(answers(graph, "native", images), answers(graph, "numpy", images))
 
 
-def test_signed_pixels_and_names_that_c_knows():
+def signed():
     ones = np.ones(4, np.int32)
     nodes = {
         "int": Input((4,), (3 * ones).astype(np.int16), -300, 300),
@@ -280,12 +307,17 @@ def test_signed_pixels_and_names_that_c_knows():
         "p": Output(),
     }
     names = list(nodes)
-    graph = Graph(nodes, tuple(itertools.pairwise(names)))
+    return Graph(nodes, tuple(itertools.pairwise(names)))
+
+
+@pytest.mark.usefixtures("not_optimised")
+def test_signed_pixels_and_names_that_c_knows():
+    graph = signed()
     images = RNG.integers(-300, 301, (3, 4)).astype(np.float32)
     assert np.array_equal(answers(graph, "native", images), answers(graph, "numpy", images))
 
 
-def test_flattened_spikes_feed_other_nodes_than_linear():
+def flattened():
     net = Builder((2, 3, 4), np.random.default_rng(1))
     net.neuron("if0", scale=300)
     flat = net.add("flatten0", Flatten())
@@ -293,13 +325,19 @@ def test_flattened_spikes_feed_other_nodes_than_linear():
     net.neuron("if1", scale=4)
     net.add("add", Add(), ("if1", flat))
     net.neuron("if2", scale=2, reset="zero", tie=">")
-    graph = net.graph()
+    return net.graph()
+
+
+@pytest.mark.usefixtures("not_optimised")
+def test_flattened_spikes_feed_other_nodes_than_linear():
+    graph = flattened()
     images = pixels(graph)
     assert np.array_equal(answers(graph, "native", images, 6), answers(graph, "numpy", images, 6))
 
 
 def test_an_engine_has_one_copy_of_the_weights(tmp_path, monkeypatch):
     """A network with 16.5 MB of weights needs its bundle, the packed weights and less than 16 MB more."""
+    monkeypatch.setenv("SPIKELET_CFLAGS", "-O1")
     graph = large_graph()
     weights = sum(node.weight.nbytes for node in graph.nodes.values() if isinstance(node, Conv2d | Linear))
     path = tmp_path / "large.snnb"
