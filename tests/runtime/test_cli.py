@@ -299,7 +299,22 @@ def test_doctor(call):
     assert call("doctor")[0] == 0
 
 
+BRIEFLY = """
+import runpy
+from spikelet.benchmark import measure
+measure.SECONDS = 0.02
+runpy.run_module("spikelet.benchmark", run_name="__main__")
+"""
+
+
 def test_bench(call, monkeypatch):
+    run = subprocess.run
+
+    def run_briefly(command, **options):
+        assert command[1:3] == ["-m", "spikelet.benchmark"]
+        return run([command[0], "-c", BRIEFLY, *command[3:]], **options)
+
+    monkeypatch.setattr("spikelet.cli.inference.bench.subprocess.run", run_briefly)
     code, out, _ = call("bench small.snnb --engine numpy --json")
     latency = json.loads(out)["engines"][0]
     assert code == 0
