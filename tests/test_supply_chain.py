@@ -10,28 +10,16 @@ from pathlib import Path
 
 import pytest
 
+import torch_processes
+from offline import NO_NETWORK
+
 ROOT = Path(__file__).resolve().parents[1]
 BUNDLE = ROOT / "assets" / "spikelet_assets" / "vgg9-cifar10.snnb"
-
-# An audit hook reports every socket that Python code opens, in any library, and cannot be removed.
-NO_NETWORK = """
-import sys
-def watch(event, arguments):
-    if event in ("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"):
-        raise RuntimeError(f"reached for the network: {event} {arguments[1:]}")
-    if event.startswith(("urllib.", "http.", "ftplib.", "smtplib.")):
-        raise RuntimeError(f"reached for the network: {event}")
-sys.addaudithook(watch)
-"""
 
 
 def offline(code, cwd):
     environment = {key: value for key, value in os.environ.items() if "proxy" not in key.lower()}
-    command = [sys.executable, "-c", f"{NO_NETWORK}\n{code}"]
-    # additionally, if the system permits it: a network namespace without interfaces
-    if shutil.which("unshare") and subprocess.run(["unshare", "-rn", "true"], capture_output=True).returncode == 0:
-        command = ["unshare", "-rn", *command]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=environment)
+    return torch_processes.run(NO_NETWORK + code, cwd=cwd, environment=environment)
 
 
 def test_the_demo_needs_no_network(tmp_path):
@@ -52,7 +40,6 @@ call("convert run/best.pt -o small.snnb --data x.npz")
 call("verify small.snnb")
 call("run {BUNDLE} --steps 2 --count 8")
 call("report small.snnb x.npz --steps 2 --no-latency -o demo.html")
-call("doctor")
 """
     done = offline(code, tmp_path)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
@@ -116,7 +103,8 @@ def test_the_same_checkpoint_gives_the_same_bundle(tmp_path, monkeypatch):
     assert cli.main(command) == 0
     # torch's compiler takes over a second to import, and a conversion does not need it
     code = "import sys\nfrom spikelet import cli\nsys.exit(cli.main(sys.argv[1:]) or 'torch._dynamo' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code, *command], cwd=tmp_path / "b", check=True, capture_output=True)
+    done = torch_processes.run(code, *command, cwd=tmp_path / "b")
+    assert done.returncode == 0, done.stderr
     assert (tmp_path / "a" / "x.snnb").read_bytes() == (tmp_path / "b" / "x.snnb").read_bytes()
 
 

@@ -1,11 +1,12 @@
 """A small study: three classes of bars, two seeds, a vgg5."""
 
-import multiprocessing
 import os
 import struct
 
 import numpy as np
 import pytest
+
+import torch_processes
 
 STUDY = """
 title = "Bars"
@@ -70,11 +71,10 @@ def write_study(folder):
 
 
 def fork_dask_workers(monkeypatch):
-    """Fork the workers of a Dask cluster from one process that loads Dask and torch, instead of loading them in each."""
+    """Fork the workers of a Dask cluster from one process that has loaded Dask and torch."""
     process, nanny = (pytest.importorskip(f"distributed.{name}") for name in ("process", "nanny"))
     if os.name != "posix":
         return
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["distributed", "spikelet_converters.study.perform"])
+    context = torch_processes.context()
     for module in (process, nanny):
         monkeypatch.setattr(module, "get_mp_context", lambda: context)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from networks import small_graph
+from offline import NO_NETWORK
 from spikelet import cli
 from spikelet.errors import MissingDependency, SpikeletError
 from spikelet_converters.brian2 import simulator
@@ -23,18 +24,22 @@ def test_quantities_keep_their_ptp():
     assert brian2.have_same_dimensions(spread, brian2.volt)
 
 
-def test_loading_in_a_thread_leaves_the_process_as_it_was():
+def test_loading_in_a_thread_leaves_the_process_as_it_was_and_needs_no_network():
+    """As does `spikelet doctor`, which loads Brian2 too."""
     code = (
         "import sys, signal, threading, warnings;"
+        "from spikelet import cli;"
         "old = sys.excepthook, warnings.showwarning, signal.getsignal(signal.SIGINT), signal.signal;"
         "from spikelet_converters.brian2 import simulator;"
         "thread = threading.Thread(target=simulator.load); thread.start(); thread.join();"
         "assert 'brian2' in sys.modules;"
         "assert old == (sys.excepthook, warnings.showwarning, signal.getsignal(signal.SIGINT), signal.signal);"
-        "assert not [each for each in sys.meta_path if isinstance(each, simulator._Finder)]"
+        "assert not [each for each in sys.meta_path if isinstance(each, simulator._Finder)];"
+        "assert cli.main(['doctor', '--json']) == 0"
     )
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    done = subprocess.run([sys.executable, "-W", "error", "-c", NO_NETWORK + code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(json.loads(done.stdout)["checks"]) == ["brian2"]
 
 
 def test_nothing_of_a_network_is_remembered():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from offline import NO_NETWORK
 from spikelet.data import ImageSet, read
 from spikelet.errors import DataError
 from spikelet_converters.study.config import read_study
@@ -145,9 +146,9 @@ def test_the_program_runs_networks_side_by_side(home, tmp_path, monkeypatch, cap
     assert set(parcels.read(parcels.find(Path("out"))["networks"])) >= {f"two/{name}/best.pt" for name in RUNS}
 
 
-def test_it_needs_torch_and_numpy_only():
+def test_it_needs_torch_and_numpy_only_and_its_imports_no_network():
     """In a process of its own, because this one has imported everything."""
-    code = (
+    code = NO_NETWORK + (
         "import sys; before = set(sys.modules); import torch, numpy; torch_and_numpy = set(sys.modules)\n"
         "import spikelet_converters.study.remote.device\n"
         "new = {name.partition('.')[0] for name in set(sys.modules) - torch_and_numpy} - {'torch', 'numpy'}\n"

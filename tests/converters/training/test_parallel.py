@@ -1,14 +1,12 @@
 """Two processes train the same network as one: same batches, averaged gradients."""
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
 
+import torch_processes
 from spikelet import cli
 from spikelet.data import ImageSet, arrays
 from spikelet.errors import UsageError
@@ -19,6 +17,25 @@ TRAIN = (
     "train --data colours.npz --model vgg5 --recipe qcfs --residual exact --time-steps 1 2 --freeze-norm --epochs 1 "
     "--batch 16 --learning-rate 0.05 --lambda-init 1 --seed 3"
 )
+# torchrun, whose workers are forked: a new process for each would load torch again.
+TORCHRUN = """
+import sys
+from torch.distributed import run
+from spikelet import cli
+
+def command(unbuffered, module, name, *arguments):
+    assert (module, name) == ("-m", "spikelet")
+    code = cli.main(list(arguments))
+    if code:
+        sys.exit(code)
+
+def launch(config, entrypoint):
+    config.start_method = "fork"
+    return launched(config, command)
+
+launched, run.elastic_launch = run.elastic_launch, launch
+run.main(sys.argv[1:])
+"""
 
 
 def test_a_worker_takes_its_rows():
@@ -49,12 +66,10 @@ def test_two_workers_train_the_network_that_one_trains(tmp_path, monkeypatch):
     images = rng.integers(0, 100, (90, 3, 8, 8))
     images[np.arange(90), labels] += 120
     arrays.write(tmp_path / "colours.npz", ImageSet(images.astype(np.uint8), labels, None, "colours"))
-    run = {"cwd": tmp_path, "capture_output": True, "text": True, "check": False}
-    env = {**os.environ, "OMP_NUM_THREADS": "1"}
     monkeypatch.chdir(tmp_path)
     assert cli.main([*TRAIN.split(), "--out", "one"]) == 0
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    two = subprocess.run([*torchrun, "-m", "spikelet", *TRAIN.split(), "--out", "two", "--json"], env=env, **run)
+    line = ["--standalone", "--nproc-per-node", "2", "-m", "spikelet", *TRAIN.split(), "--out", "two", "--json"]
+    two = torch_processes.run(TORCHRUN, *line, cwd=tmp_path)
     assert two.returncode == 0, two.stderr
     assert json.loads(two.stdout)["checkpoint"] == "two/best.pt", "only the first worker prints"
     alone, together = (load_checkpoint(tmp_path / name / "last.pt") for name in ("one", "two"))
