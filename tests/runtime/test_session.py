@@ -298,7 +298,7 @@ def test_a_short_soak():
     tests = Path(__file__).resolve().parents[1]
     script, environment = tests / "stress" / "soak.py", os.environ | {"PYTHONPATH": str(tests / "support")}
     options = ["--steps", "90", "--proven", "60", "--rounds", "2", "--processes", "2", "--any-memory"]
-    options += ["--engines", "numpy", "onnx"]
+    options += ["--engines", "numpy", "onnx", "--operator-threads", "1"]
     done = subprocess.run([sys.executable, str(script), *options], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     actual = json.loads(done.stdout)

@@ -32,7 +32,7 @@ import torch
 
 from fault_injection.endings import ENDED, Moments, Operations
 from fault_injection.limits import TRAIN, disks, memory
-from spikelet import cli, signing
+from spikelet import cli, onnx_runtime, signing
 from spikelet.bundle import read
 from spikelet.data import ImageSet, arrays
 from spikelet.errors import SpikeletError
@@ -62,6 +62,7 @@ class Campaign:
         os.chdir(folder)
         os.environ["SPIKELET_CACHE"] = str(self.folder / "cache")
         torch.set_num_threads(1)
+        onnx_runtime.default_threads = lambda: 1  # its threads wait actively
         rng = np.random.default_rng(0)
         labels = rng.integers(0, 3, IMAGES)
         images = rng.integers(0, 100, (IMAGES, 3, 8, 8))

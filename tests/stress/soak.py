@@ -91,9 +91,9 @@ def stream(path, engine, steps, growth=GROWTH):
     }
 
 
-def answers(path, engine, seed, rounds):
+def answers(path, engine, seed, rounds, operator_threads=None):
     """Return the results of a session as bytes: runs, and a concurrent stream."""
-    model = spikelet.load(path, engine)
+    model = spikelet.load(path, engine, operator_threads)
     images = np.random.default_rng(seed).integers(0, 256, (20, *model.graph.input.shape)).astype(np.uint8)
     results = []
     for _ in range(rounds):
@@ -102,19 +102,20 @@ def answers(path, engine, seed, rounds):
     return results
 
 
-def together(pool, path, engine, rounds, processes):
+def together(pool, path, engine, rounds, processes, operator_threads=None):
     """Run sessions in threads and processes at the same time; return how many results differ from those of one session."""
-    alone = {seed: answers(path, engine, seed, 1) * rounds for seed in range(THREADS)}
-    shared = spikelet.load(path, engine)
+    alone = {seed: answers(path, engine, seed, 1, operator_threads) * rounds for seed in range(THREADS)}
+    shared = spikelet.load(path, engine, operator_threads)
     results, differing = {}, 0
 
     def work(seed):
-        results[seed] = answers(path, engine, seed, rounds)
+        results[seed] = answers(path, engine, seed, rounds, operator_threads)
         images = np.random.default_rng(seed).integers(0, 256, (20, *shared.graph.input.shape)).astype(np.uint8)
         mine = [shared.run(images, steps=6).logits.tobytes() for _ in range(rounds)]  # one model in all threads
         results[seed, "shared"] = mine
 
-    others = pool.starmap_async(answers, [(path, engine, seed, rounds) for seed in range(processes)], chunksize=1)
+    settings = [(path, engine, seed, rounds, operator_threads) for seed in range(processes)]
+    others = pool.starmap_async(answers, settings, chunksize=1)
     threads = [threading.Thread(target=work, args=(seed,)) for seed in range(THREADS)]
     for thread in threads:
         thread.start()
@@ -134,6 +135,7 @@ def main():
     parser.add_argument("--steps", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--processes", type=int, default=4, help="that run beside the threads")
+    parser.add_argument("--operator-threads", type=int, help="of each operator; default: those of the engine")
     parser.add_argument("--bundle", type=Path, help="instead of a small network made for the purpose")
     parser.add_argument("--proven", type=int, help="time-steps that the bundle states as proven, if fewer")
     parser.add_argument("--engines", nargs="+", help="default: all that work here")
@@ -151,7 +153,8 @@ def main():
             streams.append(stream(path, engine, args.steps, None if args.any_memory else GROWTH))
             print(json.dumps(streams[-1]), file=sys.stderr, flush=True)
         with multiprocessing.get_context("spawn").Pool(args.processes) as pool:
-            sessions = [together(pool, path, engine, args.rounds, args.processes) for engine in engines]
+            settings = args.rounds, args.processes, args.operator_threads
+            sessions = [together(pool, path, engine, *settings) for engine in engines]
     facts = {"streams": streams, "sessions": sessions}
     facts["ok"] = all(report["ok"] for report in streams + sessions)
     print(json.dumps(facts, indent=1))

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from spikelet import onnx_runtime
+
 PRELOADED = ["torch", "distributed", "spikelet_converters.study.perform"]
 
 
@@ -47,4 +49,5 @@ def _execute(code, arguments, folder, environment, paths):
     os.environ.update(environment)
     os.chdir(folder)
     sys.argv = ["-c", *arguments]
+    onnx_runtime.default_threads = lambda: 1  # as in the process of the tests
     exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})
