@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.ao.quantization import FakeQuantize, MinMaxObserver
 
-from converters_support import assert_misreading_is_refused, is_refused
+from converters_support import assert_misreading_is_refused, is_refused, misread
 from onnx_forms import RAW
 from spikelet.errors import ConversionError
 from spikelet_converters.conversion.check import check_graph
@@ -61,18 +61,27 @@ TORCH_FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", [fault for fault in TORCH_FAULTS if "swapped" not in fault])
-@pytest.mark.parametrize("exported", [False, True])
-def test_a_misread_torch_network(fault, exported):
-    def imported(module):
-        if not exported:
-            return from_module(module, (3, 8, 8), RAW)
-        program = torch.export.export(module.eval(), (torch.zeros(2, 3, 8, 8),))
-        return from_program(program, RAW)
+def imported(module, exported):
+    if not exported:
+        return from_module(module, (3, 8, 8), RAW)
+    program = torch.export.export(module.eval(), (torch.zeros(2, 3, 8, 8),))
+    return from_program(program, RAW)
 
-    source, changed = Plain().eval(), Plain().eval()
+
+@pytest.fixture(scope="module", params=[False, True], ids=["module", "exported"])
+def torch_source(request):
+    """Return the source of a network, which the comparison accepts, and whether it is an exported program."""
+    source = imported(Plain().eval(), request.param)
+    assert check_graph(source, None) is not None
+    return source, request.param
+
+
+@pytest.mark.parametrize("fault", [fault for fault in TORCH_FAULTS if "swapped" not in fault])
+def test_a_misread_torch_network(torch_source, fault):
+    source, exported = torch_source
+    changed = Plain().eval()
     TORCH_FAULTS[fault](changed)
-    assert_misreading_is_refused(imported(source), imported(changed))
+    assert is_refused(misread(source, imported(changed, exported)))
 
 
 @pytest.mark.parametrize("fault", ["scale", "levels", "weights", "bias"])
@@ -245,13 +254,21 @@ NIR_FAULTS = [
 ]  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def nir_source():
+    """Return the source of a NIR network, which the comparison accepts."""
+    source = from_nir(nir_network())
+    assert check_graph(source, None) is not None
+    return source
+
+
 @pytest.mark.parametrize(("name", "field", "factor"), NIR_FAULTS, ids=lambda value: str(value))
-def test_a_misread_nir_file(name, field, factor):
-    network, changed = nir_network(), nir_network()
+def test_a_misread_nir_file(nir_source, name, field, factor):
+    changed = nir_network()
     node = changed.nodes[name]
     setattr(node, field, np.asarray(getattr(node, field)) * factor)
-    assert_misreading_is_refused(from_nir(network), from_nir(changed))
+    assert is_refused(misread(nir_source, from_nir(changed)))
 
 
-def test_a_misread_time_step_of_a_nir_file():
-    assert_misreading_is_refused(from_nir(nir_network()), from_nir(nir_network(), dt=5e-5))
+def test_a_misread_time_step_of_a_nir_file(nir_source):
+    assert is_refused(misread(nir_source, from_nir(nir_network(), dt=5e-5)))
