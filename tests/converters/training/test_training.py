@@ -19,7 +19,7 @@ from spikelet_converters.training.loop import split, train
 from spikelet_converters.training.recipe import Recipe
 from spikelet_converters.training.training_pass import augment
 
-SPEC = NetworkSpec("vgg9", (3, 8, 8), 3, (125, 123, 114), (63.0, 62.0, 67.0), 4, "gaussian", 1.0)
+SPEC = NetworkSpec("vgg5", (3, 8, 8), 3, (125, 123, 114), (63.0, 62.0, 67.0), 4, "gaussian", 1.0)
 RECIPE = Recipe(epochs=5, seed=5, batch=16, learning_rate=0.05)
 
 
@@ -62,15 +62,10 @@ def test_the_log_has_a_row_an_epoch_with_sigma_and_lambda(finished_run):
     assert [row["epoch"] for row in rows] == [str(epoch) for epoch in range(1, 6)]
     assert float(rows[0]["sigma.if1"]) == 0.0, "T = L and constant input"
     assert float(rows[-1]["sigma.if4"]) > 0
-    assert all(float(row[f"lambda.if{i}"]) > 0 for row in rows for i in range(1, 9))
+    assert all(float(row[f"lambda.if{i}"]) > 0 for row in rows for i in range(1, 5))
 
 
-def test_the_same_run_gives_the_same_bits(finished_run, data, tmp_path):
-    train(SPEC, RECIPE, data, tmp_path / "again")
-    assert same(load_checkpoint(finished_run / "last.pt"), load_checkpoint(tmp_path / "again" / "last.pt"))
-
-
-def test_a_stopped_run_continues_to_the_same_bits(finished_run, data, tmp_path):
+def test_the_same_run_stopped_and_continued_gives_the_same_bits(finished_run, data, tmp_path):
     out = tmp_path / "stopped"
 
     class StopError(Exception):
