@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QAbstractButton, QLabel
 
 from gui_support.bundles import bundle_of
 from gui_support.cutting import cut_fields, cut_texts, shown, wrong
-from gui_support.driving import draw, drawn_on_request, opened_window, prepare_all
+from gui_support.driving import draw, opened_window, prepare_all
 from networks import Builder
 from spikelet.bundle import write
 from spikelet_gui.models.session.settings import Settings
@@ -70,15 +70,14 @@ def measured(filled, rest):
 
 def test_nothing_is_cut(measured, rest):
     failures = {}
-    with drawn_on_request(measured):
-        for size in SIZES:
-            measured.resize(*size)
-            for name in PANELS:
-                measured.show_panel(name)
-                rest(measured)
-                draw(measured, measured.panels[name])
-                if cut := wrong(measured.panels[name]):
-                    failures[name, size] = cut
+    for size in SIZES:
+        measured.resize(*size)
+        for name in PANELS:
+            measured.show_panel(name)
+            rest(measured)
+            draw(measured, measured.panels[name])
+            if cut := wrong(measured.panels[name]):
+                failures[name, size] = cut
     assert failures == {}
 
 

@@ -11,7 +11,7 @@ from PySide6.QtGui import Qt, QTextDocument
 from PySide6.QtWidgets import QFileDialog, QLabel, QMessageBox, QWidget
 
 from gui_support.bundles import bundle_of, plain_graph
-from gui_support.driving import opened_window, prepare_all
+from gui_support.driving import drawn, opened_window, prepare_all
 from networks import Builder
 from spikelet.bundle import write
 from spikelet.errors import UsageError
@@ -197,7 +197,8 @@ def test_drawings_with_any_names_are_well_formed(odd, rest, tmp_path, panel):
     odd.show_panel(panel)
     rest(odd)
     out = tmp_path / "a & <b>.svg"
-    odd.exporter.write(out)
+    with drawn(odd):
+        odd.exporter.write(out)
     title = ElementTree.parse(out).getroot().find("{http://www.w3.org/2000/svg}title")
     assert title.text == "a & <b>"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gui_support.cutting import wrong
-from gui_support.driving import draw, drawn_on_request, opened_window
+from gui_support.driving import draw, drawn, opened_window
 from gui_support.results import IMAGES, fill
 from gui_support.turns import Turns
 from spikelet import shipped
@@ -47,20 +47,19 @@ def faults(window, size):
     """Return cut and overlapping parts by panel and content, and panels that are wider than a window of this size."""
     problems = {}
     window.resize(*size)
-    with drawn_on_request(window):
-        for name in PANELS:
-            window.show_panel(name)
-            panel = window.panels[name]
-            for content in (0, 1) if name in PAGES else (0,):
-                if name in PAGES:
-                    panel.choice.choose(content)
-                    panel.pages.setCurrentIndex(content)
-                settle(window)
-                draw(window, panel)
-                cut = wrong(panel)
-                bar = window._pages[name].horizontalScrollBar().maximum()
-                if cut or bar:
-                    problems[name, content] = [*cut, *([f"{bar} pixels too wide"] if bar else [])]
+    for name in PANELS:
+        window.show_panel(name)
+        panel = window.panels[name]
+        for content in (0, 1) if name in PAGES else (0,):
+            if name in PAGES:
+                panel.choice.choose(content)
+                panel.pages.setCurrentIndex(content)
+            settle(window)
+            draw(window, panel)
+            cut = wrong(panel)
+            bar = window._pages[name].horizontalScrollBar().maximum()
+            if cut or bar:
+                problems[name, content] = [*cut, *([f"{bar} pixels too wide"] if bar else [])]
     cut = [*wrong(window.transport), *wrong(window.rail)]
     return {**problems, "frame": cut} if cut else problems
 
@@ -70,7 +69,7 @@ def test_another_theme_and_the_first_showing_of_panels_are_divided(filled):
     """`tests/stress/test_responsive.py` measures the processor time of the same iterations."""
     heavy, turns = {}, Turns()
     for name in ("theme", *PANELS):
-        with turns:
+        with drawn(filled), turns:
             filled.toggle_theme() if name == "theme" else filled.show_panel(name)
             settle(filled)
         assert turns.most["calls"] > 100
@@ -87,6 +86,7 @@ from spikelet_gui.views.shell.app import discard, make_window, settle
 from spikelet import shipped
 from test_shipped_layout import faults
 window = make_window(Settings(theme="light", steps=15))
+window.setUpdatesEnabled(False)
 window.show()
 assert window.devicePixelRatioF() == 2.0, window.devicePixelRatioF()
 for name, sizes in {"vgg9-cifar10": ((960, 510), (1280, 800)), "spoken-digits": ((960, 510),)}.items():

@@ -63,7 +63,7 @@ def large(tmp_path):
 
 def test_no_task_blocks_the_window(qapp, qtbot, large):
     path, data = large
-    with opened_window(path) as window:
+    with opened_window(path, drawn=True) as window:
         window.inspector.show(from_data(data))
         settle(window)
         for panel in PANELS:  # the first drawing is not part of the task
@@ -88,7 +88,7 @@ def test_no_task_blocks_the_window(qapp, qtbot, large):
 
 @pytest.mark.parametrize("name", ["vgg9-cifar10", "resnet20-cifar10", "vgg5-fashion-mnist"])
 def test_neither_another_theme_nor_a_new_panel_blocks_the_window(qapp, name):
-    with opened_window(shipped.named(name)) as window:
+    with opened_window(shipped.named(name), drawn=True) as window:
         fill(window)
         worst = {}
         for _ in range(ATTEMPTS):

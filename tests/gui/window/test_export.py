@@ -4,7 +4,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox, QToolButton
 
-from gui_support.driving import drop, opened_window, prepare_all, until
+from gui_support.driving import drawn, drop, opened_window, prepare_all, until
 from spikelet_gui.models.export import tab_separated
 from spikelet_gui.views.panels.catalogue import PANELS
 
@@ -18,13 +18,14 @@ def filled(qapp, rest, path, data):
         window.inspector.run_sweep(window.inspector.source.data)
         rest(window)
         prepare_all(window)
-        yield window
+        with drawn(window):
+            yield window
 
 
 @pytest.fixture(scope="module")
 def unmeasured(qapp, path):
     """A window with a bundle, without results of the tasks of panels."""
-    with opened_window(path) as window:
+    with opened_window(path, drawn=True) as window:
         yield window
 
 

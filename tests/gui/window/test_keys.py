@@ -7,7 +7,7 @@ from PySide6.QtCore import QCoreApplication, QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication
 
-from gui_support.driving import drop, opened_window, until
+from gui_support.driving import drawn, drop, opened_window, until
 from spikelet_gui.views.panels.layers.neuron_table import NeuronCard
 from spikelet_gui.views.shell.focus import FocusReturn
 from spikelet_gui.views.widgets.theme import theme
@@ -81,7 +81,8 @@ def calls():
 def test_events_are_filtered_only_while_a_field_has_the_focus(opened, card, qtbot, calls):
     for panel in ("accuracy", "layers"):
         opened.show_panel(panel)
-        opened.grab()
+        with drawn(opened):
+            opened.grab()
     assert calls == []
     qtbot.mouseClick(card.query, Qt.MouseButton.LeftButton)
     qtbot.keyClicks(card.query, "x")
@@ -89,7 +90,8 @@ def test_events_are_filtered_only_while_a_field_has_the_focus(opened, card, qtbo
     key(qtbot, opened, Qt.Key.Key_Escape)
     assert focus(opened) is root(opened)
     calls.clear()
-    opened.grab()
+    with drawn(opened):
+        opened.grab()
     key(qtbot, opened, Qt.Key.Key_End)
     assert calls == []
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
 from PySide6.QtWidgets import QApplication, QDialog, QLabel, QPushButton
 
 from gui_support.cutting import wrong
-from gui_support.driving import click_block, drop, opened_window, until
+from gui_support.driving import click_block, draw, drop, opened_window, until
 from spikelet_gui.models.session.settings import Settings
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.panels.layers.neuron_table import NeuronCard
@@ -153,7 +153,7 @@ def test_pages_without_a_bundle_are_not_cut_and_show_that_one_is_being_opened(wi
     for size in ((960, 600), (1280, 800)):
         window.resize(*size)
         rest(window)
-        window.grab()
+        draw(window, window.welcome)
         assert wrong(window.welcome) == []
     assert window.welcome.title.text() == "Open a bundle"
     window.inspector.open(path)
@@ -169,7 +169,7 @@ def test_pages_without_a_bundle_are_not_cut_and_show_that_one_is_being_opened(wi
     (tmp_path / "empty.snnb").write_bytes(b"")
     window.inspector.open(tmp_path / "empty.snnb")
     rest(window)
-    window.grab()
+    draw(window, window.problem)
     assert window.problem.isVisible()
     assert window.problem.grid.count() == 0, "no member was checked"
     assert wrong(window.problem) == []

@@ -17,13 +17,22 @@ Jobs.patience = 3600.0  # seconds: closing always waits for the threads, also on
 
 
 @contextmanager
-def empty_window():
-    """Yield a window without a bundle, and check at the end that its threads have ended."""
+def empty_window(drawn=False):
+    """Yield a window without a bundle, and check at the end that its threads have ended.
+
+    Args:
+        drawn: Whether the window is drawn at all times. By default it is drawn once, at the end, since drawing takes a
+            third of the time of a test; layouts are computed in both cases. See `draw`.
+    """
     window = make_window(Settings(theme="dark", steps=4))
     window.resize(1280, 800)
+    window.setUpdatesEnabled(drawn)
     window.show()
     try:
         yield window
+        if not drawn:
+            window.setUpdatesEnabled(True)
+            window.grab()
     finally:
         discard(window)
     assert not [thread for thread in window.inspector.jobs._threads if thread.is_alive()]
@@ -31,26 +40,26 @@ def empty_window():
 
 
 @contextmanager
-def opened_window(path):
+def opened_window(path, drawn=False):
     """Yield a window with a bundle."""
-    with empty_window() as window:
+    with empty_window(drawn) as window:
         window.inspector.open(path)
         settle(window)
         yield window
 
 
 @contextmanager
-def drawn_on_request(window):
-    """Do not draw the window; `draw` draws one panel. Layouts are computed as usual."""
-    window.setUpdatesEnabled(False)
+def drawn(window):
+    """Draw the window at all times."""
+    window.setUpdatesEnabled(True)
     try:
         yield
     finally:
-        window.setUpdatesEnabled(True)
+        window.setUpdatesEnabled(False)
 
 
 def draw(window, panel):
-    """Draw a panel, and process what its drawing requests.
+    """Draw a panel of a window that is not drawn at all times, and process what its drawing requests.
 
     A name in a chart is placed once the chart is drawn, and the name of a line once more: charts are drawn twice.
     """
