@@ -5,7 +5,9 @@ Files are written once for a whole run and are not to be changed: a test that ne
 
 import os
 
-os.environ["QT_QPA_PLATFORM"] = "offscreen"
+# two screens, see `driving.at_200_percent`; the processes of tests that set the platform have one
+os.environ["QT_QPA_PLATFORM"] = f"offscreen:configfile={os.path.dirname(__file__)}/screens.json"
+os.environ["QT_SCREEN_SCALE_FACTORS"] = "scaled=2"
 
 import numpy as np
 import pytest

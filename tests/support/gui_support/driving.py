@@ -2,8 +2,9 @@
 
 from contextlib import contextmanager
 
+import pyqtgraph as pg
 from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent, QMouseEvent
+from PySide6.QtGui import QDropEvent, QGuiApplication, QMouseEvent
 
 from spikelet_gui.models.jobs import Jobs
 from spikelet_gui.models.session.settings import Settings
@@ -58,17 +59,37 @@ def drawn(window):
         window.setUpdatesEnabled(False)
 
 
+@contextmanager
+def at_200_percent(window):
+    """Show the window on a screen with two pixels for each unit of length."""
+    at = window.pos()
+    screen = next(screen for screen in QGuiApplication.screens() if screen.name() == "scaled")
+    window.move(screen.geometry().topLeft())
+    settle(window)
+    assert window.devicePixelRatioF() == 2
+    try:
+        yield
+    finally:
+        window.move(at)
+        settle(window)
+
+
 def draw(window, panel):
     """Draw a panel of a window that is not drawn at all times, and process what its drawing requests.
 
-    A name in a chart is placed once the chart is drawn, and the name of a line once more: charts are drawn twice.
+    A name in a chart is placed once the chart is drawn, and the name of a line once more: these are drawn twice.
     """
-    for parts in ([panel], [plot for plot in panel.findChildren(Plot) if plot.isVisible()]):
+    for parts in ([panel], [plot for plot in panel.findChildren(Plot) if plot.isVisible() and has_names(plot)]):
         window.setUpdatesEnabled(True)
         for part in parts:
             part.grab()
         window.setUpdatesEnabled(False)
         settle(window)
+
+
+def has_names(plot):
+    """Return whether a chart contains texts beside those of its axes."""
+    return any(isinstance(item, pg.TextItem) for item in plot.scene().items())
 
 
 def until(condition):
