@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from gui_support.bundles import LABELS, bundle_of, plain_graph, quiet
-from gui_support.driving import empty_window, opened_window
+from gui_support.driving import draw_once, empty_window, start_again
 from gui_support.validation import send_report
 from networks import small_graph
 from spikelet.bundle import write
@@ -102,8 +102,16 @@ def window(qapp):
         yield window
 
 
-@pytest.fixture
-def opened(qapp, path):
-    """A window with a bundle."""
-    with opened_window(path) as window:
+@pytest.fixture(scope="module")
+def common(qapp):
+    """A window that the tests of a module share; see `opened`."""
+    with empty_window() as window:
         yield window
+
+
+@pytest.fixture
+def opened(common, path):
+    """A window with a bundle, as in a new session. It is drawn at the end of each test."""
+    start_again(common, path)
+    yield common
+    draw_once(common)

@@ -5,7 +5,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
 
 from gui_support.bundles import LABELS, bundle_of, event_graph
-from gui_support.driving import drop, hover, opened_window
+from gui_support.driving import draw_once, drop, hover, start_again
 from spikelet import load
 from spikelet.bundle import write
 from spikelet.data.events import frames
@@ -45,10 +45,10 @@ def files(tmp_path_factory):
 
 
 @pytest.fixture
-def events(qapp, files, rest):
-    with opened_window(files / "events.snnb") as window:
-        rest(window)
-        yield window
+def events(common, files):
+    start_again(common, files / "events.snnb")
+    yield common
+    draw_once(common)
 
 
 def open_with(window, rest, path, form, white="white: by bit depth"):

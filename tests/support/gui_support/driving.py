@@ -13,6 +13,7 @@ from spikelet_gui.views.plots.network.view import GraphView
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.shell.app import discard, make_window, settle
 from spikelet_gui.views.widgets.readout import Readout
+from spikelet_gui.views.widgets.theme import theme
 
 Jobs.patience = 3600.0  # seconds: closing always waits for the threads, also on a slow machine
 
@@ -32,8 +33,7 @@ def empty_window(drawn=False):
     try:
         yield window
         if not drawn:
-            window.setUpdatesEnabled(True)
-            window.grab()
+            draw_once(window)
     finally:
         discard(window)
     assert not [thread for thread in window.inspector.jobs._threads if thread.is_alive()]
@@ -47,6 +47,31 @@ def opened_window(path, drawn=False):
         window.inspector.open(path)
         settle(window)
         yield window
+
+
+def start_again(window, path):
+    """Open a bundle in a window that has been used, as in a new session. Panels that were built remain."""
+    inspector = window.inspector
+    inspector.jobs.cancel_all()
+    settle(window)
+    vars(inspector.settings).update(vars(Settings(theme="dark", steps=4)))
+    inspector.pad = None
+    inspector.results.close_second()
+    if theme().name != "dark":
+        window.set_theme("dark")
+    window.resize(1280, 800)
+    window.show_panel("overview")
+    inspector.open(path)
+    settle(window)
+    inspector.cursor.go(inspector.cursor.steps)
+    window.centralWidget().setFocus()
+
+
+def draw_once(window):
+    """Draw a window that is not drawn at all times as it is now."""
+    window.setUpdatesEnabled(True)
+    window.grab()
+    window.setUpdatesEnabled(False)
 
 
 @contextmanager
