@@ -69,7 +69,7 @@ def agree(
             f"the imported graph computes other outputs than the network: of shape {logits.shape}; expected "
             f"{outputs.shape}, as the network has"
         )
-    if not np.isfinite(outputs).all():
+    if not (np.isfinite(outputs) | (np.isneginf(outputs) & (ending == "log_softmax"))).all():
         raise ConversionError(f"the source returns NaN or infinity for {name}; check its weights")
     expected, actual = comparable(ending, outputs, logits)
     axes = (0, 2) if expected.ndim == 3 else (1,)
@@ -141,6 +141,9 @@ def comparable(ending: Ending, outputs: Outputs, logits: Outputs) -> tuple[Outpu
         limit = 15.0
         probable = torch.special.logit(expected.clamp(1e-12, 1 - 1e-12))
         return _float32(probable.clamp(-limit, limit)), _float32(actual.clamp(-limit, limit))
+    if ending in ("softmax_of_softmax", "log_softmax_of_softmax"):  # the probabilities, whose sum is 1
+        log = expected if ending == "log_softmax_of_softmax" else expected.log()
+        return _float32(log + (1 - log.sum(1, keepdim=True)) / log.shape[1]), _float32(actual.softmax(1))
     log = expected.clamp_min(0).log() if ending == "softmax" else expected
     return _float32(log.clamp_min(UNDERFLOW)), _float32(actual.log_softmax(1).clamp_min(UNDERFLOW))
 

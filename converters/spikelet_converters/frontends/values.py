@@ -15,8 +15,15 @@ from spikelet.nodes import Shape
 from spikelet.nodes.neuron import Reset, Tie
 
 Factor = npt.NDArray[np.float64]
-Ending = Literal["logits", "softmax", "log_softmax", "sigmoid", "tanh", "argmax"]
+Ending = Literal[
+    "logits", "softmax", "log_softmax", "softmax_of_softmax", "log_softmax_of_softmax", "sigmoid", "tanh", "argmax"
+]
 """The function of the logits that a source network returns; a bundle returns the logits."""
+
+AFTER_SOFTMAX: dict[str, Ending] = {
+    "log": "log_softmax", "softmax": "softmax_of_softmax", "log_softmax": "log_softmax_of_softmax"
+}  # fmt: skip
+"""Functions of probabilities at the end of a network, with the function of the logits that they make of a softmax."""
 
 ONE, NOTHING = np.ones(()), np.zeros(())
 

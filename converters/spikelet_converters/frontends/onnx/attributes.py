@@ -48,6 +48,7 @@ READ: dict[str, tuple[str, ...]] = {
     "GlobalMaxPool": (),
     "Identity": (),
     "LeakyRelu": ("alpha",),
+    "Log": (),
     "LogSoftmax": ("axis",),
     "MatMul": (),
     "Max": (),

@@ -7,7 +7,7 @@ from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.onnx.attributes import integer
 from spikelet_converters.frontends.onnx.step import Handler, Step
 from spikelet_converters.frontends.refusals import ONNX as ADVICE
-from spikelet_converters.frontends.values import Ending, Value
+from spikelet_converters.frontends.values import AFTER_SOFTMAX, Ending, Value
 
 _SAME_ANSWER = "was left out: it does not change which logit is the largest"
 
@@ -15,6 +15,7 @@ _SAME_ANSWER = "was left out: it does not change which logit is the largest"
 _SOFTMAX = "a softmax inside the network has no spiking form here; one at the end, of the logits, is left out"
 INSIDE = {
     "ArgMax": "an ArgMax inside the network has no spiking form here",
+    "Log": ADVICE["Log"],
     "LogSoftmax": _SOFTMAX,
     "Sigmoid": ADVICE["Sigmoid"],
     "Softmax": _SOFTMAX,
@@ -44,7 +45,13 @@ def _softmax(step: Step) -> Value:
     default = 1 if step.state.opset < 13 else -1
     _along_classes(step, integer(step.attributes, "axis", default))
     ending: Ending = "softmax" if step.node.op_type == "Softmax" else "log_softmax"
-    return _ending(step, ending, _SAME_ANSWER)
+    return _ending(step, AFTER_SOFTMAX[ending] if step.builder.ending == "softmax" else ending, _SAME_ANSWER)
+
+
+def _log(step: Step) -> Value:
+    if step.builder.ending != "softmax":
+        raise ConversionError(f"{step.where}: {ADVICE['Log']}")
+    return _ending(step, "log_softmax", _SAME_ANSWER)
 
 
 def _sigmoid(step: Step) -> Value:
@@ -62,6 +69,7 @@ def _argmax(step: Step) -> Value:
 
 HANDLERS: dict[str, Handler] = {
     "ArgMax": _argmax,
+    "Log": _log,
     "LogSoftmax": _softmax,
     "Sigmoid": _sigmoid,
     "Softmax": _softmax,

@@ -51,7 +51,8 @@ HANDLERS: dict[str, Handler] = {
 _OF_VIEWS = ("Reshape", "Transpose", "Shape", "Identity")
 """Operators that take reshaped values which no node has."""
 
-_AFTER_THE_END = ("Cast", "Identity")
+_AFTER_THE_END = ("ArgMax", "Cast", "Identity")
+_OF_PROBABILITIES = ("Log", "LogSoftmax", "Softmax")
 _ELEMENTWISE = (
     *("Cast", "Add", "Sub", "Mul", "Div", "Identity", "QuantizeLinear", "DequantizeLinear"),
     *("Relu", "Pad", "BatchNormalization"),
@@ -116,7 +117,7 @@ class Reader:
         for index, node in enumerate(self.graph.node):
             where = f"node {node.name or f'#{index}'} ({node.op_type})"
             reason = next((after_ending[name] for name in node.input if name in after_ending), None)
-            if reason is not None and node.op_type not in (*_AFTER_THE_END, "ArgMax", *self._flattening(node)):
+            if reason is not None and node.op_type not in self._after_the_end(node):
                 raise ConversionError(reason)
             try:
                 self._read(node, index, where)
@@ -142,11 +143,13 @@ class Reader:
                 return ConversionError(f"node {user.name} ({user.op_type}): {ADVICE['InstanceNormalization']}")
         return None
 
-    def _flattening(self, node: onnx.NodeProto) -> tuple[str, ...]:
-        """Operators that only remove the one pixel of classes."""
+    def _after_the_end(self, node: onnx.NodeProto) -> tuple[str, ...]:
+        """Operators that may follow a function of the logits: functions of probabilities, and those that flatten."""
+        softmax = self.state.builder.ending in ("softmax", "log_softmax")
+        probabilities = _OF_PROBABILITIES if softmax else ()
         x = self.state.values.get(node.input[0])
         one = x is not None and len(sizes(x)) > 1 and set(sizes(x)[1:]) == {1}
-        return ("Flatten", "Reshape", "Squeeze") if one else ()
+        return *_AFTER_THE_END, *probabilities, *(("Flatten", "Reshape", "Squeeze") if one else ())
 
     def _read(self, node: onnx.NodeProto, index: int, where: str) -> None:
         state = self.state

@@ -10,7 +10,7 @@ from spikelet.errors import ConversionError
 from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.torch.calls import Call, Handler
-from spikelet_converters.frontends.values import Ending, Value
+from spikelet_converters.frontends.values import AFTER_SOFTMAX, Ending, Value
 
 
 def _rectified(call: Call, cap: float | None) -> Value:
@@ -97,21 +97,22 @@ def _random_slope(call: Call) -> Value:
 
 ENDINGS: dict[str, Ending] = {
     "argmax": "argmax", "log_softmax": "log_softmax", "_log_softmax": "log_softmax", "sigmoid": "sigmoid",
-    "softmax": "softmax", "_softmax": "softmax", "tanh": "tanh",
+    "log": "log_softmax", "softmax": "softmax", "_softmax": "softmax", "tanh": "tanh",
 }  # fmt: skip
 """Functions of the logits."""
 
 
 def _ending(call: Call) -> Value:
     """Omit a function of the logits at the end of the network, and record it."""
-    if not call.last:
-        raise ConversionError(f"{call.where}: {ADVICE[call.kind.strip('_')]}")
+    kind, before = call.kind.strip("_"), call.builder.ending
+    if not call.last or (kind == "log" and before != "softmax"):
+        raise ConversionError(f"{call.where}: {ADVICE[kind]}")
     ending, x, axis = ENDINGS[call.kind], call.x, call.get("dim", -1)
     pixels = sizes(x)[1:]
     classes = set(pixels) <= {1} and axis in (1, -1 - len(pixels))  # with one pixel, or none
     if ending not in ("sigmoid", "tanh") and not classes:
         raise ConversionError(f"{call.where}: is along axis {axis}; expected the classes, axis 1 of (N, K)")
-    call.builder.ending = ending
+    call.builder.ending = AFTER_SOFTMAX.get(kind, ending) if before == "softmax" else ending
     call.builder.note(f"{call.where}: was left out: it does not change which logit is the largest")
     return x
 

@@ -152,7 +152,7 @@ class _Reader:
             raise ConversionError(f"{where}: {ADVICE.get(kind, UNKNOWN)}")
         name = free_name(_name(step), self.builder.nodes)
         is_alone = alone(step, lambda source: bool(values_of(self.values.get(source.name))), _is_identity)
-        is_last = last(step, _is_identity, _is_argmax)
+        is_last = last(step, _is_identity, _kind)
         return added(
             Call(kind, name, where, self.builder, arguments, is_alone, is_last, self.average_pools, self.batch)
         )
@@ -166,9 +166,9 @@ def _is_identity(step: fx.Node) -> bool:
     return packet is not None and packet.__name__.rstrip("_") in IDENTITY
 
 
-def _is_argmax(step: fx.Node) -> bool:
-    """Return whether a call returns the class with the largest value."""
-    return getattr(getattr(step.target, "overloadpacket", None), "__name__", "") == "argmax"
+def _kind(step: fx.Node) -> str:
+    """Return the name of the operation of a call, "" for another function."""
+    return str(getattr(getattr(step.target, "overloadpacket", None), "__name__", ""))
 
 
 def _module(step: fx.Node) -> str:

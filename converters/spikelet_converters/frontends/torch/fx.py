@@ -170,7 +170,13 @@ class _Reader:
         return alone(step, lambda source: bool(values_of(self.values.get(source))), self._passes_on)
 
     def _last(self, step: fx.Node) -> bool:
-        return last(step, self._passes_on, _is_argmax)
+        return last(step, self._passes_on, self._kind)
+
+    def _kind(self, step: fx.Node) -> str:
+        """Return the name of the operation of a call, "" for a module without one."""
+        if step.op == "call_module":
+            return LEAVES.get(type(self.modules[str(step.target)]), ("",))[0]
+        return name_of(step.target) if step.op in ("call_function", "call_method") else ""
 
     def _passes_on(self, step: fx.Node) -> bool:
         """Return whether the output of a call is its input."""
@@ -220,8 +226,3 @@ class _Reader:
         start = None if module.shift is None else lam * module.shift.detach().numpy()
         theta = lam if lam.ndim else float(lam)
         return self.builder.quantiser(name, f"module {name}", theta, module.levels, x, start)
-
-
-def _is_argmax(step: fx.Node) -> bool:
-    """Return whether a call returns the class with the largest value."""
-    return step.op in ("call_function", "call_method") and name_of(step.target) == "argmax"

@@ -69,15 +69,19 @@ def alone(step: fx.Node, is_value: Callable[[fx.Node], bool], passes_on: Callabl
     return False
 
 
-def last(step: fx.Node, passes_on: Callable[[fx.Node], bool], is_argmax: Callable[[fx.Node], bool]) -> bool:
+OF_PROBABILITIES = ("argmax", "log", "log_softmax", "_log_softmax", "softmax", "_softmax")
+"""Functions that may follow a function of the logits at the end of a network."""
+
+
+def last(step: fx.Node, passes_on: Callable[[fx.Node], bool], name: Callable[[fx.Node], str]) -> bool:
     """Return whether the network returns the output of a call, directly or through calls that do not change it.
 
     Args:
         step: The call.
         passes_on: Whether the output of a call is its input.
-        is_argmax: Whether a call returns the class with the largest value.
+        name: Name of the operation of a call.
     """
     return all(
-        user.op == "output" or ((passes_on(user) or is_argmax(user)) and last(user, passes_on, is_argmax))
+        user.op == "output" or ((passes_on(user) or name(user) in OF_PROBABILITIES) and last(user, passes_on, name))
         for user in step.users
     )

@@ -61,6 +61,10 @@ ENDINGS = {
     "ArgMax": ([n("ArgMax", ["z"], ["y"], axis=1, keepdims=0)], 17, "argmax"),
     "ArgMax after Softmax": ([n("Softmax", ["z"], ["p"]), n("ArgMax", ["p"], ["y"], axis=-1)], 17, "argmax"),
     "ArgMax and Cast": ([n("ArgMax", ["z"], ["a"], axis=1), n("Cast", ["a"], ["y"], to=TensorProto.INT32)], 17, "argmax"),
+    "Log of Softmax": ([n("Softmax", ["z"], ["p"]), n("Log", ["p"], ["y"])], 17, "log_softmax"),
+    "LogSoftmax of Softmax": (
+        [n("Softmax", ["z"], ["p"]), n("LogSoftmax", ["p"], ["y"])], 17, "log_softmax_of_softmax"
+    ),
     "Identity after Softmax": ([n("Softmax", ["z"], ["p"]), n("Identity", ["p"], ["y"])], 17, "softmax"),
 }  # fmt: skip
 
@@ -84,7 +88,7 @@ def test_a_function_of_the_logits_at_the_end_is_left_out_and_the_logits_are_comp
     assert check_graph(source, None) < 1e-3
 
 
-@pytest.mark.parametrize("last", ["Relu", "Sigmoid"])
+@pytest.mark.parametrize("last", ["Relu", "Sigmoid", "Exp"])
 def test_a_softmax_that_is_not_at_the_end_is_refused(last, tmp_path):
     nodes = [*body(RELU)[:-1], n("Gemm", ["f", "f4", "bias"], ["z"], transB=1), n("Softmax", ["z"], ["p"]),
              n(last, ["p"], ["y"])]  # fmt: skip

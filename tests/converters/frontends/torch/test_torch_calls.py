@@ -1,5 +1,7 @@
 """Calls of torch in their usual forms: the imported graph computes the same as the network."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -80,6 +82,9 @@ ENDS = {
     "torch.softmax": (lambda x: torch.softmax(x, -1), None, "softmax"),
     "x.softmax": (lambda x: x.softmax(dim=1), None, "softmax"),
     "log_softmax": (lambda x: F.log_softmax(x, 1), None, "log_softmax"),
+    "log of softmax": (lambda x: torch.softmax(x, 1).log(), None, "log_softmax"),
+    "log_softmax of softmax": (lambda x: F.log_softmax(x.softmax(1), 1), None, "log_softmax_of_softmax"),
+    "softmax twice": (lambda x: x.softmax(1), nn.Softmax(1), "softmax_of_softmax"),
     "sigmoid": (torch.sigmoid, None, "sigmoid"),
     "Softmax": (lambda x: x, nn.Softmax(1), "softmax"),
     "LogSoftmax": (lambda x: x, nn.LogSoftmax(dim=-1), "log_softmax"),
@@ -97,6 +102,9 @@ def test_a_function_of_the_logits_at_the_end(end):
     plain = from_module(Net().eval(), SHAPE)
     assert np.array_equal(logits(source, pixels(SHAPE)), logits(plain, pixels(SHAPE)))
     assert check_graph(source, None) < 1e-2
+    if "softmax" in ending:
+        with pytest.raises(ConversionError, match="computes other outputs than the network"):
+            check_graph(replace(source, graph=from_module(Net(lambda x: 0.9 * x).eval(), SHAPE).graph), None)
 
 
 def test_a_max_pool_that_is_replaced():
