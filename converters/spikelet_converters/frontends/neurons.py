@@ -19,6 +19,7 @@ from spikelet_converters.frontends.values import (
     f32,
 )
 
+WHOLE = 1e-5  # largest relative difference of a number of levels from a whole number
 MOST_LEVELS = 32  # largest number of levels of a quantiser that is converted to a neuron with as many spikes
 
 
@@ -78,8 +79,31 @@ class Neurons(Layers):
         self.levels[spikes.node] = levels
         return spikes
 
-    def quantise_relu(self, where: str, theta: float, levels: int, x: Value) -> Value:
-        """Replace a rectifier by the quantiser that follows it, so that both are one neuron."""
+    def rounded(self, where: str, shift: float, x: Value, *, alone: bool) -> Value | None:
+        """Replace a clipped rectifier by the quantiser floor(x + shift) of its output, so that both are one neuron.
+
+        Args:
+            where: The layer in error messages.
+            shift: 0 for a quantiser that rounds down, 1/2 for one that rounds to the nearest integer.
+            x: The value that is rounded.
+            alone: Whether no other layer uses the output of the rectifier.
+
+        Returns:
+            The integers of the quantiser, or None for a value that is not from 0 to a whole number.
+        """
+        cap = self.relus.get(x.node)
+        used = any(source == x.node for source, _ in self.edges)
+        if cap is None or used or not alone or x.factor.size != 1 or x.offset.size != 1:
+            return None
+        factor, start = float(x.factor.ravel()[0]), float(x.offset.ravel()[0]) + shift
+        levels = round(factor * cap)
+        if levels < 1 or abs(factor * cap - levels) > WHOLE * levels or not 0 <= start < 1:
+            return None
+        quantised = self.quantise_relu(where, cap, levels, x, (start - 0.5) * cap / levels)
+        return replace(quantised, factor=quantised.factor * factor)
+
+    def quantise_relu(self, where: str, theta: float, levels: int, x: Value, shift: float = 0.0) -> Value:
+        """Replace a rectifier by the quantiser of the rectified value + shift, so that both are one neuron."""
         (source,) = (a for a, b in self.edges if b == x.node)
         before = self.nodes.pop(x.node)
         self.edges.remove((source, x.node))
@@ -87,6 +111,8 @@ class Neurons(Layers):
         assert isinstance(before, IF)
         unit = before.theta.astype(np.float64)  # the rectifier has theta = 1 in the units of its input
         inner = Value(source, 1 / unit, x.shape)
+        alone = not any(a == source for a, _ in self.edges)
+        inner = self.affine(where, 1.0, shift, inner, alone=alone) if shift else inner
         return self.quantiser(x.node, where, theta, levels, inner)
 
     def neuron(self, name: str, where: str, dynamics: Dynamics, x: Value) -> Value:

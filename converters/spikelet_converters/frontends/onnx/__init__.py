@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from spikelet.errors import ConversionError
 from spikelet.nodes import Shape
+from spikelet_converters.frontends.onnx import straight_through
 from spikelet_converters.frontends.onnx.model import entry_of, load, opset_of
 from spikelet_converters.frontends.onnx.prediction import predictor
 from spikelet_converters.frontends.onnx.qonnx import translated
@@ -47,7 +48,7 @@ def read(
 
     def imported(model: onnx.ModelProto) -> Source:
         model, executable = translated(model, opset_of(model))
-        reader = Reader(path, model, shape, average_pools, preprocessing)
+        reader = Reader(path, straight_through.removed(model), shape, average_pools, preprocessing)
         state = reader.run()
         predict = predictor(path, executable, reader.arrange)
         logits = None if state.logits is None else predictor(path, executable, reader.arrange, state.logits)

@@ -79,12 +79,23 @@ def _bound(step: Step, index: int, name: str) -> float | None:
     return float(np.asarray(constant, np.float64).ravel()[0])
 
 
+def _rounded(step: Step) -> Value:
+    """Add a quantiser: a clipped rectifier whose output is multiplied by its levels and rounded, as in QCFS."""
+    shift = 0.5 if step.node.op_type == "Round" else 0.0
+    x = step.builder.rounded(step.where, shift, step.value(), alone=step.alone())
+    if x is None:
+        raise ConversionError(f"{step.where}: {ADVICE[step.node.op_type]}")
+    return x
+
+
 HANDLERS: dict[str, Handler] = {
     "Abs": _absolute,
     "Clip": _clip,
+    "Floor": _rounded,
     "LeakyRelu": _leaky_relu,
     "Max": _maximum,
     "Min": _minimum,
     "PRelu": _p_relu,
     "Relu": _relu,
+    "Round": _rounded,
 }

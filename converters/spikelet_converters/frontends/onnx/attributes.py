@@ -42,6 +42,7 @@ READ: dict[str, tuple[str, ...]] = {
     "Einsum": ("equation",),
     "Expand": (),
     "Flatten": ("axis",),
+    "Floor": (),
     "Gather": ("axis",),
     "Gemm": ("alpha", "beta", "transA", "transB"),
     "GlobalAveragePool": (),
@@ -64,6 +65,7 @@ READ: dict[str, tuple[str, ...]] = {
     "ReduceSum": ("axes", "keepdims", "noop_with_empty_axes"),
     "Relu": (),
     "Reshape": ("allowzero",),
+    "Round": (),
     "Resize": (
         "antialias", "axes", "coordinate_transformation_mode", "cubic_coeff_a", "exclude_outside",
         "extrapolation_value", "keep_aspect_ratio_policy", "mode", "nearest_mode",

@@ -28,7 +28,10 @@ def _relu6(call: Call) -> Value:
 
 
 def _clamp(call: Call) -> Value:
-    low, high = call.get("min", call.get("min_val")), call.get("max", call.get("max_val"))
+    low, high = (
+        bound.item() if isinstance(bound, np.ndarray) and bound.size == 1 else bound
+        for bound in (call.get("min", call.get("min_val")), call.get("max", call.get("max_val")))
+    )
     if call.kind == "hardtanh":
         low, high = -1 if low is None else low, 1 if high is None else high
     below = low is None or (isinstance(low, int | float) and low < 0)  # rectified values are not
@@ -95,6 +98,15 @@ def _random_slope(call: Call) -> Value:
     return call.builder.leaky(call.name, call.where, slope, call.x)
 
 
+def _rounded(call: Call) -> Value:
+    """Add a quantiser: a clipped rectifier whose output is multiplied by its levels and rounded, as in QCFS."""
+    shift = 0.5 if call.kind == "round" else 0.0
+    x = call.builder.rounded(call.where, shift, call.x, alone=call.alone) if not call.number("decimals", 0) else None
+    if x is None:
+        raise ConversionError(f"{call.where}: {ADVICE[call.kind]}")
+    return x
+
+
 ENDINGS: dict[str, Ending] = {
     "argmax": "argmax", "log_softmax": "log_softmax", "_log_softmax": "log_softmax", "sigmoid": "sigmoid",
     "log": "log_softmax", "softmax": "softmax", "_softmax": "softmax", "tanh": "tanh",
@@ -122,6 +134,7 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("leaky_relu", "prelu"), _leaky),
     **dict.fromkeys(ENDINGS, _ending),
     "abs": _absolute,
+    **dict.fromkeys(("floor", "round"), _rounded),
     "maximum": maximum,
     **dict.fromkeys(("minimum", "clamp_max", "min"), _minimum),
     "relu": _relu,

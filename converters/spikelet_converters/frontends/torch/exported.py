@@ -17,6 +17,7 @@ from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.refusals import UNKNOWN
 from spikelet_converters.frontends.source import Preprocessing, Source, build, finished
+from spikelet_converters.frontends.torch import straight_through
 from spikelet_converters.frontends.torch.calls import (
     Call,
     bound,
@@ -103,10 +104,11 @@ def add(
         assert isinstance(value, torch.Tensor)
         reader.values[node] = constant(value)
     reader.values[str(signature.user_inputs[0])] = start
-    (returned,) = (step for step in program.graph.nodes if step.op == "output")
+    graph = straight_through.removed(program.graph)
+    (returned,) = (step for step in graph.nodes if step.op == "output")
     results = list(returned.args[0])
     used = needed(results if output is None else chosen(results, output))
-    for step in program.graph.nodes:
+    for step in graph.nodes:
         if step in used or step.op == "output":
             reader.read(step)
 

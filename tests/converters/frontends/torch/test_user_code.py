@@ -1,5 +1,7 @@
 """Torch networks as people write them: hooks, several outputs, constants of the size of the batch, changes of type."""
 
+import warnings
+
 import pytest
 import torch
 from torch import nn
@@ -7,6 +9,7 @@ from torch import nn
 from onnx_forms import RAW
 from spikelet.errors import ConversionError
 from spikelet_converters.conversion.check import check_graph
+from spikelet_converters.frontends import onnx
 from spikelet_converters.frontends.torch import from_module, from_program
 
 
@@ -45,6 +48,68 @@ def test_constants_and_outputs(network):
         program = torch.export.export(network.eval(), (torch.rand(2, 1, 4, 5),))
     for source in (from_module(network, (1, 4, 5), RAW), from_program(program, RAW)):
         assert check_graph(source, None) < 1e-3
+
+
+class Floor(torch.autograd.Function):
+    """A floor with a gradient of 1."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.floor()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient
+
+
+class Quantiser(nn.Module):
+    """A clip-floor-shift activation with a function that rounds."""
+
+    def __init__(self, rounding, theta):
+        super().__init__()
+        self.rounding, self.theta = rounding, nn.Parameter(theta)
+
+    def forward(self, x):
+        return self.rounding(torch.clamp(x / self.theta, 0, torch.tensor(1)) * 4) / 4 * self.theta
+
+
+ROUNDINGS = {
+    "function": (lambda x: Floor.apply(x + 0.5), 4),
+    "straight-through floor": (lambda x: x + (torch.floor(x + 0.5) - x).detach(), 4),
+    "straight-through round": (lambda x: (x.round() - x).detach() + x, 4),
+    "floor": (lambda x: x.floor(), 4),
+    "half way": (lambda x: torch.floor(x + 0.25), 4),
+    "no whole number": (lambda x: torch.floor(x * 1.1), 0),
+    "used twice": (lambda x: x - x.round(), 0),
+    "too high": (lambda x: torch.floor(x + 1), 0),
+}
+
+
+@pytest.mark.parametrize(("rounding", "levels"), ROUNDINGS.values(), ids=ROUNDINGS)
+@pytest.mark.parametrize("form", ["module", "program", "onnx"])
+def test_quantisers(rounding, levels, form, tmp_path):
+    network = nn.Sequential(Quantiser(rounding, torch.tensor([0.7])), Quantiser(rounding, torch.rand(8) + 0.5))
+    network = Net(nn.Sequential(network[0], nn.Linear(8, 8), network[1])).eval()
+    shapes, example = ({0: torch.export.Dim.DYNAMIC},), torch.rand(2, 1, 4, 5)
+
+    def source():
+        if form == "module":
+            return from_module(network, (1, 4, 5), RAW)
+        if form == "program":
+            return from_program(torch.export.export(network, (example,), dynamic_shapes=shapes), RAW)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(network, (example,), tmp_path / "a.onnx", dynamo=False, dynamic_axes={"input": [0]},
+                              input_names=["input"])  # fmt: skip
+        return onnx.read(tmp_path / "a.onnx", RAW)
+
+    if not levels:
+        with pytest.raises(ConversionError, match="a rounding of activations has no node"):
+            source()
+        return
+    quantised = source()
+    assert set(quantised.levels.values()) == {levels}
+    assert check_graph(quantised, None) < 1e-3
 
 
 def observe(module, inputs, output):
