@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from spikelet_converters.frontends import frameworks, refusals
+from spikelet_converters.frontends.onnx import microsoft
 from spikelet_converters.frontends.nir.reader import Reader
 from spikelet_converters.frontends.onnx.attributes import READ
 from spikelet_converters.frontends.onnx.constants import EVALUATED
@@ -84,6 +85,11 @@ def support() -> str:
     lines += [
         f"Quantisers of QONNX ({names}, which Brevitas writes) are read as those of ONNX: of weights with 1 to 32 "
         f"bits, of activations with at most {MOST_BITS} bits, rounding to nearest, and one scale or one per channel.",
+        "",
+    ]
+    names = ", ".join(f"`{name}`" for _, name in sorted(microsoft.OPERATORS))
+    lines += [
+        f"Operators of ONNX Runtime ({names}) are read as those on floats, between quantisers where they are on integers.",
         "",
     ]
     lines += ["Operators on constants: " + ", ".join(f"`{name}`" for name in sorted(EVALUATED)) + ".", ""]

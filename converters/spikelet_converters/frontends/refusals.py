@@ -102,6 +102,10 @@ _NORM = "it normalises by statistics of the current input; use BatchNormalizatio
 _OPTIMISED = (
     "it is in files that were not optimised; export with torch.onnx.export(..., optimize=True), or simplify the file"
 )
+FOR_ONE_PROCESSOR = (
+    "the file was optimised for one processor; expected the file before that, or one that ONNX Runtime optimised up to "
+    "ORT_ENABLE_EXTENDED"
+)
 LEFT = "multiplies an activation by weights on its left, W x; expected x W, with the weights transposed"
 PRODUCT = "a product of activations has no spiking form here; fold constant factors into the weights"
 ONNX = {
@@ -139,9 +143,9 @@ ONNX = {
     **dict.fromkeys(("LRN", "LpNormalization", "MeanVarianceNormalization", "RMSNormalization"), _NORM),
     "If": "a network that branches on values has no fixed graph; export one branch",
     **dict.fromkeys(
-        ("ConvInteger", "DynamicQuantizeLinear", "MatMulInteger", "QLinearConv", "QLinearMatMul"),
-        "integer operators are not supported; export the network before quantisation, or with QuantizeLinear and "
-        "DequantizeLinear around float operators",
+        ("ConvInteger", "DynamicQuantizeLinear", "MatMulInteger"),
+        "its scale depends on the current input; export the network before quantisation, or quantise it with constant "
+        "scales (static quantisation)",
     ),
 }
 

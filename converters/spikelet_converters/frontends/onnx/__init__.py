@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from spikelet.errors import ConversionError
 from spikelet.nodes import Shape
-from spikelet_converters.frontends.onnx import straight_through
+from spikelet_converters.frontends.onnx import microsoft, straight_through
 from spikelet_converters.frontends.onnx.model import entry_of, load, opset_of
 from spikelet_converters.frontends.onnx.prediction import predictor
 from spikelet_converters.frontends.onnx.qonnx import translated
@@ -46,15 +46,18 @@ def read(
     model, labels = load(path, output)
     preprocessing = _of_integers(path, entry_of(path, model).type.tensor_type.elem_type, preprocessing)
 
-    def imported(model: onnx.ModelProto) -> Source:
+    def imported(model: onnx.ModelProto, original: onnx.ModelProto | None = None) -> Source:
         model, executable = translated(model, opset_of(model))
+        executable = original or executable
         reader = Reader(path, straight_through.removed(model), shape, average_pools, preprocessing)
         state = reader.run()
         predict = predictor(path, executable, reader.arrange)
         logits = None if state.logits is None else predictor(path, executable, reader.arrange, state.logits)
         return finished("ONNX", state.builder, predict, preprocessing, logits=logits)
 
-    source = imported(model)
+    written = model
+    model = microsoft.replaced(written)
+    source = imported(model, None if model is written else microsoft.without_saturation(written))
     return replace(
         source,
         labels=labels if labels is not None and len(labels) == source.graph.classes else None,

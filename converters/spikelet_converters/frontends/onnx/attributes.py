@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.errors import ConversionError
+from spikelet_converters.frontends.refusals import FOR_ONE_PROCESSOR
 
 if TYPE_CHECKING:
     import onnx
@@ -114,6 +115,8 @@ def check_domain(node: onnx.NodeProto, where: str) -> None:
         )
     # before opset 21, ONNX Runtime quantises to 4 bits with operators of its own, which are those of ONNX
     quantises = node.op_type in ("QuantizeLinear", "DequantizeLinear") and node.domain == "com.microsoft"
+    if node.domain == "com.microsoft.nchwc" or (node.domain == "com.microsoft" and node.op_type.startswith("Nhwc")):
+        raise ConversionError(f"{where}: {FOR_ONE_PROCESSOR}")
     if node.domain not in ("", "ai.onnx") and not quantises:
         raise ConversionError(
             f"{where}: is an operator of {node.domain}, which only the runtime of that domain defines; export the "

@@ -8,7 +8,7 @@ become QuantizeLinear, Clip and DequantizeLinear. The two share no code, so that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.onnx.attributes import DOMAINS_OF_QONNX, RANGES
 from spikelet_converters.frontends.onnx.model import constants_of
+from spikelet_converters.frontends.onnx.rewriter import Rewriter
 
 if TYPE_CHECKING:
     import onnx
@@ -43,51 +44,6 @@ class _Quantiser:
     rounding: str
 
 
-class _Rewriter:
-    """Adds nodes and constants with new names to the graph of a model."""
-
-    def __init__(self, graph: onnx.GraphProto) -> None:
-        self.graph = graph
-        self.nodes: list[onnx.NodeProto] = []
-        self.names = {tensor.name for tensor in [*graph.initializer, *graph.input]}
-        self.names.update(name for node in graph.node for name in node.output)
-
-    def name(self, base: str, role: str) -> str:
-        """Return a new name."""
-        name = f"{base}.{role}"
-        while name in self.names:
-            name += "_"
-        self.names.add(name)
-        return name
-
-    def constant(self, base: str, role: str, value: npt.ArrayLike) -> str:
-        """Add an initializer and return its name."""
-        from onnx import numpy_helper
-
-        name = self.name(base, role)
-        self.graph.initializer.append(numpy_helper.from_array(np.asarray(value), name))
-        return name
-
-    def weights(self, node: onnx.NodeProto, value: Constant) -> None:
-        """Add an initializer instead of a node."""
-        from onnx import numpy_helper
-
-        self.graph.initializer.append(numpy_helper.from_array(np.asarray(value, np.float32), node.output[0]))
-
-    def node(
-        self, operator: str, inputs: Sequence[str], base: str, *, last: bool = False, axis: int | None = None
-    ) -> str:
-        """Add a node and return its output: `base` if it is the last one, else a new name."""
-        from onnx import helper
-
-        output = base if last else self.name(base, operator.lower())
-        node = helper.make_node(operator, list(inputs), [output], name=self.name(base, "op"))
-        if axis is not None:
-            node.attribute.append(helper.make_attribute("axis", axis))
-        self.nodes.append(node)
-        return output
-
-
 def translated(model: onnx.ModelProto, opset: int) -> tuple[onnx.ModelProto, onnx.ModelProto]:
     """Return the model that is read and the model that is run; both are the model itself without quantisers of QONNX.
 
@@ -108,7 +64,7 @@ def is_quantiser(node: onnx.NodeProto) -> bool:
 def _rewritten(model: onnx.ModelProto, opset: int, constants: Mapping[str, Constant], *, read: bool) -> onnx.ModelProto:
     copied = type(model)()
     copied.CopyFrom(model)
-    rewriter = _Rewriter(copied.graph)
+    rewriter = Rewriter(copied.graph)
     for index, node in enumerate(copied.graph.node):
         if not is_quantiser(node):
             rewriter.nodes.append(node)
@@ -165,7 +121,7 @@ def _quantised(values: Constant, quantiser: _Quantiser) -> Constant:
     return np.asarray((integers - quantiser.zero) * quantiser.scale)
 
 
-def _as_floats(rewriter: _Rewriter, node: onnx.NodeProto, constants: Mapping[str, Constant]) -> None:
+def _as_floats(rewriter: Rewriter, node: onnx.NodeProto, constants: Mapping[str, Constant]) -> None:
     """Add floating-point operators that compute a quantiser, whose parameters `_quantiser` has checked."""
     from onnx import helper
 
@@ -186,7 +142,7 @@ def _as_floats(rewriter: _Rewriter, node: onnx.NodeProto, constants: Mapping[str
     rewriter.node("Mul", [rewriter.node("Sub", [integers, zero], base), scale], base, last=True)
 
 
-def _as_integers(rewriter: _Rewriter, node: onnx.NodeProto, quantiser: _Quantiser) -> None:
+def _as_integers(rewriter: Rewriter, node: onnx.NodeProto, quantiser: _Quantiser) -> None:
     """Add QuantizeLinear, Clip and DequantizeLinear for a quantiser of activations."""
     where, base = quantiser.where, node.output[0]
     if quantiser.rounding != "ROUND":
@@ -223,9 +179,7 @@ def _as_integers(rewriter: _Rewriter, node: onnx.NodeProto, quantiser: _Quantise
     rewriter.node("DequantizeLinear", [few, *parameters], base, last=True, axis=axis)
 
 
-def _signs(
-    rewriter: _Rewriter, node: onnx.NodeProto, where: str, constants: Mapping[str, Constant], read: bool
-) -> None:
+def _signs(rewriter: Rewriter, node: onnx.NodeProto, where: str, constants: Mapping[str, Constant], read: bool) -> None:
     """Add weights of plus or minus one scale, or the operators that compute them."""
     if any(name not in constants for name in node.input[:2]):
         raise ConversionError(

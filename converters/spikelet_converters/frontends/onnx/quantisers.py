@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     import onnx
 
 
+OF_INTEGERS = (
+    "Expand", "Flatten", "Gather", "GlobalMaxPool", "Identity", "MaxPool", "Reshape", "Slice", "Split",
+    "Squeeze", "Tile", "Transpose", "Unsqueeze",
+)  # fmt: skip
+"""Operators that move integers, whose outputs have the scale and the zero point of their input."""
+
+
 def _quantise(step: Step) -> Value:
     x = step.value()
     scale, zero = step.constant(1), step.optional(2)
@@ -123,8 +130,8 @@ def scales_changed(model: onnx.ModelProto) -> onnx.ModelProto:
         changed.graph.initializer.append(numpy_helper.from_array(np.asarray(moved, np.float32), name))
         node.input[1] = name
     for node in changed.graph.node:
-        if node.op_type == "Clip" and node.input[0] in scales:
-            scales[node.output[0]] = scales[node.input[0]]
+        if node.op_type in ("Clip", *OF_INTEGERS) and node.input[0] in scales:
+            scales.update(dict.fromkeys(node.output, scales[node.input[0]]))
         elif node.op_type == "DequantizeLinear" and node.input[0] in scales:
             node.input[1] = scales[node.input[0]]
     return changed

@@ -176,6 +176,8 @@ class Reader:
         if unread:
             raise ConversionError(f"{where}: its output {unread[0]} is used; expected the first output only")
         state.values.update(zip(node.output, outputs, strict=False))
+        if node.op_type in quantisers.OF_INTEGERS and node.input[0] in state.quantisers:
+            state.quantisers.update(dict.fromkeys(node.output, state.quantisers[node.input[0]]))
 
     def arrange(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return inputs (N, *shape of the graph) as inputs of the model."""

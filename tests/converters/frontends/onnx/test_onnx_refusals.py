@@ -122,7 +122,7 @@ CASES = {
                                      "its output m is used; expected the first output only"),
     "a cycle": ([n("Add", ["x", "b2"], ["a"]), n("Relu", ["a"], ["b2"]), n("Relu", ["b2"], ["y"])], "depends on itself"),
     "an input that nothing computes": ([n("Add", ["x", "nowhere"], ["y"])], "nothing computes nowhere"),
-    "another domain": (body(n("QLinearAdd", ["c"], ["r"], domain="com.microsoft")), "is an operator of com.microsoft"),
+    "another domain": (body(n("QLinearSoftmax", ["c"], ["r"], domain="com.microsoft")), "is an operator of com.microsoft"),
 }  # fmt: skip
 
 

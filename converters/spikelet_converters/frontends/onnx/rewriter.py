@@ -1,0 +1,59 @@
+"""Add nodes and constants to a model while its operators are replaced by others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import onnx
+
+Constant = npt.NDArray[np.generic]
+
+
+class Rewriter:
+    """Adds nodes and constants with new names to the graph of a model."""
+
+    def __init__(self, graph: onnx.GraphProto) -> None:
+        self.graph = graph
+        self.nodes: list[onnx.NodeProto] = []
+        self.names = {tensor.name for tensor in [*graph.initializer, *graph.input]}
+        self.names.update(name for node in graph.node for name in node.output)
+
+    def name(self, base: str, role: str) -> str:
+        """Return a new name."""
+        name = f"{base}.{role}"
+        while name in self.names:
+            name += "_"
+        self.names.add(name)
+        return name
+
+    def constant(self, base: str, role: str, value: npt.ArrayLike) -> str:
+        """Add an initializer and return its name."""
+        from onnx import numpy_helper
+
+        name = self.name(base, role)
+        self.graph.initializer.append(numpy_helper.from_array(np.asarray(value), name))
+        return name
+
+    def weights(self, node: onnx.NodeProto, value: Constant) -> None:
+        """Add an initializer instead of a node."""
+        from onnx import numpy_helper
+
+        self.graph.initializer.append(numpy_helper.from_array(np.asarray(value, np.float32), node.output[0]))
+
+    def node(
+        self, operator: str, inputs: Sequence[str], base: str, *, last: bool = False, axis: int | None = None
+    ) -> str:
+        """Add a node and return its output: `base` if it is the last one, else a new name."""
+        from onnx import helper
+
+        output = base if last else self.name(base, operator.lower())
+        node = helper.make_node(operator, list(inputs), [output], name=self.name(base, "op"))
+        if axis is not None:
+            node.attribute.append(helper.make_attribute("axis", axis))
+        self.nodes.append(node)
+        return output
