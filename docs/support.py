@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from spikelet_converters.frontends import frameworks, refusals
-from spikelet_converters.frontends.onnx import microsoft
 from spikelet_converters.frontends.nir.reader import Reader
+from spikelet_converters.frontends.onnx import microsoft
 from spikelet_converters.frontends.onnx.attributes import READ
 from spikelet_converters.frontends.onnx.constants import EVALUATED
 from spikelet_converters.frontends.onnx.qonnx import MOST_BITS, OPERATORS
@@ -89,7 +89,8 @@ def support() -> str:
     ]
     names = ", ".join(f"`{name}`" for _, name in sorted(microsoft.OPERATORS))
     lines += [
-        f"Operators of ONNX Runtime ({names}) are read as those on floats, between quantisers where they are on integers.",
+        f"Operators of ONNX Runtime ({names}) are read as those on floats, between quantisers where they are on "
+        "integers.",
         "",
     ]
     lines += ["Operators on constants: " + ", ".join(f"`{name}`" for name in sorted(EVALUATED)) + ".", ""]
