@@ -81,4 +81,4 @@ def test_nothing_is_cut_at_200_percent(filled):
     sizes = SIZES_AT_200_PERCENT[filled.inspector.document.path.stem]
     with at_200_percent(filled):
         problems = {size: faults(filled, size) for size in sizes}
-    assert problems == dict.fromkeys(sizes, {})
+    assert problems == {size: {} for size in sizes}

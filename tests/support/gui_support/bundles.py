@@ -22,7 +22,7 @@ def bundle_of(graph, name="small", labels=LABELS):
     return Bundle(graph, manifest, record_golden(graph, inputs, 4), f"# {name}\n")
 
 
-def plain_graph(seed=0, size=8, channels=3):
+def plain_graph(seed=0, size=8, channels=3, classes=3):
     """Return a network of IF neurons with reset by subtraction, which has a source activation."""
     net = Builder((channels, size, size), np.random.default_rng(seed))
     net.conv("conv1", 4)
@@ -30,7 +30,7 @@ def plain_graph(seed=0, size=8, channels=3):
     net.add("pool1", SumPool2d((2, 2), (2, 2)))
     net.conv("conv2", 5)
     net.neuron("if2")
-    return net.graph(3)
+    return net.graph(classes)
 
 
 def sound_bundle():

@@ -101,8 +101,12 @@ class ChartView(pg.GraphicsView):
             self.removeItem(item)
 
     def plot(self, *values: object, **style: object) -> pg.PlotDataItem:
-        """Add a curve; the arguments are those of `pyqtgraph.PlotDataItem`."""
-        item = pg.PlotDataItem(*values, **style)
+        """Add a curve; the arguments are those of `pyqtgraph.PlotDataItem`.
+
+        The limit of values far outside the chart is off: with it, each change of the vertical range sets the data of
+        every curve again.
+        """
+        item = pg.PlotDataItem(*values, **{"dynamicRangeLimit": None, **style})
         self.addItem(item)
         return item
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pyqtgraph as pg
 
 from spikelet_gui.models.activity.trace import Trace
@@ -49,16 +50,13 @@ class EvidenceCard(CardView):
         if trace is None:
             return
         names, x = self.inspector.class_names, np.arange(1, trace.steps + 1)
-        for rank, k in reversed(list(enumerate(ranking(trace)))):  # the first class is drawn last, on top
+        ranked = list(ranking(trace))
+        self._items.append(self._unnamed(trace.evidence[:, ranked[NAMED_CLASSES:]]))
+        for rank, k in reversed(list(enumerate(ranked[:NAMED_CLASSES]))):  # the first class is drawn last, on top
             y = trace.evidence[:, k]
-            if rank < NAMED_CLASSES:
-                width = 2.6 if rank == 0 else 1.8
-                curve = self.plot.line(x, y, rank, width, rank, symbol="o", symbolSize=5, name=names[k])
-                hue = theme().series[rank]
-                self._items.append(self.plot.name(names[k], trace.steps + 0.1, float(y[-1]), hue, bold=rank == 0))
-            else:
-                curve = self.plot.plot(x, y, pen=pg.mkPen(colour(theme().muted, 90), width=1))
-            self._items.append(curve)
+            width, hue = 2.6 if rank == 0 else 1.8, theme().series[rank]
+            self._items.append(self.plot.line(x, y, rank, width, rank, symbol="o", symbolSize=5, name=names[k]))
+            self._items.append(self.plot.name(names[k], trace.steps + 0.1, float(y[-1]), hue, bold=rank == 0))
         self.plot.steps_axis(trace.steps)
         self.plot.setXRange(0.5, trace.steps + max(1.5, trace.steps * 0.3), padding=0)
         low, high = float(trace.evidence.min()), float(trace.evidence.max())
@@ -66,6 +64,13 @@ class EvidenceCard(CardView):
         self.plot.setYRange(low - margin, high + margin, padding=0)
         self.plot.spread()
         self.timeline.go(self.inspector.cursor.time)
+
+    def _unnamed(self, evidence: npt.NDArray[np.floating]) -> pg.PlotDataItem:
+        """Draw the curves of the other classes, (T, classes), as one item: an item for each would take seconds."""
+        steps, classes = evidence.shape
+        x = np.tile(np.append(np.arange(1.0, steps + 1), np.nan), classes)  # nan: the end of a curve
+        y = np.vstack([evidence, np.full((1, classes), np.nan)]).T.ravel()
+        return self.plot.plot(x, y, pen=pg.mkPen(colour(theme().muted, 90), width=1), connect="finite")
 
     def _data(self) -> DataTable | None:
         trace = self.inspector.trace
