@@ -131,7 +131,7 @@ def watch():
 @pytest.fixture(scope="module")
 def used(qapp, watch, path, data):
     """A window with every panel drawn once, so that first drawings are not counted."""
-    with opened_window(path) as window:
+    with opened_window(path, drawn=True) as window:
         window.inspector.show(from_data(arrays.read(data), data))
         for panel in PANELS:
             window.show_panel(panel)
