@@ -66,9 +66,8 @@ def networks(copies):
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled():
-    """In the short form, the networks of the native engine are compiled together."""
-    if not LONG:
-        compile_together(graph for copies in FEW for graph, _ in networks(copies))
+    """The networks of the native engine, which the short form compiles together."""
+    compile_together(graph for copies in FEW for graph, _ in networks(copies))
 
 
 @pytest.mark.parametrize("name", [name for name in RUNNERS if LONG or "window" not in name])

@@ -79,7 +79,7 @@ def test_random_networks_compiled_fire_the_same_spikes(monkeypatch):
     examples = drawn(cases(networks=graphs(copies=COPIES) | wide_graphs()), EXAMPLES // 4)
     if "SPIKELET_CONFORMANCE" not in os.environ:
         monkeypatch.setenv("SPIKELET_CFLAGS", "-O0")
-        compile_together(graph for graph, _, _ in examples)
+    compile_together(graph for graph, _, _ in examples)
     for graph, inputs, steps in examples:
         expected = on_engine("numpy", graph, inputs, steps)
         for name, runner in COMPILED.items():

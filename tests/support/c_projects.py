@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,7 +34,7 @@ def self_tests(
         command: Compiler and flags.
         folder: Where the program is built. The files of a self-test that fails are written to the folder of its number.
     """
-    runs = run_together([_in_one_file(files) for files in projects], command, folder)
+    runs = run_together([in_one_file(files) for files in projects], command, folder)
     for number, (run, files) in enumerate(zip(runs, projects, strict=True)):
         if run.returncode:
             (folder / str(number)).mkdir()
@@ -47,8 +48,12 @@ def run_together(
 ) -> list[subprocess.CompletedProcess[str]]:
     """Compile C files to one program, and return the runs of their functions `main(void)`, each in a process of its own.
 
-    Most of the C of small networks is the same, and is compiled once; see `joined_c`.
+    Most of the C of small networks is the same, and is compiled once; see `joined_c`. In the long form
+    (SPIKELET_CONFORMANCE) each file is a program.
     """
+    if "SPIKELET_CONFORMANCE" in os.environ and len(sources) > 1:
+        pairs = zip(sources, inputs, strict=False)
+        return [run for source, data in pairs for run in run_together([source], command, folder, [data])]
     text, names = joined([f"#define main main_of_one\n{source}" for source in sources], command)
     cases = "".join(f"case {number}: return {of['main_of_one']}();\n" for number, of in enumerate(names))
     main = f"int main(int count, char **arguments)\n{{\nswitch (atoi(arguments[1])) {{\n{cases}}}\nreturn count;\n}}\n"
@@ -62,7 +67,7 @@ def run_together(
     return runs
 
 
-def _in_one_file(files):
+def in_one_file(files):
     """Return the C files of an exported folder as one."""
     included = set()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Iterable
 from types import SimpleNamespace
 
@@ -14,9 +15,13 @@ from spikelet.graph import Graph
 def compile_together(graphs: Iterable[Graph]) -> None:
     """Compile the networks whose libraries are missing by one run of the compiler, with the flags of the native engine.
 
+    In the long form (SPIKELET_CONFORMANCE) nothing is done: each engine compiles its network by itself, as those of users do.
+
     Engines that are created later in this process, with the same flags, use the result. Of the code of small networks
     most is the same, and is compiled once; see `joined_c`.
     """
+    if "SPIKELET_CONFORMANCE" in os.environ:
+        return
     sources = {library._key(source): source for source in map(library._source, graphs)}
     missing = {key: source for key, source in sources.items() if key not in library._loaded and not cache.find(key)}
     if not missing:

@@ -41,7 +41,7 @@ def workspace(tmp_path, monkeypatch):
 
 
 def start(folder, *arguments):
-    environment = {"PATH": os.environ["PATH"], "PYTHON": sys.executable}
+    environment = {"PATH": os.environ["PATH"], "PYTHON": sys.executable, "SPIKELET_CFLAGS": "-O0"}
     return subprocess.run(
         ["./start.sh", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from c_projects import c_project
+from c_projects import c_project, drawn, in_one_file, run_together
 from networks import graphs, small_graph
 from spikelet import Margin, Model, cli
 from spikelet.bounds.ranges import exact_steps
@@ -29,6 +29,7 @@ LONG = "SPIKELET_CONFORMANCE" in os.environ or shutil.which("clang++") is None
 CC, CXX = ("cc", "g++") if LONG else ("clang", "clang++")
 SANITIZED = ["-O1" if "SPIKELET_CONFORMANCE" in os.environ else "-O0"]
 SANITIZED += ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+STRICT = [*SANITIZED, "-Wall", "-Wextra", "-Werror"]
 
 
 def bundle(graph, seed=0, steps=None):
@@ -51,20 +52,9 @@ def compiled(folder, program, *sources, form="mcu", compiler=CC, flags=()):
     (folder / f"program.{suffix}").write_text(program)
     objects = [source.replace(".c", ".o") for source in sources]
     if sources:
-        command = [CC, *FORMS[form], *SANITIZED, "-Wall", "-Wextra", "-Werror", "-c", *sources]
+        command = [CC, *FORMS[form], *STRICT, "-c", *sources]
         subprocess.run(command, cwd=folder, check=True)
-    command = [
-        compiler,
-        *flags,
-        *SANITIZED,
-        "-Wall",
-        "-Wextra",
-        "-Werror",
-        f"program.{suffix}",
-        *objects,
-        "-o",
-        "program",
-    ]
+    command = [compiler, *flags, *STRICT, f"program.{suffix}", *objects, "-o", "program"]
     subprocess.run(command, cwd=folder, check=True)
     return subprocess.run(["./program"], cwd=folder, capture_output=True, text=True, check=True).stdout
 
@@ -314,15 +304,23 @@ int main(void)
 """
 
 
-@settings(max_examples=max(2, EXAMPLES), deadline=None, phases=[Phase.generate])
-@given(graph=graphs(), form=st.sampled_from(sorted(FORMS)), threshold=st.sampled_from([0.25, 1.25, 10.75]))
-def test_early_exit_by_integers_is_that_of_margin(graph, form, threshold, tmp_path_factory):
+def test_early_exit_by_integers_is_that_of_margin(tmp_path):
     """Logits are multiples of 1/2 and thresholds lie between them, so that rounding has no effect. With one class the margin is infinite."""
-    folder, steps = tmp_path_factory.mktemp("c"), min(4, exact_steps(graph))
-    export(folder, graph, form)
-    pixels, values = image(graph)
-    program = EXITS.replace("@IMAGE@", values).replace("@STEPS@", str(steps)).replace("@THRESHOLD@", str(threshold))
-    lines = compiled(folder, program, "model.c", "model_weights.c", form=form).splitlines()
+    cases = st.tuples(graphs(), st.sampled_from(sorted(FORMS)), st.sampled_from([0.25, 1.25, 10.75]))
+    examples, sources = drawn(cases, max(2, EXAMPLES)), []
+    for graph, form, threshold in examples:
+        program = EXITS.replace("@IMAGE@", image(graph)[1]).replace("@STEPS@", str(min(4, exact_steps(graph))))
+        files, _ = c_project(bundle(graph), form)
+        sources.append(in_one_file(files | {"main.c": program.replace("@THRESHOLD@", str(threshold))}))
+    for run, (graph, _, threshold) in zip(
+        run_together(sources, [CC, "-std=gnu11", *STRICT], tmp_path), examples, strict=True
+    ):
+        assert run.returncode == 0, run.stderr
+        check_exits(graph, threshold, run.stdout.splitlines())
+
+
+def check_exits(graph, threshold, lines):
+    pixels, steps = image(graph)[0], min(4, exact_steps(graph))
     margins, stops = np.array([line.split() for line in lines], int).T
     model = Model(bundle(graph), "numpy")
     sums = np.sort(model.run(pixels, steps).sums[:, 0], axis=1)
@@ -359,13 +357,14 @@ def test_an_interleaved_camera_image_needs_no_reordering(form, tmp_path, capsys)
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))
-@settings(max_examples=max(2, EXAMPLES), deadline=None, phases=[Phase.generate])
-@given(graph=graphs())
-def test_the_memory_that_is_stated_is_the_size_of_an_instance(form, graph, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("c")
-    sizes = export(folder, graph, form)
-    program = '#include <stdio.h>\n#include "model.h"\nint main(void) { return printf("%d", MODEL_RAM_BYTES) < 0; }\n'
-    assert compiled(folder, program, form=form) == str(sizes["ram"])
+def test_the_memory_that_is_stated_is_the_size_of_an_instance(form, tmp_path):
+    networks = drawn(graphs(), max(2, EXAMPLES))
+    projects = [c_project(bundle(graph), form) for graph in networks]
+    program = '#include <stdio.h>\nint main(void) { return printf("%d", MODEL_RAM_BYTES) < 0; }\n'
+    sources = [files["model.h"] + program for files, _ in projects]
+    runs = run_together(sources, [CC, *FORMS[form], *STRICT], tmp_path)
+    for graph, (_, sizes), run in zip(networks, projects, runs, strict=True):
+        assert run.stdout == str(sizes["ram"]), graph
 
 
 def test_the_native_engine_declares_its_structs_itself():
