@@ -22,16 +22,25 @@ def contents(file):
     return second_reader.read((FOLDER / file).read_bytes())
 
 
-def noticing(change=lambda network: network):
-    """Name of the first vector whose answers are no longer those stored, or None."""
+def noticing(change=None):
+    """Name of the first vector whose answers are no longer those stored, or None.
+
+    change: Returns a wrong network. Vectors whose networks it leaves as they are are not run.
+    """
     for entry in INDEX:
         stored = contents(entry["file"])
-        network = change(stored.network)
+        network = change(stored.network) if change else stored.network
+        if change and all(map(same, network.nodes.values(), stored.network.nodes.values())):
+            continue
         with np.errstate(all="ignore"):
             run = execution.execute(network, stored.golden.inputs[None], entry["steps"])
         if second_reader.mismatches(stored.golden, run, network.exact):
             return entry["name"]
     return None
+
+
+def same(node, other):
+    return node.attributes == other.attributes and all(map(np.array_equal, node.arrays.values(), other.arrays.values()))
 
 
 def attributes(key, value, kinds=("IF", "LIF")):
@@ -117,9 +126,12 @@ MISTAKES = {
 }
 
 
+def test_no_vector_detects_a_right_network():
+    assert noticing() is None
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_wrong_network_is_detected(mistake):
-    assert noticing() is None
     assert noticing(MISTAKES[mistake]) is not None
 
 
@@ -192,12 +204,13 @@ def neuron(operations):
     return step
 
 
-@pytest.mark.parametrize("order", ORDERS)
-def test_a_wrong_neuron_is_detected(order, monkeypatch):
-    right = execution._neuron
+def test_no_vector_detects_a_right_neuron(monkeypatch):
     monkeypatch.setattr(execution, "_neuron", neuron(RIGHT))
     assert noticing() is None
-    monkeypatch.setattr(execution, "_neuron", right)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_wrong_neuron_is_detected(order, monkeypatch):
     monkeypatch.setattr(execution, "_neuron", neuron(ORDERS[order]))
     assert noticing() is not None
 

@@ -74,22 +74,21 @@ def test_without_a_cross_compiler_the_board_compiles(workspace, monkeypatch, cap
     assert "requires `gcc` on the board" in (workspace / "board" / "README.md").read_text()
 
 
-@pytest.mark.parametrize("compiler", [True, False])
-def test_a_float32_network_promises_no_compilation(workspace, monkeypatch, capsys, compiler):
+def test_a_float32_network_promises_no_compilation(workspace, monkeypatch, capsys):
     graph = small_graph(exact=False)
     golden = record_golden(graph, RNG.integers(0, 256, (2, 3, 6, 6)).astype(np.float32), 4)
     write(Bundle(graph, Manifest("soft", None, None, None), golden, "# soft\n"), workspace / "soft.snnb")
-    if not compiler:
-        monkeypatch.setenv("PATH", "/nowhere")
-    assert cli.main(["deploy", "soft.snnb", "--target", "x86", "-o", "board"]) == 0
-    printed, readme = capsys.readouterr().out, (workspace / "board" / "README.md").read_text()
-    assert "a float32 network is not compiled: engines onnx and numpy run it" in printed
-    assert "| none: a float32 network is not compiled" in readme
-    for text in (printed, readme):
-        assert "compiles" not in text
-        assert "at the first start" not in text
-        assert "gcc" not in text
-    monkeypatch.undo()
+    for board, path in (("here", os.environ["PATH"]), ("board", "/nowhere")):  # with and without a compiler
+        with monkeypatch.context() as patch:
+            patch.setenv("PATH", path)
+            assert cli.main(["deploy", "soft.snnb", "--target", "x86", "-o", board]) == 0
+        printed, readme = capsys.readouterr().out, (workspace / board / "README.md").read_text()
+        assert "a float32 network is not compiled: engines onnx and numpy run it" in printed
+        assert "| none: a float32 network is not compiled" in readme
+        for text in (printed, readme):
+            assert "compiles" not in text
+            assert "at the first start" not in text
+            assert "gcc" not in text
     done = start(workspace / "board", "verify", "--engine", "numpy")
     assert done.returncode == 0, done.stderr
 
