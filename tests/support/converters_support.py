@@ -21,6 +21,7 @@ from spikelet_converters.conversion.check import check_graph
 from spikelet_converters.source_model.networks import NetworkSpec
 
 SHAPE = (3, 8, 8)
+PATTERN_SHAPE = (1, 28, 28)
 COLOURS = ("red", "green", "blue")
 DIFFERENT_OUTPUTS = "the imported graph (computes other outputs|gives other predictions) "
 SIZES = {"vgg9": 8, "resnet20": 8, "resnet18": 8, "vgg16": 32}
@@ -33,6 +34,16 @@ def colours(count, name="colours"):
     images = rng.integers(0, 100, (count, 3, 8, 8))
     images[np.arange(count), labels] += 120
     return ImageSet(images.astype(np.uint8), labels, COLOURS, name)
+
+
+def patterns(count=40):
+    """Return bright images with a pattern for each of four classes."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(count) % 4
+    images = rng.integers(0, 60, (count, *PATTERN_SHAPE))
+    for k in range(4):
+        images[labels == k, :, 7 * k : 7 * k + 7] += 190
+    return ImageSet(images.astype(np.uint8), labels, None, "patterns")
 
 
 def onnx_file(path, nodes, weights, shape=SHAPE, output="y", batch="N"):

@@ -10,40 +10,28 @@ import pytest
 import torch
 from torch import nn
 
+from converters_support import PATTERN_SHAPE as SHAPE
+from converters_support import patterns
 from spikelet import cli
 from spikelet.bounds.ranges import EXACT_LIMIT, INT32_LIMIT, accumulators, exact_steps
 from spikelet.bundle import read, write
-from spikelet.data import ImageSet, arrays
+from spikelet.data import arrays
 from spikelet.engines import available, choose, create, run
 from spikelet.errors import ConversionError, EngineError, UsageError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Input, Linear, Output
 from spikelet.session import Model
-from spikelet_converters.calibration.analog import Analog
 from spikelet_converters.conversion.fitting import fitted
-from spikelet_converters.conversion.folding import folded
 from spikelet_converters.conversion.quantise import quantise
 from spikelet_converters.conversion.source import Calibration, convert_source
 from spikelet_converters.frontends.torch import from_module
-
-SHAPE = (1, 28, 28)
-
-
-def pictures(count=40):
-    """Return bright images with a pattern for each of four classes."""
-    rng = np.random.default_rng(0)
-    labels = np.arange(count) % 4
-    images = rng.integers(0, 60, (count, *SHAPE))
-    for k in range(4):
-        images[labels == k, :, 7 * k : 7 * k + 7] += 190
-    return ImageSet(images.astype(np.uint8), labels, None, "patterns")
 
 
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
     network = nn.Sequential(nn.Flatten(), nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 16), nn.ReLU(), nn.Linear(16, 4))
-    data = pictures(200)
+    data = patterns(200)
     x, y = torch.from_numpy(data.images).float() / 255, torch.from_numpy(data.labels)
     optimiser = torch.optim.Adam(network.parameters(), 0.01)
     for _ in range(40):
@@ -57,8 +45,8 @@ def converted(network, steps, **options):
     return convert_source(
         from_module(network, SHAPE),
         "mlp",
-        calibration=Calibration(pictures(), steps=steps),
-        data=[pictures()],
+        calibration=Calibration(patterns(), steps=steps),
+        data=[patterns()],
         **options,
     )
 
@@ -150,42 +138,6 @@ class TestScales:
             assert (accumulator.start + steps * accumulator.per_step).max() <= limit
 
 
-@pytest.mark.parametrize(
-    "second", [nn.Conv2d(6, 8, 1, stride=2), nn.Conv2d(6, 6, 1, groups=6)], ids=["dense", "by channel"]
-)
-def test_a_convolution_of_pixels_behind_a_convolution_is_folded(second):
-    torch.manual_seed(0)
-    layers = [nn.Conv2d(1, 6, 3, stride=2, padding=1), second, nn.ReLU(), nn.Flatten()]
-    network = nn.Sequential(*layers, nn.LazyLinear(4)).eval()
-    images = pictures(24)
-    with torch.no_grad():
-        network[-1].bias -= network(torch.from_numpy(images.images).float() / 255).mean(0)
-    source = from_module(network, SHAPE)
-    assert sum(node.kind == "Conv2d" for node in source.graph.nodes.values()) == 2
-    one = folded(source.graph)
-    assert sum(node.kind == "Conv2d" for node in one.nodes.values()) == 1
-    pixels = torch.from_numpy(images.images).float()
-    logits = [Analog(graph)(pixels, Analog(graph).rectifier(source.relus)).numpy() for graph in (source.graph, one)]
-    assert np.allclose(*logits, atol=1e-5)
-    bundle = convert_source(source, "a", calibration=Calibration(images, steps=8), data=[images])
-    assert bundle.manifest.conversion["layers"][0]["by_step"][-1]["correlation"] > 0.98
-
-
-def test_weights_after_sums_are_not_rounded_to_zero():
-    """A layer whose inputs are sums of weighted values has small weights relative to its threshold."""
-    torch.manual_seed(0)
-    network = nn.Sequential(
-        nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Conv2d(3, 2, 3), nn.Conv2d(2, 4, 3), nn.ReLU(), nn.AvgPool2d(4), nn.Flatten(),
-        nn.Linear(100, 4),
-    )  # fmt: skip
-    images = pictures(24)
-    with torch.no_grad():
-        network[-1].bias -= network(torch.from_numpy(images.images).float() / 255).mean(0)
-    bundle = convert_source(from_module(network, SHAPE), "a", calibration=Calibration(images, steps=4), data=[images])
-    assert np.abs(bundle.graph.synapse("n3").weight).max() > 7
-    assert bundle.manifest.results[0]["agreement_with_float"] > 0.8
-
-
 def test_a_chain_of_convolutions_without_neurons_that_leaves_the_range_names_the_ways_out():
     """The sums of the second one leave the range within one time-step, whatever T is."""
     torch.manual_seed(0)
@@ -198,23 +150,12 @@ def test_a_chain_of_convolutions_without_neurons_that_leaves_the_range_names_the
         fitted(from_module(chain, SHAPE).graph, 8, 4)
 
 
-def test_a_chain_of_convolutions_is_exact_for_one_time_step_in_float32():
-    """Its potentials leave ±2^24 within one time-step if only their range of 32-bit integers is considered."""
-    torch.manual_seed(0)
-    chain = nn.Sequential(nn.Conv2d(1, 10, 3), nn.Conv2d(10, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 4))
-    images = ImageSet(np.random.default_rng(0).integers(0, 256, (4, 1, 6, 6), np.uint8), None, None, "noise")
-    bundle = convert_source(
-        from_module(chain, (1, 6, 6)), "a", calibration=Calibration(images, steps=4, correct=False), data=[images]
-    )
-    assert 1 <= bundle.manifest.exact_steps < 4 <= exact_steps(bundle.graph, INT32_LIMIT)
-
-
 def quantise_calibrated(network, steps):
     """Return the graph of a conversion whose scales are not adapted."""
     from spikelet_converters.conversion.calibrated import calibrated
 
     source = from_module(network, SHAPE)
-    graph, *_ = calibrated(source, Calibration(pictures(), steps=steps), lambda done, total: None)
+    graph, *_ = calibrated(source, Calibration(patterns(), steps=steps), lambda done, total: None)
     return quantise(graph, 8).graph
 
 
@@ -226,7 +167,7 @@ class TestEngines:
         if engine not in available(bundle.graph):
             pytest.skip("no compiler")
         pixels = np.full((3, *SHAPE), 255, np.uint8)
-        pixels[1, :, :14], pixels[2] = 0, pictures(3).images[2]
+        pixels[1, :, :14], pixels[2] = 0, patterns(3).images[2]
         counts, logits = spikes_by_hand(bundle.graph, pixels, 512)
         result = Model(bundle, engine).run(pixels, 512)
         assert np.array_equal(np.rint(result.logits[-1] / bundle.graph.output.scale), logits)
@@ -243,19 +184,19 @@ class TestEngines:
         with pytest.raises(
             EngineError, match=r"engine onnx: 512 time-steps, .* exact for \d+ .* use --engine numpy or native"
         ):
-            Model(bundle, "onnx").run(pictures(2).images, 512)
+            Model(bundle, "onnx").run(patterns(2).images, 512)
 
     def test_auto_selects_an_engine_that_is_exact(self, bundles, monkeypatch):
         bundle = bundles[512]
         assert choose("auto", bundle.graph, steps=512) in ("native", "numpy")
         monkeypatch.setattr("spikelet.engines.available", lambda graph: ("numpy", "onnx"))
         model = Model(bundle)
-        assert len(model.run(pictures(2).images).logits) == 512
+        assert len(model.run(patterns(2).images).logits) == 512
         assert model.engine == "numpy"
 
     def test_more_time_steps_than_the_bundle_was_converted_for(self, bundles):
         with pytest.raises(UsageError, match="proven exact for 512 time-steps .* or convert with --steps 600"):
-            Model(bundles[512]).run(pictures(2).images, 600)
+            Model(bundles[512]).run(patterns(2).images, 600)
 
 
 class TestDefaults:
@@ -264,7 +205,7 @@ class TestDefaults:
         monkeypatch.chdir(tmp_path)
         for steps, bundle in bundles.items():
             write(bundle, tmp_path / f"t{steps}.snnb")
-        arrays.write(tmp_path / "data.npz", pictures(6))
+        arrays.write(tmp_path / "data.npz", patterns(6))
         return tmp_path
 
     @pytest.mark.parametrize("steps", [4, 64])
@@ -296,36 +237,4 @@ class TestDefaults:
         graph = bundles[512].graph
         bundle = replace(bundles[512], manifest=replace(bundles[512].manifest, conversion={}))
         assert bundle.default_steps == min(8, exact_steps(graph))
-        assert len(Model(bundle, "numpy").run(pictures(2).images).logits) == bundle.default_steps
-
-
-class TestFolding:
-    def test_chains_of_linear_layers_become_one(self):
-        torch.manual_seed(0)
-        network = nn.Sequential(
-            nn.Flatten(), nn.Linear(784, 12), nn.Linear(12, 12), nn.Linear(12, 20), nn.ReLU(), nn.Linear(20, 8),
-            nn.Linear(8, 4),
-        ).eval()  # fmt: skip
-        source = from_module(network, SHAPE)
-        graph = folded(source.graph)
-        kinds = [node.kind for node in graph.nodes.values()]
-        assert kinds.count("Linear") == 2
-        bundle = converted(network, 8)
-        assert bundle.manifest.exact_steps >= 8
-        x = torch.from_numpy(pictures(5).images).float()
-        first = next(node for node in graph.nodes.values() if node.kind == "Linear")
-        expected = network[3](network[2](network[1](x.flatten(1) / 255))).detach().numpy()
-        assert np.allclose(x.flatten(1).numpy() @ first.weight.T + first.bias, expected, atol=1e-4)
-
-    def test_layers_that_others_read_stay(self):
-        class Fork(nn.Module):
-            def __init__(self):
-                super().__init__()
-                self.a, self.b, self.c = nn.Linear(784, 6), nn.Linear(6, 6), nn.Linear(6, 4)
-
-            def forward(self, x):
-                x = self.a(x.flatten(1))
-                return self.c(torch.relu(self.b(x) + x))
-
-        graph = from_module(Fork().eval(), SHAPE).graph
-        assert folded(graph) == graph
+        assert len(Model(bundle, "numpy").run(patterns(2).images).logits) == bundle.default_steps
