@@ -66,11 +66,11 @@ def test_numbers_are_the_values_in_lines_of_limited_length(values):
 
 @pytest.mark.parametrize("form", ["host", "mcu"])
 def test_the_text_of_the_weights_is_written_piece_by_piece(form, tmp_path, monkeypatch):
-    """It has 4 bytes for each of 200,000 weights; joined from lines, it needed 15."""
+    """It has 4 bytes for each of 100,000 weights; joined from lines, it needed 15."""
     monkeypatch.setattr(project, "CHUNK", 16)
     net = Builder((1, 20, 20), np.random.default_rng(0))
     net.add("flat", Flatten())
-    net.linear("fc", 500)
+    net.linear("fc", 250)
     net.neuron("if1")
     graph = net.graph()
     bundle = Bundle(
@@ -81,7 +81,7 @@ def test_the_text_of_the_weights_is_written_piece_by_piece(form, tmp_path, monke
     )
     files, _ = c_files(bundle, form)
     used = peak_bytes(lambda: write_files(tmp_path, files))
-    assert used < 5 * 200_000
+    assert used < 5 * 100_000
     assert (
         (tmp_path / "model_weights.c").read_text()
         == str(files["model_weights.c"])

@@ -63,7 +63,7 @@ def complaints():
     return dict(json.loads(line) for line in done.stdout.splitlines())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(source=st.randoms(use_true_random=False))
 def test_mutations_that_shrink(source):
     """hypothesis makes all choices of the mutator, so that it can reduce a failure to the smallest file."""
