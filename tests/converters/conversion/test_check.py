@@ -120,8 +120,12 @@ def sources(tmp_path_factory):
     return of
 
 
-@pytest.mark.parametrize("ending", ["logits", "Softmax", "LogSoftmax", "Sigmoid", "ArgMax"])
-@pytest.mark.parametrize("fault", [*ONNX_FAULTS, *ATTRIBUTE_FAULTS])
+FAULTS = [*ONNX_FAULTS, *ATTRIBUTE_FAULTS]
+# An ending changes how outputs are compared: every fault where they are logits or classes alone, some with each other.
+BEHIND = {"logits": FAULTS, "ArgMax": FAULTS} | dict.fromkeys(("Softmax", "LogSoftmax", "Sigmoid"), FAULTS[::4])
+
+
+@pytest.mark.parametrize(("ending", "fault"), [(ending, fault) for ending in BEHIND for fault in BEHIND[ending]])
 def test_a_misread_onnx_file(sources, ending, fault, tmp_path):
     nodes, source = network(ending), sources(ending)
     if fault in ONNX_FAULTS:
