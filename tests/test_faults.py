@@ -22,7 +22,7 @@ LATE_MODULE = TESTS.parent / "converters" / "spikelet_converters" / "exports" / 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux")
 def test_commands_that_are_disturbed_leave_nothing_broken():
-    command = [sys.executable, str(SCRIPT), "--limits", "--kills", "0", "--operations", "20", "--seed", "5"]
+    command = [sys.executable, str(SCRIPT), "--limits", "--kills", "0", "--operations", "14", "--seed", "5"]
     # networks are compiled again and again: quickly
     environment = os.environ | {"PYTHONPATH": str(TESTS / "support"), "SPIKELET_CFLAGS": "-O0"}
     bytecode = Path(importlib.util.cache_from_source(str(LATE_MODULE)))
