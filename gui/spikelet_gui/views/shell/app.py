@@ -116,6 +116,7 @@ def screenshot(
         if not QFontDatabase.families():
             raise SpikeletError("no fonts are installed; on Debian and derivatives: apt-get install fonts-dejavu-core")
         window.resize(*size)
+        window.setUpdatesEnabled(False)  # drawn once, with its results
         window.show()
         open_all(window, paths)
         settle(window)
@@ -124,6 +125,8 @@ def screenshot(
         if window.inspector.results.second_error:
             raise SpikeletError.at(str(paths[1]), window.inspector.results.second_error)
         window.panels[panel].prepare()
+        settle(window)
+        window.setUpdatesEnabled(True)
         settle(window)
         write_png(window, output)
     finally:
