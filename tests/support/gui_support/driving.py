@@ -1,5 +1,6 @@
 """Functions that open a window and operate it as a user does."""
 
+import sys
 from contextlib import contextmanager
 
 import pyqtgraph as pg
@@ -118,9 +119,24 @@ def has_names(plot):
 
 
 def until(condition):
-    """Process events until a condition holds. It is evaluated after every event, without a time limit."""
-    while not condition():
-        QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
+    """Process events until a condition holds, or an event raises an error.
+
+    The condition is evaluated after every event, without a time limit.
+    """
+    errors, report = [], sys.excepthook
+
+    def hook(kind, error, trace):
+        errors.append(error)
+        report(kind, error, trace)
+
+    sys.excepthook = hook
+    try:
+        while not condition():
+            QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
+            if errors:
+                raise errors[0]
+    finally:
+        sys.excepthook = report
 
 
 def prepare_all(window):
