@@ -15,9 +15,9 @@ from spikelet.lowering.onnx import step as lowering
 from spikelet.nodes import SumPool2d
 
 NODE = 1_000  # operations that a node of a chain may cost
-EDGE = 250  # operations that an edge may cost
+EDGE = 220  # operations that an edge may cost: it costs 166, and a scan of the nodes at each edge is more than the rest
 NODES = 1_024  # of a chain, counted here
-EDGES_OF_A_NODE = 90  # counted here; the bound on seconds in tests/stress is for HALF
+EDGES_OF_A_NODE = 60  # counted here; the bound on seconds in tests/stress is for HALF
 
 
 class TestSizes:
