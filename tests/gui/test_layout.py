@@ -75,7 +75,7 @@ def test_nothing_is_cut(measured, rest):
         for name in PANELS:
             measured.show_panel(name)
             rest(measured)
-            draw(measured, measured.panels[name])
+            draw(measured, measured.panels[name], whole=size == SIZES[0])
             if cut := wrong(measured.panels[name]):
                 failures[name, size] = cut
     assert failures == {}

@@ -53,7 +53,7 @@ def faults(window, size):
                 panel.choice.choose(content)
                 panel.pages.setCurrentIndex(content)
             settle(window)
-            draw(window, panel)
+            draw(window, panel, whole=size[0] == 960)
             cut = wrong(panel)
             bar = window._pages[name].horizontalScrollBar().maximum()
             if cut or bar:

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import spikelet.deploy.web
@@ -13,9 +14,14 @@ NOUNS = re.compile(r" (spiking )?(images|neurons|layers|time-steps|steps|spikes|
 BEFORE = ("of ", "–")  # "3 of 1 images" and "0–1 spikes" are not counts of one
 
 
+@cache
+def parsed(path):
+    return ast.parse(path.read_text())
+
+
 def texts(path):
     """Yield the strings of a Python file that are not docstrings."""
-    tree = ast.parse(path.read_text())
+    tree = parsed(path)
     docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
@@ -35,7 +41,7 @@ def test_images_have_one_name():
 
 def counts(path):
     """Yield the numbers that a formatted text puts before a noun in the plural."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.JoinedStr):
             for index, (value, text) in enumerate(zip(node.values, node.values[1:], strict=False)):
                 before = (

@@ -211,6 +211,7 @@ def test_it_closes_in_the_middle_of_a_run(window, rest, path, data, capfd, panel
 def test_the_session_is_restored(qtbot, rest, path):
     settings = Settings(theme="light")
     first = make_window(settings)
+    first.setUpdatesEnabled(False)
     first.show()
     first.inspector.open(path)
     rest(first)
@@ -221,6 +222,7 @@ def test_the_session_is_restored(qtbot, rest, path):
     rest(first)
     discard(first)
     second = make_window(replace(settings))
+    second.setUpdatesEnabled(False)
     second.show()
     second.inspector.open_first()
     rest(second)
@@ -242,6 +244,7 @@ def test_no_widget_is_left_behind(qapp, rest, path):
 
     before = widgets()
     window = make_window(Settings(theme="dark"))
+    window.setUpdatesEnabled(False)
     window.show()
     window.inspector.open(path)
     rest(window)

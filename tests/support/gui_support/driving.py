@@ -100,12 +100,18 @@ def at_200_percent(window):
         settle(window)
 
 
-def draw(window, panel):
+def draw(window, panel, whole=True):
     """Draw a panel of a window that is not drawn at all times, and process what its drawing requests.
 
     A name in a chart is placed once the chart is drawn, and the name of a line once more: these are drawn twice.
+
+    Args:
+        window: The window.
+        panel: The panel.
+        whole: Whether all of it is drawn, or its charts only, on which its layout depends.
     """
-    for parts in ([panel], [plot for plot in panel.findChildren(Plot) if plot.isVisible() and has_names(plot)]):
+    charts = [plot for plot in panel.findChildren(Plot) if plot.isVisible()]
+    for parts in ([panel] if whole else charts, list(filter(has_names, charts))):
         window.setUpdatesEnabled(True)
         for part in parts:
             part.grab()
