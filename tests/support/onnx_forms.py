@@ -123,6 +123,7 @@ FORMS = {
     "ReduceMean": [*body(RELU)[:2], n("ReduceMean", ["r"], ["f"], axes=[-1, -2], keepdims=0),
                    n("MatMul", ["f", "f4t"], ["m"]), n("Add", ["bias", "m"], ["y"])],
     "Sum": [conv(), conv(("x", "w"), "d"), n("Sum", ["c", "d"], ["s"]), n("Relu", ["s"], ["r"]), *tail()],
+    "Sum with itself": [conv(), n("Sum", ["c", "c"], ["s"]), n("Relu", ["s"], ["q"]), n("Add", ["q", "q"], ["r"]), *tail()],
     "Sum of three": [conv(), conv(("x", "w"), "d"), n("Sum", ["c", "d", "c4"], ["s"]), n("Relu", ["s"], ["r"]), *tail()],
     "Max(x, 0)": body(n("Max", ["c", "zero"], ["r"])),
     "Max(0, x)": body(n("Max", ["zero1", "c"], ["r"])),

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from spikelet.errors import ConversionError
 from spikelet.nodes import Add, Conv2d, Linear
 from spikelet_converters.frontends.channels import by_part, columns, composed, flat_pick, parts_of, recomposed
+from spikelet_converters.frontends.constant_images import convolved
 from spikelet_converters.frontends.layout import axes_of
 from spikelet_converters.frontends.neurons import Neurons
 from spikelet_converters.frontends.values import (
@@ -57,7 +58,10 @@ class Combined(Neurons):
         def branch(label: str, part: Value, weight: Factor, bias: npt.ArrayLike | None) -> Value:
             return super(Combined, self).conv(label, where, weight, bias, stride, padding, 1, part)
 
-        return self._sum(name, where, kernel, bias, x, branch)
+        def of_constants(values: Factor, weight: Factor) -> Factor:
+            return convolved(values, weight, stride, padding)
+
+        return self._sum(name, where, kernel, bias, x, branch, of_constants)
 
     def _by_channel(
         self, name: str, where: str, kernel: Factor, bias: npt.ArrayLike | None, stride: Pair,
@@ -88,16 +92,32 @@ class Combined(Neurons):
         def branch(label: str, part: Value, weight: Factor, bias: npt.ArrayLike | None) -> Value:
             return super(Combined, self).linear(label, where, weight, bias, part)
 
-        return self._sum(name, where, matrix, bias, x, branch)
+        return self._sum(name, where, matrix, bias, x, branch, lambda values, weight: weight @ values)
 
     def _sum(
         self, name: str, where: str, weight: Factor, bias: npt.ArrayLike | None, x: Value,
         branch: Callable[[str, Value, Factor, npt.ArrayLike | None], Value],
+        of_constants: Callable[[Factor, Factor], Factor],
     ) -> Value:  # fmt: skip
-        """Add a layer with weights as the sum of a layer for each part."""
+        """Add a layer with weights as the sum of a layer for each part; that of constants is computed here."""
+        parts = list(zip(x.parts, columns(x, weight), strict=True))
+        inputs = [pair for pair in parts if self.constants_of(pair[0]) is None] or parts
+        shift: Factor | None = None
+        for part, part_weight in [] if len(inputs) == len(parts) else parts:
+            values = self.constants_of(part)
+            if values is not None:
+                shift = of_constants(values, part_weight) + (0 if shift is None else shift)
+        if shift is not None and (shift.ndim == 1 or not np.ptp(shift, axis=(1, 2)).any()):
+            own = np.zeros(len(weight)) if bias is None else np.asarray(bias, np.float64)
+            bias, shift = own + shift.reshape(len(weight), -1)[:, 0], None
         branches: list[Value] = []
-        for (label, part), part_weight in zip(self._labelled(name, x.parts), columns(x, weight), strict=True):
+        labels = self._labelled(name, tuple(part for part, _ in inputs))
+        if len(labels) == 1 and shift is not None:
+            labels = [(self.free_name(f"{name}.0"), labels[0][1])]
+        for (label, part), (_, part_weight) in zip(labels, inputs, strict=True):
             branches.append(branch(label, part, part_weight, None if branches else bias))
+        if shift is not None:
+            branches.append(self.constant(f"{name}.constant", where, shift))
         if len(branches) == 1:
             return branches[0]
         total = super().add(self.free_name(name), where, branches)

@@ -55,6 +55,8 @@ class Construction:
         sealed: Nodes whose output only one layer may use.
         reserved: Names of layers of the source, which other nodes must not use.
         sums: Sums of layers that represent one layer of the source.
+        constants: Numbers of the nodes that do not depend on the input, (C, H, W) or (F,).
+        optional: Nodes of constants, which are left out if no layer uses them.
     """
 
     shape: Shape
@@ -71,6 +73,8 @@ class Construction:
     sealed: set[str] = field(default_factory=set)
     reserved: set[str] = field(default_factory=set)
     sums: set[str] = field(default_factory=set)
+    constants: dict[str, Factor] = field(default_factory=dict)
+    optional: set[str] = field(default_factory=set)
 
     def graph(self) -> Graph:
         """Return the finished graph.
@@ -141,7 +145,8 @@ class Construction:
         if x.node == "input" and alone and not any(a == "input" for a, _ in self.edges) and (gain != 0).all():
             return self.normalise(where, -shift / gain, 1 / gain, x)
         before = self.nodes[x.node]
-        if not isinstance(before, Conv2d | Linear) or (x.factor != 1).any() or x.offset.any() or not alone:
+        scaled = (x.factor != 1).any() or x.offset.any() or x.node in self.constants
+        if not isinstance(before, Conv2d | Linear) or scaled or not alone:
             factor, offset = x.channels() * gain, x.offsets() * gain + shift
             return replace(x, factor=one_number(factor), offset=one_number(offset))
         weight = before.weight * gain.reshape(-1, *(1,) * (before.weight.ndim - 1))

@@ -27,7 +27,14 @@ class Images(MaxPools):
         self, name: str, where: str, weight: npt.ArrayLike, bias: npt.ArrayLike | None, window: Window, groups: int,
         x: Value,
     ) -> Value:  # fmt: skip
-        """Add a convolution with any padding and dilation; weight: (C_out, C_in / groups, kh, kw) or (…, k)."""
+        """Add a convolution with any padding and dilation; weight: (C_out, C_in / groups, kh, kw) or (…, k).
+
+        One along the rows of an image (N, H, W), which are its channels, has a kernel of the height of the image.
+        """
+        rows = _over_rows(x, np.asarray(weight, np.float64), window, groups)
+        if rows is not None:
+            image, kernel, sides, axes = rows
+            return replace(self.convolution(name, where, kernel, bias, sides, 1, image), axes=axes)
         x, kernel = self._image(where, x, np.asarray(weight, np.float64))
         kernel = dilated(kernel, window.dilation)
         kernel, padding = symmetric(kernel, added(x.pads, window.pads))
@@ -207,6 +214,29 @@ class Images(MaxPools):
                 f"{where}: every pixel of its output has separate weights, {weights:,} in all; expected at most "
                 f"{MOST_WEIGHTS:,}: use a smaller image, or sizes that divide it"
             )
+
+
+def _over_rows(
+    x: Value, weight: Factor, window: Window, groups: int
+) -> tuple[Value, Factor, Window, tuple[int, ...]] | None:
+    """Return the image, weights and windows of a convolution along one axis whose channels are the other axis.
+
+    The last entry states the axes of the result. Another convolution gives None.
+    """
+    axes = axes_of(x)
+    if axes not in ((1, 2), (2, 1)) or x.shape[0] != 1 or weight.ndim != 3 or groups != 1 or x.pads != NONE:
+        return None
+    if x.regrouped or x.maxima or x.order is not None or weight.shape[1] != x.shape[axes[0]]:
+        return None
+    image = replace(x, axes=None)
+    if axes == (1, 2):
+        return image, weight[:, None], window, (0, 2)
+    top, left, bottom, right = window.pads
+    turned = replace(
+        window, kernel=window.kernel[::-1], stride=window.stride[::-1], pads=(left, top, right, bottom),
+        dilation=window.dilation[::-1],
+    )  # fmt: skip
+    return image, weight.transpose(0, 2, 1)[:, None], turned, (0, 1)
 
 
 def _adaptive(extent: int, count: int) -> Factor:

@@ -18,6 +18,7 @@ from spikelet_converters.frontends.values import (
     Value,
     f32,
     free_name,
+    one_number,
 )
 from spikelet_converters.frontends.windows import Averages, branches_of, symmetric
 
@@ -150,6 +151,9 @@ class Layers(Construction):
     def add(self, name: str, where: str, inputs: list[Value]) -> Value:
         """Add the sum of values of one shape."""
         sources = []
+        inputs = _distinct(inputs)
+        if len(inputs) == 1:
+            return inputs[0]
         for index, x in enumerate(inputs):
             if x.node != "input" and x.offset.any():
                 x = self.materialised(f"{name}.affine{index}", where, x)
@@ -163,12 +167,25 @@ class Layers(Construction):
                 scaled = self.append(self.free_name(f"{name}.scale{index}"), where, Scale(f32(x.channels())), x)
                 x = replace(x, node=scaled.node, factor=ONE)
             sources.append(x)
-        if len({x.node for x in sources}) < len(sources):
-            raise ConversionError(f"{where}: adds a value to itself; double the weight instead")
         total = self.append(name, where, Add(), sources[0])
         for x in sources[1:]:
             self.connect(where, x, total.node)
         return replace(inputs[0], node=total.node, factor=ONE, offset=NOTHING)
+
+
+def _distinct(inputs: list[Value]) -> list[Value]:
+    """Return the values that are added, of which those of one node are one value: x + x is 2 x."""
+    distinct: list[Value] = []
+    for x in inputs:
+        same = next((i for i, y in enumerate(distinct) if y.node == x.node and y.axes == x.axes
+                     and (y.order is x.order or np.array_equal(y.order, x.order))), None)  # type: ignore[arg-type]  # fmt: skip
+        if same is None:
+            distinct.append(x)
+        else:
+            before = distinct[same]
+            factor, offset = before.channels() + x.channels(), before.offsets() + x.offsets()
+            distinct[same] = replace(before, factor=one_number(factor), offset=one_number(offset))
+    return distinct
 
 
 def _bias(where: str, bias: npt.ArrayLike | None, outputs: int) -> npt.NDArray[np.float64]:

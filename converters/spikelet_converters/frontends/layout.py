@@ -206,6 +206,15 @@ def per_channel(where: str, constant: npt.NDArray[np.generic], x: Value) -> Fact
     )
 
 
+def varies(constant: npt.NDArray[np.generic], x: Value) -> bool:
+    """Return whether a constant that is broadcast with a value differs along the pixels of an image."""
+    axes = axes_of(x)
+    shape = (1,) * (len(axes) + 1 - constant.ndim) + constant.shape
+    if x.regrouped or len(x.shape) != 3 or len(shape) != len(axes) + 1 or np.ptp(constant) == 0:
+        return False
+    return any(size > 1 and axis != 0 for axis, size in zip(axes, shape[1:], strict=True))
+
+
 def window_of(
     x: Value, kernel: tuple[int, ...], stride: tuple[int, ...], pads: tuple[int, ...],
     dilation: tuple[int, ...] | None = None, *, ceil: bool = False,

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from spikelet.errors import ConversionError
 from spikelet.nodes import IF, LI, LIF, Add, Conv2d, Flatten, Linear, Node, Scale, SumPool2d
-from spikelet_converters.frontends.layers import Layers
+from spikelet_converters.frontends.constant_images import ConstantImages
 from spikelet_converters.frontends.values import (
     NOTHING,
     Dynamics,
@@ -23,7 +23,7 @@ WHOLE = 1e-5  # largest relative difference of a number of levels from a whole n
 MOST_LEVELS = 32  # largest number of levels of a quantiser that is converted to a neuron with as many spikes
 
 
-class Neurons(Layers):
+class Neurons(ConstantImages):
     """A graph under construction, to which layers and neurons are added, see `Layers`."""
 
     def is_nonnegative(self, x: Value, *, scaled: bool = False) -> bool:

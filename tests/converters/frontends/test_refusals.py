@@ -69,7 +69,6 @@ ONNX_CASES = [
     ("Clip", conv(node("Clip", ["c", "k"])), "expected from 0, as a rectifier does"),
     ("AveragePool", conv(node("AveragePool", kernel_shape=[5, 5], pads=[2] * 4)), "or count the zeros"),
     ("GlobalMaxPool", conv(node("GlobalMaxPool")), "replace it with --max-pool average"),
-    ("Add", conv(node("Add", ["c", "c"])), "double the weight instead"),
     ("ReduceMean", conv(node("ReduceMean", axes=[1])), "expected height and width (2, 3)"),
     ("Flatten", conv(node("Flatten", axis=2)), "expected 1"),
     ("Exp", conv(node("Exp")), "write a softmax at the end as one operation"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends.layout import per_channel
+from spikelet_converters.frontends.layout import per_channel, varies
 from spikelet_converters.frontends.onnx.step import Handler, Step
 from spikelet_converters.frontends.refusals import PRODUCT
 from spikelet_converters.frontends.values import Value
@@ -14,10 +14,12 @@ from spikelet_converters.frontends.values import Value
 def _add(step: Step) -> Value:
     """Add values and constants."""
     live = step.live
-    constants = [per_channel(step.where, step.constant(i), step.value(live[0], padded=False))
-                 for i in range(len(step.node.input)) if i not in live]  # fmt: skip
     values = [step.value(index) for index in live]
+    others = [step.constant(index) for index in range(len(step.node.input)) if index not in live]
     total = step.builder.add(step.name, step.where, values) if len(values) > 1 else values[0]
+    for pixels in [constant for constant in others if varies(constant, total)]:
+        total = step.builder.plus_constant(step.builder.free_name(step.name), step.where, pixels, total)
+    constants = [per_channel(step.where, constant, total) for constant in others if not varies(constant, total)]
     if not constants:
         return total
     alone = len(values) > 1 or step.alone(live[0])
@@ -27,10 +29,16 @@ def _add(step: Step) -> Value:
 def _sub(step: Step) -> Value:
     if step.live == [0]:
         x = step.value()
+        if varies(step.constant(1), x):
+            pixels = -np.asarray(step.constant(1), np.float64)
+            return step.builder.plus_constant(step.name, step.where, pixels, x)
         shift = -per_channel(step.where, step.constant(1), x)
         return step.builder.affine(step.where, 1.0, shift, x, alone=step.alone())
     if step.live == [1]:
         x = step.value(1)
+        if varies(step.constant(0), x):
+            negative = step.builder.affine(step.where, -1.0, 0.0, x, alone=False)
+            return step.builder.plus_constant(step.name, step.where, step.constant(0), negative)
         shift = per_channel(step.where, step.constant(0), x)
         return step.builder.affine(step.where, -1.0, shift, x, alone=step.alone(1))
     negative = step.builder.affine(step.where, -1.0, 0.0, step.value(1), alone=False)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.errors import ConversionError, one_line, pass_out_of_memory
+from spikelet_converters.frontends.values import BATCH
 
 if TYPE_CHECKING:
     import onnx
@@ -25,6 +26,22 @@ EVALUATED = frozenset([
     "Slice", "Softmax", "Softplus", "SpaceToDepth", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tanh", "Tile",
     "Transpose", "Trilu", "Unsqueeze", "Where", "Xor",
 ])  # fmt: skip
+
+
+_SHAPES = {"ConstantOfShape": 0, "Expand": 1, "Tile": 1}  # index of the input that states the shape, by operator
+
+
+def of_one_sample(node: onnx.NodeProto, inputs: list[Constant | None], batch: int | None) -> list[Constant | None]:
+    """Return the inputs of an operator with 1 for the size of the batch, if its result has the batch as its first axis.
+
+    Constants that are broadcast to the batch, such as coordinates of pixels, are alike for all samples.
+    """
+    index = _SHAPES.get(node.op_type)
+    shape = inputs[index] if index is not None and index < len(inputs) else None
+    if index is None or shape is None or shape.ndim != 1 or not shape.size or shape[0] not in (BATCH, batch):
+        return inputs
+    one = np.concatenate([np.ones_like(shape[:1]), shape[1:]])
+    return [*inputs[:index], one, *inputs[index + 1 :]]
 
 
 def evaluate(node: object, where: str, inputs: list[Constant | None], opset: int) -> list[Constant]:

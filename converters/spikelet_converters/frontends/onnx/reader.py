@@ -25,7 +25,7 @@ from spikelet_converters.frontends.onnx import (
     synapses,
 )
 from spikelet_converters.frontends.onnx.attributes import attributes_of, check_domain
-from spikelet_converters.frontends.onnx.constants import evaluate
+from spikelet_converters.frontends.onnx.constants import evaluate, of_one_sample
 from spikelet_converters.frontends.onnx.model import entry_of, opset_of, sizes_of
 from spikelet_converters.frontends.onnx.step import Handler, Import, Step
 from spikelet_converters.frontends.refusals import ONNX as ADVICE
@@ -148,7 +148,7 @@ class Reader:
         softmax = self.state.builder.ending in ("softmax", "log_softmax")
         probabilities = _OF_PROBABILITIES if softmax else ()
         x = self.state.values.get(node.input[0])
-        one = x is not None and len(sizes(x)) > 1 and set(sizes(x)[1:]) == {1}
+        one = x is not None and set(sizes(x)[1:]) <= {1}
         return *_AFTER_THE_END, *probabilities, *(("Flatten", "Reshape", "Squeeze") if one else ())
 
     def _read(self, node: onnx.NodeProto, index: int, where: str) -> None:
@@ -156,6 +156,7 @@ class Reader:
         check_domain(node, where)
         if not any(source in state.values for source in node.input):
             inputs = [state.constants.get(source) for source in node.input]
+            inputs = of_one_sample(node, inputs, state.batch)
             constants = evaluate(node, where, inputs, state.opset)
             state.constants.update(zip(node.output, constants, strict=False))
             return

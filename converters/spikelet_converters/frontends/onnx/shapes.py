@@ -110,9 +110,12 @@ def _pad(step: Step) -> Value:
 
 
 def _concat(step: Step) -> Value:
-    if step.live != list(range(len(step.node.input))):
-        raise ConversionError(f"{step.where}: concatenates constants with values; expected values of the network")
-    values = [step.value(index) for index in range(len(step.node.input))]
+    like = step.value(step.live[0])
+    values = [
+        step.value(index) if step.depends(index)
+        else step.builder.constant_like(f"{step.name}.constant", step.where, step.constant(index), like)
+        for index in range(len(step.node.input))
+    ]  # fmt: skip
     rank = len(sizes(values[0])) + 1
     check_along_channels(step.where, "concatenates", values[0], integer(step.attributes, "axis", 1) % rank)
     return concatenated(step.where, values)

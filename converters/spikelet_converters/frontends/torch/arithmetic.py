@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.torch.calls import Call, Handler
@@ -16,10 +18,17 @@ def _add(call: Call, sign: float = 1.0) -> Value:
         other = second if scale == 1 else builder.affine(where, scale, 0.0, second, alone=False)
         return builder.add(call.name, where, [first, other])
     if isinstance(first, Value):
+        pixels = call.per_pixel("other", first)
+        if pixels is not None:
+            return builder.plus_constant(call.name, where, scale * np.asarray(pixels, np.float64), first)
         shift = call.per_channel("other", first)
         if shift is not None:
             return builder.affine(where, 1.0, scale * shift, first, alone=call.alone)
     if isinstance(second, Value):
+        pixels = call.per_pixel("self", second)
+        if pixels is not None:
+            other = builder.affine(where, scale, 0.0, second, alone=False)
+            return builder.plus_constant(call.name, where, pixels, other)
         shift = call.per_channel("self", second)
         if shift is not None:
             return builder.affine(where, scale, shift, second, alone=call.alone)

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import fx
 from torch.nn import functional as F
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.builder import Builder
-from spikelet_converters.frontends.layout import per_channel
+from spikelet_converters.frontends.layout import per_channel, varies
 from spikelet_converters.frontends.values import Factor, Value
 
 Target: TypeAlias = object
@@ -103,6 +104,11 @@ class Call:
         if isinstance(value, bool | int | float):
             return np.asarray(float(value))
         return per_channel(self.where, value, x) if isinstance(value, np.ndarray) else None
+
+    def per_pixel(self, name: str, x: Value) -> npt.NDArray[np.generic] | None:
+        """Return an argument as constants that differ from pixel to pixel, or None for another one."""
+        value = self.get(name)
+        return value if isinstance(value, np.ndarray) and varies(value, x) else None
 
     def along(self, name: str, axes: int, default: Sequence[int] = ()) -> tuple[int, ...]:
         """Return a list of one whole number for each axis; one number stands for all."""

@@ -18,6 +18,7 @@ from spikelet_converters.frontends.values import BATCH, Value
 
 _NEW = ("new_empty", "new_full", "new_ones", "new_zeros")
 _LIKE = ("empty_like", "full_like", "ones_like", "rand_like", "randn_like", "zeros_like")
+_BY_EXAMPLE = ("expand_as", "reshape_as", "to", "type_as", "view_as")
 _SIZED = ("empty", "expand", "full", "ones", "repeat", "tile", "zeros", *_NEW)
 
 
@@ -49,6 +50,8 @@ def without_values(kind: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return the arguments of a call, with zeros for a value of which only the type or the sizes matter."""
     if kind in (*_NEW, *_LIKE) and args and isinstance(args[0], Value):
         return np.zeros((1, *sizes(args[0])), np.float32), *args[1:]
+    if kind in _BY_EXAMPLE and len(args) == 2 and isinstance(args[0], np.ndarray) and isinstance(args[1], Value):
+        return args[0], np.zeros((1, *sizes(args[1])), np.float32)
     return args
 
 
@@ -81,6 +84,8 @@ def evaluated(
     except Exception as error:  # torch raises many types of errors
         pass_out_of_memory(error, where)
         raise ConversionError(f"{where}: computes a constant that cannot be evaluated ({one_line(error)})") from None
+    if isinstance(result, tuple | list) and any(isinstance(entry, torch.Tensor) for entry in result):
+        return [constant(entry) if isinstance(entry, torch.Tensor) else entry for entry in result]
     return constant(result) if isinstance(result, torch.Tensor) else result
 
 

@@ -31,9 +31,14 @@ def _dropout(call: Call) -> Value:
 
 def _cat(call: Call) -> Value:
     values = call.get("tensors")
-    if not isinstance(values, tuple | list) or not all(isinstance(value, Value) for value in values) or not values:
-        raise ConversionError(f"{call.where}: concatenates constants with values; expected values of the network")
-    inputs = [call.builder.padded(call.name, call.where, value) for value in values]
+    if not isinstance(values, tuple | list) or not all(isinstance(value, Value | np.ndarray) for value in values):
+        raise ConversionError(f"{call.where}: concatenates {values}; expected a list of values of the network")
+    like = call.builder.padded(call.name, call.where, call.values[0])
+    inputs = [
+        call.builder.padded(call.name, call.where, value) if isinstance(value, Value)
+        else call.builder.constant_like(f"{call.name}.constant", call.where, value, like)
+        for value in values
+    ]  # fmt: skip
     axis = int(call.number("dim", 0)) % (len(sizes(inputs[0])) + 1)
     check_along_channels(call.where, "concatenates", inputs[0], axis)
     return concatenated(call.where, inputs)
