@@ -27,6 +27,7 @@ COMPILERS = [("gcc", "-std=c99"), ("clang", "-std=c99"), ("g++", "-std=c++20"), 
 # Code that is not optimised compiles in half the time, and Clang instruments in half of the time of GCC.
 LONG = "SPIKELET_CONFORMANCE" in os.environ or shutil.which("clang++") is None
 CC, CXX = ("cc", "g++") if LONG else ("clang", "clang++")
+CODE = ["model_and_main.c", "model_weights.c"]
 SANITIZED = ["-O1" if "SPIKELET_CONFORMANCE" in os.environ else "-O0"]
 SANITIZED += ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 STRICT = [*SANITIZED, "-Wall", "-Wextra", "-Werror"]
@@ -40,10 +41,10 @@ def bundle(graph, seed=0, steps=None):
 
 
 def export(folder, graph, form="mcu", **options):
-    files, sizes = c_project(bundle(graph, steps=options.pop("steps", None)), form=form, **options)
+    files, _ = c_project(bundle(graph), form=form, **options)
     for name, text in files.items():
         (folder / name).write_text(text)
-    return sizes
+    (folder / CODE[0]).write_text('#include "model.c"\n#include "main.c"\n')
 
 
 def compiled(folder, program, *sources, form="mcu", compiler=CC, flags=()):
@@ -75,7 +76,7 @@ def test_the_mcu_form_converts_no_sign_and_no_width(compiler, standard, graph, l
     folder = tmp_path_factory.mktemp("c")
     export(folder, graph, layout=layout)
     language = ["-x", "c++" if "++" in compiler else "c"]
-    command = [compiler, standard, *WARNINGS, *language, "-fsyntax-only", "main.c", "model.c", "model_weights.c"]
+    command = [compiler, standard, *WARNINGS, *language, "-fsyntax-only", *CODE]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -90,7 +91,7 @@ def test_the_host_form_compiles_without_a_warning(compiler, graph, layout, tmp_p
     folder = tmp_path_factory.mktemp("c")
     export(folder, graph, "host", layout=layout)
     strict = [warning for warning in WARNINGS if warning != "-pedantic"]
-    command = [compiler, "-std=gnu11", *strict, "-fsyntax-only", "main.c", "model.c", "model_weights.c"]
+    command = [compiler, "-std=gnu11", *strict, "-fsyntax-only", *CODE]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -260,20 +261,25 @@ int main(void)
 """
 
 
-@pytest.mark.parametrize("form", sorted(FORMS))
-def test_calls_out_of_order_have_a_status_and_change_nothing(form, tmp_path):
+def test_calls_out_of_order_have_a_status_and_change_nothing(tmp_path):
     graph = small_graph()
-    export(tmp_path, graph, form, steps=3)
     pixels, values = image(graph)
     logits = Model(bundle(graph), "numpy").run(pixels, 3).sums[:, 0, 0].astype(int)
     program = STATUSES.replace("@IMAGE@", values).replace("return MODEL_OK + MODEL_KEEPS_IMAGE;", "return 0;")
     program = program.replace('#include "model.h"', '#include <stddef.h>\n#include "model.h"')
-    lines = compiled(tmp_path, program, "model.c", "model_weights.c", form=form).splitlines()
-    kept = form == "host"
+    projects = [c_project(bundle(graph, steps=3), form)[0] | {"main.c": program} for form in sorted(FORMS)]
+    runs = run_together(list(map(in_one_file, projects)), [CC, "-std=gnu11", *STRICT], tmp_path)
+    for form, run in zip(sorted(FORMS), runs, strict=True):
+        assert run.returncode == 0, f"{form}: {run.stderr}"
+        assert run.stdout.splitlines() == lines_of_statuses(logits, kept=form == "host"), form
+
+
+def lines_of_statuses(logits, kept):
+    """Return what STATUSES prints. kept: whether NULL means the previous image."""
     reached = [1, 2, 3] if kept else [1, 1, 2]
     third = 2 if kept else 0  # MODEL_NOT_PROVEN, the host form has run three time-steps
     last = 3
-    assert lines == [
+    return [
         "before: 1 after 0 steps, 0",
         "1 0",
         "NULL first: 3 after 0 steps, 0",
