@@ -63,7 +63,21 @@ settings.load_profile("campaign" if "SPIKELET_CONFORMANCE" in os.environ else "s
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory):
+def _settings(tmp_path_factory):
+    """Apply the settings of all tests: one fixture, because each takes time in every test."""
+    from spikelet import onnx_runtime
+    from spikelet.benchmark import measure
+
+    _use_own_cache(tmp_path_factory)
+    with pytest.MonkeyPatch.context() as patch:
+        # Threads of ONNX Runtime would wait actively on the cores of other workers.
+        patch.setattr(onnx_runtime, "default_threads", lambda: 1)
+        # Reports measure the time of time-steps, two seconds for each batch size.
+        patch.setattr(measure, "SECONDS", 0.02)
+        yield
+
+
+def _use_own_cache(tmp_path_factory):
     """Use one cache for all workers and runs, so that a network is compiled once."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has a folder of its own, below that of the run
@@ -71,26 +85,6 @@ def _own_cache(tmp_path_factory):
     os.environ["SPIKELET_CACHE"] = str(cache_folder(folder / "cache"))
     if not os.access(os.path.expanduser("~"), os.W_OK):  # matplotlib, which Brian2 imports, would write a warning
         os.environ.setdefault("MPLCONFIGDIR", str(folder / "matplotlib"))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread_of_onnx_runtime():
-    """Create sessions of ONNX Runtime without threads, which would wait actively on the cores of other workers."""
-    from spikelet import onnx_runtime
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(onnx_runtime, "default_threads", lambda: 1)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _short_benchmarks():
-    """Measure the time of time-steps, as reports do, in a fraction of two seconds for each batch size."""
-    from spikelet.benchmark import measure
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(measure, "SECONDS", 0.02)
-        yield
 
 
 @pytest.fixture(scope="module")
