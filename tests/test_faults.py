@@ -7,11 +7,12 @@ import importlib.util
 import json
 import marshal
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import torch_processes
 
 pytest.importorskip("torch")
 pytest.importorskip("cryptography")
@@ -21,13 +22,14 @@ LATE_MODULE = TESTS.parent / "converters" / "spikelet_converters" / "exports" / 
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux")
-def test_commands_that_are_disturbed_leave_nothing_broken():
-    command = [sys.executable, str(SCRIPT), "--limits", "--kills", "0", "--operations", "14", "--seed", "5"]
+def test_commands_that_are_disturbed_leave_nothing_broken(tmp_path):
+    options = ["--limits", "--kills", "0", "--operations", "14", "--seed", "5"]
     # networks are compiled again and again: quickly
     environment = os.environ | {"PYTHONPATH": str(TESTS / "support"), "SPIKELET_CFLAGS": "-O0"}
     bytecode = Path(importlib.util.cache_from_source(str(LATE_MODULE)))
     bytecode.unlink(missing_ok=True)  # a command imports the module under a limit of file sizes
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    code = "import runpy, sys; sys.argv.pop(0); runpy.run_path(sys.argv[0], run_name='__main__')"
+    done = torch_processes.run(code, SCRIPT, *options, cwd=tmp_path, environment=environment)
     assert done.stdout.startswith("{"), done.stdout + done.stderr
     report = json.loads(done.stdout)
     assert report["wrong"] == [], "\n".join(report["wrong"])

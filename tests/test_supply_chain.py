@@ -62,7 +62,7 @@ def build(folder):
     """Build a wheel from a copy of the tree, in another folder and with other file times."""
     tree = folder / "tree"
     ignored = shutil.ignore_patterns(
-        ".git", ".venv", "build", "dist", "*.egg-info", "__pycache__", "tests", ".*_cache", "*.pt"
+        ".git", ".venv", "build", "dist", "*.egg-info", "__pycache__", "docs", "tests", ".*_cache", "*.pt"
     )
     shutil.copytree(ROOT, tree, ignore=ignored)
     for index, path in enumerate(sorted(tree.rglob("*"))):
