@@ -128,6 +128,25 @@ def test_long_names_lose_their_middle_and_headings_wrap(qtbot):
     assert facts.minimumSizeHint().width() < 250
 
 
+def test_facts_keep_their_labels_while_only_values_change(qtbot):
+    """The facts of a layer change with every image and time-step: to build labels takes most of the time."""
+    facts = Facts()
+    qtbot.addWidget(facts)
+
+    def texts():
+        return [part.text() for part in facts.findChildren(QLabel) if part.parent() is facts and not part.isHidden()]
+
+    facts.show_facts([("if1", [("neurons", "256"), ("rate", "10%")])])
+    before = facts.findChildren(QLabel)
+    facts.show_facts([("if1", [("neurons", "256"), ("rate", "20%")])])
+    assert facts.findChildren(QLabel) == before
+    assert texts() == ["if1", "neurons", "256", "rate", "20%"]
+    facts.show_facts([("if2", [("neurons", "336")])])
+    assert texts() == ["if2", "neurons", "336"]
+    facts.show_facts([])
+    assert texts() == []
+
+
 def test_a_first_window_is_no_larger_than_the_screen(qapp):
     window = make_window(Settings())
     limit = window.screen().availableSize().expandedTo(window.minimumSize())
