@@ -1,0 +1,79 @@
+"""Windows that are closed: their tasks end, nothing of them is left, and their session is restored.
+
+No other window is open meanwhile: each widget that exists is styled again when the theme changes.
+"""
+
+import gc
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import QCoreApplication, QEvent
+from PySide6.QtWidgets import QApplication
+
+from gui_support.driving import drop
+from spikelet_gui.models.session.settings import Settings
+from spikelet_gui.views.shell.app import discard, make_window
+
+
+@pytest.mark.parametrize("panel", ["accuracy", "robustness"])
+def test_it_closes_in_the_middle_of_a_run(window, rest, path, data, capfd, panel):
+    window.inspector.open(path)
+    rest(window)
+    drop(window, data)
+    rest(window)
+    window.show_panel(panel)
+    window.panels[panel].run()
+    assert window.inspector.jobs.busy
+    window.close()
+    assert not window.inspector.jobs.busy
+    assert not [thread for thread in window.inspector.jobs._threads if thread.is_alive()]
+    assert capfd.readouterr().err == ""
+
+
+def test_the_session_is_restored(qtbot, rest, path):
+    settings = Settings(theme="light")
+    first = make_window(settings)
+    first.setUpdatesEnabled(False)
+    first.show()
+    first.inspector.open(path)
+    rest(first)
+    first.show_panel("layers")
+    first.inspector.selection.focus("if2")
+    first.inspector.set_steps(5)
+    first.inspector.show_index(2)
+    rest(first)
+    discard(first)
+    second = make_window(replace(settings))
+    second.setUpdatesEnabled(False)
+    second.show()
+    second.inspector.open_first()
+    rest(second)
+    assert second.inspector.document.path.samefile(path)
+    assert (second.panel, second.inspector.selection.layer, second.inspector.cursor.steps) == ("layers", "if2", 5)
+    assert second.inspector.index == 2
+    assert second.header.menu is not None
+    second.header._fill_recent()
+    assert path.name in second.header.menu.actions()[0].text()
+    discard(second)
+
+
+def test_no_widget_is_left_behind(qapp, rest, path):
+    """Every remaining widget would be styled again for each new window, which would take longer each time."""
+
+    def widgets():
+        gc.collect()
+        return len(QApplication.allWidgets())
+
+    before = widgets()
+    window = make_window(Settings(theme="dark"))
+    window.setUpdatesEnabled(False)
+    window.show()
+    window.inspector.open(path)
+    rest(window)
+    one = widgets()
+    window.set_theme("light")
+    rest(window)
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    assert widgets() == one > before
+    discard(window)
+    assert widgets() == before
