@@ -59,7 +59,10 @@ def as_sequence(graph: Graph, value: object, layout: BatchLayout = "auto") -> Va
         )
     array = _array("input", value)
     if array.dtype.kind not in "uif":
-        raise DataError(f"input: expected numbers, found an array of {array.dtype}")
+        raise DataError(
+            f"input: expected numbers, found an array of {array.dtype}; convert it, such as with "
+            "array.astype('float32')"
+        )
     array = _channel_first(array, shape, layout)
     if array.size == 0:
         raise DataError(f"input: expected one sample or more, found shape {array.shape}")
@@ -83,6 +86,7 @@ def as_labels(labels: object, count: int) -> npt.NDArray[np.int64]:
 
 def _array(name: str, value: object) -> Values:
     """Convert to an array; any exception of NumPy or the object becomes a DataError."""
+    options.unmasked(name, value)
     try:
         return np.asarray(value)
     except Exception as error:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from numbers import Integral, Real  # NumPy registers its scalar types as subclasses
+from numbers import Integral, Number, Real  # NumPy registers its scalar types as subclasses
 from pathlib import Path
+from typing import Any
 
-from spikelet.errors import UsageError
+from spikelet.errors import DataError, UsageError
 
 TEXT_CHARACTERS = 60  # characters of a text in a message
 SHOWN_ITEMS = 8  # of a tuple
@@ -104,6 +105,15 @@ def shape(name: str, value: object) -> None:
         raise _error(name, "(C, H, W) or (F,)", value)
 
 
+def unmasked(name: str, value: object) -> None:
+    """Raise DataError for a masked array with masked values, which NumPy converts to arbitrary numbers."""
+    mask: Any = getattr(value, "mask", False) if type(value).__module__.startswith("numpy.ma") else False
+    if mask is not False and mask.any():
+        found = f"{mask.sum()} masked values"
+        message = f"expected numbers, found {found}; fill them, such as with array.filled(0)"
+        raise DataError.at(name, message, expected="numbers", found=found)
+
+
 def function(name: str, value: object) -> None:
     """Raise UsageError unless the value can be called."""
     if not callable(value):
@@ -133,6 +143,8 @@ def shown(value: object) -> str:
         return repr(value) if len(value) <= TEXT_CHARACTERS else f"{value[:TEXT_CHARACTERS]!r}…"
     if value is None or isinstance(value, bool | float) or (isinstance(value, int) and value.bit_length() <= 128):
         return repr(value)
+    if isinstance(value, Number) and not isinstance(value, int) and len(text := str(value)) <= TEXT_CHARACTERS:
+        return text  # a scalar of NumPy
     if isinstance(value, int):
         return f"an integer of {value.bit_length()} bits"
     if type(value) is tuple and len(value) <= SHOWN_ITEMS:

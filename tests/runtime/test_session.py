@@ -221,7 +221,14 @@ class TestInputs:
             (np.full((3, 6, 6), 256), "takes values 0…255, found 256…256"),
             (np.full((3, 6, 6), -1), "takes values 0…255, found -1…-1"),
             (np.full((3, 6, 6), "a"), "expected numbers, found an array of <U1"),
-            (np.zeros((3, 6, 6), complex), "expected numbers, found an array of complex128"),
+            (
+                np.zeros((3, 6, 6), complex),
+                r"found an array of complex128; convert it, such as with array.astype\('float",
+            ),
+            (
+                np.ma.masked_less(np.arange(108).reshape(3, 6, 6), 2),
+                "input: expected numbers, found 2 masked values; fill",
+            ),
             (None, "expected numbers, found an array of object"),
             ("photo.png", "expected numbers or an image, found the path 'photo.png'; open it"),
         ],

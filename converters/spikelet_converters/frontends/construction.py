@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from spikelet.errors import ConversionError, GraphError
 from spikelet.graph import Graph
-from spikelet.nodes import LI, Add, Conv2d, Input, Linear, Node, Output, Scale, Shape
+from spikelet.nodes import IF, LI, LIF, Add, Conv2d, Input, Linear, Node, Output, Scale, Shape
 from spikelet_converters.frontends.values import (
     NOTHING,
     ONE,
@@ -82,6 +82,11 @@ class Construction:
         Raises:
             ConversionError: The nodes and edges are not a valid graph.
         """
+        if not any(isinstance(node, IF | LIF) for node in self.nodes.values()):
+            raise ConversionError(
+                "the network has no rectifier and no neuron, as a linear classifier has none, so that nothing in it can "
+                "fire; expected one or more, such as a ReLU between its layers"
+            )
         try:
             return Graph(self.nodes, tuple(self.edges))
         except GraphError as error:

@@ -53,6 +53,7 @@ class ImageSet:
 
     def __post_init__(self) -> None:
         options.instance("ImageSet.images", self.images, np.ndarray)
+        options.unmasked("ImageSet.images", self.images)
         if self.labels is not None:
             options.instance("ImageSet.labels", self.labels, np.ndarray)
             if self.labels.dtype.kind not in "ui":

@@ -17,7 +17,7 @@ OWN = {
     "channel": np.array([0, 1, 0, 0, 0, 0, 0, 0]), "cut": np.array([0, 0, -1, 0, 0, 0, 0, 0]),
     "three": np.array([0, 0, 1]), "s": np.float32(0.1), "s2": np.float32(0.2), "z": np.uint8(0),
     "zero_i": np.array([0]), "one_i": np.array([1]), "two_i": np.array([2]), "three_i": np.array([3, 3]),
-    "training": np.bool_(True), "minus": np.array([-1]), "far": np.array([-100]), "plane4": np.ones((1, 4, 7, 7), np.float32),
+    "training": np.bool_(True), "minus": np.array([-1]), "far": np.array([-100]),
     "wide5": np.ones((64, 3, 2, 2), np.float32), "wide_t": np.ones((64, 64, 3, 3), np.float32),
     "zi": np.int32(0), "k1": np.array([1], np.int64), "plane": np.ones((1, 1, 7, 7), np.float32) * np.arange(7),
 }  # fmt: skip

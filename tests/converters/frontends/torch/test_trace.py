@@ -91,7 +91,10 @@ class Net(nn.Module):
         (Net(forward=lambda net, x: net.act(x)), "module act: is used twice; a spiking neuron has a state"),
         (Net(forward=lambda net, x: x if x.sum() > 0 else -x), "cannot be traced .*; it may not branch on values"),
         (Net(forward=lambda net, x: nn.functional.layer_norm(x, [8])), "`layer_norm` at node layer_norm.*batch norm"),
-        (nn.Sequential(nn.Flatten(), nn.Linear(192, 2)), "expected one IF or LIF node or more, found none"),
+        (
+            nn.Sequential(nn.Flatten(), nn.Linear(192, 2)),
+            "no rectifier and no neuron, as a linear classifier has none, .* such as a ReLU",
+        ),
         (
             nn.Sequential(nn.Conv2d(3, 4, 1), Normalise([0] * 4, [1.0] * 4), act(), nn.Flatten(), nn.Linear(256, 2)),
             "module 1: only the input can be normalised, before any other layer",
