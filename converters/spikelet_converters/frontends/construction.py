@@ -84,7 +84,7 @@ class Construction:
         """
         if not any(isinstance(node, IF | LIF) for node in self.nodes.values()):
             raise ConversionError(
-                "the network has no rectifier and no neuron, as a linear classifier has none, so that nothing in it can "
+                "the network has no rectifier and no neuron, as a linear classifier has none, so that nothing can "
                 "fire; expected one or more, such as a ReLU between its layers"
             )
         try:
