@@ -1,6 +1,7 @@
 """The C files of the folder `kernels` compile on their own, and all of them are used."""
 
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -103,6 +104,23 @@ def test_nothing_of_the_stand_ins_is_generated(program):
     assert "STAND_IN" not in source
     assert "stand_in" not in source
     assert source.count("typedef PIXEL") == 0
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="counts are stored with AVX2 only")
+@pytest.mark.parametrize("copies", [1, 4])
+def test_kernels_of_copies_and_counts_are_compiled_only_for_networks_that_have_them(copies):
+    net = Builder((3, 8, 8), np.random.default_rng(0))
+    net.conv("conv1", 16)
+    net.neuron("if1", copies=copies, start="even")
+    net.conv("conv2", 16)
+    net.neuron("if2")
+    graph = net.graph()
+    program = HostProgram(graph)
+    assert [name for name in graph.spiking if program.plan.stores_counts(name)] == (["if1"] if copies > 1 else [])
+    command = ["cc", "-std=gnu11", "-E", "-P", "-mavx2", "-x", "c", "-"]
+    code = subprocess.run(command, input=library_source(program), capture_output=True, text=True, check=True).stdout
+    for kernel in ("fire_copies", "fire_counts", "list_numbers"):
+        assert (f"{kernel}(" in code) == (copies > 1), kernel
 
 
 @pytest.mark.parametrize(("width", "entry", "scale"), [(70_000, "uint32_t", 1), (4_100, "uint16_t", 1)])
