@@ -8,13 +8,14 @@ Results that take long to compute are synthetic: only their space is tested.
 import pytest
 
 from gui_support.cutting import wrong
-from gui_support.driving import at_200_percent, draw, drawn, opened_window
+from gui_support.driving import at_200_percent, draw, drawn, start_again
 from gui_support.results import IMAGES, fill
 from gui_support.turns import Turns
 from spikelet import shipped
 from spikelet_gui.models.session import measured_run
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.shell.app import settle
+from spikelet_gui.views.widgets.theme import theme
 
 # Tests of the shipped networks compile the same libraries.
 pytestmark = pytest.mark.usefixtures("flags_of_users")
@@ -27,13 +28,14 @@ PAGES = {"accuracy": ("pages", "choice"), "layers": ("pages", "choice")}  # pane
 
 
 @pytest.fixture(scope="module", params=BUNDLES)
-def filled(qapp, request):
+def filled(common, request):
+    """A window for all bundles, with results in all panels."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measured_run, "FIRST_SWEEP", IMAGES)  # no result of the first images remains in `fill`
-        with opened_window(shipped.named(request.param)) as window:
-            window.inspector.set_steps(STEPS.get(request.param, 4))
-            fill(window)
-            yield window
+        start_again(common, shipped.named(request.param), theme().name)
+        common.inspector.set_steps(STEPS.get(request.param, 4))
+        fill(common)
+        yield common
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")

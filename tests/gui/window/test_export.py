@@ -22,11 +22,11 @@ def filled(qapp, rest, path, data):
             yield window
 
 
-@pytest.fixture(scope="module")
-def unmeasured(qapp, path):
+@pytest.fixture
+def unmeasured(opened):
     """A window with a bundle, without results of the tasks of panels."""
-    with opened_window(path, drawn=True) as window:
-        yield window
+    with drawn(opened):
+        yield opened
 
 
 @pytest.fixture

@@ -50,16 +50,16 @@ def opened_window(path, drawn=False):
         yield window
 
 
-def start_again(window, path):
-    """Open a bundle in a window that has been used, as in a new session. Panels that were built remain."""
+def start_again(window, path, look="dark"):
+    """Open a bundle in a window that has been used, as in a new session. Panels that were built in this look remain."""
     inspector = window.inspector
     inspector.jobs.cancel_all()
     settle(window)
-    vars(inspector.settings).update(vars(Settings(theme="dark", steps=4)))
+    vars(inspector.settings).update(vars(Settings(theme=look, steps=4)))
     inspector.pad = None
     inspector.results.close_second()
-    if theme().name != "dark":
-        window.set_theme("dark")
+    if theme().name != look:
+        window.set_theme(look)
     window.resize(1280, 800)
     window.show_panel("overview")
     inspector.open(path)
