@@ -71,7 +71,8 @@ def _result(result: Document) -> str:
     text = _answers(result)
     if result.get("distinct_answers") == 1 and result["images"] > 1:
         text += "; note: the source network has the same prediction for all of them, so that agreement has no meaning"
-    return text
+    note = result.get("note_on_labels")
+    return f"{text}\n{note}" if note else text
 
 
 def _answers(result: Document) -> str:

@@ -18,6 +18,7 @@ from spikelet.data.images import ImageSet
 from spikelet.engines import Engine, create, run
 from spikelet.files.decoded import Document
 from spikelet.graph import Graph
+from spikelet.metrics.accuracy import order_of_labels
 from spikelet_converters.frontends.values import node_name
 from spikelet_converters.source_model.activation import Mode, spiking_layers
 from spikelet_converters.source_model.evaluation import as_pixels
@@ -116,7 +117,7 @@ def conversion_report(
         "before": np.zeros(max(steps), np.int64),
         "after": np.zeros(max(steps), np.int64),
     }
-    agree, predicted_classes = 0, set[int]()
+    agree, predicted_classes, spiking = 0, set[int](), list[npt.NDArray[np.int64]]()
     size = min(engine.fitting(REPORT_BATCH), unquantised_engine.fitting(REPORT_BATCH))
     for start in range(0, len(data), size):
         batch = data.take(slice(start, start + size))
@@ -127,6 +128,7 @@ def conversion_report(
             layer.add(rates[name], counts[name])
         agree += int((after[-1] == predictions).sum())
         predicted_classes.update(predictions.tolist())
+        spiking.append(after[-1])
         if batch.labels is not None:
             correct["float"] += (predictions == batch.labels).sum()
             correct["before"] += (before == batch.labels).sum(1)
@@ -145,6 +147,8 @@ def conversion_report(
         result["float_accuracy"] = float(correct["float"][0] / len(data))
         result["accuracy_before_quantisation"] = (correct["before"] / len(data)).tolist()
         result["accuracy"] = (correct["after"] / len(data)).tolist()
+    note = order_of_labels(np.concatenate(spiking), data.labels)
+    result.update({"note_on_labels": note} if note else {})
     return [{"layer": name, **layer.summary()} for name, layer in layers.items()], result
 
 

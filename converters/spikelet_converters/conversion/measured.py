@@ -11,6 +11,7 @@ from spikelet.data.images import ImageSet
 from spikelet.engines import create, run
 from spikelet.files.decoded import Document
 from spikelet.graph import Graph
+from spikelet.metrics.accuracy import order_of_labels
 from spikelet.nodes import Conv2d, Linear, Scale
 
 MEASURED_BATCH = 25
@@ -29,6 +30,7 @@ def measured(
     """
     engine = create(graph)
     correct = np.zeros(steps)
+    predictions = []
     size = engine.fitting(MEASURED_BATCH)
     for start in range(0, len(images), size):
         batch = images.take(slice(start, start + size))
@@ -37,13 +39,15 @@ def measured(
             total += logits
             if batch.labels is not None:
                 correct[t] += (total.argmax(1) == batch.labels).sum()
+        predictions.append(total.argmax(1))
         on_progress(start + len(batch), len(images))
     result: Document = {
         "data": images.name, "digest": images.digest, "images": len(images), "steps": steps, "engine": engine.name,
     }  # fmt: skip
     if images.labels is not None:
         result["accuracy"] = (correct / len(images)).tolist()
-    return result
+    note = order_of_labels(np.concatenate(predictions), images.labels) if predictions else ""
+    return {**result, "note_on_labels": note} if note else result
 
 
 def least_bits(graph: Graph) -> int:

@@ -13,6 +13,7 @@ from source_networks.relu import smooth_pixels
 from spikelet import cli
 from spikelet.data import ImageSet, arrays
 from spikelet.errors import ConversionError
+from spikelet_converters.cli import convert_view
 from spikelet_converters.conversion.source import Calibration, convert_source
 from spikelet_converters.frontends.torch import from_module
 
@@ -53,6 +54,28 @@ def test_images_that_the_network_does_not_distinguish():
         network[0].bias.fill_(-1e6)  # every neuron of the layer is silent
     with pytest.raises(ConversionError, match="has equal logits for all images, .* check --mean, --std"):
         convert_source(from_module(network, SHAPE), "small", calibration=Calibration(images(smooth_pixels()), steps=4))
+
+
+def test_labels_in_another_order_are_noted(tmp_path):
+    """Images of three grey values, whose class is the nearest one, and labels that begin with 1."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(192, 3), nn.ReLU(), nn.Linear(3, 3)).eval()
+    with torch.no_grad():
+        network[1].weight.fill_(1 / 192)
+        network[1].bias.copy_(torch.tensor([0.0, -0.3, -0.6]))
+        network[3].weight.copy_(torch.tensor([[-4.0, 0, 0], [6, -20, 0], [-8, 12, 40]]))
+        network[3].bias.copy_(torch.tensor([1.0, -1, -1]))
+    classes = np.arange(60) % 3
+    noise = np.random.default_rng(0).integers(0, 20, (60, *SHAPE))
+    pixels = (noise + np.array([10, 110, 220]).reshape(3, 1, 1, 1)[classes]).astype(np.uint8)
+    with torch.no_grad():
+        predictions = network(torch.from_numpy(pixels / np.float32(255))).argmax(1).numpy()
+    for labels, note in ((predictions, None), (predictions + 1, "subtract 1 from labels that begin with 1.")):
+        data = ImageSet(pixels, labels.astype(np.int64), None, "grey")
+        calibration = Calibration(images(pixels), steps=16)
+        bundle = convert_source(from_module(network, SHAPE), "grey", calibration=calibration, data=[data])
+        shown = convert_view.text(tmp_path, bundle)
+        assert (note or "no note") in bundle.manifest.results[0].get("note_on_labels", "no note")
+        assert ("begin with 1" in shown) == (note is not None)
 
 
 @pytest.fixture
