@@ -11,8 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch.nn import functional as F
+from numpy.lib.stride_tricks import sliding_window_view
 
 from spikelet.errors import ConversionError
 from spikelet.graph import Graph
@@ -112,5 +111,7 @@ class ConstantImages(Layers):
 
 def convolved(values: Factor, weight: Factor, stride: Pair, padding: Pair) -> Factor:
     """Return the convolution of constants (C, H, W) with weights (C_out, C, kh, kw), without a bias."""
-    images, kernel = (torch.from_numpy(np.ascontiguousarray(array)) for array in (values[None], weight))
-    return np.asarray(F.conv2d(images, kernel, None, stride, padding)[0].numpy())
+    rows, columns = padding
+    padded = np.pad(values, ((0, 0), (rows, rows), (columns, columns)))
+    windows = sliding_window_view(padded, weight.shape[2:], (1, 2))[:, :: stride[0], :: stride[1]]
+    return np.asarray(np.tensordot(weight, windows, ((1, 2, 3), (0, 3, 4))))
