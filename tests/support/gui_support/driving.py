@@ -65,6 +65,8 @@ def start_again(window, path, look="dark"):
     inspector.open(path)
     settle(window)
     inspector.cursor.go(inspector.cursor.steps)
+    window.activateWindow()  # a dialog of another test had the focus
+    until(window.isActiveWindow)
     window.centralWidget().setFocus()
 
 
