@@ -75,7 +75,7 @@ def agree(
     axes = (0, 2) if expected.ndim == 3 else (1,)
     largest = max(float(np.abs(expected).max()), 1e-6)
     magnitude = np.maximum(np.abs(expected).max(axes, keepdims=True), FAINT * largest)
-    bounded = ending in ("sigmoid", "tanh")
+    bounded = ending in ("sigmoid", "tanh", "two_classes")
     resolution = np.exp(np.abs(expected)) * 1e-4 if bounded else 0.0  # of float32 probabilities near 1
 
     differences = np.abs(expected.astype(np.float64) - actual)
@@ -133,6 +133,8 @@ def comparable(ending: Ending, outputs: Outputs, logits: Outputs) -> tuple[Outpu
     """Return the outputs of the source and of the imported graph on a scale on which they are comparable."""
     if ending == "logits":
         return outputs, logits
+    if ending == "two_classes":  # 1 - p is rounded where p is near 1
+        return comparable("sigmoid", outputs[:, 1:], logits[:, 1:] - logits[:, :1])
     if ending == "tanh":  # tanh(x) = 2 sigmoid(2 x) - 1
         return comparable("sigmoid", outputs / np.float32(2) + np.float32(0.5), np.float32(2) * logits)
     actual = torch.from_numpy(logits).double()

@@ -16,9 +16,20 @@ from spikelet.nodes.neuron import Reset, Tie
 
 Factor = npt.NDArray[np.float64]
 Ending = Literal[
-    "logits", "softmax", "log_softmax", "softmax_of_softmax", "log_softmax_of_softmax", "sigmoid", "tanh", "argmax"
+    "logits",
+    "softmax",
+    "log_softmax",
+    "softmax_of_softmax",
+    "log_softmax_of_softmax",
+    "sigmoid",
+    "tanh",
+    "argmax",
+    "two_classes",
 ]
-"""The function of the logits that a source network returns; a bundle returns the logits."""
+"""The function of the logits that a source network returns; a bundle returns the logits.
+
+"two_classes" are the probabilities 1 - p and p, where p is the sigmoid of the difference of two logits.
+"""
 
 AFTER_SOFTMAX: dict[str, Ending] = {
     "log": "log_softmax", "softmax": "softmax_of_softmax", "log_softmax": "log_softmax_of_softmax"

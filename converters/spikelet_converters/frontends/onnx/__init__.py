@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from spikelet.errors import ConversionError
 from spikelet.nodes import Shape
-from spikelet_converters.frontends.onnx import microsoft, straight_through
+from spikelet_converters.frontends.onnx import microsoft, straight_through, two_classes
 from spikelet_converters.frontends.onnx.model import entry_of, load, opset_of
 from spikelet_converters.frontends.onnx.prediction import predictor
 from spikelet_converters.frontends.onnx.qonnx import translated
@@ -49,10 +49,15 @@ def read(
     def imported(model: onnx.ModelProto, original: onnx.ModelProto | None = None) -> Source:
         model, executable = translated(model, opset_of(model))
         executable = original or executable
-        reader = Reader(path, straight_through.removed(model), shape, average_pools, preprocessing)
+        model, probabilities = two_classes.replaced(straight_through.removed(model))
+        reader = Reader(path, model, shape, average_pools, preprocessing)
         state = reader.run()
         predict = predictor(path, executable, reader.arrange)
-        logits = None if state.logits is None else predictor(path, executable, reader.arrange, state.logits)
+        if probabilities and state.builder.ending == "softmax":
+            state.builder.ending = "two_classes"
+        logits = (
+            None if state.logits is None or probabilities else predictor(path, executable, reader.arrange, state.logits)
+        )
         return finished("ONNX", state.builder, predict, preprocessing, logits=logits)
 
     written = model

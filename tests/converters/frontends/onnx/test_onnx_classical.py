@@ -100,6 +100,37 @@ def test_the_label_alone(tmp_path):
     assert check_graph(source, None) is not None
 
 
+@pytest.mark.parametrize("last", ["p", "argmax"])
+def test_a_binary_classifier(last, tmp_path):
+    """The probabilities 1 - p and p of a sigmoid, as MLPClassifier has them for two classes."""
+    rng = np.random.default_rng(0)
+    weights = {"c0": rng.normal(0, 0.2, (F, HIDDEN)), "c1": rng.normal(0, 0.2, (HIDDEN, 1)), "one": np.ones(())}
+    weights["c1"] -= weights["c1"].mean()
+    weights["c0"] -= weights["c0"].mean(0)  # so that both classes are predicted
+    tensors = [numpy_helper.from_array(values.astype(np.float32), name) for name, values in weights.items()]
+    nodes = [
+        n("MatMul", ["x", "c0"], ["m0"]), n("Relu", ["m0"], ["r0"]), n("MatMul", ["r0", "c1"], ["z"]),
+        n("Sigmoid", ["z"], ["s"]), n("Sub", ["one", "s"], ["t"]), n("Concat", ["t", "s"], ["p"], axis=1),
+        n("ArgMax", ["p"], ["argmax"], axis=1, keepdims=0),
+    ]  # fmt: skip
+    kind = TensorProto.FLOAT if last == "p" else TensorProto.INT64
+    graph = helper.make_graph(
+        nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, F])],
+        [helper.make_tensor_value_info(last, kind, [None, 2] if last == "p" else [None])], tensors,
+    )  # fmt: skip
+    path = tmp_path / "a.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    source = read(path, RAW)
+    assert source.graph.classes == 2
+    assert check_graph(source, None) < 1e-3
+    inputs = rng.integers(0, 256, (30, F)).astype(np.float32)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    expected = session.run(None, {"x": inputs})[0]
+    predictions = logits(source, inputs).argmax(1)
+    assert np.array_equal(predictions, expected if last == "argmax" else expected.argmax(1))
+    assert len(set(predictions)) == 2
+
+
 def test_a_damaged_scaler_is_refused_by_name(tmp_path):
     scaling = {"offset": [0.0] * 5, "scale": [1.0]}
     with pytest.raises(ConversionError, match=r"Scaler\.offset.*expected one number, or one per channel|node .*Sub"):
