@@ -210,7 +210,7 @@ def replaced(model: onnx.ModelProto) -> onnx.ModelProto:
         where = f"node {node.name or f'#{index}'} ({node.op_type})"
         try:
             OPERATORS[_key(node)](_Operator(node, where, constants, rewriter))
-        except (IndexError, KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise ConversionError(f"{where}: does not fit its operator ({error}); export the network again") from None
     copied.graph.ClearField("node")
     copied.graph.node.extend(rewriter.nodes)

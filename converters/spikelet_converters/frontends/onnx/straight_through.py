@@ -16,9 +16,10 @@ def removed(model: onnx.ModelProto) -> onnx.ModelProto:
     makers = {name: node for node in model.graph.node for name in node.output}
     values: dict[int, str] = {}
     for index, node in enumerate(model.graph.node):
-        for x, difference in (node.input, reversed(node.input)) if node.op_type == "Add" else ():
+        two = node.op_type == "Add" and len(node.input) == 2
+        for x, difference in (node.input, reversed(node.input)) if two else ():
             inner = makers.get(difference)
-            if inner is not None and inner.op_type == "Sub" and inner.input[1] == x:
+            if inner is not None and inner.op_type == "Sub" and list(inner.input[1:]) == [x]:
                 values[index] = inner.input[0]
     if not values:
         return model

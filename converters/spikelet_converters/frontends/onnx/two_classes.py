@@ -28,18 +28,21 @@ def replaced(model: onnx.ModelProto) -> tuple[onnx.ModelProto, bool]:
         inverse, sigmoid = (makers.get(name) for name in node.input)
         if inverse is None or sigmoid is None or (inverse.op_type, sigmoid.op_type) != ("Sub", "Sigmoid"):
             return None
+        if len(inverse.input) != 2 or len(sigmoid.input) != 1:
+            return None
         one = constants.get(inverse.input[0])
         is_one = one is not None and np.array_equal(np.ravel(one), [1])
         return str(sigmoid.input[0]) if is_one and inverse.input[1] == node.input[1] else None
 
-    found = {node.output[0]: logit for node in model.graph.node if (logit := logit_of(node)) is not None}
+    logits = [(node, logit_of(node)) for node in model.graph.node]
+    found = {node.output[0]: logit for node, logit in logits if logit is not None}
     if len(found) != 1:
         return model, False
     copied = type(model)()
     copied.CopyFrom(model)
     rewriter = Rewriter(copied.graph)
     for node in copied.graph.node:
-        if node.output[0] not in found:
+        if not found.keys() & set(node.output):
             rewriter.nodes.append(node)
             continue
         output = node.output[0]

@@ -101,6 +101,9 @@ def test_joined(tmp_path):
         ([n("NhwcMaxPool", ["x8"], ["y"], **M)], "the file was optimised for one processor; .* ORT_ENABLE_EXTENDED"),
         ([n("MatMulNBits", ["r", "w", "ws"], ["y"], N=4, K=36, bits=3, block_size=16, **M)], "has weights of 3 bits"),
         ([n("MatMulNBits", ["r", "w", "ws"], ["y"], N=4, K=36, bits=4, block_size=16, **M)], "does not fit its operator"),
+        ([n("MatMulNBits", ["r", "w", "ws"], ["y"], N=4, K=36, block_size=0, **M)], "does not fit its operator .*zero"),
+        ([n("QGemm", ["x8"], ["y"], **M)], "its input 1 .. to be a constant"),
+        ([n("QLinearAdd", [], ["y"], **M)], "its input 1 .. to be a constant"),
         ([n("FusedConv", ["r", "w1x1"], ["y"], activation="HardSigmoid", **M)], "is followed by HardSigmoid"),
         ([n("DynamicQuantizeLinear", ["r"], ["y", "s", "t"])], "its scale depends on the current input"),
     ],
@@ -108,5 +111,5 @@ def test_joined(tmp_path):
 def test_refusals(nodes, message, tmp_path):
     own = scales(np.uint8, np.uint8, per_channel=False)
     network = [*body(RELU)[:2], n("QuantizeLinear", ["r", "sx", "z"], ["x8"]), *nodes]
-    with pytest.raises(ConversionError, match=f"^node #[23] .*{message}"):
+    with pytest.raises(ConversionError, match=f"^node #[0-3] .*{message}"):
         read(model(tmp_path / "a.onnx", network, own={**own, "w": weights()["w"]}), RAW)
