@@ -86,6 +86,8 @@ def _gemm(step: Step) -> Value:
     if not step.depends(0):
         raise ConversionError(f"{step.where}: {LEFT if step.live == [1] else PRODUCT}")
     weight = np.asarray(step.constant(1), np.float64) * real(step.attributes, "alpha", 1.0)
+    if weight.ndim != 2:
+        raise ConversionError(f"{step.where}: expected weights of two axes, found shape {weight.shape}")
     weight = weight if integer(step.attributes, "transB", 0) else weight.T
     bias = step.optional(2)
     beta = real(step.attributes, "beta", 1.0)

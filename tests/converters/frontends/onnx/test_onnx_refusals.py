@@ -17,7 +17,7 @@ OWN = {
     "channel": np.array([0, 1, 0, 0, 0, 0, 0, 0]), "cut": np.array([0, 0, -1, 0, 0, 0, 0, 0]),
     "three": np.array([0, 0, 1]), "s": np.float32(0.1), "s2": np.float32(0.2), "z": np.uint8(0),
     "zero_i": np.array([0]), "one_i": np.array([1]), "two_i": np.array([2]), "three_i": np.array([3, 3]),
-    "training": np.bool_(True), "minus": np.array([-1]), "far": np.array([-100]),
+    "row3": np.ones((4, 5, 1), np.float32), "training": np.bool_(True), "minus": np.array([-1]), "far": np.array([-100]),
     "wide5": np.ones((64, 3, 2, 2), np.float32), "wide_t": np.ones((64, 64, 3, 3), np.float32),
     "zi": np.int32(0), "k1": np.array([1], np.int64), "plane": np.ones((1, 1, 7, 7), np.float32) * np.arange(7),
 }  # fmt: skip
@@ -47,6 +47,7 @@ CASES = {
     "tanh inside": (body(n("Tanh", ["c"], ["r"])), r"\(Tanh\): it has no exact spiking form here; fine-tune with Relu"),
     "weights of three axes": ([n("MatMul", ["x", "w3d"], ["y"])], r"expected weights \(F_in, F_out\)"),
     "a division by a value": (body(n("Div", ["two", "c"], ["r"])), "a product of activations"),
+    "a Gemm of three axes": ([*body(RELU)[:-1], n("Gemm", ["f", "row3"], ["y"])], "expected weights of two axes, found shape"),
     "a sum of shapes": ([conv(), conv(("x", "w", "b"), "d", pads=[1] * 4), n("Add", ["c", "d"], ["y"])],
                         r"adds shapes \(4, 7, 7\) and \(4, 9, 9\)"),
     "a constant per pixel": (body(n("Mul", ["c", "plane"], ["r"])), "expected one number, or one per channel"),
