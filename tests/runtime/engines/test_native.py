@@ -35,7 +35,7 @@ RNG = np.random.default_rng(0)
 def not_optimised(monkeypatch):
     """Compile the networks of tests that do not depend on it quickly, and together."""
     monkeypatch.setenv("SPIKELET_CFLAGS", "-O0")
-    compile_together([*map(wide, (np.int16, np.int32)), signed(), flattened()])
+    compile_together([signed(), flattened()])
 
 
 @pytest.fixture
@@ -287,7 +287,6 @@ def wide(dtype):
     return net.graph()
 
 
-@pytest.mark.usefixtures("not_optimised")
 @pytest.mark.parametrize("dtype", [np.int16, np.int32])
 def test_wide_weights(dtype):
     graph = wide(dtype)
