@@ -241,10 +241,10 @@ def without_saturation(model: onnx.ModelProto) -> onnx.ModelProto:
         if weights is None or weights.dtype != np.int8 or origin is None or origin.dtype != np.uint8:
             continue
         zero = np.zeros((), np.int8) if zero is None else zero
-        for place, values in ((3, weights), (5, zero)):
+        for position, values in ((3, weights), (5, zero)):
             moved = (np.asarray(values, np.int16) + 128).astype(np.uint8)
-            node.input[place] = added.name(node.output[0], f"unsigned{place}")
-            copied.graph.initializer.append(numpy_helper.from_array(moved, node.input[place]))
+            node.input[position] = added.name(node.output[0], f"unsigned{position}")
+            copied.graph.initializer.append(numpy_helper.from_array(moved, node.input[position]))
     return copied
 
 

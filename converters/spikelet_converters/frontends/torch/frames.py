@@ -7,18 +7,18 @@ import operator
 from torch import fx
 
 
-def place_of(index: object) -> tuple[int, int]:
-    """Return the axis and the place of an index such as [2] or [:, 2], or (0, -1) for another one."""
+def position_of(index: object) -> tuple[int, int]:
+    """Return the axis and the position of an index such as [2] or [:, 2], or (0, -1) for another one."""
     entries = index if isinstance(index, tuple) else (index,)
     numbers = [axis for axis, entry in enumerate(entries) if type(entry) is int and entry >= 0]
     if len(numbers) != 1 or any(entry not in (slice(None), ...) for entry in entries if type(entry) is not int):
         return 0, -1
     (axis,) = numbers
-    place = entries[axis]
-    assert isinstance(place, int)
+    position = entries[axis]
+    assert isinstance(position, int)
     if ... in entries[:axis]:
-        return axis - len(entries), place  # counted from the last axis
-    return axis, place
+        return axis - len(entries), position  # counted from the last axis
+    return axis, position
 
 
 def frames_of(graph: fx.Graph, steps: int) -> tuple[int | None, dict[fx.Node, int]]:
@@ -32,7 +32,7 @@ def frames_of(graph: fx.Graph, steps: int) -> tuple[int | None, dict[fx.Node, in
         source = node.args[0] if node.args else None
         if node.target is not operator.getitem or not isinstance(source, fx.Node) or source.op != "placeholder":
             continue
-        axis, frame = place_of(node.args[1])
+        axis, frame = position_of(node.args[1])
         if source.prev.op == "root" and frame >= 0:  # else the state of a neuron
             by_axis.setdefault(axis, {})[node] = frame
     axes = [axis for axis, frames in by_axis.items() if axis == 0 or set(frames.values()) == set(range(steps))]

@@ -11,7 +11,7 @@ import torch
 from torch import fx, nn
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends.torch.frames import place_of
+from spikelet_converters.frontends.torch.frames import position_of
 
 _ADD = (operator.add, operator.iadd, torch.add, "add", "add_")
 _DIVIDE = (operator.truediv, operator.itruediv, torch.div, "div")
@@ -95,14 +95,14 @@ class Totals(dict[fx.Node, Total]):
     def _assigned(self, node: fx.Node) -> None:
         """Add a value of one call to the total of zeros to which it is assigned, `zeros[t] = value`."""
         zeros, index, value = node.args
-        axis, place = place_of(index)
+        axis, position = position_of(index)
         total = self.of(zeros) or Total(value, 0, axis)  # type: ignore[arg-type]
-        if not isinstance(zeros, fx.Node) or not _is_zero(zeros) or total != Total(value, place, axis):  # type: ignore[arg-type]
+        if not isinstance(zeros, fx.Node) or not _is_zero(zeros) or total != Total(value, position, axis):  # type: ignore[arg-type]
             raise ConversionError(
-                f"`{node.name}`: assigns {value} to the place {index} of {zeros}, which has no spiking form here; "
+                f"`{node.name}`: assigns {value} to position {index} of {zeros}, which has no spiking form here; "
                 "expected one value for each time-step: append the spikes to a list, and return torch.stack of it"
             )
-        self[zeros] = replace(total, count=place + 1)
+        self[zeros] = replace(total, count=position + 1)
 
     def _reduced(self, node: fx.Node) -> Total | None:
         """Return the total of a node that sums or averages stacked values of the calls."""

@@ -311,7 +311,7 @@ def test_the_spikes_are_those_of_the_loop(kind, frames):
         (LastStepOnly, "the output collects 2 of 12 time-steps"),
         (FeedBack, "module lif1: is called with another input at time-step 2 than at the first"),
         (Restarted, "module lif1: its state is not that of the call before"),
-        (AssignedTwice, r"`setitem_1`: assigns .* to the place 0 of zeros, .* append the spikes to a list"),
+        (AssignedTwice, r"`setitem_1`: assigns .* to position 0 of zeros, .* append the spikes to a list"),
         (Softmax, "`.*`: takes the outputs of all time-steps; .* leave out a softmax at the end"),
         (Unequal, "module lif2: is called 1 times, others 2 times"),
         (Negative, "the output of the loop is divided or multiplied by -12; expected a number above 0"),
