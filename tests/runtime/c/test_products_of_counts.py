@@ -121,6 +121,11 @@ def test_the_form_of_a_layer_follows_its_measured_activity(plain):
     # four pixels of 16 channels share rows of 64 weights, half of them zeros
     assert plan.added_rows("branch") == pytest.approx(0.6)
     assert not plan.lists_counts("if0")
+    # a target without AVX2 gets no weights in these forms
+    with_lists = HostProgram(active(plain, 1.0), counts=False).plan
+    assert {with_lists.form(name) for name in ("branch", "conv1", "conv2", "conv3")} == {"lists"}
+    assert not any(map(with_lists.stores_counts, plain.spiking))
+    assert with_lists.parameter_bytes() < HostProgram(active(plain, 1.0)).plan.parameter_bytes()
 
 
 def test_the_form_of_a_layer_changes_no_spike(plain):

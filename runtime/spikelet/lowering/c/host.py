@@ -46,6 +46,7 @@ class HostProgram(Program):
         window: Largest number of time-steps evaluated layer by layer, each with its own `struct work`; None for WINDOW,
             or as many as fit the limit of its memory.
         layout: Order of the values of an image.
+        counts: Whether layers may read counts of spikes where the compiler's target has AVX2.
 
     Raises:
         EngineError: The network is float32.
@@ -61,9 +62,11 @@ class HostProgram(Program):
     )
     arguments: ClassVar[str] = "p, s, w, image, steps, share"
 
-    def __init__(self, graph: Graph, window: int | None = None, layout: PixelLayout = "chw") -> None:
+    def __init__(
+        self, graph: Graph, window: int | None = None, layout: PixelLayout = "chw", *, counts: bool = True
+    ) -> None:
         graph = compact(graph)
-        super().__init__(graph, HostPlan(graph), layout)
+        super().__init__(graph, HostPlan(graph, counts=counts), layout)
         limit = min(max(self.plan.parameter_bytes(), LEAST_WINDOW), MOST_WINDOW)
         fitting = max(1, min(WINDOW, limit // sum(field.bytes for field in self.work)))
         self.window = window or 1 << (fitting.bit_length() - 1)  # a power of two, as T often is

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from spikelet.graph import Graph
 from spikelet.lowering.c.plan import Plan
 from spikelet.lowering.c.tables import sums_in_16_bits, tables_bytes
 from spikelet.nodes import IF, LIF, Add, Conv2d, Output, Scale, SumPool2d
@@ -27,7 +28,17 @@ TABLES_BYTES = 2**18
 
 
 class LayerForms(Plan):
-    """A plan that selects the form of each layer."""
+    """A plan that selects the form of each layer.
+
+    Args:
+        graph: The network.
+        counts: Whether a layer may read counts of spikes, for which it has tables or a second form of its weights.
+            Targets without AVX2 use lists only.
+    """
+
+    def __init__(self, graph: Graph, *, counts: bool = True) -> None:
+        super().__init__(graph)
+        self.counts = counts
 
     def fused(self, name: str) -> str | None:
         """Return the spiking layer that is the only reader of a packed synapse and is evaluated with it, or None."""
@@ -78,12 +89,9 @@ class LayerForms(Plan):
         copies that read a constant image, and for sums over pixels of such neurons.
         """
         node = self.graph.nodes[name]
-        if (
-            not isinstance(node, Conv2d)
-            or not self.fused(name)
-            or self.source(name).channels % 4
-            or self.adds_tables(name)
-        ):
+        if not self.counts or not isinstance(node, Conv2d) or not self.fused(name):
+            return False
+        if self.source(name).channels % 4 or self.adds_tables(name):
             return False
         neuron, pool = self.counted(name)
         counted = self._counting(neuron)
@@ -102,7 +110,7 @@ class LayerForms(Plan):
         to four rows of weights. The larger the tables, the higher is the activity from which on this is faster.
         """
         node = self.graph.nodes[name]
-        if not isinstance(node, Conv2d) or not self.packs(name):
+        if not self.counts or not isinstance(node, Conv2d) or not self.packs(name):
             return False
         neurons = self._counting(self.graph.predecessors[name][0])
         if neurons is None or neurons.copies > 1 or self.source(name).channels % 4:
