@@ -35,19 +35,19 @@ def replaced(model: onnx.ModelProto) -> tuple[onnx.ModelProto, bool]:
         return str(sigmoid.input[0]) if is_one and inverse.input[1] == node.input[1] else None
 
     logits = [(node, logit_of(node)) for node in model.graph.node]
-    found = {node.output[0]: logit for node, logit in logits if logit is not None}
-    if len(found) != 1:
+    logit_of_output = {node.output[0]: logit for node, logit in logits if logit is not None}
+    if len(logit_of_output) != 1:
         return model, False
     copied = type(model)()
     copied.CopyFrom(model)
     rewriter = Rewriter(copied.graph)
     for node in copied.graph.node:
-        if not found.keys() & set(node.output):
+        if not logit_of_output.keys() & set(node.output):
             rewriter.nodes.append(node)
             continue
         output = node.output[0]
-        zero = rewriter.node("Mul", [found[output], rewriter.constant(output, "zero", np.float32(0))], output)
-        both = rewriter.node("Concat", [zero, found[output]], output, axis=1)
+        zero = rewriter.node("Mul", [logit_of_output[output], rewriter.constant(output, "zero", np.float32(0))], output)
+        both = rewriter.node("Concat", [zero, logit_of_output[output]], output, axis=1)
         rewriter.node("Softmax", [both], output, last=True, axis=1)
     needed = {entry.name for entry in copied.graph.output}
     kept = []
