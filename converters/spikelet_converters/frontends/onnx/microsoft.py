@@ -200,10 +200,8 @@ def replaced(model: onnx.ModelProto) -> onnx.ModelProto:
     if not any(_key(node) in OPERATORS for node in model.graph.node):
         return model
     constants = constants_of(model.graph)
-    copied = type(model)()
-    copied.CopyFrom(model)
-    rewriter = Rewriter(copied.graph)
-    for index, node in enumerate(copied.graph.node):
+    rewriter = Rewriter(model)
+    for index, node in enumerate(rewriter.graph.node):
         if _key(node) not in OPERATORS:
             rewriter.nodes.append(node)
             continue
@@ -212,8 +210,7 @@ def replaced(model: onnx.ModelProto) -> onnx.ModelProto:
             OPERATORS[_key(node)](_Operator(node, where, constants, rewriter))
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise ConversionError(f"{where}: does not fit its operator ({error}); export the network again") from None
-    copied.graph.ClearField("node")
-    copied.graph.node.extend(rewriter.nodes)
+    copied = rewriter.finished()
     used = {name for node in copied.graph.node for name in node.input}
     kept = [tensor for tensor in copied.graph.initializer if tensor.name in used]
     copied.graph.ClearField("initializer")
@@ -229,13 +226,9 @@ def without_saturation(model: onnx.ModelProto) -> onnx.ModelProto:
 
     On processors without instructions for these, ONNX Runtime adds pairs of such products in 16 bits, which saturate.
     """
-    from onnx import numpy_helper
-
     constants = constants_of(model.graph)
-    copied = type(model)()
-    copied.CopyFrom(model)
-    added = Rewriter(copied.graph)
-    for node in copied.graph.node:
+    rewriter = Rewriter(model)
+    for node in rewriter.graph.node:
         index = _WEIGHTS.get(node.op_type) if _key(node) in OPERATORS else None
         weights, zero, origin = (constants.get(node.input[i]) for i in (index, index + 2, 2)) if index else (None,) * 3
         if weights is None or weights.dtype != np.int8 or origin is None or origin.dtype != np.uint8:
@@ -243,9 +236,8 @@ def without_saturation(model: onnx.ModelProto) -> onnx.ModelProto:
         zero = np.zeros((), np.int8) if zero is None else zero
         for position, values in ((3, weights), (5, zero)):
             moved = (np.asarray(values, np.int16) + 128).astype(np.uint8)
-            node.input[position] = added.name(node.output[0], f"unsigned{position}")
-            copied.graph.initializer.append(numpy_helper.from_array(moved, node.input[position]))
-    return copied
+            node.input[position] = rewriter.constant(node.output[0], f"unsigned{position}", moved)
+    return rewriter.model
 
 
 def _key(node: onnx.NodeProto) -> tuple[str, str]:

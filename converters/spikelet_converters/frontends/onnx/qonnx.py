@@ -62,10 +62,8 @@ def is_quantiser(node: onnx.NodeProto) -> bool:
 
 
 def _rewritten(model: onnx.ModelProto, opset: int, constants: Mapping[str, Constant], *, read: bool) -> onnx.ModelProto:
-    copied = type(model)()
-    copied.CopyFrom(model)
-    rewriter = Rewriter(copied.graph)
-    for index, node in enumerate(copied.graph.node):
+    rewriter = Rewriter(model)
+    for index, node in enumerate(rewriter.graph.node):
         if not is_quantiser(node):
             rewriter.nodes.append(node)
             continue
@@ -81,8 +79,7 @@ def _rewritten(model: onnx.ModelProto, opset: int, constants: Mapping[str, Const
             rewriter.weights(node, _quantised(weights, _quantiser(node, where, constants)))
         else:
             _as_integers(rewriter, node, _quantiser(node, where, constants))
-    copied.graph.ClearField("node")
-    copied.graph.node.extend(rewriter.nodes)
+    copied = rewriter.finished()
     others = [entry for entry in copied.opset_import if not entry.domain.startswith(DOMAINS_OF_QONNX)]
     copied.ClearField("opset_import")
     copied.opset_import.extend(others)

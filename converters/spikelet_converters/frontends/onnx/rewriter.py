@@ -1,4 +1,4 @@
-"""Add nodes and constants to a model while its operators are replaced by others."""
+"""Replace operators of a model by others, in a copy."""
 
 from __future__ import annotations
 
@@ -15,10 +15,18 @@ Constant = npt.NDArray[np.generic]
 
 
 class Rewriter:
-    """Adds nodes and constants with new names to the graph of a model."""
+    """Adds nodes and constants with new names to a copy of a model.
 
-    def __init__(self, graph: onnx.GraphProto) -> None:
-        self.graph = graph
+    Attributes:
+        model: The copy, with the nodes of the model.
+        nodes: The nodes that take their place, see `finished`.
+        names: Names that are in use.
+    """
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self.model = type(model)()
+        self.model.CopyFrom(model)
+        self.graph = graph = self.model.graph
         self.nodes: list[onnx.NodeProto] = []
         self.names = {tensor.name for tensor in [*graph.initializer, *graph.input]}
         self.names.update(name for node in graph.node for name in node.output)
@@ -57,3 +65,9 @@ class Rewriter:
             node.attribute.append(helper.make_attribute("axis", axis))
         self.nodes.append(node)
         return output
+
+    def finished(self) -> onnx.ModelProto:
+        """Return the copy with `nodes` instead of the nodes of the model."""
+        self.graph.ClearField("node")
+        self.graph.node.extend(self.nodes)
+        return self.model

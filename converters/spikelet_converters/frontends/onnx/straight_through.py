@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
+
+from spikelet_converters.frontends.onnx.rewriter import Rewriter
 
 if TYPE_CHECKING:
     import onnx
@@ -23,14 +24,10 @@ def removed(model: onnx.ModelProto) -> onnx.ModelProto:
                 values[index] = inner.input[0]
     if not values:
         return model
-    copied = type(model)()
-    copied.CopyFrom(model)
+    rewriter = Rewriter(model)
+    nodes = rewriter.graph.node
     for index, value in values.items():
-        node = copied.graph.node[index]
-        node.CopyFrom(helper.make_node("Identity", [value], list(node.output), name=node.name))
-    uses = Counter(name for node in copied.graph.node for name in node.input)
-    uses.update(entry.name for entry in copied.graph.output)
-    kept = [node for node in copied.graph.node if node.op_type != "Sub" or uses[node.output[0]]]
-    copied.graph.ClearField("node")
-    copied.graph.node.extend(kept)
-    return copied
+        nodes[index].CopyFrom(helper.make_node("Identity", [value], list(nodes[index].output), name=nodes[index].name))
+    used = {name for node in nodes for name in node.input} | {entry.name for entry in rewriter.graph.output}
+    rewriter.nodes = [node for node in nodes if node.op_type != "Sub" or node.output[0] in used]
+    return rewriter.finished()

@@ -38,10 +38,8 @@ def replaced(model: onnx.ModelProto) -> tuple[onnx.ModelProto, bool]:
     logit_of_output = {node.output[0]: logit for node, logit in logits if logit is not None}
     if len(logit_of_output) != 1:
         return model, False
-    copied = type(model)()
-    copied.CopyFrom(model)
-    rewriter = Rewriter(copied.graph)
-    for node in copied.graph.node:
+    rewriter = Rewriter(model)
+    for node in rewriter.graph.node:
         if not logit_of_output.keys() & set(node.output):
             rewriter.nodes.append(node)
             continue
@@ -49,12 +47,11 @@ def replaced(model: onnx.ModelProto) -> tuple[onnx.ModelProto, bool]:
         zero = rewriter.node("Mul", [logit_of_output[output], rewriter.constant(output, "zero", np.float32(0))], output)
         both = rewriter.node("Concat", [zero, logit_of_output[output]], output, axis=1)
         rewriter.node("Softmax", [both], output, last=True, axis=1)
-    needed = {entry.name for entry in copied.graph.output}
+    needed = {entry.name for entry in rewriter.graph.output}
     kept = []
     for node in reversed(rewriter.nodes):
         if needed.intersection(node.output):
             kept.append(node)
             needed.update(node.input)
-    copied.graph.ClearField("node")
-    copied.graph.node.extend(kept[::-1])
-    return copied, True
+    rewriter.nodes = kept[::-1]
+    return rewriter.finished(), True
