@@ -109,9 +109,9 @@ def unmasked(name: str, value: object) -> None:
     """Raise DataError for a masked array with masked values, which NumPy converts to arbitrary numbers."""
     mask: Any = getattr(value, "mask", False) if type(value).__module__.startswith("numpy.ma") else False
     if mask is not False and mask.any():
-        found = f"{mask.sum()} masked values"
-        message = f"expected numbers, found {found}; fill them, such as with array.filled(0)"
-        raise DataError.at(name, message, expected="numbers", found=found)
+        masked = f"{mask.sum()} masked values"
+        message = f"expected numbers, found {masked}; fill them, such as with array.filled(0)"
+        raise DataError.at(name, message, expected="numbers", found=masked)
 
 
 def function(name: str, value: object) -> None:

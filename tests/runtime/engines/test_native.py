@@ -245,8 +245,10 @@ def test_engines_of_one_graph_share_its_weights():
     assert first._compiled is second._compiled
 
 
-def extreme(channels, outputs, sign):
-    """Return a network in which every input spikes and every weight is the largest of 8 bits."""
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize(("channels", "outputs"), [(64, 64), (70, 130), (300, 20), (1100, 10)])
+def test_extreme_weights_do_not_overflow(channels, outputs, sign):
+    """Every input spikes and every weight is the largest of 8 bits: sums reach their proven bounds."""
     net = Builder((channels, 3, 3), RNG)
     ones = np.ones(channels, np.int32)
     net.nodes["input"] = Input((channels, 3, 3), (0 * ones).astype(np.int16))
@@ -255,14 +257,7 @@ def extreme(channels, outputs, sign):
     weight[::3] *= -1 if sign > 0 else 1
     net.add("conv", Conv2d(weight, np.full(outputs, 1000 * sign, np.int32), (1, 1), (1, 1)))
     net.add("if1", IF(np.full(outputs, 127 * channels * 4, np.int32), np.full(outputs, 5, np.int32)))
-    return net.graph()
-
-
-@pytest.mark.parametrize("sign", [-1, 1])
-@pytest.mark.parametrize(("channels", "outputs"), [(64, 64), (70, 130), (300, 20), (1100, 10)])
-def test_extreme_weights_do_not_overflow(channels, outputs, sign):
-    """Sums reach their proven bounds."""
-    graph = extreme(channels, outputs, sign)
+    graph = net.graph()
     images = np.full((1, channels, 3, 3), 255, np.float32)
     steps = min(4, exact_steps(graph))
     for record in ([], ["if0", "if1"]):
@@ -275,7 +270,8 @@ def test_extreme_weights_do_not_overflow(channels, outputs, sign):
         assert all(np.array_equal(a, b) for a, b in zip(*runs, strict=True))
 
 
-def wide(dtype):
+@pytest.mark.parametrize("dtype", [np.int16, np.int32])
+def test_wide_weights(dtype):
     rng = np.random.default_rng(3)
     net = Builder((3, 5, 5), rng)
     net.conv("conv1", 6)
@@ -284,12 +280,7 @@ def wide(dtype):
     weight = rng.integers(-limit, limit, (20, 6, 3, 3)).astype(dtype)
     net.add("conv2", Conv2d(weight, np.zeros(20, np.int32), (2, 1), (1, 0)))
     net.neuron("if2", scale=limit)
-    return net.graph()
-
-
-@pytest.mark.parametrize("dtype", [np.int16, np.int32])
-def test_wide_weights(dtype):
-    graph = wide(dtype)
+    graph = net.graph()
     images = pixels(graph)
     assert np.array_equal(answers(graph, "native", images), answers(graph, "numpy", images))
 
