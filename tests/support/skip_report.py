@@ -20,7 +20,11 @@ REMEDIES = (
     (r"(clang|wasm-ld) is not installed", r"no \1", "install clang and lld"),
     (r"openssl is not here", "no openssl", "install openssl"),
     (r"needs glibc", "needs glibc", "run on a system with glibc"),
-    (r"this processor lacks|has no AVX-512", "the processor lacks AVX-512", "run on a processor with it"),
+    (
+        r"this processor lacks|has no AVX-512",
+        "the processor lacks AVX-512 or VNNI",
+        "run on processors with AVX-512 VNNI and AVX-VNNI",
+    ),
     (r"needs Linux", "needs Linux", "run on Linux"),
     (r"NumPy is not linked to OpenBLAS", "NumPy is not linked to OpenBLAS", "install NumPy's own wheel"),
     (r"needs pip and hatchling", "pip or hatchling is not installed", "make clean, then make test"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from spikelet.bundle import Bundle
+from spikelet.engines import native
 from spikelet.lowering.c import HostProgram
 from spikelet.lowering.c.layer_forms import Form
 from spikelet.metrics.fanout import sites
@@ -34,7 +35,7 @@ def layers(bundle: Bundle) -> list[LayerWork]:
     Raises:
         EngineError: The network is float32.
     """
-    program, spikes = HostProgram(bundle.graph), bundle.golden.spikes
+    program, spikes = HostProgram(bundle.graph, products=native.byte_products()), bundle.golden.spikes
     work: list[LayerWork] = []
     for site in sites(bundle.graph):
         if not isinstance(bundle.graph.nodes[site.node], Conv2d | Linear):

@@ -122,10 +122,44 @@ def test_the_form_of_a_layer_follows_its_measured_activity(plain):
     assert plan.added_rows("branch") == pytest.approx(0.6)
     assert not plan.lists_counts("if0")
     # a target without AVX2 gets no weights in these forms
-    with_lists = HostProgram(active(plain, 1.0), counts=False).plan
+    with_lists = HostProgram(active(plain, 1.0), products=0).plan
     assert {with_lists.form(name) for name in ("branch", "conv1", "conv2", "conv3")} == {"lists"}
     assert not any(map(with_lists.stores_counts, plain.spiking))
     assert with_lists.parameter_bytes() < HostProgram(active(plain, 1.0)).plan.parameter_bytes()
+
+
+@pytest.fixture(scope="module")
+def copied():
+    """Neurons with copies, read by a wide and by a narrow layer."""
+    net = Builder((2, 8, 8), np.random.default_rng(3))
+    net.conv("conv1", 16)
+    net.neuron("if1", scale=5000, copies=4, start="even")
+    net.conv("conv2", 64)
+    net.neuron("if2", scale=90, copies=4, start="even")
+    net.conv("conv3", 16, (3, 3), (4, 4), (1, 1))
+    net.neuron("if3", scale=90)
+    return net.graph()
+
+
+def test_instructions_that_add_four_products_multiply_fewer_spikes(copied):
+    """A quarter of the neurons fires once: of 100 weights, lists add 25."""
+    graph = copied.with_activity(dict.fromkeys(copied.spiking, (0.75, 0.25, 0, 0, 0)))
+    multiplied = {
+        products: [name for name in graph.order if plan.multiplies_counts(name)]
+        for products in (0, 2, 4)
+        if (plan := HostProgram(graph, products=products).plan)
+    }
+    assert multiplied == {0: [], 2: [], 4: ["conv2", "conv3"]}
+
+
+def test_rows_of_few_pixels_are_summed_together(copied):
+    plan = HostProgram(copied.with_activity(dict.fromkeys(copied.spiking, (0, 1, 0, 0, 0))), products=4).plan
+    assert {name: (plan.values[name].width, plan.summed_rows(name)) for name in ("conv2", "conv3")} == {
+        "conv2": (8, 1),
+        "conv3": (2, 2),  # it has no more rows
+    }
+    sums = next(field for field in plan.work if field.name == "current")
+    assert sums.count >= 8 * 64
 
 
 def test_the_form_of_a_layer_changes_no_spike(plain):

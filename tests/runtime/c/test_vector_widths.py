@@ -23,7 +23,11 @@ WIDTHS = {
     "x86-64-v2": (["-march=x86-64-v2"], {"__SSE4_2__", "__POPCNT__"}),
     "x86-64-v3": (["-march=x86-64-v3"], {"__AVX2__"}),
     "x86-64-v4": (["-march=x86-64-v4"], {"__AVX512BW__", "__AVX512DQ__"}),
+    "x86-64-v4 with VNNI": (["-march=x86-64-v4", "-mavx512vnni"], {"__AVX512BW__", "__AVX512DQ__", "__AVX512VNNI__"}),
+    "AVX-VNNI": (["-march=x86-64-v3", "-mavxvnni"], {"__AVX2__", "__AVXVNNI__"}),
     "portable": (["-march=native", "-DPORTABLE"], set()),
+    "portable products of 16 bytes": (["-march=x86-64-v3", "-DDOT_BYTES=16"], {"__AVX2__"}),
+    "portable products of 64 bytes": (["-march=x86-64-v3", "-DDOT_BYTES=64", "-Wno-psabi"], {"__AVX2__"}),
 }
 CROSS, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64-static"
 # Code that is not optimised compiles in half the time; the long form optimises.
@@ -124,7 +128,7 @@ def weights(project):
 )
 def test_every_width_has_the_same_spikes(project, weights, target, compiler):
     build, emulator = commands(target, compiler)
-    program = project / f"selftest-{target}-{compiler}"
+    program = project / f"selftest-{target.replace(' ', '-')}-{compiler}"
     subprocess.run([*build, "model.c", *weights(build[0]), "-o", program], cwd=project, check=True)
     done = subprocess.run([*emulator, program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

@@ -71,6 +71,26 @@ def test_the_flags_are_those_of_users():
     assert "-O0" not in compiler.flags()
 
 
+@pytest.mark.parametrize(
+    ("machine", "features", "products"),
+    [
+        ("x86_64", "flags : sse2 avx2", 2),
+        ("x86_64", "flags : avx2 avx512bw avx512_vnni", 4),
+        ("x86_64", "flags : avx2 avx_vnni", 4),
+        ("x86_64", "flags : sse2", 0),
+        ("aarch64", "Features: fp asimd asimddp", 4),
+        ("aarch64", "Features: fp asimd", 0),
+        ("arm64", "Darwin arm64", 4),
+        ("AMD64", "Windows AMD64", 2),
+        ("riscv64", "isa: rv64gc", 0),
+    ],
+)
+def test_the_products_of_an_instruction_follow_the_processor(machine, features, products, monkeypatch):
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    monkeypatch.setattr(compiler, "processor", lambda: features)
+    assert compiler.byte_products.__wrapped__() == products
+
+
 class TestCache:
     def test_a_library_is_compiled_once(self, fresh, monkeypatch):
         graph = small_graph()
@@ -132,9 +152,8 @@ class TestCache:
 
     def test_a_cross_compiled_library_needs_no_compiler(self, fresh, monkeypatch):
         graph = small_graph()
-        source = library_source(HostProgram(graph))
-        key = library.generic_key(source, platform.machine())
-        cache.keep(key, library.compiled(source))
+        source = library_source(HostProgram(graph, products=library.GENERIC_PRODUCTS))
+        cache.keep(library.generic_key(graph, platform.machine()), library.compiled(source))
         monkeypatch.setenv("CC", "no-such-cc")
         assert choose("auto", graph) == "native"
         images = pixels(graph)

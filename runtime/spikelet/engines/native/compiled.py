@@ -34,10 +34,11 @@ class CompiledNetwork:
     """
 
     def __init__(self, graph: Graph) -> None:
-        program = HostProgram(graph)
+        prepared = prepare_graph(graph)
+        program = HostProgram(graph, products=prepared.products)
         self.graph, self.window = graph, program.window
         self.layers = program.graph.spiking
-        self.library = prepare_graph(graph).library
+        self.library = prepared.library
         self.pixel_type: type[np.integer] = np.uint8 if program.pixel_type == "uint8_t" else np.int16
         self.all_bytes = self.pixel_type is np.uint8 and (graph.input.low, graph.input.high) == (0, 255)
         self.work_bytes = int(self.library.spikelet_work_bytes())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from spikelet.errors import EngineError
 from spikelet.files.compilation import compile_file
+from spikelet.lowering.c.layer_forms import AVX2_PRODUCTS, DOT_PRODUCTS
 
 FLAGS = ("-std=gnu11", "-O3", "-shared")
 # position-independent code (Windows has no other), and threads that share the time-steps of a sample
@@ -73,6 +74,16 @@ def compile_library(source: Path, library: Path, target: str | None = None) -> N
     command = [*find(target), *flags(target), "-o", str(library), str(source)]
     if failure := compile_file(command, library):
         raise EngineError(f"engine native: {failure}")
+
+
+@cache
+def byte_products() -> int:
+    """Return the number of products of bytes that one instruction of this processor adds, see `LayerForms`."""
+    features, machine = set(processor().split()), platform.machine()
+    if features & {"avx512_vnni", "avx_vnni", "asimddp"} or machine == "arm64":  # arm64 is macOS
+        return DOT_PRODUCTS
+    # Windows and macOS do not state features; almost all of their processors have AVX2
+    return AVX2_PRODUCTS if "avx2" in features or (machine in ("AMD64", "x86_64") and "flags" not in features) else 0
 
 
 @cache

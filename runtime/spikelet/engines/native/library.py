@@ -16,7 +16,8 @@ from spikelet.graph import Graph, once_per_graph
 from spikelet.lowering.c import HostProgram
 from spikelet.lowering.c.interface import library_source
 
-_loaded: dict[str, ctypes.CDLL] = {}
+GENERIC_PRODUCTS = 0  # compiled for any processor of an architecture, a library does not add products of bytes
+_loaded: dict[str, tuple[ctypes.CDLL, int]] = {}  # and the products of its program
 
 
 @dataclass(frozen=True)
@@ -27,17 +28,19 @@ class Prepared:
         library: The loaded library.
         path: Path of the library; None if it could not be stored.
         compiled: Whether it was compiled by this call.
+        products: Of the program that was compiled, see `LayerForms`.
     """
 
     library: ctypes.CDLL
     path: Path | None
     compiled: bool
+    products: int
 
 
 @once_per_graph
-def _source(graph: Graph) -> str:
+def _source(graph: Graph, products: int) -> str:
     """Return the C of the library of a network, which is also what the cache is searched for."""
-    return library_source(HostProgram(graph))
+    return library_source(HostProgram(graph, products=products))
 
 
 def prepare_graph(graph: Graph) -> Prepared:
@@ -47,17 +50,20 @@ def prepare_graph(graph: Graph) -> Prepared:
         CompilerMissing: The library is not in the cache, and no compiler is installed.
         EngineError: The compiler fails, or the library cannot be loaded.
     """
-    source = _source(graph)
+    products = compiler.byte_products()
+    source = _source(graph, products)
     key = _key(source)
     if key in _loaded:
-        return Prepared(_loaded[key], cache.find(key), False)
-    # code for this processor is preferred; a library compiled elsewhere is used if there is no compiler
-    elsewhere = [] if _has_compiler() else [generic_key(source, platform.machine())]
-    for name in (key, *elsewhere):
+        loaded, products = _loaded[key]
+        return Prepared(loaded, cache.find(key), False, products)
+    names = {key: products}
+    if not _has_compiler():  # a library compiled elsewhere is used
+        names[generic_key(graph, platform.machine())] = GENERIC_PRODUCTS
+    for name, products_of_name in names.items():
         path = cache.find(name)
         if path is not None and (library := _load(path)) is not None:
-            _loaded[key] = library
-            return Prepared(library, path, False)
+            _loaded[key] = library, products_of_name
+            return Prepared(library, path, False, products_of_name)
     data = compiled(source)
     path = cache.keep(key, data)
     # some loaders refuse a stored file, since its digest follows the end of the library
@@ -66,8 +72,8 @@ def prepare_graph(graph: Graph) -> Prepared:
         raise EngineError(
             "engine native: the compiled library cannot be loaded on this machine; check that CC compiles for it"
         )
-    _loaded[key] = library
-    return Prepared(library, path, True)
+    _loaded[key] = library, products
+    return Prepared(library, path, True, products)
 
 
 def cross_compile(graph: Graph, target: str, folder: Path) -> Path:
@@ -78,9 +84,8 @@ def cross_compile(graph: Graph, target: str, folder: Path) -> Path:
         EngineError: The compiler fails.
         SpikeletError: The folder is not writable.
     """
-    source = _source(graph)
-    data = compiled(source, target)
-    path = folder / "native" / f"{generic_key(source, target.partition('-')[0])}.so"
+    data = compiled(_source(graph, GENERIC_PRODUCTS), target)
+    path = folder / "native" / f"{generic_key(graph, target.partition('-')[0])}.so"
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     with replacing(path) as file:
         file.write(cache.sealed(data))
@@ -96,9 +101,9 @@ def compiled(source: str, target: str | None = None) -> bytes:
         return library.read_bytes()
 
 
-def generic_key(source: str, machine: str) -> str:
+def generic_key(graph: Graph, machine: str) -> str:
     """Return the cache key of a library for any processor of an architecture, such as aarch64."""
-    return f"{machine}-{hashlib.sha256(source.encode()).hexdigest()}"
+    return f"{machine}-{hashlib.sha256(_source(graph, GENERIC_PRODUCTS).encode()).hexdigest()}"
 
 
 def ready(graph: Graph) -> bool:
@@ -107,8 +112,8 @@ def ready(graph: Graph) -> bool:
         return False
     if _has_compiler():
         return True
-    source = _source(graph)
-    return any(cache.find(key) for key in (_key(source), generic_key(source, platform.machine())))
+    keys = (_key(_source(graph, compiler.byte_products())), generic_key(graph, platform.machine()))
+    return any(map(cache.find, keys))
 
 
 def _has_compiler() -> bool:

@@ -20,7 +20,7 @@ from spikelet.lowering.c.host_text import (
     shared,
     spikes_definition,
 )
-from spikelet.lowering.c.layer_forms import CACHED_WEIGHTS
+from spikelet.lowering.c.layer_forms import AVX2_PRODUCTS, CACHED_WEIGHTS
 from spikelet.lowering.c.parameters import Packing
 from spikelet.lowering.c.plan import Field, Value, weight_of
 from spikelet.lowering.c.program import PixelLayout, Program
@@ -46,7 +46,7 @@ class HostProgram(Program):
         window: Largest number of time-steps evaluated layer by layer, each with its own `struct work`; None for WINDOW,
             or as many as fit the limit of its memory.
         layout: Order of the values of an image.
-        counts: Whether layers may read counts of spikes where the compiler's target has AVX2.
+        products: Number of products of bytes that one instruction of the target adds, see `LayerForms`.
 
     Raises:
         EngineError: The network is float32.
@@ -63,10 +63,15 @@ class HostProgram(Program):
     arguments: ClassVar[str] = "p, s, w, image, steps, share"
 
     def __init__(
-        self, graph: Graph, window: int | None = None, layout: PixelLayout = "chw", *, counts: bool = True
+        self,
+        graph: Graph,
+        window: int | None = None,
+        layout: PixelLayout = "chw",
+        *,
+        products: int = AVX2_PRODUCTS,
     ) -> None:
         graph = compact(graph)
-        super().__init__(graph, HostPlan(graph, counts=counts), layout)
+        super().__init__(graph, HostPlan(graph, products=products), layout)
         limit = min(max(self.plan.parameter_bytes(), LEAST_WINDOW), MOST_WINDOW)
         fitting = max(1, min(WINDOW, limit // sum(field.bytes for field in self.work)))
         self.window = window or 1 << (fitting.bit_length() - 1)  # a power of two, as T often is
@@ -188,7 +193,8 @@ class HostProgram(Program):
     def _by_pixel(self, name: str) -> str:
         """Return the definition of `g` for kernels that sum one pixel after the other."""
         stride = self.plan.padded(self.plan.values[name].channels)
-        extra = {"out_stride": stride, "part_height": 0, "part_width": 0, "prefetch": 0}
+        rows = self.plan.summed_rows(name)
+        extra = {"out_stride": stride, "part_height": rows, "part_width": 0, "prefetch": 0}
         return self._geometry(name, extra, spread=1)
 
     def _listed(self, layer: str, steps: str) -> list[str]:

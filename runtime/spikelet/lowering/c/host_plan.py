@@ -21,6 +21,7 @@ SLACK = 32  # entries past the end of a list that may be read or, 16 of them, be
 MAX_REPEATS = 16  # of a neuron in one list; larger pools are summed densely
 PART_BYTES = 3 * 2**15  # weights of a part, which stay in the second-level cache while the next ones are loaded
 TILE_BYTES = 2**14  # currents of the output pixels that are summed before their neurons are updated
+SUMMED_PIXELS = 8  # that a layer which reads counts sums together, at least; their sums use most vector registers
 
 
 def lanes(channels: int) -> int:
@@ -78,6 +79,11 @@ class HostPlan(LayerForms):
             return height, width
         tap = self.source(name).channels * lanes(self.outputs(name))
         return next((part for part in ((height, width), (1, width)) if math.prod(part) * tap <= PART_BYTES), (1, 1))
+
+    def summed_rows(self, name: str) -> int:
+        """Return the number of rows of output pixels that a layer which reads counts sums together."""
+        value = self.values[name]
+        return min(value.height, -(-SUMMED_PIXELS // value.width)) if self.multiplies_counts(name) else 1
 
     def merges_rows(self, name: str) -> bool:
         """Return whether the lists of the rows that an output pixel reads are joined, if that is faster.
@@ -234,7 +240,7 @@ class HostPlan(LayerForms):
         for name in filter(self.reads_counts, self.graph.order):
             value = self.values[name]
             counts.append(self._padded_image(name))
-            currents.append(value.width * self.padded(value.channels))
+            currents.append(self.summed_rows(name) * value.width * self.padded(value.channels))
         padded = [self._padded_image(name) for name in self.graph.order if self.multiplies_image(name)]
         if padded:
             fields.append(Field("pixels", "int16_t", max(padded), "of the image, with zeros around it", itemsize=2))

@@ -8,7 +8,7 @@ struct geometry {
     int out_height, out_width, out_channels;
     int out_stride;              /* values per output pixel: out_channels, padded to whole vectors */
     int groups;
-    int part_height, part_width; /* part of the kernel whose weights stay in the second-level cache */
+    int part_height, part_width; /* part of the kernel whose weights stay in the second-level cache; see convolve_counts */
     int prefetch;                /* 1: the weights exceed the nearest caches and are prefetched */
 };
 

@@ -45,6 +45,20 @@
 #endif
 #endif
 
+/* WITH_DOT: one instruction adds the products of four bytes to an int32, DOT_BYTES at a time. With -DDOT_BYTES=N, a
+ * portable form of N bytes takes its place. */
+#if defined WITH_COUNTS && defined DOT_BYTES
+#define WITH_DOT
+#elif defined WITH_COUNTS && VECTOR_BYTES == 64 && defined __AVX512VNNI__
+#define WITH_DOT
+#define WITH_VNNI
+#define DOT_BYTES 64
+#elif defined WITH_COUNTS && VECTOR_BYTES == 32 && defined __AVXVNNI__
+#define WITH_DOT
+#define WITH_VNNI
+#define DOT_BYTES 32
+#endif
+
 /* The address at which neurons store the numbers of their spikes if these are multiplied, else NULL. */
 #ifdef WITH_COUNTS
 #define COUNTED(counts) counts
