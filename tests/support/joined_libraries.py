@@ -22,8 +22,8 @@ def compile_together(graphs: Iterable[Graph]) -> None:
     """
     if "SPIKELET_CONFORMANCE" in os.environ:
         return
-    products = compiler.byte_products()
-    sources = {library._key(source): source for source in (library._source(graph, products) for graph in graphs)}
+    product_bytes = compiler.product_bytes()
+    sources = {library._key(source): source for source in (library._source(graph, product_bytes) for graph in graphs)}
     missing = {key: source for key, source in sources.items() if key not in library._loaded and not cache.find(key)}
     if not missing:
         return
@@ -35,4 +35,4 @@ def compile_together(graphs: Iterable[Graph]) -> None:
     for key, of in zip(missing, names, strict=True):
         functions = {name: whole[of[name]] for name in of if name.startswith("spikelet_")}
         library._declare(part := SimpleNamespace(**functions))
-        library._loaded[key] = part, products
+        library._loaded[key] = part, product_bytes

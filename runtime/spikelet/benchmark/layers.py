@@ -35,7 +35,7 @@ def layers(bundle: Bundle) -> list[LayerWork]:
     Raises:
         EngineError: The network is float32.
     """
-    program, spikes = HostProgram(bundle.graph, products=native.byte_products()), bundle.golden.spikes
+    program, spikes = HostProgram(bundle.graph, product_bytes=native.product_bytes()), bundle.golden.spikes
     work: list[LayerWork] = []
     for site in sites(bundle.graph):
         if not isinstance(bundle.graph.nodes[site.node], Conv2d | Linear):

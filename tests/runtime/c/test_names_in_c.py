@@ -33,7 +33,7 @@ HOSTILE = [
     *["run_x", "x_x", "x_v", "x_start", "start", "list", "x_list", "model", "model_parameters", "model_step", "total"],
     # variables, kernels, types and macros of the generated code
     *["p", "s", "w", "t", "g", "n", "in", "out", "image", "steps", "reset", "step", "fire", "fire_all", "positions"],
-    *["convolve", "convolve_int8", "convolve_spikes_16", "add", "add_dense", "initialise", "spikes", "geometry", "spike_t"],
+    *["convolve", "convolve_int8", "convolve_spikes_16", "add", "add_dense", "initialise", "fresh", "spikes", "geometry", "spike_t"],
     *["LANES", "WEIGHT", "JOIN", "LAYERS", "WINDOW", "SLACK", "ALIGNED", "MODEL_CLASSES", "VECTOR_BYTES"],
     # C: keywords, types, macros and functions of the standard library; of C++ as well
     *["int", "int8", "int8_t", "struct", "return", "main", "memset", "memcpy", "printf", "size_t", "NULL", "INT8_MAX"],

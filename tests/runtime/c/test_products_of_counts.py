@@ -122,7 +122,7 @@ def test_the_form_of_a_layer_follows_its_measured_activity(plain):
     assert plan.added_rows("branch") == pytest.approx(0.6)
     assert not plan.lists_counts("if0")
     # a target without AVX2 gets no weights in these forms
-    with_lists = HostProgram(active(plain, 1.0), products=0).plan
+    with_lists = HostProgram(active(plain, 1.0), product_bytes=0).plan
     assert {with_lists.form(name) for name in ("branch", "conv1", "conv2", "conv3")} == {"lists"}
     assert not any(map(with_lists.stores_counts, plain.spiking))
     assert with_lists.parameter_bytes() < HostProgram(active(plain, 1.0)).plan.parameter_bytes()
@@ -141,19 +141,19 @@ def copied():
     return net.graph()
 
 
-def test_instructions_that_add_four_products_multiply_fewer_spikes(copied):
+def test_wide_products_are_used_for_fewer_spikes(copied):
     """Of 100 neurons 22 fire once, so that lists add 22 of 100 weights."""
     graph = copied.with_activity(dict.fromkeys(copied.spiking, (0.78, 0.22, 0, 0, 0)))
     multiplied = {
-        products: [name for name in graph.order if plan.multiplies_counts(name)]
-        for products in (0, 2, 4)
-        if (plan := HostProgram(graph, products=products).plan)
+        size: [name for name in graph.order if plan.multiplies_counts(name)]
+        for size in (0, 16, 32, 64)
+        if (plan := HostProgram(graph, product_bytes=size).plan)
     }
-    assert multiplied == {0: [], 2: [], 4: ["conv2", "conv3"]}
+    assert multiplied == {0: [], 16: [], 32: [], 64: ["conv2", "conv3"]}
 
 
 def test_rows_of_few_pixels_are_summed_together(copied):
-    plan = HostProgram(copied.with_activity(dict.fromkeys(copied.spiking, (0, 1, 0, 0, 0))), products=4).plan
+    plan = HostProgram(copied.with_activity(dict.fromkeys(copied.spiking, (0, 1, 0, 0, 0))), product_bytes=64).plan
     assert {name: (plan.values[name].width, plan.summed_rows(name)) for name in ("conv2", "conv3")} == {
         "conv2": (8, 1),
         "conv3": (2, 2),  # it has no more rows

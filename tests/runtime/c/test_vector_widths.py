@@ -29,6 +29,7 @@ WIDTHS = {
     "portable products of 16 bytes": (["-march=x86-64-v3", "-DDOT_BYTES=16"], {"__AVX2__"}),
     "portable products of 64 bytes": (["-march=x86-64-v3", "-DDOT_BYTES=64", "-Wno-psabi"], {"__AVX2__"}),
 }
+AARCH64 = {"aarch64": [], "aarch64 with dot products": ["-march=armv8.2-a+dotprod"]}
 CROSS, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64-static"
 # Code that is not optimised compiles in half the time; the long form optimises.
 OPTIMISED = "-O1" if "SPIKELET_CONFORMANCE" in os.environ else "-O0"
@@ -56,11 +57,11 @@ int main(void)
 
 def commands(target, compiler="gcc"):
     """Return the compiler and the emulator for a target, or skip the test."""
-    if target == "aarch64":
+    if target in AARCH64:
         for program in (CROSS, EMULATOR):
             if shutil.which(program) is None:
                 pytest.skip(f"{program} is not installed")
-        return [CROSS, *STRICT, "-static"], [EMULATOR]
+        return [CROSS, *STRICT, "-static", *AARCH64[target]], [EMULATOR]
     if shutil.which(compiler) is None:
         pytest.skip(f"{compiler} is not installed")
     options, required = WIDTHS[target]
@@ -124,7 +125,10 @@ def weights(project):
 
 @pytest.mark.parametrize(
     ("target", "compiler"),
-    [*((target, compiler) for target in WIDTHS for compiler in ("gcc", "clang")), ("aarch64", "gcc")],
+    [
+        *((target, compiler) for target in WIDTHS for compiler in ("gcc", "clang")),
+        *((target, "gcc") for target in AARCH64),
+    ],
 )
 def test_every_width_has_the_same_spikes(project, weights, target, compiler):
     build, emulator = commands(target, compiler)
@@ -135,7 +139,7 @@ def test_every_width_has_the_same_spikes(project, weights, target, compiler):
     assert "pass: 2 images" in done.stdout
 
 
-@pytest.mark.parametrize("target", [*WIDTHS, "aarch64"])
+@pytest.mark.parametrize("target", [*WIDTHS, *AARCH64])
 def test_the_signs_of_16_numbers(target, tmp_path):
     build, emulator = commands(target)
     kernels = str(resources.files("spikelet.lowering.c").joinpath("kernels"))

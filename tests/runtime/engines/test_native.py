@@ -72,23 +72,23 @@ def test_the_flags_are_those_of_users():
 
 
 @pytest.mark.parametrize(
-    ("machine", "features", "products"),
+    ("machine", "features", "expected"),
     [
-        ("x86_64", "flags : sse2 avx2", 2),
-        ("x86_64", "flags : avx2 avx512bw avx512_vnni", 4),
-        ("x86_64", "flags : avx2 avx_vnni", 4),
+        ("x86_64", "flags : sse2 avx2", 32),
+        ("x86_64", "flags : avx2 avx512bw avx512_vnni", 64),
+        ("x86_64", "flags : avx2 avx_vnni", 32),
         ("x86_64", "flags : sse2", 0),
-        ("aarch64", "Features: fp asimd asimddp", 4),
-        ("aarch64", "Features: fp asimd", 0),
-        ("arm64", "Darwin arm64", 4),
-        ("AMD64", "Windows AMD64", 2),
-        ("riscv64", "isa: rv64gc", 0),
+        ("aarch64", "Features : fp asimd asimddp", 16),
+        ("aarch64", "Features : fp asimd", 0),
+        ("arm64", "Darwin arm64", 16),
+        ("AMD64", "Windows AMD64", 32),
+        ("riscv64", "isa : rv64gc", 0),
     ],
 )
-def test_the_products_of_an_instruction_follow_the_processor(machine, features, products, monkeypatch):
+def test_the_width_of_products_follows_the_processor(machine, features, expected, monkeypatch):
     monkeypatch.setattr(platform, "machine", lambda: machine)
     monkeypatch.setattr(compiler, "processor", lambda: features)
-    assert compiler.byte_products.__wrapped__() == products
+    assert compiler.product_bytes.__wrapped__() == expected
 
 
 class TestCache:
@@ -152,7 +152,7 @@ class TestCache:
 
     def test_a_cross_compiled_library_needs_no_compiler(self, fresh, monkeypatch):
         graph = small_graph()
-        source = library_source(HostProgram(graph, products=library.GENERIC_PRODUCTS))
+        source = library_source(HostProgram(graph, product_bytes=library.GENERIC_BYTES))
         cache.keep(library.generic_key(graph, platform.machine()), library.compiled(source))
         monkeypatch.setenv("CC", "no-such-cc")
         assert choose("auto", graph) == "native"

@@ -48,7 +48,7 @@ def web_page(bundle: Bundle, samples: ImageSet | None = None) -> WebPage:
         >>> page = web_page(bundle.read(shipped.demo()))  # doctest: +SKIP
         >>> Path("vgg9.html").write_text(page.html)  # doctest: +SKIP
     """
-    program = HostProgram(bundle.graph, products=0)  # WebAssembly does not add products of bytes
+    program = HostProgram(bundle.graph, product_bytes=0)  # WebAssembly does not add products of bytes
     require_tools()
     module = compile_module(page_source(program))
     data = payload(bundle, program, samples)

@@ -35,7 +35,7 @@ class CompiledNetwork:
 
     def __init__(self, graph: Graph) -> None:
         prepared = prepare_graph(graph)
-        program = HostProgram(graph, products=prepared.products)
+        program = HostProgram(graph, product_bytes=prepared.product_bytes)
         self.graph, self.window = graph, program.window
         self.layers = program.graph.spiking
         self.library = prepared.library

@@ -11,13 +11,15 @@ from pathlib import Path
 
 from spikelet.errors import EngineError
 from spikelet.files.compilation import compile_file
-from spikelet.lowering.c.layer_forms import AVX2_PRODUCTS, DOT_PRODUCTS
+from spikelet.lowering.c.layer_forms import AVX2_BYTES, AVX512_BYTES
 
 FLAGS = ("-std=gnu11", "-O3", "-shared")
 # position-independent code (Windows has no other), and threads that share the time-steps of a sample
 POSIX = ("-fPIC", "-pthread", "-DTHREADS")
 # flag for the processor of this machine, and exceptions by machine name ("arm64" is macOS); none on RISC-V
 NATIVE, OTHER_NATIVE = "-march=native", {"arm64": "-mcpu=native", "ppc64le": "-mcpu=native", "riscv64": ""}
+
+DOT_BYTES = 16  # of registers, for the dot product of Arm
 
 
 class CompilerMissing(EngineError):
@@ -77,13 +79,15 @@ def compile_library(source: Path, library: Path, target: str | None = None) -> N
 
 
 @cache
-def byte_products() -> int:
-    """Return the number of products of bytes that one instruction of this processor adds, see `LayerForms`."""
+def product_bytes() -> int:
+    """Return the bytes of the registers whose products of bytes this processor adds, see `LayerForms`."""
     features, machine = set(processor().split()), platform.machine()
-    if features & {"avx512_vnni", "avx_vnni", "asimddp"} or machine == "arm64":  # arm64 is macOS
-        return DOT_PRODUCTS
-    # Windows and macOS do not state features; almost all of their processors have AVX2
-    return AVX2_PRODUCTS if "avx2" in features or (machine in ("AMD64", "x86_64") and "flags" not in features) else 0
+    if "avx512_vnni" in features:
+        return AVX512_BYTES
+    # Windows and macOS do not state features; almost all of their processors have these instructions
+    if "avx2" in features or (machine in ("AMD64", "x86_64") and "flags" not in features):
+        return AVX2_BYTES
+    return DOT_BYTES if "asimddp" in features or machine == "arm64" else 0
 
 
 @cache

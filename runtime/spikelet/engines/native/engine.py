@@ -21,7 +21,7 @@ from spikelet.engines.native.sizes import program_sizes
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.limits import Limits
-from spikelet.lowering.c.copies import proven_steps
+from spikelet.lowering.c.copies import progression, proven_steps
 from spikelet.lowering.c.plan import Ints
 
 if TYPE_CHECKING:
@@ -168,11 +168,15 @@ class NativeEngine(Engine):
 
     def _potentials_of(self, layer: str) -> Float:
         plan = self._compiled.plan
-        value, stride = plan.values[layer], plan.padded(plan.values[layer].channels)
-        v = self._field(f"{plan.identifiers[layer]}_v", np.int32, value.pixels * stride)
-        v = v.reshape(self.batch, value.pixels, stride)
-        channel_first: Ints = v[:, :, : value.channels].transpose(0, 2, 1)
-        node = plan.graph.neuron(layer)
+        value, node = plan.values[layer], plan.graph.neuron(layer)
+        channel_first: Ints
+        if self.time == 0:  # the library reads initial potentials in the first time-step, and stores none before
+            initial = progression(node).start[None, :, None]
+            channel_first = np.broadcast_to(initial, (self.batch, value.channels, value.pixels))
+        else:
+            stride = plan.padded(value.channels)
+            v = self._field(f"{plan.identifiers[layer]}_v", np.int32, value.pixels * stride)
+            channel_first = v.reshape(self.batch, value.pixels, stride)[:, :, : value.channels].transpose(0, 2, 1)
         if node.copies > 1:
             start = self._compiled.turns[layer]
             turns = self._turns[:, start : start + value.channels * value.pixels]

@@ -16,8 +16,8 @@ from spikelet.graph import Graph, once_per_graph
 from spikelet.lowering.c import HostProgram
 from spikelet.lowering.c.interface import library_source
 
-GENERIC_PRODUCTS = 0  # compiled for any processor of an architecture, a library does not add products of bytes
-_loaded: dict[str, tuple[ctypes.CDLL, int]] = {}  # and the products of its program
+GENERIC_BYTES = 0  # compiled for any processor of an architecture, a library does not add products of bytes
+_loaded: dict[str, tuple[ctypes.CDLL, int]] = {}  # and the `product_bytes` of its program
 
 
 @dataclass(frozen=True)
@@ -28,19 +28,19 @@ class Prepared:
         library: The loaded library.
         path: Path of the library; None if it could not be stored.
         compiled: Whether it was compiled by this call.
-        products: Of the program that was compiled, see `LayerForms`.
+        product_bytes: Of the program that was compiled, see `LayerForms`.
     """
 
     library: ctypes.CDLL
     path: Path | None
     compiled: bool
-    products: int
+    product_bytes: int
 
 
 @once_per_graph
-def _source(graph: Graph, products: int) -> str:
+def _source(graph: Graph, product_bytes: int) -> str:
     """Return the C of the library of a network, which is also what the cache is searched for."""
-    return library_source(HostProgram(graph, products=products))
+    return library_source(HostProgram(graph, product_bytes=product_bytes))
 
 
 def prepare_graph(graph: Graph) -> Prepared:
@@ -50,20 +50,20 @@ def prepare_graph(graph: Graph) -> Prepared:
         CompilerMissing: The library is not in the cache, and no compiler is installed.
         EngineError: The compiler fails, or the library cannot be loaded.
     """
-    products = compiler.byte_products()
-    source = _source(graph, products)
+    product_bytes = compiler.product_bytes()
+    source = _source(graph, product_bytes)
     key = _key(source)
     if key in _loaded:
-        loaded, products = _loaded[key]
-        return Prepared(loaded, cache.find(key), False, products)
-    names = {key: products}
+        loaded, product_bytes = _loaded[key]
+        return Prepared(loaded, cache.find(key), False, product_bytes)
+    names = {key: product_bytes}
     if not _has_compiler():  # a library compiled elsewhere is used
-        names[generic_key(graph, platform.machine())] = GENERIC_PRODUCTS
-    for name, products_of_name in names.items():
+        names[generic_key(graph, platform.machine())] = GENERIC_BYTES
+    for name, bytes_of_name in names.items():
         path = cache.find(name)
         if path is not None and (library := _load(path)) is not None:
-            _loaded[key] = library, products_of_name
-            return Prepared(library, path, False, products_of_name)
+            _loaded[key] = library, bytes_of_name
+            return Prepared(library, path, False, bytes_of_name)
     data = compiled(source)
     path = cache.keep(key, data)
     # some loaders refuse a stored file, since its digest follows the end of the library
@@ -72,8 +72,8 @@ def prepare_graph(graph: Graph) -> Prepared:
         raise EngineError(
             "engine native: the compiled library cannot be loaded on this machine; check that CC compiles for it"
         )
-    _loaded[key] = library, products
-    return Prepared(library, path, True, products)
+    _loaded[key] = library, product_bytes
+    return Prepared(library, path, True, product_bytes)
 
 
 def cross_compile(graph: Graph, target: str, folder: Path) -> Path:
@@ -84,7 +84,7 @@ def cross_compile(graph: Graph, target: str, folder: Path) -> Path:
         EngineError: The compiler fails.
         SpikeletError: The folder is not writable.
     """
-    data = compiled(_source(graph, GENERIC_PRODUCTS), target)
+    data = compiled(_source(graph, GENERIC_BYTES), target)
     path = folder / "native" / f"{generic_key(graph, target.partition('-')[0])}.so"
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     with replacing(path) as file:
@@ -103,7 +103,7 @@ def compiled(source: str, target: str | None = None) -> bytes:
 
 def generic_key(graph: Graph, machine: str) -> str:
     """Return the cache key of a library for any processor of an architecture, such as aarch64."""
-    return f"{machine}-{hashlib.sha256(_source(graph, GENERIC_PRODUCTS).encode()).hexdigest()}"
+    return f"{machine}-{hashlib.sha256(_source(graph, GENERIC_BYTES).encode()).hexdigest()}"
 
 
 def ready(graph: Graph) -> bool:
@@ -112,7 +112,7 @@ def ready(graph: Graph) -> bool:
         return False
     if _has_compiler():
         return True
-    keys = (_key(_source(graph, compiler.byte_products())), generic_key(graph, platform.machine()))
+    keys = (_key(_source(graph, compiler.product_bytes())), generic_key(graph, platform.machine()))
     return any(map(cache.find, keys))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spikelet.bounds import cost
-from spikelet.engines.native.compiler import byte_products
+from spikelet.engines.native.compiler import product_bytes
 from spikelet.graph import Graph, once_per_graph
 from spikelet.lowering.c import HostProgram
 
@@ -36,7 +36,7 @@ class ProgramSizes:
 @once_per_graph
 def program_sizes(graph: Graph) -> ProgramSizes:
     """Return the sizes of the host form of a network."""
-    program = HostProgram(graph, products=byte_products())
+    program = HostProgram(graph, product_bytes=product_bytes())
     return ProgramSizes(
         state=sum(field.bytes for field in program.state),
         work=sum(field.bytes for field in program.work),

@@ -20,7 +20,7 @@ from spikelet.lowering.c.host_text import (
     shared,
     spikes_definition,
 )
-from spikelet.lowering.c.layer_forms import AVX2_PRODUCTS, CACHED_WEIGHTS
+from spikelet.lowering.c.layer_forms import AVX2_BYTES, CACHED_WEIGHTS
 from spikelet.lowering.c.parameters import Packing
 from spikelet.lowering.c.plan import Field, Value, weight_of
 from spikelet.lowering.c.program import PixelLayout, Program
@@ -46,7 +46,7 @@ class HostProgram(Program):
         window: Largest number of time-steps evaluated layer by layer, each with its own `struct work`; None for WINDOW,
             or as many as fit the limit of its memory.
         layout: Order of the values of an image.
-        products: Number of products of bytes that one instruction of the target adds, see `LayerForms`.
+        product_bytes: Width of the target's products of bytes, see `LayerForms`.
 
     Raises:
         EngineError: The network is float32.
@@ -68,10 +68,10 @@ class HostProgram(Program):
         window: int | None = None,
         layout: PixelLayout = "chw",
         *,
-        products: int = AVX2_PRODUCTS,
+        product_bytes: int = AVX2_BYTES,
     ) -> None:
         graph = compact(graph)
-        super().__init__(graph, HostPlan(graph, products=products), layout)
+        super().__init__(graph, HostPlan(graph, product_bytes=product_bytes), layout)
         limit = min(max(self.plan.parameter_bytes(), LEAST_WINDOW), MOST_WINDOW)
         fitting = max(1, min(WINDOW, limit // sum(field.bytes for field in self.work)))
         self.window = window or 1 << (fitting.bit_length() - 1)  # a power of two, as T often is
@@ -168,27 +168,29 @@ class HostProgram(Program):
         """Return the statements of a layer that multiplies counts if the processor supports it, or else adds rows."""
         plan, id_ = self.plan, self.plan.identifiers[name]
         layer = plan.fused(name)
-        assert layer is not None
         neuron, pool = plan.counted(name)
         sizes, source = self._by_pixel(name), plan.values[neuron]
         fields = (f"w->{plan.identifiers[neuron]}_counts", source.width, plan.padded(source.channels), *pool)
         counts = f"const struct counts in = {{{', '.join(map(str, fields))}}};"
         arrays = (f"p->{id_}_quads", f"p->{id_}_bias", "&in", f"p->{id_}_most[0]")
-        memory = ("share->own->inputs", "share->own->current", "&n", "steps", "share")
-        call = self._call(Kernel("convolve_counts"), "&g", *arrays, *memory)
-        lines = [sizes, counts, neurons_definition(self.plan, layer, "0"), *shared(call)]
-        return ["#ifdef WITH_COUNTS", *lines, "#else", *otherwise, "#endif"]
+        call = self._call(Kernel("convolve_counts"), "&g", *arrays, *self._target(name), "share")
+        neurons = [] if layer is None else [neurons_definition(self.plan, layer, "0")]
+        return ["#ifdef WITH_COUNTS", sizes, counts, *neurons, *shared(call), "#else", *otherwise, "#endif"]
 
     def _from_tables(self, name: str, otherwise: list[str]) -> list[str]:
         """Return the statements of a layer that adds entries of tables if neurons store counts, or else adds rows."""
         plan, id_ = self.plan, self.plan.identifiers[name]
         layer, source = plan.fused(name), plan.source(name)
         numbers = (f"w->{plan.identifiers[source.node]}_counts", plan.padded(source.channels))
-        target = ("NULL", self._sum(name), "1") if layer is None else ("&n", "NULL", "steps")
-        memory = ("share->own->inputs", "share->own->current", *target, "share")
-        call = self._call(Kernel("convolve_tables"), "&g", f"p->{id_}_tables", f"p->{id_}_bias", *numbers, *memory)
+        arrays = (f"p->{id_}_tables", f"p->{id_}_bias", *numbers)
+        call = self._call(Kernel("convolve_tables"), "&g", *arrays, *self._target(name), "share")
         neurons = [] if layer is None else [neurons_definition(self.plan, layer, "0")]
         return ["#ifdef WITH_COUNTS", self._by_pixel(name), *neurons, *shared(call), "#else", *otherwise, "#endif"]
+
+    def _target(self, name: str) -> tuple[str, ...]:
+        """Return the arguments of kernels that read counts: their memory, neurons or else a sum, and time-steps."""
+        target = ("&n", "NULL", "steps") if self.plan.fused(name) else ("NULL", self._sum(name), "1")
+        return ("share->own->inputs", "share->own->current", *target)
 
     def _by_pixel(self, name: str) -> str:
         """Return the definition of `g` for kernels that sum one pixel after the other."""
@@ -290,16 +292,11 @@ class HostProgram(Program):
         return self._geometry(name, extra)
 
     def _initialised(self) -> list[str]:
-        return [
-            self._call(
-                Kernel("initialise"), value.pixels, self.plan.padded(value.channels), f"p->{id_}_initial", f"s->{id_}_v"
-            )
-            for _, id_, value in self.plan.spiking()
-        ]
+        return ["(void)p;", "s->fresh[0] = 2; /* the first time-step reads the initial potentials */"]
 
     def _step(self, names: list[str]) -> str:
         calls = {name: f"run_{self.plan.identifiers[name]}({self.arguments});" for name in names}
-        cleared = by_one_thread("memset(s->fired, 0, sizeof s->fired);")
+        cleared = by_one_thread("memset(s->fired, 0, sizeof s->fired), s->fresh[0] >>= 1;")
         once = [call for name, call in calls.items() if name in self.graph.static]
         always = [call for name, call in calls.items() if name not in self.graph.static]
         head = (

@@ -212,6 +212,7 @@ class HostPlan(LayerForms):
                 fields.append(Field(f"{id_}_v", "int32_t", count, f"potentials of {name}"))
             elif name in self.graph.static and self.has_memory(name):
                 fields.append(Field(f"{id_}_x", "int32_t", value.pixels * value.stride, f"{name}, of the last image"))
+        fields.append(Field("fresh", "uint32_t", 1, "2 after a reset, 1 in the first call of step, then 0"))
         when = "in the last time-step" if window == 1 else "in each of the last time-steps"
         fields.append(Field("logits", "int32_t", self.graph.classes * window, when))
         fields.append(Field("fired", "uint32_t", len(self.graph.spiking) * window, f"spikes of each layer {when}"))

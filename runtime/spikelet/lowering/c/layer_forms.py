@@ -17,13 +17,13 @@ from spikelet.nodes import IF, LIF, Add, Conv2d, Output, Scale, SumPool2d
 # Evaluation of a layer: add the rows of weights that lists of spikes select; add sums of four weights from tables;
 # multiply weights by counts of spikes; multiply weights by pairs of values of the image; or by one value at a time.
 Form = Literal["lists", "tables", "counts", "image", "dense"]
-AVX2_PRODUCTS, DOT_PRODUCTS = 2, 4  # products of bytes that an instruction adds
+AVX2_BYTES, AVX512_BYTES = 32, 64  # of vector registers
 LEAST_COPIES, MOST_COUNT = 3, 31  # copies of a neuron, and spikes of an input, for which counts are multiplied
 CACHED_WEIGHTS = 2**18  # number of weights that fit the nearest caches of a processor; larger layers prefetch
 # weights that lists add for each weight of a layer, from which on multiplying counts is faster; measured with AVX2 by
 # tests/benchmarks/forms.py
 LEAST_ROWS = 0.55
-FEW_ROWS = 0.2  # the same for neurons with copies if an instruction adds four products; measured with AVX-512 VNNI
+FEW_ROWS = 0.2  # the same with AVX-512 VNNI, for neurons with copies
 # bytes of tables up to which adding their sums is faster, for each weight that lists add for each weight of a layer;
 # measured in the same way. Large tables do not fit the nearest caches.
 TABLES_BYTES = 2**18
@@ -34,14 +34,14 @@ class LayerForms(Plan):
 
     Args:
         graph: The network.
-        products: Number of products of bytes that one instruction of the target adds: 4 with VNNI or the dot product
-            of Arm, 2 with AVX2. With 0, no layer reads counts of spikes, so that none has tables or a second form of
-            its weights.
+        product_bytes: Bytes of the registers whose products of bytes one instruction of the target adds: 64 with
+            AVX-512 VNNI, 32 with AVX2, 16 with the dot product of Arm. With 0, no layer reads counts of spikes, so
+            that none has tables or a second form of its weights.
     """
 
-    def __init__(self, graph: Graph, *, products: int = AVX2_PRODUCTS) -> None:
+    def __init__(self, graph: Graph, *, product_bytes: int = AVX2_BYTES) -> None:
         super().__init__(graph)
-        self.products = products
+        self.product_bytes = product_bytes
 
     def fused(self, name: str) -> str | None:
         """Return the spiking layer that is the only reader of a packed synapse and is evaluated with it, or None."""
@@ -92,7 +92,7 @@ class LayerForms(Plan):
         copies that read a constant image, and for sums over pixels of such neurons.
         """
         node = self.graph.nodes[name]
-        if not self.products or not isinstance(node, Conv2d) or not self.fused(name):
+        if not self.product_bytes or not isinstance(node, Conv2d) or not self.packs(name):
             return False
         if self.source(name).channels % 4 or self.adds_tables(name):
             return False
@@ -104,7 +104,7 @@ class LayerForms(Plan):
         if rows is not None:
             if counted.copies < LEAST_COPIES:  # large weights are not stored in both forms
                 return rows >= LEAST_ROWS and node.weight.size <= CACHED_WEIGHTS
-            return rows >= (FEW_ROWS if self.products == DOT_PRODUCTS else LEAST_ROWS)
+            return rows >= (FEW_ROWS if self.product_bytes == AVX512_BYTES else LEAST_ROWS)
         many = pool != (1, 1) or self.graph.predecessors[neuron][0] in self.graph.static
         return many and counted.copies >= LEAST_COPIES
 
@@ -115,7 +115,7 @@ class LayerForms(Plan):
         to four rows of weights. The larger the tables, the higher is the activity from which on this is faster.
         """
         node = self.graph.nodes[name]
-        if not self.products or not isinstance(node, Conv2d) or not self.packs(name):
+        if not self.product_bytes or not isinstance(node, Conv2d) or not self.packs(name):
             return False
         neurons = self._counting(self.graph.predecessors[name][0])
         if neurons is None or neurons.copies > 1 or self.source(name).channels % 4:

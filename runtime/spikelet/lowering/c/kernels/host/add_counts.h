@@ -1,21 +1,25 @@
 #include "program/share.h"
+#include "vectors/signs.h"
 #include "vectors/vectors.h"
 
 #ifdef WITH_COUNTS
 
-typedef int32_t int32x8 __attribute__((vector_size(32), aligned(4), may_alias));
-
-/* 8 bytes as int32. GCC converts vectors value by value, unless its built-in function is called. */
-static inline int32x8 widened_bytes(const uint8_t *bytes)
+/* Some bytes, as many as the int32 of a register, as int32. GCC converts vectors value by value, unless its built-in
+ * function is called. */
+static inline int32_vector widened_bytes(const uint8_t *bytes)
 {
-#if __has_builtin(__builtin_ia32_pmovzxbd256)
+#if defined WITH_NEON
+    typedef uint32_t four_bytes __attribute__((aligned(1), may_alias));
+    const uint8x8_t four = vreinterpret_u8_u32(vdup_n_u32(*(const four_bytes *)bytes));
+    return (int32_vector)vmovl_u16(vget_low_u16(vmovl_u8(four)));
+#elif VECTOR_BYTES == 32 && __has_builtin(__builtin_ia32_pmovzxbd256)
     typedef char int8x16 __attribute__((vector_size(16)));
     typedef int64_t int64x2 __attribute__((vector_size(16)));
     typedef int64_t eight_bytes __attribute__((aligned(1), may_alias));
-    return (int32x8)__builtin_ia32_pmovzxbd256((int8x16)(int64x2){*(const eight_bytes *)bytes, 0});
+    return (int32_vector)__builtin_ia32_pmovzxbd256((int8x16)(int64x2){*(const eight_bytes *)bytes, 0});
 #else
-    typedef uint8_t uint8x8 __attribute__((vector_size(8), aligned(1), may_alias));
-    return __builtin_convertvector(*(const uint8x8 *)bytes, int32x8);
+    typedef uint8_t some_bytes __attribute__((vector_size(INT32S), aligned(1), may_alias));
+    return __builtin_convertvector(*(const some_bytes *)bytes, int32_vector);
 #endif
 }
 
@@ -30,13 +34,13 @@ static void add_counts(const uint8_t *counts, int height, int row, int stride, c
     const int first = first_of_part(height, part_of(share), parts_of(share)) * row;
     const int end = first_of_part(height, part_of(share) + 1, parts_of(share)) * row;
     for (int pixel = first; pixel < end; pixel += stride)
-        for (int c = 0; c < stride; c += 8) {
-            int32x8 added = widened_bytes(counts + pixel + c);
+        for (int c = 0; c < stride; c += INT32S) {
+            int32_vector added = widened_bytes(counts + pixel + c);
             if (scale)
-                added *= *(const int32x8 *)(scale + c);
+                added *= *(const int32_vector *)(scale + c);
             if (add)
-                added += *(const int32x8 *)(sum + pixel + c);
-            *(int32x8 *)(sum + pixel + c) = added;
+                added += *(const int32_vector *)(sum + pixel + c);
+            *(int32_vector *)(sum + pixel + c) = added;
         }
 }
 

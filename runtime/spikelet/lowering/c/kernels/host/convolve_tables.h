@@ -8,7 +8,12 @@
 
 enum { TABLE = 16 * 16 * sizeof(int16_t) }; /* bytes of a table: 16 sums for each pattern of four inputs */
 
+#if VECTOR_BYTES == 16
+typedef int16_t table_sums __attribute__((vector_size(16), aligned(2), may_alias));
+#else
 typedef int16_t table_sums __attribute__((vector_size(32), aligned(2), may_alias));
+#endif
+enum { TABLE_PARTS = 32 / sizeof(table_sums) }; /* registers of 16 sums */
 typedef uint32_t four_counts __attribute__((aligned(1), may_alias));
 
 /* Write the offset in a table of each group of four inputs, with zeros around the image.
@@ -41,7 +46,8 @@ static void find_offsets(const struct geometry *g, const uint8_t *counts, int st
  */
 static inline __attribute__((always_inline)) void add_entries(const four_counts *offsets, int row, int rows,
                                                               const char *table, size_t row_bytes, size_t tap_bytes,
-                                                              table_sums *sums, const int groups, const int outputs)
+                                                              table_sums sums[][TABLE_PARTS], const int groups,
+                                                              const int outputs)
 {
     for (; rows > 0; rows--, offsets += row, table += row_bytes) {
         const char *tables = table;
@@ -49,35 +55,40 @@ static inline __attribute__((always_inline)) void add_entries(const four_counts 
         for (; group + 4 <= groups; group += 4, tables += 4 * TABLE)
             for (int i = 0; i < 4; i++) {
                 const char *entry = tables + i * TABLE + offsets[group + i];
-                for (int k = 0; k < outputs; k++) {
-                    table_sums total = sums[k] + *(const table_sums *)(entry + (outputs - 1 - k) * tap_bytes);
-                    IN_ORDER(total);
-                    sums[k] = total;
-                }
+                for (int k = 0; k < outputs; k++)
+                    for (int part = 0; part < TABLE_PARTS; part++) {
+                        const table_sums *of_tap = (const table_sums *)(entry + (outputs - 1 - k) * tap_bytes);
+                        table_sums total = sums[k][part] + of_tap[part];
+                        IN_ORDER(total);
+                        sums[k][part] = total;
+                    }
             }
         for (; group < groups; group++, tables += TABLE)
             for (int k = 0; k < outputs; k++)
-                sums[k] += *(const table_sums *)(tables + offsets[group] + (outputs - 1 - k) * tap_bytes);
+                for (int part = 0; part < TABLE_PARTS; part++)
+                    sums[k][part] +=
+                        ((const table_sums *)(tables + offsets[group] + (outputs - 1 - k) * tap_bytes))[part];
     }
 }
 
 /* out = bias + sums for 16 outputs, or out += bias + sums if `add`. */
-static inline __attribute__((always_inline)) void widen(table_sums sums, const int32_t *bias, int add, int32_t *out)
+static inline __attribute__((always_inline)) void widen(const table_sums *sums, const int32_t *bias, int add, int32_t *out)
 {
-    typedef int32_t int32x8 __attribute__((vector_size(32), aligned(4), may_alias));
-    const table_sums copy = sums; /* so that the sums stay in registers */
-    const int16_t *values = (const int16_t *)&copy;
+    table_sums copy[TABLE_PARTS]; /* so that the sums stay in registers */
+    for (int part = 0; part < TABLE_PARTS; part++)
+        copy[part] = sums[part];
+    const int16_t *values = (const int16_t *)copy;
     union {
         int32_t numbers[16];
-        int32x8 parts[2];
+        int32_vector parts[16 / INT32S];
     } totals;
     for (int i = 0; i < 16; i++)
         totals.numbers[i] = values[i];
-    for (int i = 0; i < 2; i++) {
-        totals.parts[i] += ((const int32x8 *)bias)[i];
+    for (int i = 0; i < 16 / INT32S; i++) {
+        totals.parts[i] += ((const int32_vector *)bias)[i];
         if (add)
-            totals.parts[i] += ((int32x8 *)out)[i];
-        ((int32x8 *)out)[i] = totals.parts[i];
+            totals.parts[i] += ((int32_vector *)out)[i];
+        ((int32_vector *)out)[i] = totals.parts[i];
     }
 }
 
@@ -93,14 +104,17 @@ static inline __attribute__((always_inline)) void slide(const struct geometry *g
 {
     const int out_width = g->out_width, out_stride = g->out_stride;
     const size_t tap_bytes = (size_t)groups * TABLE;
-    table_sums sums[3] = {{0}};
+    table_sums sums[3][TABLE_PARTS] = {{{0}}};
     for (int x = -2; x < out_width; x++, offsets += groups) {
         add_entries(offsets, row, 3, table, 3 * tap_bytes, tap_bytes, sums, groups, 3);
         if (x >= 0) {
             widen(sums[0], bias, add, out);
             out += out_stride;
         }
-        sums[0] = sums[1], sums[1] = sums[2], sums[2] = (table_sums){0};
+        for (int part = 0; part < TABLE_PARTS; part++) {
+            sums[0][part] = sums[1][part], sums[1][part] = sums[2][part];
+            sums[2][part] = (table_sums){0};
+        }
     }
 }
 
@@ -117,7 +131,7 @@ static __attribute__((noinline)) void sum_row_16(const struct geometry *g, const
         const int window = g->kernel_width * groups, rows = g->kernel_height, out_stride = g->out_stride;
         const int step = g->stride_x * groups;
         for (int x = g->out_width; x > 0; x--, offsets += step, out += out_stride) {
-            table_sums sums[1] = {{0}};
+            table_sums sums[1][TABLE_PARTS] = {{{0}}};
             add_entries(offsets, row, rows, table, (size_t)window * TABLE, 0, sums, window, 1);
             widen(sums[0], bias, add, out);
         }

@@ -4,6 +4,7 @@
 #include "lists/append.h"
 #include "neurons/neurons.h"
 #include "lists/spikes_at.h"
+#include "vectors/signs.h"
 #include "vectors/vectors.h"
 
 #ifdef WITH_COUNTS
@@ -12,8 +13,6 @@
 static __attribute__((unused)) void list_numbers(const struct spikes *out, const uint8_t *counts, int stride,
                                                  int first_row, int end_row)
 {
-    typedef int16_t int16x8 __attribute__((vector_size(16), aligned(1), may_alias));
-    typedef char int8x16 __attribute__((vector_size(16)));
     for (int y = first_row; y < end_row; y++)
         for (int plane = 0; plane < out->planes; plane++) {
             const struct spikes lists = plane_of(*out, plane);
@@ -24,11 +23,8 @@ static __attribute__((unused)) void list_numbers(const struct spikes *out, const
                 spikex8 base = {0};
                 base += (spike_t)(x * lists.channels * SCALE);
                 start[x] = (spike_t)(list_end - list);
-                for (int first = 0; first < stride; first += 16, base += 16 * SCALE) {
-                    const int16x8 numbers = *(const int16x8 *)(pixel + first) << (7 - plane); /* bit `plane` is the sign */
-                    const unsigned bits = (unsigned)__builtin_ia32_pmovmskb128((int8x16)numbers);
-                    list_end = append(list_end, (struct patterns){bits & 255, bits >> 8}, base);
-                }
+                for (int first = 0; first < stride; first += 16, base += 16 * SCALE)
+                    list_end = append(list_end, have_bit(pixel + first, plane), base);
             }
             start[lists.width] = (spike_t)(list_end - list);
         }

@@ -19,6 +19,7 @@ static struct neurons neurons_at(struct neurons neurons, int t)
     neurons.out = spikes_at(neurons.out, t);
     neurons.counts = neurons.counts ? neurons.counts + t * sizeof(struct work) : NULL;
     neurons.fired += t * LAYERS;
+    neurons.initial = t ? NULL : neurons.initial;
     return neurons;
 }
 

@@ -24,18 +24,20 @@ static inline __attribute__((always_inline)) void fire_kind(const struct neurons
     const int stride = n->stride;
     const int32_t *theta = n->theta, *decay = n->decay;
     int32_t *restrict v = n->v + pixel * stride;
+    const int32_t *before = n->initial ? n->initial : v;
+    const int next = n->initial ? 0 : stride;
     spike_t *start = n->out.start + pixel + y, *list = n->out.list + (size_t)y * n->out.capacity;
     const int spikes_before = x ? start[0] : 0;
     spike_t *list_end = list + spikes_before;
     start[0] = (spike_t)spikes_before;
-    for (int end = x + count; x < end; x++, v += stride, current += stride) {
+    for (int end = x + count; x < end; x++, v += stride, before += next, current += stride) {
         spikex8 base = {0};
         base += (spike_t)(x * n->channels * SCALE);
         for (int first = 0; first < stride; first += 16) {
             int32_vector rest[VECTORS]; /* what a potential has above its threshold; negative where a neuron does not fire */
             for (int i = 0; i < VECTORS; i++) {
                 const int neuron = first + i * INT32S;
-                int32_vector potential = *(const int32_vector *)(v + neuron);
+                int32_vector potential = *(const int32_vector *)(before + neuron);
                 if (leaks)
                     potential -= potential >> *(const int32_vector *)(decay + neuron);
                 potential += *(const int32_vector *)(current + neuron);

@@ -13,6 +13,10 @@ static inline __attribute__((always_inline)) void store_bytes(const int32_vector
     typedef int8_t int8x16 __attribute__((vector_size(16), aligned(1), may_alias));
 #if VECTOR_BYTES == 64
     *(int8x16 *)bytes = __builtin_convertvector(numbers[0], int8x16);
+#elif defined WITH_NEON
+    const int16x8_t low = vuzp1q_s16((int16x8_t)numbers[0], (int16x8_t)numbers[1]);
+    const int16x8_t high = vuzp1q_s16((int16x8_t)numbers[2], (int16x8_t)numbers[3]);
+    *(int8x16 *)bytes = (int8x16)vuzp1q_u8((uint8x16_t)low, (uint8x16_t)high);
 #else
     typedef char int8x32 __attribute__((vector_size(32)));
     typedef int16_t int16x16 __attribute__((vector_size(32)));
@@ -44,14 +48,16 @@ static inline __attribute__((always_inline)) void fire_numbers(const struct neur
     int32_t *restrict v = n->v + first;
     uint8_t *restrict counts = n->counts + first;
     int32_vector fired = {0};
-    int neuron = 0; /* of its pixel */
+    const int32_t *before = n->initial ? n->initial : v;
+    const int back = n->initial ? stride : 0; /* at the end of a pixel */
+    int neuron = 0;                           /* of its pixel */
     const uint8_t *const end = counts + (size_t)count * stride;
-    for (; counts < end; v += 16, current += 16, counts += 16) {
+    for (; counts < end; v += 16, before += 16, current += 16, counts += 16) {
         int32_vector numbers[VECTORS];
         for (int i = 0; i < VECTORS; i++) {
             const int32_vector step = *(const int32_vector *)(theta + neuron + i * INT32S);
             const int32_vector added = *(const int32_vector *)(current + i * INT32S) * gain;
-            const int32_vector potential = *(const int32_vector *)(v + i * INT32S) + added;
+            const int32_vector potential = *(const int32_vector *)(before + i * INT32S) + added;
             int32_vector level = step + strict, number = {0};
             number += copies;
             for (int copy = 0; copy < copies; copy++, level += step)
@@ -66,7 +72,9 @@ static inline __attribute__((always_inline)) void fire_numbers(const struct neur
             numbers[i] = number;
         }
         store_bytes(numbers, counts);
-        neuron = neuron + 16 < stride ? neuron + 16 : 0;
+        neuron += 16;
+        if (neuron == stride)
+            neuron = 0, before -= back;
     }
     int32_t total = 0;
     for (int i = 0; i < INT32S; i++)

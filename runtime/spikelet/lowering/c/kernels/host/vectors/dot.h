@@ -13,7 +13,9 @@ typedef int32_t dots __attribute__((vector_size(DOT_BYTES), aligned(4), may_alia
  */
 static inline __attribute__((always_inline)) dots dot(dots sum, dots counts, dots weights)
 {
-#if !defined WITH_VNNI
+#if defined WITH_NEON && DOT_BYTES == 16
+    __asm__("sdot\t%0.4s, %1.16b, %2.16b" : "+w"(sum) : "w"(counts), "w"(weights)); /* counts are below 128 */
+#elif !defined WITH_VNNI
     const uint8_t *c = (const uint8_t *)&counts;
     const int8_t *w = (const int8_t *)&weights;
     for (int i = 0; i < DOT_BYTES; i++)

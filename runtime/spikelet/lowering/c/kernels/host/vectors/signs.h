@@ -51,6 +51,26 @@ static inline struct patterns not_negative(const int32_vector *numbers)
 #endif
 }
 
+#ifdef WITH_COUNTS
+/* Which of 16 bytes have a bit. */
+static inline __attribute__((unused)) struct patterns have_bit(const uint8_t *bytes, int bit)
+{
+#if defined WITH_NEON
+    static const uint8_t order[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    uint8x16_t bits = vandq_u8(vtstq_u8(vld1q_u8(bytes), vdupq_n_u8((uint8_t)(1 << bit))), vld1q_u8(order));
+    for (int i = 0; i < 3; i++)
+        bits = vpaddq_u8(bits, bits);
+    return (struct patterns){vgetq_lane_u8(bits, 0), vgetq_lane_u8(bits, 1)};
+#else
+    typedef int16_t int16x8 __attribute__((vector_size(16), aligned(1), may_alias));
+    typedef char int8x16 __attribute__((vector_size(16)));
+    const int16x8 signs = *(const int16x8 *)bytes << (7 - bit);
+    const unsigned bits = (unsigned)__builtin_ia32_pmovmskb128((int8x16)signs);
+    return (struct patterns){bits & 255, bits >> 8};
+#endif
+}
+#endif
+
 /* The values of `a` where `sign` is negative, else those of `b`. */
 static inline int32_vector where_negative(int32_vector sign, int32_vector a, int32_vector b)
 {

@@ -34,8 +34,8 @@
 #endif
 
 /* WITH_WIDE_PRODUCTS: one instruction adds products of integers in pairs, 32 bytes at a time.
- * WITH_COUNTS: layers with many spikes multiply unsigned by signed bytes, counts of spikes by weights, see
- * convolve_counts. With vectors of 16 bytes this is slower than adding rows. */
+ * WITH_COUNTS: layers with many spikes multiply bytes, counts of spikes by weights, see convolve_counts. With pairs of
+ * 16 bytes this is slower than adding rows. */
 #if defined __AVX2__ && defined __has_builtin && !defined PORTABLE
 #if __has_builtin(__builtin_ia32_pmaddubsw256) && __has_builtin(__builtin_ia32_pmaddwd256)
 #define WITH_WIDE_PRODUCTS
@@ -43,6 +43,10 @@
 #define WITH_COUNTS
 #endif
 #endif
+#endif
+
+#if defined WITH_NEON && defined __ARM_FEATURE_DOTPROD && COUNTED_LAYERS > 0
+#define WITH_COUNTS
 #endif
 
 /* WITH_DOT: one instruction adds the products of four bytes to an int32, DOT_BYTES at a time. With -DDOT_BYTES=N, a
@@ -57,6 +61,9 @@
 #define WITH_DOT
 #define WITH_VNNI
 #define DOT_BYTES 32
+#elif defined WITH_COUNTS && defined WITH_NEON
+#define WITH_DOT
+#define DOT_BYTES 16
 #endif
 
 /* The address at which neurons store the numbers of their spikes if these are multiplied, else NULL. */
