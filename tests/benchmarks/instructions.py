@@ -36,6 +36,7 @@ OF_COPIES = (
     "x86-64-v3, clang",
     "Cortex-M4",
     "Cortex-A72",
+    "Cortex-A76",
     "riscv32",
 )  # targets on which copies are counted
 MCU = {"Cortex-M4", "Cortex-M7", "Cortex-M33", "riscv32"}  # targets that run the form for microcontrollers

@@ -10,7 +10,7 @@ from page_tables.measured import ROOT
 
 PAGE = ROOT / "docs" / "concepts" / "copies.md"
 NETWORK = "vgg9-cifar10"
-TARGETS = ("x86-64-v3, gcc", "x86-64-v3, clang", "Cortex-M4", "Cortex-A72", "riscv32")
+TARGETS = ("x86-64-v3, gcc", "x86-64-v3, clang", "Cortex-M4", "Cortex-A72", "Cortex-A76", "riscv32")
 
 
 def table(networks: Mapping[str, Mapping[str, Any]]) -> str:

@@ -55,6 +55,11 @@ def _cortex_m(cpu: str, machine: str, code: int, memory: int, unit: int) -> Proc
     return Processor(compiler, ("qemu-system-arm", "-machine", machine), code, memory, unit, "run")
 
 
+def _cortex_a(cpu: str) -> Processor:
+    compiler = ("aarch64-linux-gnu-gcc", f"-mcpu={cpu}", "-O3", "-nostdlib", "-static", "-no-pie")
+    return Processor(compiler, ("qemu-system-aarch64", "-machine", "virt", "-cpu", cpu), 0x40200000, None, 16)
+
+
 def _riscv(bits: int, march: str, abi: str) -> Processor:
     compiler = ("clang", f"--target=riscv{bits}", f"-march={march}", f"-mabi={abi}", "-mcmodel=medany", "-O3")
     machine = (f"qemu-system-riscv{bits}", "-machine", "virt", "-bios", "none")
@@ -65,13 +70,8 @@ PROCESSORS: dict[str, Processor] = {
     "Cortex-M4": _cortex_m("cortex-m4", "mps2-an386", 0, 0x20000000, 40),
     "Cortex-M7": _cortex_m("cortex-m7", "mps2-an500", 0, 0x20000000, 40),
     "Cortex-M33": _cortex_m("cortex-m33", "mps2-an505", 0x10000000, 0x38000000, 50),
-    "Cortex-A72": Processor(
-        ("aarch64-linux-gnu-gcc", "-mcpu=cortex-a72", "-O3", "-nostdlib", "-static", "-no-pie"),
-        ("qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a72"),
-        0x40200000,
-        None,
-        16,
-    ),
+    "Cortex-A72": _cortex_a("cortex-a72"),
+    "Cortex-A76": _cortex_a("cortex-a76"),
     "riscv64": _riscv(64, "rv64imac", "lp64"),
     "riscv32": _riscv(32, "rv32imac", "ilp32"),
 }

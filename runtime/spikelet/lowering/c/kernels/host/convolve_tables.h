@@ -8,11 +8,9 @@
 
 enum { TABLE = 16 * 16 * sizeof(int16_t) }; /* bytes of a table: 16 sums for each pattern of four inputs */
 
-#if VECTOR_BYTES == 16
-typedef int16_t table_sums __attribute__((vector_size(16), aligned(2), may_alias));
-#else
-typedef int16_t table_sums __attribute__((vector_size(32), aligned(2), may_alias));
-#endif
+enum { SUMS_BYTES = VECTOR_BYTES == 16 ? 16 : 32 };
+typedef int16_t table_sums __attribute__((vector_size(SUMS_BYTES), aligned(2), may_alias));
+typedef int32_t table_totals __attribute__((vector_size(SUMS_BYTES), aligned(4), may_alias));
 enum { TABLE_PARTS = 32 / sizeof(table_sums) }; /* registers of 16 sums */
 typedef uint32_t four_counts __attribute__((aligned(1), may_alias));
 
@@ -80,15 +78,15 @@ static inline __attribute__((always_inline)) void widen(const table_sums *sums, 
     const int16_t *values = (const int16_t *)copy;
     union {
         int32_t numbers[16];
-        int32_vector parts[16 / INT32S];
+        table_totals parts[2 * TABLE_PARTS];
     } totals;
     for (int i = 0; i < 16; i++)
         totals.numbers[i] = values[i];
-    for (int i = 0; i < 16 / INT32S; i++) {
-        totals.parts[i] += ((const int32_vector *)bias)[i];
+    for (int i = 0; i < 2 * TABLE_PARTS; i++) {
+        totals.parts[i] += ((const table_totals *)bias)[i];
         if (add)
-            totals.parts[i] += ((int32_vector *)out)[i];
-        ((int32_vector *)out)[i] = totals.parts[i];
+            totals.parts[i] += ((table_totals *)out)[i];
+        ((table_totals *)out)[i] = totals.parts[i];
     }
 }
 

@@ -24,20 +24,18 @@ static inline __attribute__((always_inline)) void fire_kind(const struct neurons
     const int stride = n->stride;
     const int32_t *theta = n->theta, *decay = n->decay;
     int32_t *restrict v = n->v + pixel * stride;
-    const int32_t *before = n->initial ? n->initial : v;
-    const int next = n->initial ? 0 : stride;
     spike_t *start = n->out.start + pixel + y, *list = n->out.list + (size_t)y * n->out.capacity;
     const int spikes_before = x ? start[0] : 0;
     spike_t *list_end = list + spikes_before;
     start[0] = (spike_t)spikes_before;
-    for (int end = x + count; x < end; x++, v += stride, before += next, current += stride) {
+    for (int end = x + count; x < end; x++, v += stride, current += stride) {
         spikex8 base = {0};
         base += (spike_t)(x * n->channels * SCALE);
         for (int first = 0; first < stride; first += 16) {
             int32_vector rest[VECTORS]; /* what a potential has above its threshold; negative where a neuron does not fire */
             for (int i = 0; i < VECTORS; i++) {
                 const int neuron = first + i * INT32S;
-                int32_vector potential = *(const int32_vector *)(before + neuron);
+                int32_vector potential = *(const int32_vector *)(v + neuron);
                 if (leaks)
                     potential -= potential >> *(const int32_vector *)(decay + neuron);
                 potential += *(const int32_vector *)(current + neuron);
@@ -53,9 +51,19 @@ static inline __attribute__((always_inline)) void fire_kind(const struct neurons
     ADD_SHARED(n->fired, (uint32_t)(list_end - list - spikes_before));
 }
 
+/* Set the potentials of some pixels to the initial ones. v: of the first pixel. */
+static void initialise(const struct neurons *n, int count, int32_t *restrict v)
+{
+    for (; count > 0; count--, v += n->stride)
+        for (int i = 0; i < n->stride; i += INT32S)
+            *(int32_vector *)(v + i) = *(const int32_vector *)(n->initial + i);
+}
+
 /* See fire_kind. */
 static void fire(const struct neurons *n, int y, int x, int count, const int32_t *restrict current)
 {
+    if (n->initial) /* just before they are read, so that they are in the cache */
+        initialise(n, count, n->v + ((size_t)y * n->out.width + x) * n->stride);
 #ifdef WITH_COUNTS
     if (n->counts)
         fire_counts(n, y, x, count, current);

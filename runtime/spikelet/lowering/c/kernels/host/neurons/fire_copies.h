@@ -25,8 +25,6 @@ static inline __attribute__((always_inline)) void fire_levels(const struct neuro
     const int stride = n->stride, top = planes - 1, power_of_two = copies == 1 << top;
     const int32_t *theta = n->theta;
     int32_t *restrict v = n->v + pixel * stride;
-    const int32_t *before = n->initial ? n->initial : v;
-    const int next = n->initial ? 0 : stride;
     spike_t *start[PLANES], *list[PLANES], *list_end[PLANES];
     uint32_t fired = 0;
     for (int p = 0; p < planes; p++) {
@@ -37,7 +35,7 @@ static inline __attribute__((always_inline)) void fire_levels(const struct neuro
         list_end[p] = list[p] + spikes_before;
         fired -= (uint32_t)spikes_before << p;
     }
-    for (int end = x + count; x < end; x++, v += stride, before += next, current += stride) {
+    for (int end = x + count; x < end; x++, v += stride, current += stride) {
         spikex8 base = {0};
         base += (spike_t)(x * n->channels * SCALE);
         for (int first = 0; first < stride; first += 16, base += 16 * SCALE) {
@@ -46,7 +44,7 @@ static inline __attribute__((always_inline)) void fire_levels(const struct neuro
                 const int neuron = first + i * INT32S;
                 const int32_vector step = *(const int32_vector *)(theta + neuron);
                 const int32_vector added = *(const int32_vector *)(current + neuron) * gain;
-                int32_vector potential = *(const int32_vector *)(before + neuron) + added;
+                int32_vector potential = *(const int32_vector *)(v + neuron) + added;
                 int32_vector rest = potential - strict;
                 if (!power_of_two) {
                     const int32_vector most = step * copies, below = rest < most;

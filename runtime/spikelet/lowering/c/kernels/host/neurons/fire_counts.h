@@ -48,16 +48,14 @@ static inline __attribute__((always_inline)) void fire_numbers(const struct neur
     int32_t *restrict v = n->v + first;
     uint8_t *restrict counts = n->counts + first;
     int32_vector fired = {0};
-    const int32_t *before = n->initial ? n->initial : v;
-    const int back = n->initial ? stride : 0; /* at the end of a pixel */
-    int neuron = 0;                           /* of its pixel */
+    int neuron = 0; /* of its pixel */
     const uint8_t *const end = counts + (size_t)count * stride;
-    for (; counts < end; v += 16, before += 16, current += 16, counts += 16) {
+    for (; counts < end; v += 16, current += 16, counts += 16) {
         int32_vector numbers[VECTORS];
         for (int i = 0; i < VECTORS; i++) {
             const int32_vector step = *(const int32_vector *)(theta + neuron + i * INT32S);
             const int32_vector added = *(const int32_vector *)(current + i * INT32S) * gain;
-            const int32_vector potential = *(const int32_vector *)(before + i * INT32S) + added;
+            const int32_vector potential = *(const int32_vector *)(v + i * INT32S) + added;
             int32_vector level = step + strict, number = {0};
             number += copies;
             for (int copy = 0; copy < copies; copy++, level += step)
@@ -72,9 +70,7 @@ static inline __attribute__((always_inline)) void fire_numbers(const struct neur
             numbers[i] = number;
         }
         store_bytes(numbers, counts);
-        neuron += 16;
-        if (neuron == stride)
-            neuron = 0, before -= back;
+        neuron = neuron + 16 < stride ? neuron + 16 : 0;
     }
     int32_t total = 0;
     for (int i = 0; i < INT32S; i++)
