@@ -27,22 +27,22 @@ TORCH = {
     "PixelShuffle, PixelUnshuffle": "PixelShuffle of a few pixels: every pixel becomes a channel",
     "InstanceNorm1d, InstanceNorm2d": "with track_running_stats: as batch norm",
     "ConvTranspose1d, ConvTranspose2d": "stride 1, or images of a few pixels: every pixel becomes a channel",
-    "Linear": "",
-    "BatchNorm1d, BatchNorm2d": "folded into the layer before it, or else into the layers after it",
+    "Linear": "also of the channels of every pixel, if they are the last axis",
+    "BatchNorm1d, BatchNorm2d, SyncBatchNorm": "folded into the layer before it, or else into the layers after it",
     "AvgPool1d, AvgPool2d": "also with padding and ceil_mode; without divisor_override",
     "AdaptiveAvgPool1d, AdaptiveAvgPool2d": "any size; if it does not divide the image, every pixel becomes a channel",
     "MaxPool1d, MaxPool2d": "also with padding, dilation and ceil_mode: neurons that fire if any in their window does; "
     "or an average pool with --max-pool average",
     "AdaptiveMaxPool1d, AdaptiveMaxPool2d": "output sizes that divide the image",
-    "ReLU, ReLU6, Hardtanh(0, b), Threshold(0, 0)": "with --calibration: a neuron with a calibrated threshold; shared "
+    "ReLU, ReLU6, Hardtanh, Threshold(a, a)": "with --calibration: a neuron with a calibrated threshold; shared "
     "modules too",
-    "LeakyReLU, PReLU": "two layers of neurons, max(x, 0) - slope max(-x, 0)",
+    "LeakyReLU, PReLU, RReLU": "two layers of neurons, max(x, 0) - slope max(-x, 0)",
     "SpikingActivation": "keeps its threshold",
     "FakeQuantize (torch.ao), QuantReLU (Brevitas)": "zero point 0, one scale per tensor: theta = scale times levels",
     "qat.Conv2d, qat.Linear, ConvBn2d, ConvBnReLU2d, ConvReLU2d, LinearReLU (torch.ao)": "with their quantised weights",
     "QuantConv2d, QuantLinear (Brevitas)": "with their quantised weights",
     "Flatten, Unflatten, ChannelShuffle, ZeroPad1d, ZeroPad2d": "",
-    "Softmax, LogSoftmax, Sigmoid, Tanh": "at the end: left out, a bundle returns logits",
+    "Softmax, LogSoftmax, Sigmoid, Tanh": "at the end, also scaled: left out, a bundle returns logits",
     "Dropout, Identity": "removed: no effect in evaluation mode",
 }
 

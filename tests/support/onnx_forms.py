@@ -92,6 +92,12 @@ def body(*nodes, **attributes):
     return [conv(**attributes), *nodes, *tail()]
 
 
+def branch(source, *nodes):
+    """Return a branch of If: the given nodes, of which the last one computes `inner`, or the value of `source`."""
+    nodes = nodes or (n("Identity", [source], ["inner"]),)
+    return helper.make_graph(nodes, "branch", [], [helper.make_tensor_value_info("inner", TensorProto.FLOAT, None)])
+
+
 RELU = n("Relu", ["c"], ["r"])
 NORM = ["gamma", "beta", "mean", "var"]
 FORMS = {

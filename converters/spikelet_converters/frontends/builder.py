@@ -33,12 +33,44 @@ class Builder(Images):
         if self.is_nonnegative(x):
             return x
         slopes = np.asarray(slope, np.float64)
+        if not slopes.any():
+            return self.relu(name, where, None, x)
         negative = self.affine(where, -1.0, 0.0, x, alone=False)
         below = self.relu(self.free_name(f"{name}.negative"), where, None, negative)
         above = self.relu(name, where, None, x)
         return self.add(
             self.free_name(f"{name}.sum"), where, [above, self.affine(where, -slopes, 0.0, below, alone=False)]
         )
+
+    def clipped(
+        self, name: str, where: str, low: float | None, high: float | None, x: Value, *, alone: bool = False
+    ) -> Value:  # fmt: skip
+        """Add a value that is clipped from low to high, as low + max(x - low, 0) or high - max(high - x, 0).
+
+        Args:
+            name: Name of the layer.
+            where: The layer in error messages.
+            low: The smallest value, or None.
+            high: The largest value, or None.
+            x: The value.
+            alone: Whether no other layer uses it.
+        """
+        low, high = (None if bound is None or np.isinf(bound) else bound for bound in (low, high))
+        if low is not None and high is not None and low >= high:
+            raise ConversionError(f"{where}: clips from {low:g} to {high:g}; expected a larger upper bound")
+        if (low is None or low < 0) and self.is_nonnegative(x):
+            low = 0.0
+        if low == 0:
+            return self.relu(name, where, high, x, alone=alone)
+        if low is not None:
+            above = self.relu(
+                name, where, None if high is None else high - low, self.affine(where, 1.0, -low, x, alone=alone)
+            )
+            return self.affine(where, 1.0, low, above, alone=False)
+        if high is None:
+            return x
+        below = self.relu(name, where, None, self.affine(where, -1.0, high, x, alone=alone))
+        return self.affine(where, -1.0, high, below, alone=False)
 
     def greater(self, name: str, where: str, first: Value, second: Value) -> Value:
         """Add the larger of two values, max(a - b, 0) + b."""
@@ -106,8 +138,12 @@ class Builder(Images):
             return self.flatten(name, where, x)
         if list(new_sizes) in ([BATCH], [-1], [batch]) and sizes(x) == (1,):
             return x  # one logit
-        if target is not None and x.node == "input" and not self.edges and len(target) == 3 and len(x.shape) == 1:
-            return self.reshaped_input(where, target, x)
+        if target is not None and x.node == "input" and not self.edges and len(x.shape) == 1 < len(target) < 4:
+            last = target[-1] == 1 < target[0]  # one channel, after the pixels
+            channels, *pixels = (1, *target[:-1]) if last else target
+            image = self.reshaped_input(where, (channels, *([1] * (2 - len(pixels))), *pixels), x)
+            axes = (*range(3 - len(pixels), 3), 0) if last else (0, *range(3 - len(pixels), 3))
+            return arranged(image, axes)
         changed = None if target is None else reshaped(x, target)
         if changed is None:
             shown = [

@@ -21,6 +21,7 @@ from spikelet.nodes import IF, LI, LIF, Add, Conv2d, Input, Linear, Node, Output
 from spikelet_converters.frontends.values import (
     NOTHING,
     ONE,
+    UNSCALED,
     Ending,
     Factor,
     Rounding,
@@ -52,6 +53,7 @@ class Construction:
         border: Value of a zero of the source at the output of the input node, () or (C,). It is 0 if the mean of the
             input is a whole number.
         ending: Function of the logits that the source returns.
+        scale: Factor and summand of what it returns, see `spikelet_converters.frontends.endings`.
         sealed: Nodes whose output only one layer may use.
         reserved: Names of layers of the source, which other nodes must not use.
         sums: Sums of layers that represent one layer of the source.
@@ -70,6 +72,7 @@ class Construction:
     roundings: dict[str, list[Rounding]] = field(default_factory=dict)
     border: Factor = field(default_factory=lambda: NOTHING)
     ending: Ending = "logits"
+    scale: tuple[float, float] = UNSCALED
     sealed: set[str] = field(default_factory=set)
     reserved: set[str] = field(default_factory=set)
     sums: set[str] = field(default_factory=set)
@@ -207,6 +210,8 @@ class Construction:
                 "name, index or key"
             )
         x = inputs[0]
+        if x.axes is not None and set(x.shape[1:]) == {1}:
+            x = replace(x, axes=None)  # classes of one pixel
         if x.order is not None or x.axes is not None:
             raise ConversionError("the output: its axes were permuted; export the network channel first (NCHW)")
         if x.offset.any() and x.node != "input":

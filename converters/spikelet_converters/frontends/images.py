@@ -41,6 +41,15 @@ class Images(MaxPools):
         inner = replace(x, axes=None, pads=NONE)
         return arranged(self.conv(name, where, kernel, bias, window.stride, padding, groups, inner), axes_of(x))
 
+    def linear(self, name: str, where: str, weight: npt.ArrayLike, bias: npt.ArrayLike | None, x: Value) -> Value:
+        """Add a linear layer, see `Layers.linear`; one of channels that are last is a convolution of single pixels."""
+        if len(x.shape) != 3 or x.regrouped or axes_of(x)[-1] != 0:
+            return super().linear(name, where, weight, bias, x)
+        x = self.padded(name, where, x)
+        kernel = np.asarray(weight, np.float64)[:, :, None, None]
+        inner = replace(x, axes=None)
+        return arranged(self.conv(name, where, kernel, bias, (1, 1), (0, 0), 1, inner), axes_of(x))
+
     def transposed(
         self, name: str, where: str, weight: npt.ArrayLike, bias: npt.ArrayLike | None, window: Window,
         extra: Pair, groups: int, x: Value,

@@ -38,6 +38,14 @@ def line_of(x: Value) -> int | None:
     return axes[1] if len(axes) == 2 and axes[0] == 0 and len(x.shape) == 3 and not x.regrouped else None
 
 
+def is_of_classes(x: Value, axis: object) -> bool:
+    """Return whether an axis of the source's value is that of classes with at most one pixel."""
+    axes = axes_of(x)
+    rank = len(sizes(x)) + 1
+    one_pixel = not x.regrouped and x.view is None and len(axes) + 1 == rank and set(x.shape[1:]) <= {1}
+    return one_pixel and isinstance(axis, int) and -rank <= axis < rank and axis % rank == axes.index(0) + 1
+
+
 def padded(where: str, x: Value, pads: tuple[tuple[int, int], ...]) -> Value:
     """Return the value with zeros before and after each axis of the source's value except the batch.
 

@@ -75,7 +75,7 @@ TORCH = {
     "LogSoftmax": _ENDING,
     "mul": "a product of activations has no spiking form here; fold the factor into the weights",
     "maximum": "a maximum of activations has no spiking form here; a maximum with 0 is a rectifier",
-    "minimum": "a minimum of activations has no spiking form here; that of a rectified value and a number is read",
+    "minimum": "a minimum of activations has no spiking form here; that of a value and a number is read",
     "argmax": "an argmax inside the network has no spiking form here; leave it out",
     **dict.fromkeys(("eq", "ge", "gt", "le", "lt", "ne", "sign", "where"), _COMPARISON),
     "exp": _EXP,
@@ -109,7 +109,7 @@ FOR_ONE_PROCESSOR = (
 LEFT = "multiplies an activation by weights on its left, W x; expected x W, with the weights transposed"
 PRODUCT = "a product of activations has no spiking form here; fold constant factors into the weights"
 ONNX = {
-    "Min": "a minimum of activations has no spiking form here; that of a rectified value and a number is read",
+    "Min": "a minimum of activations has no spiking form here; that of a value and a number is read",
     **dict.fromkeys(("Erf", "Mish", "Softplus", "Softsign", "Swish"), _SMOOTH),
     "Max": "a maximum of activations has no spiking form here; a maximum with 0 is a rectifier",
     "Celu": _NEGATIVE,
@@ -141,7 +141,7 @@ ONNX = {
     "InstanceNormalization": _NORM,
     "GroupNormalization": _NORM,
     **dict.fromkeys(("LRN", "LpNormalization", "MeanVarianceNormalization", "RMSNormalization"), _NORM),
-    "If": "a network that branches on values has no fixed graph; export one branch",
+    "If": "a network that branches on values has no fixed graph, unlike one that branches on shapes; export one branch",
     **dict.fromkeys(
         ("ConvInteger", "DynamicQuantizeLinear", "MatMulInteger"),
         "its scale depends on the current input; export the network before quantisation, or quantise it with constant "

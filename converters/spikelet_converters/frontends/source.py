@@ -15,7 +15,7 @@ from spikelet.graph import Graph
 from spikelet.nodes import Shape
 from spikelet.options import LARGEST, LEAST
 from spikelet_converters.frontends.builder import Builder
-from spikelet_converters.frontends.values import NOTHING, Ending, Factor, Rounding, Value
+from spikelet_converters.frontends.values import NOTHING, UNSCALED, Ending, Factor, Rounding, Value
 
 Predict = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 """Converts normalised inputs (N, *shape) to the outputs of the source, (N, K)."""
@@ -145,7 +145,8 @@ def build(
 ) -> Builder:
     """Return a builder with the normalised input of a source and its layers.
 
-    An input of two axes is a line (C, L), or an image (H, W) if the layers do not fit a line.
+    An input of two axes is a line (C, L), or an image (H, W) if the layers do not fit a line. One of three axes is an
+    image (C, H, W), or (H, W, C) if the last axis has a size of 1, 3 or 4 and the layers do not fit the former.
 
     Args:
         shape: Shape of one input of the source.
@@ -159,24 +160,29 @@ def build(
     """
     if len(shape) not in (1, 2, 3):
         raise ConversionError(f"the input has shape {shape}; expected (F,), (C, L) or (C, H, W)")
-    if len(shape) != 2:
-        return _build(shape, None, add, preprocessing, low, high)
-    try:
-        return _build((shape[0], 1, shape[1]), (0, 2), add, preprocessing, low, high)
-    except ConversionError as error:
+    layouts: list[tuple[Shape, tuple[int, ...] | None]] = [(shape, None)]
+    if len(shape) == 2:
+        layouts = [((shape[0], 1, shape[1]), (0, 2)), ((1, *shape), (1, 2))]
+    elif len(shape) == 3 and shape[2] in (1, 3, 4) and shape[0] not in (1, 2, 3, 4):
+        layouts.append(((shape[2], *shape[:2]), (1, 2, 0)))
+    failed: list[tuple[int, ConversionError]] = []
+    for image, axes in layouts:
+        builder = Builder(image, calibrate=True)
         try:
-            return _build((1, *shape), (1, 2), add, preprocessing, low, high)
-        except ConversionError:
-            raise error from None
+            add(builder, replace(preprocessing.start(builder, low, high), axes=axes))
+        except ConversionError as error:
+            failed.append((len(builder.nodes), error))
+        else:
+            return builder
+    raise max(failed, key=lambda failure: failure[0])[1] from None  # of the layout that most layers fit
 
 
-def _build(
-    shape: Shape, axes: tuple[int, ...] | None, add: Callable[[Builder, Value], object], preprocessing: Preprocessing,
-    low: int, high: int,
-) -> Builder:  # fmt: skip
-    builder = Builder(shape, calibrate=True)
-    add(builder, replace(preprocessing.start(builder, low, high), axes=axes))
-    return builder
+def as_taken(inputs: npt.NDArray[np.float32], shape: Shape) -> npt.NDArray[np.float32]:
+    """Return inputs (N, *shape of the graph) as a source takes them, (N, *shape), see `build`."""
+    if len(shape) == 3 and inputs.ndim == 4 and inputs.shape[1:] != shape:
+        inputs = inputs.transpose(0, 2, 3, 1)
+    taken: npt.NDArray[np.float32] = np.ascontiguousarray(inputs.reshape(len(inputs), *shape))
+    return taken
 
 
 def finished(
@@ -195,7 +201,7 @@ def finished(
         builder.graph(),
         dict(builder.relus),
         dict(builder.levels),
-        None if predict is None else _of_classes(predict),
+        None if predict is None else _of_classes(predict, builder.scale),
         None if logits is None else _of_classes(logits),
         simulate,
         loop,
@@ -208,11 +214,19 @@ def finished(
     )
 
 
-def _of_classes(predict: Predict) -> Predict:
-    """The same function, with outputs (N, K) for classes of one pixel, (N, K, 1, 1)."""
+def _of_classes(predict: Predict, scale: tuple[float, float] = UNSCALED) -> Predict:
+    """The same function without a scale, and with outputs (N, K) for classes of one pixel, such as (N, 1, K).
+
+    Args:
+        predict: The function, which returns gain x + shift.
+        scale: (gain, shift).
+    """
+    gain, shift = scale
 
     def flat(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         outputs = predict(inputs)
-        return outputs.reshape(outputs.shape[:2]) if set(outputs.shape[2:]) == {1} else outputs
+        axes = [size for size in outputs.shape[1:] if size != 1]
+        outputs = outputs.reshape(len(outputs), -1) if outputs.ndim > 2 and len(axes) <= 1 else outputs
+        return outputs if scale == UNSCALED else np.asarray((outputs.astype(np.float64) - shift) / gain, np.float32)
 
     return flat

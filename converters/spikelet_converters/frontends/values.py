@@ -31,6 +31,9 @@ Ending = Literal[
 "two_classes" are the probabilities 1 - p and p, where p is the sigmoid of the difference of two logits.
 """
 
+UNSCALED = (1.0, 0.0)
+"""Factor and summand of outputs that are not scaled."""
+
 AFTER_SOFTMAX: dict[str, Ending] = {
     "log": "log_softmax", "softmax": "softmax_of_softmax", "log_softmax": "log_softmax_of_softmax"
 }  # fmt: skip
@@ -92,6 +95,7 @@ class Value:
         pads: Zeros around the value, which the next convolution adds.
         maxima: Pending max pools, which are added after the next rectifier. `shape` is the shape before them.
         view: Index of the number at each place of a reshaped value, see `spikelet_converters.frontends.rearranged`.
+        rounded: The rounding before `factor` and `offset`, see `spikelet_converters.frontends.roundings`.
     """
 
     node: str
@@ -107,6 +111,7 @@ class Value:
     pads: Pads = NONE
     maxima: tuple[Window, ...] = ()
     view: npt.NDArray[np.intp] | None = None
+    rounded: Rounded | None = None
 
     def channels(self) -> Factor:
         """Return the factor per channel, (C,)."""
@@ -124,6 +129,21 @@ class Value:
         if self.parts:
             return np.concatenate([part.offsets() for part in self.parts])[self.pick]
         return np.broadcast_to(self.offset, (self.shape[0],)).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """A rounding, floor(value + shift), that is pending until its result is clipped.
+
+    Attributes:
+        value: The value that is rounded.
+        shift: 0 to round down, 1/2 to round to the nearest integer.
+        refusal: Error message for a result that is not clipped.
+    """
+
+    value: Value
+    shift: float
+    refusal: str
 
 
 @dataclass(frozen=True)

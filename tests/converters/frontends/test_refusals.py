@@ -66,7 +66,7 @@ ONNX_CASES = [
         conv(node("Einsum", ["c", "row"], equation="bchw,w->bch")),
         "does not sum channels alone; expected one that",
     ),
-    ("Clip", conv(node("Clip", ["c", "k"])), "expected from 0, as a rectifier does"),
+    ("Clip", conv(node("Clip", ["c", "k", "k"])), "expected a larger upper bound"),
     ("AveragePool", conv(node("AveragePool", kernel_shape=[5, 5], pads=[2] * 4)), "or count the zeros"),
     ("GlobalMaxPool", conv(node("GlobalMaxPool")), "replace it with --max-pool average"),
     ("ReduceMean", conv(node("ReduceMean", axes=[1])), "expected height and width (2, 3)"),

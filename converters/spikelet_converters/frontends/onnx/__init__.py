@@ -71,18 +71,25 @@ def read(
 
 
 def _of_integers(path: Path, kind: int, preprocessing: Preprocessing | None) -> Preprocessing:
-    """Return the normalisation; a file that takes integers gets the pixels without one."""
+    """Return the normalisation; a file that takes integers gets the pixels without one, or pixels - 128 as int8."""
     from onnx import TensorProto
 
     if kind == TensorProto.FLOAT:
         return preprocessing or Preprocessing()
-    if kind not in (TensorProto.UINT8, TensorProto.INT32, TensorProto.INT64, TensorProto.UINT16, TensorProto.INT16):
+    if kind not in (
+        TensorProto.UINT8,
+        TensorProto.INT8,
+        TensorProto.INT32,
+        TensorProto.INT64,
+        TensorProto.UINT16,
+        TensorProto.INT16,
+    ):
         raise ConversionError(
             f"{path}: takes values of type {TensorProto.DataType.Name(kind)}; expected float or integers of pixels"
         )
     if preprocessing is not None and (any(preprocessing.mean) or set(preprocessing.std) != {1.0}):
         raise ConversionError(f"{path}: takes whole pixels 0…255, which --mean and --std change; leave them out")
-    return Preprocessing(scale=1.0)
+    return Preprocessing(mean=(128.0 if kind == TensorProto.INT8 else 0.0,), scale=1.0)
 
 
 __all__ = ["HANDLERS", "read"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spikelet.errors import ConversionError
+from spikelet_converters.frontends import roundings
 from spikelet_converters.frontends.layout import per_channel
 from spikelet_converters.frontends.onnx.attributes import real
 from spikelet_converters.frontends.onnx.step import Handler, Step
@@ -30,36 +31,34 @@ def _clip(step: Step) -> Value:
     if step.input(0) in step.state.quantisers:
         return step.value()  # the bounds are those of the quantiser
     low, high = (_bound(step, index, name) for index, name in ((1, "min"), (2, "max")))
-    x = step.value()
-    rectified = step.builder.is_nonnegative(x)
-    if low is not None and low != 0 and not (rectified and low < 0):
-        raise ConversionError(f"{step.where}: clips from {low:g}; expected from 0, as a rectifier does")
-    if low is None and not rectified:
-        raise ConversionError(f"{step.where}: clips at {high} from above only; expected from 0, as a rectifier does")
-    return _rectified(step, x, None if high is None or np.isinf(high) else high)
+    return _clipped(step, low, high, step.value())
 
 
 def _maximum(step: Step) -> Value:
-    """Rectify a value, max(x, 0), or take the larger of two values."""
-    if step.live == [0, 1] == list(range(len(step.node.input))):
-        return step.builder.greater(step.name, step.where, step.value(0), step.value(1))
-    if len(step.live) != 1 or len(step.node.input) != 2:
-        raise ConversionError(f"{step.where}: {ADVICE['Max']}")
-    (index,) = step.live
-    x = step.value(index)
-    bound = per_channel(step.where, step.constant(1 - index), x)
-    if bound.any():
-        raise ConversionError(f"{step.where}: has a lower bound of {bound.max():g}; expected 0, as a rectifier has")
-    return _rectified(step, x, None)
+    """Take the larger of values and constants: a maximum of a value and 0 is a rectifier."""
+    values = [step.value(index) for index in step.live]
+    bounds = [per_channel(step.where, step.constant(index), values[0]) for index in _constants(step)]
+    if any(np.ptp(bound) for bound in bounds):
+        raise ConversionError(f"{step.where}: has lower bounds that differ by channel; expected one number")
+    largest, builder = values[0], step.builder
+    for x in values[1:]:
+        largest = builder.greater(builder.free_name(step.name), step.where, largest, x)
+    low = max((float(bound.ravel()[0]) for bound in bounds), default=None)
+    return largest if low is None else _clipped(step, low, None, largest, builder.free_name(step.name))
 
 
 def _minimum(step: Step) -> Value:
-    """Clip a rectified value, min(x, number), as a rectifier with a cap."""
-    if len(step.live) != 1 or len(step.node.input) != 2 or not step.builder.is_nonnegative(step.value(step.live[0])):
+    """Clip a value at a number from above."""
+    if len(step.live) != 1:
         raise ConversionError(f"{step.where}: {ADVICE['Min']}")
-    bound = _bound(step, 1 - step.live[0], "")
-    assert bound is not None
-    return _rectified(step, step.value(step.live[0]), bound)
+    bounds = [_bound(step, index, "") for index in _constants(step)]
+    high = min((bound for bound in bounds if bound is not None), default=None)
+    return _clipped(step, None, high, step.value(step.live[0]))
+
+
+def _constants(step: Step) -> list[int]:
+    """Return the indices of the inputs that are constants."""
+    return [index for index in range(len(step.node.input)) if index not in step.live]
 
 
 def _absolute(step: Step) -> Value:
@@ -68,6 +67,11 @@ def _absolute(step: Step) -> Value:
 
 def _rectified(step: Step, x: Value, cap: float | None) -> Value:
     return step.builder.relu(step.name, step.where, cap, x, alone=step.alone(step.live[0]))
+
+
+def _clipped(step: Step, low: float | None, high: float | None, x: Value, name: str = "") -> Value:
+    alone = step.alone(step.live[0])
+    return roundings.clipped(step.builder, name or step.name, step.where, low, high, x, alone=alone)
 
 
 def _bound(step: Step, index: int, name: str) -> float | None:
@@ -80,12 +84,10 @@ def _bound(step: Step, index: int, name: str) -> float | None:
 
 
 def _rounded(step: Step) -> Value:
-    """Add a quantiser: a clipped rectifier whose output is multiplied by its levels and rounded, as in QCFS."""
+    """Add a quantiser: a rectifier that is clipped, multiplied by its levels and rounded, in any order, as in QCFS."""
     shift = 0.5 if step.node.op_type == "Round" else 0.0
-    x = step.builder.rounded(step.where, shift, step.value(), alone=step.alone())
-    if x is None:
-        raise ConversionError(f"{step.where}: {ADVICE[step.node.op_type]}")
-    return x
+    advice = ADVICE[step.node.op_type]
+    return roundings.rounded(step.builder, step.where, shift, step.value(), alone=step.alone(), advice=advice)
 
 
 HANDLERS: dict[str, Handler] = {

@@ -99,7 +99,8 @@ WITHOUT_EFFECT: dict[str, dict[str, tuple[Attribute, ...] | None]] = {
 """Attributes that change nothing at the listed values, or at any value (None)."""
 
 
-_REMEDIES = {("BatchNormalization", "training_mode"): "; export the network in evaluation mode, network.eval()"}
+IN_EVALUATION = "export the network in evaluation mode, network.eval()"
+_REMEDIES = {("BatchNormalization", "training_mode"): f"; {IN_EVALUATION}"}
 
 
 def check_domain(node: onnx.NodeProto, where: str) -> None:

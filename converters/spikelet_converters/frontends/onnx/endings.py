@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends.layout import sizes
+from spikelet_converters.frontends import endings
+from spikelet_converters.frontends.layout import is_of_classes
 from spikelet_converters.frontends.onnx.attributes import integer
 from spikelet_converters.frontends.onnx.step import Handler, Step
 from spikelet_converters.frontends.refusals import ONNX as ADVICE
@@ -28,16 +31,33 @@ def _ending(step: Step, ending: Ending, note: str) -> Value:
     x = step.value()
     if step.state.logits is None:
         step.state.logits = step.input(0)
-    step.builder.ending = ending
-    step.builder.note(f"{step.where}: {note}")
+    endings.record(step.builder, step.where, ending, note, f"{step.where}: {INSIDE[step.node.op_type]}")
     return x
 
 
+SCALES = ("Add", "Div", "Mul", "Sub")
+"""Operators that scale the outputs of a function of the logits."""
+
+
+def scaled(step: Step, refusal: str) -> Value:
+    """Leave out a scale of the outputs of a function of the logits, see `endings.scaled`.
+
+    Raises:
+        ConversionError: With the message `refusal`, for another scale.
+    """
+    kind, live = step.node.op_type, step.live
+    if len(live) != 1 or (live != [0] and kind in ("Div", "Sub")):
+        raise ConversionError(refusal)
+    constant = np.asarray(step.constant(1 - live[0]), np.float64).ravel()
+    number = float(constant[0]) if constant.size and not np.ptp(constant) else 0.0
+    gain = {"Mul": number, "Div": 1 / number if number else 0.0}.get(kind, 1.0)
+    shift = {"Add": number, "Sub": -number}.get(kind, 0.0)
+    endings.scaled(step.builder, gain, shift, refusal)
+    return step.value(live[0])
+
+
 def _along_classes(step: Step, axis: int) -> None:
-    x = step.value()
-    pixels = sizes(x)[1:]
-    alone = set(pixels) <= {1}  # classes with one pixel
-    if not alone or (axis != 1 and axis != -1 - len(pixels)):
+    if not is_of_classes(step.value(), axis):
         raise ConversionError(f"{step.where}: is along axis {axis}; expected the classes, axis 1 of (N, K)")
 
 

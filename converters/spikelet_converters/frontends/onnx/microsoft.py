@@ -143,6 +143,16 @@ def _few_bits(op: _Operator) -> None:
         op.add("Add", [output, op.input(5)], last=True)
 
 
+def _scaled_product(op: _Operator) -> None:
+    """Replace a product with a factor and transposed matrices."""
+    if op.attributes.get("transA") or op.attributes.get("transBatchA") or op.attributes.get("transBatchB"):
+        raise ConversionError(f"{op.where}: transposes its input; expected x W with constant weights W")
+    weight = np.asarray(op.constant(1), np.float32) * np.float32(op.attributes.get("alpha", 1.0))
+    weight = weight.swapaxes(-1, -2) if op.attributes.get("transB") else weight
+    name = op.added.constant(op.node.output[0], "weight", np.ascontiguousarray(weight))
+    op.add("MatMul", [op.input(0), name], last=True)
+
+
 def _unpacked(packed: Constant, bits: int) -> Constant:
     """Return integers of a few bits, the lowest bits of a byte first, along the last axis."""
     shifts = np.arange(0, 8, bits, dtype=np.uint8)
@@ -179,6 +189,7 @@ OPERATORS: dict[tuple[str, str], Callable[[_Operator], None]] = {
     ("", "QLinearMatMul"): _product,
     (DOMAIN, "FusedConv"): _fused("Conv", *_WINDOWS),
     (DOMAIN, "FusedGemm"): _fused("Gemm", "alpha", "beta", "transA", "transB"),
+    (DOMAIN, "FusedMatMul"): _scaled_product,
     (DOMAIN, "MatMulNBits"): _few_bits,
     (DOMAIN, "QGemm"): _linear,
     (DOMAIN, "QLinearAdd"): _binary("Add"),

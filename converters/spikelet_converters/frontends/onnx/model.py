@@ -44,6 +44,7 @@ def load(path: Path, output: str | None = None) -> tuple[onnx.ModelProto, tuple[
         if model.functions:
             model = onnx.inliner.inline_local_functions(model)
         model.graph.name = model.graph.name or "graph"  # the checker requires one, ONNX Runtime does not
+        model.ir_version = max(model.ir_version, 4)  # before, it requires initializers among the inputs
         _sort(path, model)
         _check(model)
         for tensor in model.graph.initializer:  # which the checker does not decode
@@ -57,6 +58,7 @@ def load(path: Path, output: str | None = None) -> tuple[onnx.ModelProto, tuple[
         raise ConversionError(f"{path}: not a valid ONNX model ({first[0] if first else error})") from None
     labels = standardise(model, output)
     _select(path, model, output)
+    _dequantise(model)
     return model, labels
 
 
@@ -142,10 +144,10 @@ def _sort(path: Path, model: onnx.ModelProto) -> None:
     available = {tensor.name for tensor in [*graph.input, *graph.initializer]} | {""}
     pending, ordered = list(graph.node), []
     while pending:
-        ready = [node for node in pending if all(name in available for name in _needed(node))]
+        ready = [node for node in pending if all(name in available for name in needed(node))]
         if not ready:
             produced = {name for node in pending for name in node.output}
-            missing = sorted({name for node in pending for name in _needed(node)} - available - produced)
+            missing = sorted({name for node in pending for name in needed(node)} - available - produced)
             sparse = {tensor.values.name for tensor in graph.sparse_initializer}
             if sparse & set(missing):
                 raise ConversionError(f"{path}: {missing[0]} is a sparse tensor; expected dense weights")
@@ -156,12 +158,13 @@ def _sort(path: Path, model: onnx.ModelProto) -> None:
             pending.remove(first)
             ordered.append(first)
             available.update(first.output)
-            first = next((node for node in pending[:1] if all(name in available for name in _needed(node))), None)
+            first = next((node for node in pending[:1] if all(name in available for name in needed(node))), None)
     graph.ClearField("node")
     graph.node.extend(ordered)
 
 
-def _needed(node: onnx.NodeProto) -> list[str]:
+def needed(node: onnx.NodeProto) -> list[str]:
+    """Return the names of the inputs of a node, and of the values that its branches take."""
     import onnx
 
     names = list(node.input)
@@ -169,7 +172,7 @@ def _needed(node: onnx.NodeProto) -> list[str]:
         if attribute.type == onnx.AttributeProto.GRAPH:
             inner_names = {tensor.name for tensor in [*attribute.g.input, *attribute.g.initializer]}
             inner_names |= {name for inner in attribute.g.node for name in inner.output}
-            names += [name for inner in attribute.g.node for name in _needed(inner) if name not in inner_names]
+            names += [name for inner in attribute.g.node for name in needed(inner) if name not in inner_names]
     return names
 
 
@@ -202,6 +205,24 @@ def _to_float32(model: onnx.ModelProto) -> None:
     model.graph.ClearField("value_info")
 
 
+def _dequantise(model: onnx.ModelProto) -> None:
+    """Return real numbers instead of the integers of a quantiser, in a network that returns integers."""
+    from onnx import TensorProto, helper
+
+    graph = model.graph
+    (entry,) = graph.output
+    last = next((node for node in graph.node if entry.name in node.output), None)
+    if last is None or last.op_type != "QuantizeLinear":
+        return
+    inner = f"{entry.name} quantised"
+    axis = {attribute.name: attribute.i for attribute in last.attribute if attribute.name == "axis"}
+    for node in graph.node:
+        for names in (node.input, node.output):
+            names[:] = [inner if name == entry.name else name for name in names]
+    graph.node.append(helper.make_node("DequantizeLinear", [inner, *last.input[1:]], [entry.name], **axis))
+    entry.type.tensor_type.elem_type = TensorProto.FLOAT
+
+
 def _select(path: Path, model: onnx.ModelProto, name: str | None) -> None:
     """Keep one output, and the nodes and inputs that it depends on."""
     graph = model.graph
@@ -213,17 +234,17 @@ def _select(path: Path, model: onnx.ModelProto, name: str | None) -> None:
             f"{path}: has {len(names)} outputs ({', '.join(names)}); name the one to convert with --output-name"
         )
     kept = next(entry for entry in graph.output if entry.name == (name or names[0]))
-    needed, nodes = {kept.name}, []
+    used, nodes = {kept.name}, []
     for node in reversed(graph.node):
-        if needed.intersection(node.output):
+        if used.intersection(node.output):
             nodes.append(node)
-            needed.update(_needed(node))
+            used.update(needed(node))
     nodes.reverse()
     graph.ClearField("node")
     graph.node.extend(nodes)
     graph.ClearField("output")
     graph.output.append(kept)
     declared = {tensor.name for tensor in graph.initializer}  # files of IR 3 declare them as inputs
-    for entry in [entry for entry in graph.input if entry.name not in needed | declared]:
+    for entry in [entry for entry in graph.input if entry.name not in used | declared]:
         if len(graph.input) > 1 + len(declared.intersection(entry.name for entry in graph.input)):
             graph.input.remove(entry)

@@ -63,7 +63,8 @@ def predictor(path: Path, model: onnx.ModelProto, arrange: Arrange, output: str 
         except Exception as error:  # ONNX Runtime raises many types of errors
             pass_out_of_memory(error, str(path))
             raise ConversionError(f"{path}: ONNX Runtime cannot evaluate it ({one_line(error)})") from None
-        return np.asarray(value)
+        outputs = np.asarray(value)
+        return outputs if outputs.shape[:1] == part.shape[:1] else outputs[None]  # of one sample, without an axis
 
     def predict(inputs: npt.NDArray[np.float32]) -> Outputs:
         arranged = arrange(inputs)

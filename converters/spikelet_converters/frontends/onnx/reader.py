@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from spikelet.errors import ConversionError
 from spikelet.nodes import Shape
-from spikelet_converters.frontends import rearranged
+from spikelet_converters.frontends import rearranged, roundings
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.onnx import (
@@ -26,12 +27,13 @@ from spikelet_converters.frontends.onnx import (
 )
 from spikelet_converters.frontends.onnx.attributes import attributes_of, check_domain
 from spikelet_converters.frontends.onnx.constants import evaluate, of_one_sample
-from spikelet_converters.frontends.onnx.model import entry_of, opset_of, sizes_of
+from spikelet_converters.frontends.onnx.inputs import first_layer, image_axes, image_shape, input_sizes, shape_text
+from spikelet_converters.frontends.onnx.model import entry_of, needed, opset_of, sizes_of
 from spikelet_converters.frontends.onnx.step import Handler, Import, Step
 from spikelet_converters.frontends.refusals import ONNX as ADVICE
 from spikelet_converters.frontends.refusals import UNKNOWN
 from spikelet_converters.frontends.source import Preprocessing
-from spikelet_converters.frontends.values import free_name
+from spikelet_converters.frontends.values import Value, free_name
 
 if TYPE_CHECKING:
     import onnx
@@ -48,15 +50,14 @@ HANDLERS: dict[str, Handler] = {
 }
 """The import of each supported operator."""
 
-_OF_VIEWS = ("Reshape", "Transpose", "Shape", "Identity")
+_OF_VIEWS = ("Identity", "Reshape", "Shape", "Squeeze", "Transpose", "Unsqueeze")
 """Operators that take reshaped values which no node has."""
 
-_AFTER_THE_END = ("ArgMax", "Cast", "Identity")
+_OF_ROUNDED = ("Add", "Cast", "Clip", "Div", "Identity", "Mul", "Sub")
+"""Operators that take values whose rounding is pending, see `roundings`."""
+
+_AFTER_THE_END = ("ArgMax", "Cast", "Identity", *endings.SCALES)
 _OF_PROBABILITIES = ("Log", "LogSoftmax", "Softmax")
-_ELEMENTWISE = (
-    *("Cast", "Add", "Sub", "Mul", "Div", "Identity", "QuantizeLinear", "DequantizeLinear"),
-    *("Relu", "Pad", "BatchNormalization"),
-)
 
 
 class Reader:
@@ -76,14 +77,14 @@ class Reader:
         entry = entry_of(path, model)
         declared = sizes_of(entry)
         self.graph = model.graph
-        self.sizes = _input_sizes(path, entry.name, declared, shape)
-        self.axes = _image_axes(self.sizes, *_first_layer(model.graph, entry.name))
-        image = _image_shape(self.sizes, self.axes)
+        self.sizes = input_sizes(path, entry.name, declared, shape)
+        self.axes = image_axes(self.sizes, *first_layer(model.graph, entry.name, len(self.sizes)))
+        image = image_shape(self.sizes, self.axes)
         if shape is not None and shape not in (image, self.sizes) and len(self.sizes) == 1:
             image = shape if int(np.prod(shape)) == self.sizes[0] else image
         if shape is not None and shape not in (image, self.sizes):
             raise ConversionError(
-                f"{path}: expected the file's input shape {_shape_text(image)}, found --input {_shape_text(shape)}"
+                f"{path}: expected the file's input shape {shape_text(image)}, found --input {shape_text(shape)}"
             )
         builder = Builder(image, calibrate=True)
         batch = declared[0] if declared and declared[0] > 0 else None
@@ -97,7 +98,7 @@ class Reader:
                 self.state.constants.update(
                     zip(node.output, evaluate(node, f"node {node.name} (Constant)", [], self.state.opset), strict=True)
                 )
-        self.state.uses = Counter(name for node in model.graph.node for name in node.input)
+        self.state.uses = Counter(name for node in model.graph.node for name in needed(node))
         self.state.uses.update(tensor.name for tensor in model.graph.output)
         x = preprocessing.start(builder)
         if len(self.sizes) == 1 and len(image) == 3:
@@ -114,13 +115,13 @@ class Reader:
                 node.
         """
         after_ending: dict[str, str] = {}
-        for index, node in enumerate(self.graph.node):
-            where = f"node {node.name or f'#{index}'} ({node.op_type})"
+        for index, node in enumerate(self._nodes()):
+            where = _where(node, index)
             reason = next((after_ending[name] for name in node.input if name in after_ending), None)
             if reason is not None and node.op_type not in self._after_the_end(node):
                 raise ConversionError(reason)
             try:
-                self._read(node, index, where)
+                self._read(node, index, where, reason)
             except ConversionError as error:
                 raise self._normalisation(node) or error from None
             if node.op_type in endings.HANDLERS and node.output[0] in self.state.values:
@@ -132,8 +133,42 @@ class Reader:
         x = self.state.values[self.state.output]
         if x.view is not None:
             raise rearranged.refused(f"the output {self.state.output}", x)
+        roundings.check([x], "the output")
         self.state.builder.output([x])
         return self.state
+
+    def _nodes(self) -> Iterator[onnx.NodeProto]:
+        """Yield the operators in order, and those of the branch that an If takes instead of the If.
+
+        Raises:
+            ConversionError: The condition of an If is no constant.
+        """
+        pending, index = list(reversed(self.graph.node)), 0
+        while pending:
+            node = pending.pop()
+            if node.op_type == "If":
+                pending += reversed(self._branch(node, _where(node, index)))
+            else:
+                index += 1
+                yield node
+
+    def _branch(self, node: onnx.NodeProto, where: str) -> list[onnx.NodeProto]:
+        """Return the operators of the branch that an If takes, and those that give its outputs their names."""
+        from onnx import helper, numpy_helper
+
+        condition = self.state.constants.get(node.input[0])
+        if condition is None or condition.size != 1:
+            raise ConversionError(f"{where}: {ADVICE['If']}")
+        taken = "then_branch" if condition.item() else "else_branch"
+        graph = next(attribute.g for attribute in node.attribute if attribute.name == taken)
+        self.state.constants.update({tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer})
+        outputs = [
+            helper.make_node("Identity", [inner.name], [name], name=node.name)
+            for inner, name in zip(graph.output, node.output, strict=True)
+        ]
+        nodes = [*graph.node, *outputs]
+        self.state.uses.update(name for inner in nodes for name in needed(inner))
+        return nodes
 
     def _normalisation(self, node: onnx.NodeProto) -> ConversionError | None:
         """Return the error for a normalisation that begins with an operator, as exporters write GroupNorm."""
@@ -151,7 +186,8 @@ class Reader:
         one = x is not None and set(sizes(x)[1:]) <= {1}
         return *_AFTER_THE_END, *probabilities, *(("Flatten", "Reshape", "Squeeze") if one else ())
 
-    def _read(self, node: onnx.NodeProto, index: int, where: str) -> None:
+    def _read(self, node: onnx.NodeProto, index: int, where: str, after: str | None) -> None:
+        """Read an operator; after: error message for one that may not follow a function of the logits before it."""
         state = self.state
         check_domain(node, where)
         if not any(source in state.values for source in node.input):
@@ -165,13 +201,17 @@ class Reader:
         viewed = next((x for name in node.input if (x := state.values.get(name)) and x.view is not None), None)
         if viewed is not None and node.op_type not in _OF_VIEWS:
             raise rearranged.refused(where, viewed)
+        roundings.check([state.values[name] for name in node.input if name in state.values], node.op_type, _OF_ROUNDED)
         name = node.name.rpartition("/")[0].strip("/").replace("/", ".") if "/" in node.name else node.name
         layer = free_name(name or f"{node.op_type.lower()}{index}", state.builder.nodes)
         step = Step(state, node, layer, where, attributes_of(node, where))
         if node.op_type == "Shape":
             state.constants[node.output[0]] = shapes.shape_of(step)
             return
-        result = HANDLERS[node.op_type](step)
+        if after is not None and node.op_type in endings.SCALES:
+            result: Value | list[Value] = endings.scaled(step, after)
+        else:
+            result = HANDLERS[node.op_type](step)
         outputs = result if isinstance(result, list) else [result]
         unread = [output for output in node.output[len(outputs) :] if output and state.uses[output]]
         if unread:
@@ -189,72 +229,6 @@ class Reader:
         return arranged
 
 
-def _input_sizes(path: Path, name: str, declared: tuple[int, ...], shape: Shape | None) -> Shape:
-    sizes = declared[1:]
-    if sizes and 0 not in sizes:
-        if len(sizes) > 3:
-            raise ConversionError(f"{path}: its input {name} has shape (N, {', '.join(map(str, sizes))}); expected "
-                                  "images (N, C, H, W) or vectors (N, F)")  # fmt: skip
-        return sizes
-    if shape is None:
-        raise ConversionError(f"{path}: its input {name} has no fixed shape; give one with --input CxHxW")
-    if sizes and len(sizes) == len(shape):
-        last = len(sizes) == 3 and sizes[2] == shape[0] != sizes[0] != 0 and 0 in sizes[:2]
-        input_shape = (shape[1], shape[2], shape[0]) if last else shape
-        if any(a not in (0, b) for a, b in zip(sizes, input_shape, strict=True)):
-            raise ConversionError(
-                f"{path}: expected an input of shape {_shape_text(sizes)} (0 is open), found --input "
-                f"{_shape_text(shape)}"
-            )
-        return input_shape
-    return shape
-
-
-def _first_layer(graph: onnx.GraphProto, name: str) -> tuple[list[int] | None, int]:
-    """Return how the first layer uses the input: (permutation of axes or None, number of window axes or 0)."""
-    ranks = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
-    names, permutation = {name}, None
-    for node in graph.node:
-        if names.isdisjoint(node.input):
-            tensor = next((attribute.t for attribute in node.attribute if attribute.name == "value"), None)
-            rank = ranks.get(node.input[0]) if node.input else None if tensor is None else len(tensor.dims)
-            ranks.update({} if rank is None else dict.fromkeys(node.output, rank))  # Constant, Identity, Cast
-            continue
-        attributes = {attribute.name: list(attribute.ints) for attribute in node.attribute}
-        if node.op_type in _ELEMENTWISE:
-            names.update(node.output)
-        elif node.op_type == "Transpose" and permutation is None:
-            permutation = attributes.get("perm", [])
-            names = set(node.output)
-        elif node.op_type in ("Conv", "ConvTranspose"):
-            return permutation, len(attributes.get("kernel_shape", [])) or max(ranks.get(node.input[1], 2) - 2, 0)
-        else:
-            return permutation, len(attributes.get("kernel_shape", []))
-    return permutation, 0
-
-
-def _image_axes(sizes: Shape, permutation: list[int] | None, pixels: int) -> tuple[int, ...]:
-    """Return axis of (C, H, W) at each axis of the model's input.
-
-    Channels are last if the first layer transposes the input, or if the last axis has a size of 1, 3 or 4. An input
-    of two axes is a line (C, L) if the first layer has windows along one axis, else an image (H, W).
-    """
-    if len(sizes) == 3:
-        last = permutation == [0, 3, 1, 2] or (sizes[2] in (1, 3, 4) and sizes[0] not in (1, 2, 3, 4))
-        return (1, 2, 0) if last else (0, 1, 2)
-    if len(sizes) == 2 and pixels == 1:
-        return (2, 0) if permutation == [0, 2, 1] else (0, 2)
-    return (1, 2) if len(sizes) == 2 else (0,)
-
-
-def _image_shape(sizes: Shape, axes: tuple[int, ...]) -> Shape:
-    if len(sizes) == 1:
-        return sizes
-    shape = [1, 1, 1]
-    for size, axis in zip(sizes, axes, strict=True):
-        shape[axis] = size
-    return tuple(shape)
-
-
-def _shape_text(shape: Shape) -> str:
-    return "x".join(map(str, shape))
+def _where(node: onnx.NodeProto, index: int) -> str:
+    """Return a node in error messages."""
+    return f"node {node.name or f'#{index}'} ({node.op_type})"

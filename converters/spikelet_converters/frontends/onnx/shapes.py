@@ -7,7 +7,7 @@ import numpy as np
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends import rearranged
 from spikelet_converters.frontends.channels import check_along_channels, concatenated, repeated, selected, tiled
-from spikelet_converters.frontends.layout import arranged, axes_of, reshaped, sizes
+from spikelet_converters.frontends.layout import arranged, axes_of, sizes
 from spikelet_converters.frontends.onnx.attributes import integer, integers, real, text
 from spikelet_converters.frontends.onnx.constants import Constant
 from spikelet_converters.frontends.onnx.step import Handler, Step
@@ -50,10 +50,15 @@ def _squeeze(step: Step) -> Value:
     all_ones = [index + 1 for index, size in enumerate(shape) if size == 1]
     axes = integers(step.attributes, "axes", all_ones if values is None else [int(axis) for axis in values.ravel()])
     removed = {axis % rank for axis in axes}
+    if step.state.batch == 1 and step.node.output[0] == step.state.output:
+        removed.discard(0)  # the output of one sample
     if 0 in removed or any(shape[axis - 1] != 1 for axis in removed):
         raise ConversionError(
             f"{step.where}: removes axes {axes} of (N, {', '.join(map(str, shape))}); expected size 1"
         )
+    if x.view is not None or x.regrouped:
+        rest = [size for index, size in enumerate(shape) if index + 1 not in removed]
+        return rearranged.reshape(step.builder, step.name, step.where, [BATCH, *rest], None, x)
     kept = tuple(axis for index, axis in enumerate(axes_of(x)) if index + 1 not in removed)
     if not kept and sizes(x) == (1,):
         return x  # one logit
@@ -72,10 +77,9 @@ def _unsqueeze(step: Step) -> Value:
     target = list(shape)
     for index in sorted(new):
         target.insert(index - 1, 1)
-    changed = None if 0 in new or len(new) < len(axes) else reshaped(x, tuple(target))
-    if changed is None:
+    if 0 in new or len(new) < len(axes):
         raise ConversionError(f"{step.where}: adds axes {axes} to (N, {', '.join(map(str, shape))}), which has no node")
-    return changed
+    return rearranged.reshape(step.builder, step.name, step.where, [BATCH, *target], None, x)
 
 
 def _transpose(step: Step) -> Value:

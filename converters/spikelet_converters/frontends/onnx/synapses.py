@@ -8,7 +8,7 @@ import numpy as np
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.layout import axes_of, line_of, per_channel, sizes, window_of
-from spikelet_converters.frontends.onnx.attributes import integer, integers, real, text
+from spikelet_converters.frontends.onnx.attributes import IN_EVALUATION, integer, integers, real, text
 from spikelet_converters.frontends.onnx.constants import Constant
 from spikelet_converters.frontends.onnx.step import Handler, Step
 from spikelet_converters.frontends.refusals import LEFT, PRODUCT
@@ -116,6 +116,8 @@ def _batch_normalisation(step: Step) -> Value:
     x = step.value()
     if axes_of(x)[0] != 0 and len(x.shape) == 3:
         raise ConversionError(f"{step.where}: normalises an axis that is not the channels")
+    if step.state.opset < 14 and len([name for name in step.node.output if name]) > 1:
+        raise ConversionError(f"{step.where}: normalises by the batch; {IN_EVALUATION}")
     gamma, beta, mean, var = (np.asarray(step.constant(i), np.float64).ravel() for i in range(1, 5))
     with np.errstate(all="ignore"):  # values that are not finite raise an error below
         gain = gamma / np.sqrt(var + real(step.attributes, "epsilon", 1e-5))

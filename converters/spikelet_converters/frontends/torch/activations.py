@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends.layout import sizes
+from spikelet_converters.frontends import endings, roundings
+from spikelet_converters.frontends.layout import is_of_classes
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.torch.calls import Call, Handler
 from spikelet_converters.frontends.values import AFTER_SOFTMAX, Ending, Value
@@ -24,31 +23,37 @@ def _relu(call: Call) -> Value:
 
 
 def _relu6(call: Call) -> Value:
-    return _rectified(call, 6.0)
+    return _clipped(call, 0.0, 6.0, call.x)
+
+
+def _clipped(call: Call, low: float | None, high: float | None, x: Value) -> Value:
+    if not call.builder.calibrate:
+        raise ConversionError(f"{call.where}: {ADVICE['relu']}")
+    return roundings.clipped(call.builder, call.name, call.where, low, high, x, alone=call.alone)
+
+
+def _bound(call: Call, bound: object) -> float | None:
+    if bound is None or (isinstance(bound, np.ndarray | int | float) and np.size(bound) == 1):
+        return None if bound is None else float(np.ravel(bound)[0])
+    raise ConversionError(f"{call.where}: clips at a tensor; expected a number")
 
 
 def _clamp(call: Call) -> Value:
-    low, high = (
-        bound.item() if isinstance(bound, np.ndarray) and bound.size == 1 else bound
-        for bound in (call.get("min", call.get("min_val")), call.get("max", call.get("max_val")))
-    )
+    bounds = [call.get("min", call.get("min_val")), call.get("max", call.get("max_val"))]
     if call.kind == "hardtanh":
-        low, high = -1 if low is None else low, 1 if high is None else high
-    below = low is None or (isinstance(low, int | float) and low < 0)  # rectified values are not
-    if low != 0 and not (below and call.builder.is_nonnegative(call.x)):
-        raise ConversionError(
-            f"{call.where}: clips from {low}, so that its output may be negative, which a spike cannot be; expected "
-            "from 0, as a rectifier does"
-        )
-    if high is not None and not isinstance(high, int | float):
-        raise ConversionError(f"{call.where}: clips at a tensor; expected a number")
-    return _rectified(call, None if high is None or high == np.inf else float(high))
+        bounds = [default if bound is None else bound for bound, default in zip(bounds, (-1.0, 1.0), strict=True)]
+    low, high = (_bound(call, bound) for bound in bounds)
+    return _clipped(call, low, high, call.x)
 
 
 def _threshold(call: Call) -> Value:
-    if call.number("threshold", 0) or call.number("value", 0):
-        raise ConversionError(f"{call.where}: has a threshold or a value other than 0; expected a rectifier")
-    return _rectified(call, None)
+    low = call.number("threshold", 0)
+    if call.number("value", 0) != low:
+        raise ConversionError(
+            f"{call.where}: jumps from {call.number('value', 0):g} to its threshold {low:g}; expected both to be "
+            "equal, as those of a rectifier, 0"
+        )
+    return _clipped(call, low, None, call.x)
 
 
 def _leaky(call: Call) -> Value:
@@ -68,20 +73,17 @@ def maximum(call: Call) -> Value:
     if len(call.values) == 2 and call.builder.calibrate:
         return call.builder.greater(call.name, call.where, *call.values)
     bound = call.per_channel(name, x) if len(call.values) == 1 else None
-    if bound is None or bound.any():
+    if bound is None or np.ptp(bound):
         raise ConversionError(f"{call.where}: {ADVICE['maximum']}")
-    if not call.builder.calibrate:
-        raise ConversionError(f"{call.where}: {ADVICE['relu']}")
-    return call.builder.relu(call.name, call.where, None, x, alone=call.alone)
+    return _clipped(call, float(bound.ravel()[0]), None, x)
 
 
 def _minimum(call: Call) -> Value:
-    """Clip a rectified value at a number, as a rectifier with a cap."""
+    """Clip a value at a number from above."""
     bounds = [value for value in call.arguments.values() if isinstance(value, np.ndarray | int | float)]
-    sizes_of_bounds = [np.size(bound) for bound in bounds]
-    if len(call.values) != 1 or sizes_of_bounds != [1] or not call.builder.is_nonnegative(call.values[0]):
+    if len(call.values) != 1 or [np.size(bound) for bound in bounds] != [1]:
         raise ConversionError(f"{call.where}: {ADVICE['minimum']}")
-    return _rectified(replace(call, arguments={"self": call.values[0]}), float(np.ravel(bounds[0])[0]))
+    return _clipped(call, None, float(np.ravel(bounds[0])[0]), call.values[0])
 
 
 def _absolute(call: Call) -> Value:
@@ -99,12 +101,11 @@ def _random_slope(call: Call) -> Value:
 
 
 def _rounded(call: Call) -> Value:
-    """Add a quantiser: a clipped rectifier whose output is multiplied by its levels and rounded, as in QCFS."""
-    shift = 0.5 if call.kind == "round" else 0.0
-    x = call.builder.rounded(call.where, shift, call.x, alone=call.alone) if not call.number("decimals", 0) else None
-    if x is None:
+    """Add a quantiser: a rectifier that is clipped, multiplied by its levels and rounded, in any order, as in QCFS."""
+    if call.number("decimals", 0):
         raise ConversionError(f"{call.where}: {ADVICE[call.kind]}")
-    return x
+    shift = 0.5 if call.kind == "round" else 0.0
+    return roundings.rounded(call.builder, call.where, shift, call.x, alone=call.alone, advice=ADVICE[call.kind])
 
 
 ENDINGS: dict[str, Ending] = {
@@ -120,13 +121,37 @@ def _ending(call: Call) -> Value:
     if not call.last or (kind == "log" and before != "softmax"):
         raise ConversionError(f"{call.where}: {ADVICE[kind]}")
     ending, x, axis = ENDINGS[call.kind], call.x, call.get("dim", -1)
-    pixels = sizes(x)[1:]
-    classes = set(pixels) <= {1} and axis in (1, -1 - len(pixels))  # with one pixel, or none
-    if ending not in ("sigmoid", "tanh") and not classes:
+    if ending not in ("sigmoid", "tanh") and not is_of_classes(x, axis):
         raise ConversionError(f"{call.where}: is along axis {axis}; expected the classes, axis 1 of (N, K)")
-    call.builder.ending = AFTER_SOFTMAX.get(kind, ending) if before == "softmax" else ending
-    call.builder.note(f"{call.where}: was left out: it does not change which logit is the largest")
+    note = "was left out: it does not change which logit is the largest"
+    ending = AFTER_SOFTMAX.get(kind, ending) if before == "softmax" else ending
+    endings.record(call.builder, call.where, ending, note, f"{call.where}: {ADVICE[kind]}")
     return x
+
+
+SCALES = ("add", "div", "divide", "mul", "multiply", "sub", "subtract", "true_divide")
+"""Operations that scale the outputs of a function of the logits."""
+
+
+def scaled(call: Call) -> Value:
+    """Leave out a scale of the outputs of a function of the logits, see `endings.scaled`.
+
+    Raises:
+        ConversionError: The scale may change which output is the largest.
+    """
+    refusal = f"{call.where}: {ADVICE.get(call.builder.ending, ADVICE['softmax'])}"
+    first, *_ = call.arguments.values()
+    numbers = [value for value in call.arguments.values() if isinstance(value, np.ndarray | int | float)]
+    in_order = isinstance(first, Value) or call.kind in ("add", "mul", "multiply")
+    if len(call.values) != 1 or [np.size(number) for number in numbers] != [1] or not in_order:
+        raise ConversionError(refusal)
+    number = float(np.ravel(numbers[0])[0])
+    gain = number if call.kind in ("mul", "multiply") else 1.0
+    if call.kind in ("div", "divide", "true_divide"):
+        gain = 1 / number if number else 0.0
+    shift = {"add": number, "sub": -number, "subtract": -number}.get(call.kind, 0.0)
+    endings.scaled(call.builder, gain, shift, refusal)
+    return call.values[0]
 
 
 HANDLERS: dict[str, Handler] = {

@@ -159,6 +159,9 @@ _DISPATCHED: dict[Target, tuple[str, Callable[..., object]]] = {
 }
 """Functions with two variants: name of the operation, and the function with its signature."""
 
+_AS_IN_NUMPY = {"axis": "dim", "keepdims": "keepdim"}
+"""Other names of arguments, which torch accepts as well."""
+
 _SIZES = ("expand", "permute", "repeat", "reshape", "tile", "unflatten", "view")
 
 
@@ -178,6 +181,7 @@ def name_of(target: Target) -> str:
 def bound(target: Target, args: Sequence[object], kwargs: Mapping[str, object]) -> Arguments | None:
     """Arguments of a call of a function or method by name, or None if they do not fit its signature."""
     name = name_of(target)
+    kwargs = {_AS_IN_NUMPY.get(key, key): value for key, value in kwargs.items()}
     if name in _SIZES and len(args) > 2 and all(isinstance(size, int) for size in args[1:]):
         args = [args[0], list(args[1:])]
     if target in OPERATORS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spikelet_converters.frontends import rearranged
+from spikelet_converters.frontends import rearranged, roundings
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.torch import activations, arithmetic, moves, pools, resampling, reshapes, synapses
 from spikelet_converters.frontends.torch.calls import Call, Handler
@@ -15,6 +15,12 @@ HANDLERS: dict[str, Handler] = {kind: handler for table in _TABLES for kind, han
 OF_VIEWS = (*reshapes.OF_VIEWS, *moves.IDENTITY)
 """Operations that take reshaped values which no node has, see `spikelet_converters.frontends.rearranged`."""
 
+_OF_ROUNDED = (
+    "add", "clamp", "clip", "div", "divide", "hardtanh", "mul", "multiply", "relu6", "sub", "subtract", "true_divide",
+    *moves.IDENTITY,
+)  # fmt: skip
+"""Operations that take values whose rounding is pending, see `spikelet_converters.frontends.roundings`."""
+
 
 def added(call: Call) -> Value | list[Value]:
     """Add a call to its graph and return its output or outputs.
@@ -25,6 +31,9 @@ def added(call: Call) -> Value | list[Value]:
     viewed = next((x for x in call.values if x.view is not None), None)
     if viewed is not None and call.kind not in OF_VIEWS:
         raise rearranged.refused(call.where, viewed)
+    roundings.check(call.values, call.kind, _OF_ROUNDED)
+    if call.builder.ending != "logits" and call.kind in activations.SCALES:
+        return activations.scaled(call)
     return HANDLERS[call.kind](call)
 
 
@@ -37,4 +46,5 @@ def returned(builder: Builder, values: list[Value]) -> Value:
     viewed = next((x for x in values if x.view is not None), None)
     if viewed is not None:
         raise rearranged.refused("the output", viewed)
+    roundings.check(values, "the output")
     return builder.output(values)

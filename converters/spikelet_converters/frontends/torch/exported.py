@@ -16,7 +16,7 @@ from spikelet_converters.frontends.fixed_batch import in_batches
 from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.refusals import UNKNOWN
-from spikelet_converters.frontends.source import Preprocessing, Source, build, finished
+from spikelet_converters.frontends.source import Preprocessing, Source, as_taken, build, finished
 from spikelet_converters.frontends.torch import straight_through
 from spikelet_converters.frontends.torch.calls import (
     Call,
@@ -59,13 +59,11 @@ def read(
 
     @torch.no_grad()
     def predict(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        inputs = inputs.reshape(len(inputs), *shape)
-
         def run(part: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
             outputs: torch.Tensor = chosen(network(torch.from_numpy(np.ascontiguousarray(part))), output)
             return outputs.numpy()
 
-        return in_batches(run, inputs, fixed)
+        return in_batches(run, as_taken(inputs, shape), fixed)
 
     return finished("torch.export program", builder, predict, preprocessing)
 

@@ -153,6 +153,8 @@ class _Reader:
             return args[0]  # the spikes; states are ignored
         if kind == "getitem" and not isinstance(args[0], Value):
             return args[0][args[1]]
+        if kind == "getattr" and args[1] in ("data", "values") and values_of(args[0]):
+            return values_of(args[0])[0]  # the same numbers; the values of a maximum
         args = without_values(kind, args)
         size = size_of(kind, args)
         if size is not None:

@@ -21,7 +21,7 @@ from spikelet.errors import ConversionError, UsageError, one_line, pass_out_of_m
 from spikelet.nodes import Shape
 from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.builder import Builder
-from spikelet_converters.frontends.source import Predict, Preprocessing, Source, build, finished
+from spikelet_converters.frontends.source import Predict, Preprocessing, Source, as_taken, build, finished
 from spikelet_converters.frontends.torch import exported, fx, quant_aware
 from spikelet_converters.frontends.torch.neurons import layers_alone, without_ties
 from spikelet_converters.frontends.torch.outputs import chosen
@@ -238,8 +238,7 @@ def load_module(reference: str, weights: Path | None, weights_key: str | None = 
 def _predict(network: nn.Module, shape: Shape, output: str | None) -> Predict:
     @torch.no_grad()
     def predict(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        arranged = np.ascontiguousarray(inputs.reshape(len(inputs), *shape))
-        logits: npt.NDArray[np.float32] = chosen(network(torch.from_numpy(arranged)), output).numpy()
+        logits: npt.NDArray[np.float32] = chosen(network(torch.from_numpy(as_taken(inputs, shape))), output).numpy()
         return logits
 
     return predict

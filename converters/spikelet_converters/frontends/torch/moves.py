@@ -11,7 +11,9 @@ from spikelet_converters.frontends.torch import resampling
 from spikelet_converters.frontends.torch.calls import Call, Handler
 from spikelet_converters.frontends.values import BATCH, Value
 
-DROPOUTS = ("alpha_dropout", "dropout", "dropout1d", "dropout2d", "feature_dropout", "native_dropout")
+DROPOUTS = (
+    "alpha_dropout", "dropout", "dropout1d", "dropout2d", "feature_alpha_dropout", "feature_dropout", "native_dropout",
+)  # fmt: skip
 
 IDENTITY = (
     "_to_copy", "alias", "bfloat16", "clone", "contiguous", "detach", "detach_copy", "double", "float", "half",
@@ -39,7 +41,7 @@ def _cat(call: Call) -> Value:
         else call.builder.constant_like(f"{call.name}.constant", call.where, value, like)
         for value in values
     ]  # fmt: skip
-    axis = int(call.number("dim", 0)) % (len(sizes(inputs[0])) + 1)
+    axis = int(call.number("dim", 1 if call.kind == "hstack" else 0)) % (len(sizes(inputs[0])) + 1)
     check_along_channels(call.where, "concatenates", inputs[0], axis)
     return concatenated(call.where, inputs)
 
@@ -49,13 +51,14 @@ def _split(call: Call) -> list[Value]:
     axis = int(call.number("dim", 0)) % (len(sizes(x)) + 1)
     check_along_channels(call.where, "splits", x, axis)
     if call.kind == "chunk":
-        width = -(-x.shape[0] // int(call.number("chunks", 1)))
-        widths = [width]
+        widths = [-(-x.shape[0] // int(call.number("chunks", 1)))]
+    elif call.kind == "tensor_split":
+        widths = [len(part) for part in np.array_split(np.arange(x.shape[0]), int(call.number("sections", 1)))]
     else:
         widths = list(call.integers("split_sizes" if "split_sizes" in call.arguments else next(
             name for name in ("split_size", "split_size_or_sections") if name in call.arguments
         )))  # fmt: skip
-    if len(widths) == 1:
+    if len(widths) == 1 and widths[0] > 0:
         widths = [min(widths[0], x.shape[0] - start) for start in range(0, x.shape[0], widths[0])]
     if sum(widths) != x.shape[0]:
         raise ConversionError(f"{call.where}: splits {x.shape[0]} channels into {widths}; expected as many in all")
@@ -115,7 +118,9 @@ def _indexed(call: Call, entries: list[object]) -> Value:
     ]
     cut = call.builder.sliced(call.name, call.where, slices, x)
     kept = tuple(size for size, entry in zip(sizes(cut), entries[1:], strict=True) if isinstance(entry, slice))
-    return cut if kept == sizes(cut) else call.builder.reshaped(call.name, call.where, [BATCH, *kept], None, cut)
+    return (
+        cut if kept == sizes(cut) else call.builder.reshaped(f"{call.name}.rest", call.where, [BATCH, *kept], None, cut)
+    )
 
 
 def _index(call: Call) -> Value:
@@ -166,8 +171,8 @@ def _repeat(call: Call) -> Value:
 
 
 HANDLERS: dict[str, Handler] = {
-    **dict.fromkeys(("cat", "concat", "concatenate"), _cat),
-    **dict.fromkeys(("chunk", "split", "split_with_sizes"), _split),
+    **dict.fromkeys(("cat", "concat", "concatenate", "hstack"), _cat),
+    **dict.fromkeys(("chunk", "split", "split_with_sizes", "tensor_split"), _split),
     **dict.fromkeys(("slice", "narrow"), _slice),
     **dict.fromkeys(("pad", "constant_pad_nd"), _pad),
     **dict.fromkeys(("repeat", "repeat_interleave", "tile"), _repeat),

@@ -69,8 +69,11 @@ def alone(step: fx.Node, is_value: Callable[[fx.Node], bool], passes_on: Callabl
     return False
 
 
-OF_PROBABILITIES = ("argmax", "log", "log_softmax", "_log_softmax", "softmax", "_softmax")
-"""Functions that may follow a function of the logits at the end of a network."""
+AFTER_THE_END = (
+    "argmax", "log", "log_softmax", "_log_softmax", "softmax", "_softmax", "flatten", "reshape", "squeeze", "view",
+    "add", "div", "divide", "mul", "multiply", "sub", "subtract", "true_divide",
+)  # fmt: skip
+"""Operations that may follow a function of the logits at the end of a network: of probabilities, shapes and scales."""
 
 
 def last(step: fx.Node, passes_on: Callable[[fx.Node], bool], name: Callable[[fx.Node], str]) -> bool:
@@ -82,6 +85,6 @@ def last(step: fx.Node, passes_on: Callable[[fx.Node], bool], name: Callable[[fx
         name: Name of the operation of a call.
     """
     return all(
-        user.op == "output" or ((passes_on(user) or name(user) in OF_PROBABILITIES) and last(user, passes_on, name))
+        user.op == "output" or ((passes_on(user) or name(user) in AFTER_THE_END) and last(user, passes_on, name))
         for user in step.users
     )

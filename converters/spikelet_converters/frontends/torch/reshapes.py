@@ -7,7 +7,7 @@ import numpy as np
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends import rearranged
 from spikelet_converters.frontends.channels import selected
-from spikelet_converters.frontends.layout import reshaped, sizes
+from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.torch.calls import Call, Handler
 from spikelet_converters.frontends.values import BATCH, Value
 
@@ -25,6 +25,11 @@ def _flatten(call: Call) -> Value:
 def _view(call: Call) -> Value:
     size = call.integers("size" if "size" in call.arguments else "shape")
     return rearranged.reshape(call.builder, call.name, call.where, list(size), call.batch, call.x)
+
+
+def _view_as(call: Call) -> Value:
+    x, like = call.x, call.values[-1]
+    return rearranged.reshape(call.builder, call.name, call.where, [BATCH, *sizes(like)], None, x)
 
 
 def _unflatten(call: Call) -> Value:
@@ -49,10 +54,7 @@ def _unsqueeze(call: Call) -> Value:
     x = call.x
     shape = [BATCH, *sizes(x)]
     shape.insert(int(call.number("dim", 1)) % (len(shape) + 1), 1)
-    changed = reshaped(x, tuple(shape[1:])) if shape[0] == BATCH else None
-    if changed is None:
-        raise ConversionError(f"{call.where}: adds an axis to (N, {', '.join(map(str, sizes(x)))}), which has no node")
-    return changed
+    return rearranged.reshape(call.builder, call.name, call.where, shape, None, x)
 
 
 def _permute(call: Call) -> Value:
@@ -60,6 +62,11 @@ def _permute(call: Call) -> Value:
     rank = len(sizes(x)) + 1
     if call.kind == "permute":
         order = [axis % rank for axis in call.integers("dims")]
+    elif call.kind in ("movedim", "moveaxis"):
+        sources, targets = ([axis % rank for axis in call.integers(name)] for name in ("source", "destination"))
+        order = [axis for axis in range(rank) if axis not in sources]
+        for target, source in sorted(zip(targets, sources, strict=True)):
+            order.insert(target, source)
     else:
         order = list(range(rank))
         first, second = (int(call.number(name, 0)) % rank for name in ("dim0", "dim1"))
@@ -72,12 +79,16 @@ def _channel_shuffle(call: Call) -> Value:
     return selected(x, np.arange(x.shape[0]).reshape(groups, -1).T.ravel())
 
 
-OF_VIEWS = ("_unsafe_view", "flatten", "permute", "reshape", "squeeze", "swapaxes", "transpose", "unflatten", "view")
+OF_VIEWS = (
+    "_unsafe_view", "flatten", "movedim", "moveaxis", "permute", "reshape", "squeeze", "swapaxes", "swapdims",
+    "transpose", "unflatten", "unsqueeze", "view",
+)  # fmt: skip
 """Operations that take reshaped values which no node has."""
 
 HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("view", "reshape", "_unsafe_view"), _view),
-    **dict.fromkeys(("permute", "transpose", "swapaxes"), _permute),
+    **dict.fromkeys(("movedim", "moveaxis", "permute", "swapaxes", "swapdims", "transpose"), _permute),
+    **dict.fromkeys(("reshape_as", "view_as"), _view_as),
     "channel_shuffle": _channel_shuffle,
     "flatten": _flatten,
     "squeeze": _squeeze,

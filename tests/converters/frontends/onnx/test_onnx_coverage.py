@@ -319,6 +319,36 @@ class TestLines:
         expected = session(path, images.transpose(0, 2, 1))
         assert np.abs(logits(source, images[:, :, None]) - expected).max() <= 1e-5 * np.abs(expected).max()
 
+    first = {  # noqa: RUF012
+        "an axis after the permutation": (
+            (14, 3), [n("Transpose", ["x"], ["moved"], perm=[0, 2, 1]), n("Unsqueeze", ["moved", "two"], ["u"]), conv(("u", "flat", "ab"), "d"),
+                      n("Squeeze", ["d", "two"], ["c"]), RELU]),
+        "an axis before the permutation": (
+            (14, 3), [n("Unsqueeze", ["x", "one"], ["moved"]), n("Transpose", ["moved"], ["u"], perm=[0, 3, 1, 2]),
+                      conv(("u", "flat", "ab"), "c"), RELU]),
+        "an axis without a permutation": ((3, 14), [n("Unsqueeze", ["x", "two"], ["u"]), conv(("u", "flat", "ab"), "c"), RELU]),
+        "features as a line": ((42,), [n("Unsqueeze", ["x", "one"], ["u"]), conv(("u", "single", "ab"), "c"), RELU]),
+        "features as a line, channels last": (
+            (42,), [n("Unsqueeze", ["x", "two"], ["moved"]), n("Transpose", ["moved"], ["u"], perm=[0, 2, 1]),
+                    conv(("u", "single", "ab"), "c"), RELU]),
+        "features as an image, channels last": (
+            (42,), [n("Reshape", ["x", "grid"], ["moved"]), n("Transpose", ["moved"], ["u"], perm=[0, 3, 1, 2]),
+                    conv(("u", "square", "ab"), "c"), RELU]),
+    }  # fmt: skip
+
+    @pytest.mark.parametrize("form", first)
+    def test_lines_as_keras_and_its_exporters_write_them(self, form, tmp_path):
+        shape, nodes = self.first[form]
+        own = {**self.weights(), "two": np.array([2]), "grid": np.array([-1, 6, 7, 1])}
+        own |= {"flat": own["a"][:, :, None], "single": own["a"][:, :1], "square": own["a"][:, :1, None]}
+        path = model(tmp_path / "a.onnx", [*nodes, *self.end], shape=shape, own=own)
+        source, images = read(path, RAW), pixels((3, 14))
+        assert source.shape == ((1, 6, 7) if "image" in form else (1, 1, 42) if "features" in form else (3, 1, 14))
+        expected = session(path, (images.transpose(0, 2, 1) if shape == (14, 3) else images).reshape(-1, *shape))
+        actual = logits(source, images.reshape(-1, *source.shape))
+        assert np.abs(actual - expected).max() <= 1e-5 * np.abs(expected).max()
+        assert check_graph(source, None) < 1e-4 * np.abs(expected).max()
+
     def test_an_open_length(self, tmp_path):
         path = model(tmp_path / "a.onnx", self.forms["Conv"], shape=(3, "L"), own=self.weights())
         assert read(path, RAW, shape=(3, 14)).shape == (3, 1, 14)

@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from onnx_forms import NORM, RAW, RELU, SHAPE, body, conv, model, n, tail
+from onnx_forms import NORM, RAW, RELU, SHAPE, body, branch, conv, model, n, tail
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.onnx import read
 
@@ -51,13 +51,18 @@ CASES = {
     "a sum of shapes": ([conv(), conv(("x", "w", "b"), "d", pads=[1] * 4), n("Add", ["c", "d"], ["y"])],
                         r"adds shapes \(4, 7, 7\) and \(4, 9, 9\)"),
     "a constant per pixel": (body(n("Mul", ["c", "plane"], ["r"])), "expected one number, or one per channel"),
-    "a maximum of values": ([conv(), conv(output="d"), n("Max", ["c", "d", "c"], ["y"])], "a maximum of activations has no"),
-    "a minimum": (body(n("Min", ["c", "two"], ["r"])), "a minimum of activations has no spiking form here"),
+    "a minimum": (body(n("Min", ["c", "c"], ["r"])), "a minimum of activations has no spiking form here"),
     "a power": (body(n("Pow", ["c", "two"], ["r"])), "a power of activations has no spiking form here; fine-tune"),
     "a rounding": (body(n("Round", ["c"], ["r"])), "a rounding of activations has no node; leave it out and calibrate"),
     "an operator without advice": (body(n("Sin", ["c"], ["r"])), "see docs/reference/support.md"),
-    "a lower bound above": (body(n("Clip", ["c", "half", "six"], ["r"])), "clips from 0.5; expected from 0"),
-    "an upper bound below": (body(n("Clip", ["c", "zero", "low"], ["r"])), "clips at -2; expected an upper bound above 0"),
+    "a rounding that is not clipped": (body(n("Floor", ["c"], ["q"]), n("Relu", ["q"], ["r"])), r"#1 \(Floor\): a rounding of"),
+    "a rounding that is clipped from above": (body(n("Round", ["c"], ["q"]), n("Clip", ["q", "", "two"], ["r"])),
+                                              r"#1 \(Round\): a rounding of"),
+    "a rounding that is clipped between integers": (body(n("Floor", ["c"], ["q"]), n("Clip", ["q", "zero", "six"], ["r"])),
+                                                    r"#2 \(Clip\): clips integers from 0 to 1.5; expected from 0 to a whole"),
+    "a branch on values": (body(n("If", ["c"], ["r"], then_branch=branch("c"), else_branch=branch("c"))),
+                           r"#1 \(If\): a network that branches on values has no fixed graph"),
+    "an upper bound below": (body(n("Clip", ["c", "zero", "low"], ["r"])), "clips from 0 to -2; expected a larger upper bound"),
     "axes swapped": ([*body(RELU)[:2], n("Transpose", ["r"], ["t"], perm=[0, 1, 3, 2]), conv(("t", "w1x1"), "y")],
                      "takes a value whose axes were permuted"),
     "batch norm of pixels": (
@@ -133,6 +138,14 @@ def test_a_file_is_refused_by_name(case, tmp_path):
         read(model(tmp_path / "a.onnx", nodes, own=OWN), RAW)
     text = str(caught.value)
     assert "node #" in text or "a.onnx" in text or text.startswith("the output"), "what it is about"
+
+
+def test_batch_norm_with_the_statistics_of_the_batch(tmp_path):
+    nodes = body(n("BatchNormalization", ["c", *NORM], ["q", "m", "v", "sm", "sv"]), n("Relu", ["q"], ["r"]))
+    with pytest.raises(
+        ConversionError, match=r"\(BatchNormalization\): normalises by the batch; export the network in eval"
+    ):
+        read(model(tmp_path / "a.onnx", nodes, opset=9, ir=4), RAW)
 
 
 def test_sparse_weights(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from onnx_forms import FORMS, RAW, RELU, SHAPE, body, conv, logits, model, n, pixels, session, tail
+from onnx_forms import FORMS, RAW, RELU, SHAPE, body, branch, conv, logits, model, n, pixels, session, tail
 from spikelet.errors import ConversionError
 from spikelet_converters.calibration.analog import Analog
 from spikelet_converters.conversion.check import check_graph, source_neuron
@@ -106,12 +106,32 @@ PIXELS = {"axes23": np.array([2, 3]), "grid": np.array([0, 2, 2, 7, 7]), "wide":
           "tiles": np.array([1, 3, 1, 1]), "gray": np.array([[[[0.3]], [[0.6]], [[0.1]]]], np.float32),
           "channels": np.array([0, 2, 0, 0, 0, 2, 0, 0]), "f1": np.array([[0.5, -0.3, 0.2, 0.4]], np.float32),
           "w8": np.random.default_rng(6).standard_normal((4, 8, 3, 3)).astype(np.float32), "i1": np.array([2]),
-          "divided": np.array([2, 4])}  # fmt: skip
+          "divided": np.array([2, 4]), "k4": np.float32(4), "yes": np.bool_(True),
+          "m44": np.random.default_rng(7).standard_normal((4, 4)).astype(np.float32)}  # fmt: skip
 GEMM = n("Gemm", ["f", "f4", "bias"], ["y"], transB=1)
 MORE = {
     "ReLU6 as Min": body(n("Relu", ["c"], ["q"]), n("Min", ["q", "six"], ["r"])),
     "Min of a number first": body(n("Relu", ["c"], ["q"]), n("Min", ["six1", "q"], ["r"])),
     "Abs": body(n("Abs", ["c"], ["r"])),
+    "Clip from below zero, padded": [conv(), n("Clip", ["c", "low", "six"], ["q"]), conv(("q", "w2", "b"), "d", pads=[1] * 4),
+                                     n("Relu", ["d"], ["r"]), *tail()],
+    "Clip from above zero": body(n("Clip", ["c", "half", "six"], ["r"])),
+    "Clip from above only": body(n("Clip", ["c", "", "six"], ["r"])),
+    "Min of any value": body(n("Min", ["six", "c", "k4"], ["r"])),
+    "the largest of values and numbers": [conv(), conv(("x", "w"), "d"), n("Max", ["c", "half", "d", "zero"], ["r"]), *tail()],
+    "Max of one value": body(n("Max", ["c"], ["q"]), n("Relu", ["q"], ["r"])),
+    "LeakyRelu without a slope": body(n("LeakyRelu", ["c"], ["r"], alpha=0.0)),
+    "an axis added and removed": body(n("Unsqueeze", ["c", "one"], ["u"]), n("Squeeze", ["u", "one"], ["q"]), n("Relu", ["q"], ["r"])),
+    "a linear layer of every pixel": [
+        *body(RELU)[:2], n("Transpose", ["r"], ["t"], perm=[0, 2, 3, 1]), n("MatMul", ["t", "m44"], ["u"]),
+        n("Add", ["u", "b"], ["v"]), n("Relu", ["v"], ["e"]), n("ReduceMean", ["e"], ["f"], axes=[1, 2], keepdims=0), GEMM],
+    "a branch that shapes decide": body(
+        n("Shape", ["c"], ["sh"]), n("Gather", ["sh", "index"], ["size"]), n("Equal", ["size", "index"], ["no"]),
+        n("If", ["no"], ["r"], then_branch=branch("c"), else_branch=branch("c", n("Relu", ["c"], ["inner"])))),
+    "a branch with weights": body(n("If", ["yes"], ["r"], else_branch=branch("c"), then_branch=branch(
+        "c", n("Constant", [], ["number"], value=numpy_helper.from_array(np.float32(1.5))), n("Mul", ["c", "number"], ["scaled"]),
+        n("Relu", ["scaled"], ["inner"])))),
+    "FusedMatMul": [*body(RELU)[:-1], n("FusedMatMul", ["f", "f4"], ["y"], domain="com.microsoft", alpha=0.5, transB=1)],
     "the larger of two values": [conv(), conv(("x", "w"), "d"), n("Max", ["c", "d"], ["m"]), n("Relu", ["m"], ["r"]), *tail()],
     "pixels as one axis, mean": [*body(RELU)[:2], n("Reshape", ["r", "wide"], ["s"]),
                                  n("ReduceMean", ["s"], ["f"], axes=[2], keepdims=0), GEMM],
@@ -196,7 +216,6 @@ def test_quantisers_of_four_bit_types(kind, domain, tmp_path):
 @pytest.mark.parametrize(
     ("nodes", "message"),
     [
-        ([conv(), n("Min", ["c", "six"], ["r"]), *tail()], r"\(Min\): a minimum of activations has no spiking form here"),
         ([*body(RELU)[:2], n("Tile", ["r", "rows"], ["e"]), *tail("e")], r"\(Tile\): repeats along axis 2; expected the"),
         ([*body(RELU)[:2], n("Expand", ["r", "batches"], ["e"]), *tail("e")], r"\(Expand\): expands to 5 axes; expected 4"),
         ([*body(RELU)[:2], n("Reshape", ["r", "wide"], ["s"]), n("MatMul", ["s", "m49"], ["y"])],

@@ -88,6 +88,21 @@ CALLS = {
     "rsub": (lambda x: torch.relu(torch.rsub(x, 0.25)), 4),
     "add with alpha": (lambda x: torch.relu(torch.add(x, torch.relu(x), alpha=0.5)), 4),
     "leaky_relu": (lambda x: F.leaky_relu(x, 0.2), 4),
+    "hardtanh": (F.hardtanh, 4),
+    "clamp from below zero, padded": (lambda x: F.avg_pool2d(x.clamp(-0.5, 2), 3, padding=1), 4),
+    "clamp from above only": (lambda x: torch.clamp(x, max=1.5), 4),
+    "maximum with a number": (lambda x: torch.max(x, torch.tensor(-0.5)), 4),
+    "minimum of any value": (lambda x: torch.min(x, torch.tensor(0.5)), 4),
+    "threshold above zero": (lambda x: F.threshold(x, 0.3, 0.3), 4),
+    "movedim": (lambda x: torch.relu(x.movedim(1, -1)).movedim(-1, 1), 4),
+    "swapdims": (lambda x: torch.relu(x.swapdims(1, 2).swapdims(1, 2)), 4),
+    "view_as": (lambda x: torch.relu(x).flatten(2).view_as(x), 4),
+    "hstack": (lambda x: torch.hstack([torch.relu(x), x.relu()[:, :2]]), 6),
+    "names as in NumPy": (lambda x: torch.concat((torch.relu(x), torch.relu(-x)), axis=1), 8),
+    "tensor_split": (lambda x: torch.tensor_split(torch.relu(x), 3, dim=1)[0], 2),
+    "values of maxima": (lambda x: torch.relu(x).data.max(dim=3).values.max(dim=2, keepdim=True).values[..., None], 4),
+    "linear layer of every pixel": (lambda x: F.linear(torch.relu(x).permute(0, 2, 3, 1), MATRIX[:4]).permute(0, 3, 1, 2), 4),
+    "product with a matrix": (lambda x: (torch.relu(x).permute(0, 2, 3, 1) @ MATRIX.T).permute(0, 3, 1, 2), 6),
     "clamp_min": (lambda x: x.clamp_min(0), 4),
     "clamp below zero behind a rectifier": (lambda x: torch.clamp(torch.relu(x), min=-1, max=0.5), 4),
     "maximum with zero": (lambda x: torch.maximum(x, torch.zeros(1)), 4),
@@ -189,6 +204,10 @@ ANSWERS = {
     "one logit": (lambda x: x.squeeze(1), 1),
     "one logit, view": (lambda x: x.view(-1), 1),
     "one logit, sigmoid": (lambda x: torch.sigmoid(x.squeeze(-1)), 1),
+    "sigmoid, one logit": (lambda x: torch.sigmoid(x).squeeze(), 1),
+    "sigmoid, scaled": (lambda x: torch.sigmoid(x) * 2 - 1, 5),
+    "softmax, percent": (lambda x: 100 * torch.softmax(x, 1), 5),
+    "softmax, percent, argmax": (lambda x: (torch.softmax(x, 1) / 0.01).argmax(1), 5),
 }
 
 
@@ -202,7 +221,7 @@ def test_classes_and_one_logit(end):
         expected = plain(images).numpy()
     program = torch.export.export(network, (torch.zeros(2, *SHAPE),), dynamic_shapes=({0: torch.export.Dim("batch")},))
     for source in (from_module(network, SHAPE, RAW), from_program(program, RAW)):
-        assert source.ending == ("argmax" if "argmax" in end else "sigmoid" if "sigmoid" in end else "logits")
+        assert source.ending == next((kind for kind in ("argmax", "sigmoid", "softmax") if kind in end), "logits")
         assert np.allclose(logits(source, pixels(SHAPE)), expected, atol=1e-3 * np.abs(expected).max())
         assert check_graph(source, None) is not None
 
@@ -225,6 +244,9 @@ LAYERS = [
     (nn.Sequential(nn.ZeroPad2d(1), nn.MaxPool2d(2)), 4),
     (nn.ChannelShuffle(2), 4),
     (nn.Sequential(nn.BatchNorm2d(4).eval(), nn.ReLU()), 4),
+    (nn.Sequential(nn.SyncBatchNorm(4).eval(), nn.ReLU()), 4),
+    (nn.Sequential(nn.Conv2d(4, 4, 1), nn.RReLU()), 4),
+    (nn.Sequential(nn.Conv2d(4, 4, 1), nn.Hardtanh()), 4),
     (nn.PixelShuffle(2), 1),
     (nn.Sequential(nn.ZeroPad2d((0, 1, 1, 0)), nn.PixelUnshuffle(2)), 16),
     (nn.Sequential(nn.Conv2d(4, 8, 1), nn.PixelShuffle(2)), 2),
@@ -251,6 +273,11 @@ def test_a_module(layer, channels):
     compare(network, from_module(network, SHAPE, RAW))
 
 
+class Last(nn.Module):
+    def forward(self, x):
+        return x[:, :, -1]
+
+
 LINES = {
     "Upsample": nn.Sequential(nn.Conv1d(3, 4, 3), nn.ReLU(), nn.Upsample(scale_factor=2, mode="linear"),
                               nn.ReplicationPad1d((1, 2)), nn.Conv1d(4, 4, 3, padding=2, padding_mode="reflect"), nn.ReLU(),
@@ -263,6 +290,7 @@ LINES = {
                                      nn.Flatten(), nn.Linear(52, 5)),
     "an image without channels": nn.Sequential(nn.Unflatten(1, (1, 3)), nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(),
                                                nn.Linear(48, 5)),
+    "a pixel of a line": nn.Sequential(nn.Conv1d(3, 4, 3), nn.ReLU(), Last(), nn.Linear(4, 5)),
     "features of a line": nn.Sequential(nn.Flatten(), nn.Linear(42, 8), nn.ReLU(), nn.Linear(8, 5)),
 }  # fmt: skip
 
@@ -277,6 +305,63 @@ def test_a_network_of_lines(form):
     images = np.rint(images)
     compare(network, from_module(network, (3, 14), RAW), images=images)
     compare(network, from_program(torch.export.export(network, (torch.zeros(2, 3, 14),)), RAW), images=images)
+
+
+class ChannelsLast(nn.Module):
+    """A network that takes images (N, H, W, C), as those of Keras and JAX."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(5)
+        self.conv, self.fc = nn.Conv2d(3, 4, 3), nn.Linear(4, 5)
+
+    def forward(self, x):
+        return self.fc(torch.relu(self.conv(x.permute(0, 3, 1, 2))).mean((2, 3)))
+
+
+def test_images_with_channels_last():
+    network, images = ChannelsLast().eval(), pixels((3, 9, 8))
+    with torch.no_grad():
+        expected = network(torch.from_numpy(images).permute(0, 2, 3, 1)).numpy()
+    program = torch.export.export(network, (torch.zeros(2, 9, 8, 3),), dynamic_shapes=({0: torch.export.Dim("batch")},))
+    for source in (from_module(network, (9, 8, 3), RAW), from_program(program, RAW)):
+        assert source.shape == (3, 9, 8)
+        assert np.abs(logits(source, images) - expected).max() <= 1e-4 * np.abs(expected).max()
+        assert check_graph(source, None) < 1e-3 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_features_as_a_line(axis):
+    """A network of signals (N, L) adds the axis of its one channel."""
+
+    class Signals(nn.Sequential):
+        def forward(self, x):
+            return super().forward(x.unsqueeze(axis) if axis == 1 else x.unsqueeze(axis).transpose(1, 2))
+
+    torch.manual_seed(6)
+    network = Signals(nn.Conv1d(1, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(4, 5)).eval()
+    source = from_module(network, (14,), RAW)
+    assert source.shape == (1, 1, 14)
+    compare(network, source, shape=(14,))
+
+
+class ClassesLast(nn.Module):
+    def forward(self, x):
+        return x.permute(0, 2, 1)
+
+
+def test_classes_that_are_last():
+    """The outputs of the tutorial of torchaudio, (N, 1, K)."""
+    torch.manual_seed(3)
+    pool = [nn.Conv1d(3, 4, 3), nn.ReLU(), nn.AvgPool1d(12)]
+    network = nn.Sequential(*pool, ClassesLast(), nn.Linear(4, 5), nn.LogSoftmax(dim=2)).eval()
+    program = torch.export.export(network, (torch.zeros(2, 3, 14),))
+    for source in (from_module(network, (3, 14), RAW), from_program(program, RAW)):
+        assert source.ending == "log_softmax"
+        assert check_graph(source, None) < 1e-3
+        with torch.no_grad():
+            expected = network[:-1](torch.from_numpy(pixels((3, 14)))).numpy()[:, 0]
+        assert np.allclose(logits(source, pixels((3, 14))[:, :, None]), expected, rtol=1e-4, atol=1e-3)
 
 
 class Branching(nn.Module):

@@ -85,29 +85,70 @@ ROUNDINGS = {
 }
 
 
+class RoundsFirst(Quantiser):
+    """The same, with a rounding before the clamp, or before the division by the levels."""
+
+    def forward(self, x):
+        return self.rounding(x / self.theta * 4) * self.theta
+
+
+ROUNDED_FIRST = {
+    "floor, clamp": (lambda x: torch.clamp(torch.floor(x + 0.5), 0, 4) / 4, 4),
+    "round, division, clamp": (lambda x: (x.round() / 4).clamp(0, 1), 4),
+    "straight-through": (lambda x: torch.clamp(x + (x.round() - x).detach(), min=0, max=4) / 4, 4),
+    "relu6": (lambda x: nn.functional.relu6(torch.floor(x)), 6),
+    "shifted": (lambda x: (torch.floor(x) / 2 - 1).clamp(-1, 1), 4),
+}
+REFUSED_FIRST = {
+    "negative integers": lambda x: torch.clamp(torch.floor(x), -2, 4),
+    "used before": lambda x: torch.relu(torch.floor(x)),
+    "not clipped": torch.floor,
+}
+
+
+@pytest.mark.parametrize("form", ["module", "onnx"])
+@pytest.mark.parametrize(("rounding", "levels"), ROUNDED_FIRST.values(), ids=ROUNDED_FIRST)
+def test_quantisers_that_round_first(rounding, levels, form, tmp_path):
+    network = nn.Sequential(RoundsFirst(rounding, torch.tensor([0.7])), RoundsFirst(rounding, torch.rand(8) + 0.5))
+    network = Net(nn.Sequential(network[0], nn.Linear(8, 8), network[1])).eval()
+    source = read_as(form, network, tmp_path)
+    assert set(source.levels.values()) == {levels}
+    assert check_graph(source, None) < 1e-3
+
+
+@pytest.mark.parametrize("rounding", REFUSED_FIRST.values(), ids=REFUSED_FIRST)
+def test_roundings_that_are_not_clipped_from_zero(rounding):
+    network = Net(nn.Sequential(RoundsFirst(rounding, torch.tensor([0.7])), nn.Linear(8, 8))).eval()
+    with pytest.raises(
+        ConversionError, match=r"a rounding of activations has no node|clips integers from -2 to 4; expected"
+    ):
+        from_module(network, (1, 4, 5), RAW)
+
+
+def read_as(form, network, folder):
+    """Return the source of a network, as a module, or a program or ONNX file that is exported from it."""
+    shapes, example = ({0: torch.export.Dim.DYNAMIC},), torch.rand(2, 1, 4, 5)
+    if form == "module":
+        return from_module(network, (1, 4, 5), RAW)
+    if form == "program":
+        return from_program(torch.export.export(network, (example,), dynamic_shapes=shapes), RAW)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(network, (example,), folder / "a.onnx", dynamo=False, dynamic_axes={"input": [0]},
+                          input_names=["input"])  # fmt: skip
+    return onnx.read(folder / "a.onnx", RAW)
+
+
 @pytest.mark.parametrize(("rounding", "levels"), ROUNDINGS.values(), ids=ROUNDINGS)
 @pytest.mark.parametrize("form", ["module", "program", "onnx"])
 def test_quantisers(rounding, levels, form, tmp_path):
     network = nn.Sequential(Quantiser(rounding, torch.tensor([0.7])), Quantiser(rounding, torch.rand(8) + 0.5))
     network = Net(nn.Sequential(network[0], nn.Linear(8, 8), network[1])).eval()
-    shapes, example = ({0: torch.export.Dim.DYNAMIC},), torch.rand(2, 1, 4, 5)
-
-    def source():
-        if form == "module":
-            return from_module(network, (1, 4, 5), RAW)
-        if form == "program":
-            return from_program(torch.export.export(network, (example,), dynamic_shapes=shapes), RAW)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            torch.onnx.export(network, (example,), tmp_path / "a.onnx", dynamo=False, dynamic_axes={"input": [0]},
-                              input_names=["input"])  # fmt: skip
-        return onnx.read(tmp_path / "a.onnx", RAW)
-
     if not levels:
         with pytest.raises(ConversionError, match="a rounding of activations has no node"):
-            source()
+            read_as(form, network, tmp_path)
         return
-    quantised = source()
+    quantised = read_as(form, network, tmp_path)
     assert set(quantised.levels.values()) == {levels}
     assert check_graph(quantised, None) < 1e-3
 
