@@ -12,6 +12,10 @@ _ROUNDING = (
     "a rounding of activations has no node; leave it out and calibrate the clamp before it (--calibration), or use "
     "levels of a quantiser (SpikingActivation, QuantReLU, QuantizeLinear), which are spike counts"
 )
+IN_PLACE = (
+    "changes a value, or a part of it, in place, and its result is not used; use the result, x = f(x), and torch.cat "
+    "for parts"
+)
 RANDOM = ("bernoulli", "normal", "rand", "rand_like", "randint", "randn", "randn_like")
 """Names of torch functions that draw random numbers, whose results are no constants."""
 
@@ -89,7 +93,8 @@ TORCH = {
     "bilinear": "a product of activations has no spiking form here; use nn.Linear",
     **dict.fromkeys(RANDOM, _RANDOM),
     "getattr": "an attribute of an activation is not supported; use a method, such as transpose(1, 2)",
-    "stack": "a new axis of activations is not supported; add them, or use torch.cat along the channels",
+    "stack": "a new axis of activations is only read if they are added or averaged along it, or have no channels; add "
+    "them, or use torch.cat along the channels",
     **dict.fromkeys(("sort", "topk"), _ALL),
     "log_softmax": _ENDING,
     "sigmoid": f"it has no exact spiking form here; {_SIGMOID}",

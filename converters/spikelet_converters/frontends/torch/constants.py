@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,8 @@ def size_of(kind: str, args: tuple[Any, ...]) -> object:
         return shape[args[1]] if len(args) > 1 else shape
     if kind in ("dim", "ndimension"):
         return len(shape)
+    if kind in ("numel", "nelement"):
+        return math.prod(shape)
     if kind == "getattr":
         attributes = {"shape": shape, "ndim": len(shape), "device": torch.device("cpu"), "dtype": torch.float32}
         return attributes.get(str(args[1]))

@@ -14,10 +14,10 @@ from spikelet.nodes import Shape
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.fixed_batch import in_batches
 from spikelet_converters.frontends.layout import sizes
+from spikelet_converters.frontends.refusals import IN_PLACE, UNKNOWN
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
-from spikelet_converters.frontends.refusals import UNKNOWN
 from spikelet_converters.frontends.source import Preprocessing, Source, as_taken, build, finished
-from spikelet_converters.frontends.torch import straight_through
+from spikelet_converters.frontends.torch import stacked, straight_through
 from spikelet_converters.frontends.torch.calls import (
     Call,
     bound,
@@ -102,13 +102,16 @@ def add(
         assert isinstance(value, torch.Tensor)
         reader.values[node] = constant(value)
     reader.values[str(signature.user_inputs[0])] = start
-    graph = straight_through.removed(program.graph)
+    graph = stacked.removed(straight_through.removed(program.graph))
     (returned,) = (step for step in graph.nodes if step.op == "output")
     results = list(returned.args[0])
     used = needed(results if output is None else chosen(results, output))
     for step in graph.nodes:
         if step in used or step.op == "output":
             reader.read(step)
+        elif _changes(step):
+            where = f"`{_kind(step)}` at node {step.name} of the exported program{_module(step)}"
+            raise ConversionError(f"{where}: {IN_PLACE}")
 
 
 class _Reader:
@@ -159,6 +162,12 @@ class _Reader:
 
     def _resolved(self, value: object) -> Any:
         return resolved(value, lambda node: self.values.get(node.name))
+
+
+def _changes(step: fx.Node) -> bool:
+    """Return whether a call changes its first argument."""
+    schema = getattr(step.target, "_schema", None)
+    return schema is not None and schema.is_mutable
 
 
 def _is_identity(step: fx.Node) -> bool:

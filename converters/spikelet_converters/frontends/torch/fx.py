@@ -15,8 +15,8 @@ from spikelet.graph import Graph
 from spikelet.nodes import Shape
 from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.builder import Builder
+from spikelet_converters.frontends.refusals import IN_PLACE, UNKNOWN
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
-from spikelet_converters.frontends.refusals import UNKNOWN
 from spikelet_converters.frontends.torch import quant_aware
 from spikelet_converters.frontends.torch.calls import Call, bound, name_of, resolved, values_of
 from spikelet_converters.frontends.torch.constants import attribute, constant, evaluated, size_of, without_values
@@ -70,6 +70,8 @@ def read(
     for step in graph.nodes:
         if step in used or step.op in ("placeholder", "output"):
             reader.read(step)
+        elif reader.changes(step) and used.intersection(step.all_input_nodes):
+            raise ConversionError(f"{reader.where(step)}: {IN_PLACE}")
     return builder
 
 
@@ -92,6 +94,13 @@ class _Reader:
         if not self._ignored(step):
             self.values[step] = self._value(step)
 
+    def changes(self, step: fx.Node) -> bool:
+        """Return whether a call changes its argument in place."""
+        if step.op == "call_module":
+            return bool(getattr(self.modules[str(step.target)], "inplace", False))
+        method = str(step.target) if step.op == "call_method" else ""
+        return bool(step.kwargs.get("inplace")) or (method.endswith("_") and not method.endswith("__"))
+
     def _ignored(self, step: fx.Node) -> bool:
         """Return whether a call handles states of a framework's neuron, which the engine stores."""
         if step.op == "placeholder":
@@ -109,6 +118,8 @@ class _Reader:
     def _value(self, step: fx.Node) -> object:
         match step.op:
             case "placeholder":
+                if step.args and step.prev.op != "root":
+                    return step.args[0]  # the default of an argument
                 return self.start if self.start is not None and step.prev.op == "root" else self.builder.input()
             case "get_attr":
                 return constant(attribute(self.modules[""], str(step.target)))
@@ -139,12 +150,13 @@ class _Reader:
                 "linear layer at the end as the readout: its outputs are summed over time"
             )
 
-    def _where(self, step: fx.Node) -> str:
+    def where(self, step: fx.Node) -> str:
+        """Return a call in error messages."""
         name = getattr(step.target, "__name__", str(step.target))
         return f"`{name}` at node {step.name} of the traced network{source_line(step)}"
 
     def _function(self, step: fx.Node) -> object:
-        where = self._where(step)
+        where = self.where(step)
         self._refuse_states(where, step)
         args = resolved(step.args, self.values.get)
         kwargs = resolved(step.kwargs, self.values.get)

@@ -67,6 +67,7 @@ def from_module(
         (('n1',), False)
     """
     preprocessing = preprocessing or Preprocessing()
+    _refuse_script(network)
     if any(tensor.is_floating_point() and tensor.dtype != torch.float32 for tensor in network.state_dict().values()):
         network = copy.deepcopy(network).float()  # a graph is float32
 
@@ -110,6 +111,16 @@ def from_module(
     return replace(
         source, twin=lambda: again(without_ties(network)), layers=lambda: layers_alone(container, graph, shape)
     )
+
+
+def _refuse_script(network: nn.Module) -> None:
+    """Raise ConversionError for a network that is a TorchScript program, or has one as a layer."""
+    for name, module in network.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            where = f"module {name}" if name else "the network"
+            raise ConversionError(
+                f"{where}: is a TorchScript program; expected the torch.nn.Module from which it was made"
+            )
 
 
 def _refuse_ending(builder: Builder) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.channels import check_along_channels, concatenated, repeated, selected, tiled
-from spikelet_converters.frontends.layout import axes_of, reshaped, sizes
+from spikelet_converters.frontends.layout import arranged, axes_of, reshaped, sizes
+from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.torch import resampling
 from spikelet_converters.frontends.torch.calls import Call, Handler
 from spikelet_converters.frontends.values import BATCH, Value
@@ -44,6 +47,27 @@ def _cat(call: Call) -> Value:
     axis = int(call.number("dim", 1 if call.kind == "hstack" else 0)) % (len(sizes(inputs[0])) + 1)
     check_along_channels(call.where, "concatenates", inputs[0], axis)
     return concatenated(call.where, inputs)
+
+
+def _stack(call: Call) -> Value:
+    """Join values without an axis of channels, such as (N, H, W), along a new one."""
+    values = call.get("tensors")
+    parts = values if isinstance(values, tuple | list) else []
+    axis = int(call.number("dim", 0))
+    images = [
+        arranged(call.builder.padded(call.name, call.where, x), (0, *axes_of(x)))
+        for x in parts if isinstance(x, Value) and x.shape[0] == 1 and axes_of(x) == (1, 2) and not x.regrouped
+    ]  # fmt: skip
+    if not images or len(images) != len(parts) or axis not in (1, -3):
+        raise ConversionError(f"{call.where}: {ADVICE['stack']}")
+    return concatenated(call.where, images)
+
+
+def _unbind(call: Call) -> list[Value]:
+    axis = int(call.number("dim", 0))
+    count = sizes(call.x)[axis % (len(sizes(call.x)) + 1) - 1]
+    return [_select(replace(call, name=f"{call.name}.{index}", arguments={**call.arguments, "index": index}))
+            for index in range(count)]  # fmt: skip
 
 
 def _split(call: Call) -> list[Value]:
@@ -181,6 +205,8 @@ HANDLERS: dict[str, Handler] = {
     "index": _index,
     "index_select": _index_select,
     "select": _select,
+    "stack": _stack,
+    "unbind": _unbind,
     **dict.fromkeys(IDENTITY, lambda call: call.x),
     **dict.fromkeys(DROPOUTS, _dropout),
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,22 +20,55 @@ def chosen(results: object, output: str | None) -> Any:
     Raises:
         UsageError: There is no such output.
     """
+    results = fields_of(results)
     if output is None:
         while isinstance(results, tuple | list | Mapping):
             entries = list(results.values() if isinstance(results, Mapping) else results)
             entries = [entry for entry in entries if entry is not None and not isinstance(entry, int | float | str)]
             if len(entries) != 1:
                 break
-            (results,) = entries
+            results = fields_of(entries[0])
         return results
     if isinstance(results, Mapping):
         if output in results:
             return results[output]
+        if output.isdecimal() and int(output) < len(results):
+            return list(results.values())[int(output)]
         raise UsageError(f"the network has no output {output!r}; expected one of {', '.join(map(str, results))}")
     several = results if isinstance(results, tuple | list) else [results]
     if not output.isdecimal() or int(output) >= len(several):
         raise UsageError(f"the network has no output {output!r}; expected a number of 0…{len(several) - 1}")
     return several[int(output)]
+
+
+def fields_of(results: object) -> object:
+    """Return the outputs of a named tuple or a dataclass by name, and others as they are."""
+    if isinstance(results, tuple) and hasattr(results, "_asdict"):
+        return results._asdict()
+    if dataclasses.is_dataclass(results) and not isinstance(results, type | Mapping):
+        return {entry.name: getattr(results, entry.name) for entry in dataclasses.fields(results)}
+    return results
+
+
+def with_fields(graph: fx.Graph) -> fx.Graph:
+    """Return a traced graph that returns the fields of a named tuple or a dataclass as a dictionary."""
+    output = next(node for node in graph.nodes if node.op == "output")
+
+    def fields(value: fx.node.Argument) -> Any:
+        kind = value.target if isinstance(value, fx.Node) else None
+        if not isinstance(kind, type):
+            return value
+        assert isinstance(value, fx.Node)
+        names = [entry.name for entry in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else getattr(
+            kind, "_fields", None
+        )  # fmt: skip
+        return value if names is None else {**dict(zip(names, value.args, strict=False)), **value.kwargs}
+
+    output.args = (fx.node.map_aggregate(output.args[0], fields),)
+    for node in reversed(list(graph.nodes)):
+        if not node.users and isinstance(node.target, type):
+            graph.erase_node(node)
+    return graph
 
 
 def needed(results: object) -> set[fx.Node]:

@@ -8,7 +8,8 @@ from torch import fx, nn
 
 from spikelet.errors import ConversionError, one_line, pass_out_of_memory
 from spikelet_converters.frontends import frameworks
-from spikelet_converters.frontends.torch import straight_through, time_loop
+from spikelet_converters.frontends.torch import stacked, straight_through, time_loop
+from spikelet_converters.frontends.torch.outputs import with_fields
 from spikelet_converters.frontends.torch.tracer import Tracer, hooks_of, sizes_traced
 
 
@@ -48,8 +49,9 @@ def _calls(network: nn.Module, spiking: bool) -> fx.Graph:
     """Return the calls of a network."""
     try:
         with sizes_traced():
-            return straight_through.removed(Tracer(assigns=spiking, hooks=spiking).trace(network))
+            graph = Tracer(assigns=spiking, hooks=spiking).trace(network)
     except Exception as error:  # of the user's own code, which is called with proxies
         pass_out_of_memory(error, f"{type(network).__name__}.forward")
         advice = time_loop.ADVICE if spiking else "it may not branch on values"
         raise NotTraced(f"{type(network).__name__}.forward: cannot be traced ({one_line(error)}); {advice}") from None
+    return with_fields(stacked.removed(straight_through.removed(graph)))

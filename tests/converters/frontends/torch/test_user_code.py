@@ -1,6 +1,9 @@
 """Torch networks as people write them: hooks, several outputs, constants of the size of the batch, changes of type."""
 
+import math
 import warnings
+from collections import namedtuple
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -151,6 +154,121 @@ def test_quantisers(rounding, levels, form, tmp_path):
     quantised = read_as(form, network, tmp_path)
     assert set(quantised.levels.values()) == {levels}
     assert check_graph(quantised, None) < 1e-3
+
+
+class LearnedSteps(nn.Module):
+    """A quantiser whose step is trained; its factor of the gradient has the number of values in it (LSQ)."""
+
+    def __init__(self):
+        super().__init__()
+        self.step = nn.Parameter(torch.tensor(0.4))
+
+    def forward(self, x):
+        factor = 1 / math.sqrt(x.numel() * 15)
+        step = (self.step - self.step * factor).detach() + self.step * factor
+        clipped = (x / step).clamp(0, 15)
+        return ((clipped.round() - clipped).detach() + clipped) * step
+
+
+def test_a_quantiser_with_the_number_of_values():
+    source = from_module(Net(LearnedSteps()).eval(), (1, 4, 5), RAW)
+    assert set(source.levels.values()) == {15}
+    assert check_graph(source, None) < 1e-3
+
+
+Outputs = namedtuple("Outputs", "logits auxiliary")
+
+
+@dataclass
+class Results:
+    logits: torch.Tensor
+    loss: torch.Tensor | None = None
+
+
+@pytest.mark.parametrize(("end", "output"), [
+    (lambda y: Outputs(y, None), None), (lambda y: Outputs(y, 2 * y), "logits"), (lambda y: Outputs(2 * y, y), "1"),
+    (lambda y: Results(y), None), (lambda y: Results(y, y.mean()), "logits"),
+])  # fmt: skip
+def test_named_outputs(end, output):
+    source = from_module(Net(lambda x: x, end).eval(), (1, 4, 5), RAW, output=output)
+    assert check_graph(source, None) < 1e-3
+
+
+def test_arguments_with_defaults():
+    class Scaled(Net):
+        def forward(self, x, factor=2.0, names=("a", "b")):
+            return super().forward(x) * factor
+
+    assert check_graph(from_module(Scaled(lambda x: x).eval(), (1, 4, 5), RAW), None) < 1e-3
+
+
+@pytest.mark.parametrize("between", [
+    lambda x: torch.stack([x, 2 * x, -x]).mean(0), lambda x: torch.stack((x, torch.relu(x)), dim=-1).sum(dim=-1),
+    lambda x: torch.stack([x, torch.relu(x)], 1).mean([1]),
+])  # fmt: skip
+def test_stacked_values_that_are_added(between):
+    network, shape = Net(between).eval(), {0: torch.export.Dim.DYNAMIC}
+    program = torch.export.export(network, (torch.rand(2, 1, 4, 5),), dynamic_shapes=(shape,))
+    for source in (from_module(network, (1, 4, 5), RAW), from_program(program, RAW)):
+        assert check_graph(source, None) < 1e-3
+
+
+class Colours(nn.Module):
+    """Exchanges the channels of an image."""
+
+    def __init__(self, exchange):
+        super().__init__()
+        torch.manual_seed(2)
+        self.conv, self.last, self.exchange = nn.Conv2d(3, 4, 3), nn.Linear(24, 3), exchange
+
+    def forward(self, x):
+        return self.last(torch.relu(self.conv(self.exchange(x / 100))).flatten(1))
+
+
+def test_channels_taken_apart_and_stacked():
+    def exchange(x):
+        red, green, blue = x.unbind(1)
+        return torch.stack((blue, green, red), dim=1)
+
+    network, shape = Colours(exchange).eval(), {0: torch.export.Dim.DYNAMIC}
+    program = torch.export.export(network, (torch.rand(2, 3, 4, 5),), dynamic_shapes=(shape,))
+    for source in (from_module(network, (3, 4, 5), RAW), from_program(program, RAW)):
+        assert check_graph(source, None) < 1e-3
+
+
+def assigned(x):
+    x = x.clone()
+    x[:, 0] = x[:, 0] * 2
+    return x
+
+
+def rectified_in_place(x):
+    torch.nn.functional.relu(x, inplace=True)
+    return x
+
+
+def multiplied_in_place(x):
+    x.mul_(2)
+    return x
+
+
+@pytest.mark.parametrize("exchange", [assigned, rectified_in_place, multiplied_in_place])
+def test_changes_in_place_are_named(exchange):
+    with pytest.raises(
+        ConversionError, match=r"changes a value, or a part of it, in place, .* use the result, x = f\(x\)"
+    ):
+        from_module(Colours(exchange).eval(), (3, 4, 5), RAW)
+
+
+def test_a_layer_of_torchscript():
+    network = Net(lambda x: x).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        network.hidden = torch.jit.script(network.hidden)
+    with pytest.raises(
+        ConversionError, match=r"module hidden: is a TorchScript program; expected the torch\.nn\.Module"
+    ):
+        from_module(network, (1, 4, 5), RAW)
 
 
 def observe(module, inputs, output):
