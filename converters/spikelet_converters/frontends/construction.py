@@ -18,6 +18,7 @@ import numpy.typing as npt
 from spikelet.errors import ConversionError, GraphError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LI, LIF, Add, Conv2d, Input, Linear, Node, Output, Scale, Shape
+from spikelet.nodes.layers import MEAN
 from spikelet_converters.frontends.values import (
     NOTHING,
     ONE,
@@ -32,6 +33,7 @@ from spikelet_converters.frontends.values import (
     one_number,
 )
 
+FAINT = 2**-14  # largest factor of pixels that are probably divided by 255 twice
 WIDEST = 2048  # largest number of features of a diagonal linear layer
 
 
@@ -130,6 +132,16 @@ class Construction:
         assert isinstance(before, Input)
         total = before.mean.astype(np.float64) + center
         whole = np.rint(total)  # zero padding has the value of the mean, which must be exact in integers
+        if np.abs(whole).max() > MEAN:
+            raise ConversionError(
+                f"{where}: the mean of the input is {np.abs(whole).max():,.0f} pixels; expected at most {MEAN:,}: use "
+                "--raw-pixels if the network divides the pixels by 255 itself"
+            )
+        if np.abs(factor).max() <= FAINT:
+            self.note(
+                f"{where}: the pixels are divided by {1 / np.abs(factor).max():,.0f}; use --raw-pixels if the network "
+                "divides them by 255 itself"
+            )
         self.nodes["input"] = Input(self.shape, f32(whole), before.low, before.high)
         self.border = np.asarray(total - whole)
         return replace(x, factor=factor, offset=(whole - total) * factor)

@@ -186,11 +186,12 @@ class Images(MaxPools):
         return arranged(self._mapped(name, where, maps, None, x.shape[0], inner), axes_of(x))
 
     def pixelwise(self, name: str, where: str, weights: Factor, x: Value) -> Value:
-        """Add separate weights for every pixel, alike in all channels: (pixels before, *pixels after)."""
+        """Add separate weights for every pixel: (C, pixels before, *pixels after), (1, …) if alike in all channels."""
         x = self.padded(name, where, self._image(where, x)[0])
-        after = spread(line_of(x) or 2, weights.shape[1:], 1)
-        self.check_weights(where, x.shape[0] * weights.size)
-        maps = np.tile(weights.reshape(1, 1, *x.shape[1:], *after), (x.shape[0], 1, 1, 1, 1, 1))
+        after = spread(line_of(x) or 2, weights.shape[2:], 1)
+        self.check_weights(where, x.shape[0] * weights[0].size)
+        maps = weights.reshape(len(weights), 1, *x.shape[1:], *after)
+        maps = np.tile(maps, (x.shape[0] // len(weights), 1, 1, 1, 1, 1))
         return arranged(self._mapped(name, where, maps, None, x.shape[0], replace(x, axes=None)), axes_of(x))
 
     def _image(self, where: str, x: Value, weight: Factor | None = None) -> tuple[Value, Factor]:

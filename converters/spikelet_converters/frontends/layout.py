@@ -223,6 +223,19 @@ def varies(constant: npt.NDArray[np.generic], x: Value) -> bool:
     return any(size > 1 and axis != 0 for axis, size in zip(axes, shape[1:], strict=True))
 
 
+def as_image(constant: npt.NDArray[np.generic], x: Value) -> Factor:
+    """Return a constant that is broadcast with a value and differs along its pixels, see `varies`, as (C, H, W).
+
+    Raises:
+        ValueError: It cannot be broadcast, or differs between samples.
+    """
+    axes = axes_of(x)
+    values = np.asarray(constant, np.float64).reshape((1,) * (len(axes) + 1 - constant.ndim) + constant.shape)
+    image = np.broadcast_to(values.squeeze(0), [x.shape[axis] for axis in axes])
+    missing = [axis for axis in range(len(x.shape)) if axis not in axes]
+    return image.reshape(*image.shape, *(1 for _ in missing)).transpose(np.argsort([*axes, *missing]))
+
+
 def window_of(
     x: Value, kernel: tuple[int, ...], stride: tuple[int, ...], pads: tuple[int, ...],
     dilation: tuple[int, ...] | None = None, *, ceil: bool = False,

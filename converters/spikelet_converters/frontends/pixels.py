@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,8 @@ import numpy.typing as npt
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.channels import selected
-from spikelet_converters.frontends.layout import sizes, window_of
+from spikelet_converters.frontends.construction import check_finite
+from spikelet_converters.frontends.layout import arranged, as_image, axes_of, sizes, window_of
 from spikelet_converters.frontends.values import Value, Window
 
 Operation = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
@@ -40,7 +42,28 @@ def weighed(builder: Builder, name: str, where: str, operation: Operation, after
     largest = max(float(count), float(np.prod(np.maximum(after, 1))))
     builder.check_weights(where, int(x.shape[0] * count * largest))
     units = np.eye(count, dtype=np.float32).reshape(count, 1, *pixels)
-    return builder.pixelwise(name, where, operation(units)[:, 0].astype(np.float64), x)
+    return builder.pixelwise(name, where, operation(units)[None, :, 0].astype(np.float64), x)
+
+
+def masked(builder: Builder, name: str, where: str, constant: npt.NDArray[np.generic], x: Value) -> Value:
+    """Multiply an image by a constant that differs from pixel to pixel, such as a mask or a window.
+
+    Raises:
+        ConversionError: The constant does not fit the image, or there are too many pixels.
+    """
+    try:
+        factors = as_image(constant, x)
+    except ValueError:
+        raise ConversionError(
+            f"{where}: multiplies (N, {', '.join(map(str, sizes(x)))}) by constants of shape {constant.shape}; "
+            "expected one number for each pixel, or for each pixel and channel"
+        ) from None
+    check_finite(where, factors)
+    inner = replace(builder.padded(name, where, x), axes=None)
+    pixels = inner.shape[1] * inner.shape[2]
+    builder.check_weights(where, inner.shape[0] * pixels * pixels)
+    weights = (np.eye(pixels) * factors.reshape(inner.shape[0], pixels, 1)).reshape(-1, pixels, *inner.shape[1:])
+    return arranged(builder.pixelwise(name, where, weights, inner), axes_of(x))
 
 
 def window(x: Value, block: int) -> Window:

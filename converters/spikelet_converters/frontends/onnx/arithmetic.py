@@ -7,6 +7,7 @@ import numpy as np
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.layout import per_channel, varies
 from spikelet_converters.frontends.onnx.step import Handler, Step
+from spikelet_converters.frontends.pixels import masked
 from spikelet_converters.frontends.refusals import PRODUCT
 from spikelet_converters.frontends.values import Value
 
@@ -50,6 +51,8 @@ def _mul(step: Step) -> Value:
         raise ConversionError(f"{step.where}: {PRODUCT}")
     (index,) = step.live
     x = step.value(index)
+    if varies(step.constant(1 - index), x):
+        return masked(step.builder, step.name, step.where, step.constant(1 - index), x)
     gain = per_channel(step.where, step.constant(1 - index), x)
     return step.builder.affine(step.where, gain, 0.0, x, alone=step.alone(index))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spikelet.errors import ConversionError
+from spikelet_converters.frontends.pixels import masked
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.torch.calls import Call, Handler
 from spikelet_converters.frontends.values import Value
@@ -53,6 +54,9 @@ def _multiply(call: Call) -> Value:
         raise ConversionError(f"{call.where}: {ADVICE['mul']}")
     x = call.values[0]
     name = "other" if isinstance(call.get("self", call.get("input")), Value) else "self"
+    pixels = call.per_pixel(name, x)
+    if pixels is not None:
+        return masked(call.builder, call.name, call.where, pixels, x)
     gain = call.per_channel(name, x)
     assert gain is not None
     return call.builder.affine(call.where, gain, 0.0, x, alone=call.alone)

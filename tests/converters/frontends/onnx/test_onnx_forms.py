@@ -120,6 +120,22 @@ class TestInputs:
         assert np.allclose(logits(source, images), expected, rtol=1e-4, atol=1e-3 * np.abs(expected).max())
         assert check_graph(source, None) is not None
 
+    @pytest.mark.parametrize(
+        ("step", "message"), [("Mul", None), ("Add", "the mean of the input is 260,100 pixels; .*: use --raw")]
+    )
+    def test_pixels_that_the_network_divides_as_well(self, step, message, tmp_path):
+        nodes = [n("Div", ["x", "k"], ["d"]), n(step, ["d", "c4x"], ["e"]), conv(("e", "w", "b")), RELU, *tail()]
+        path = model(tmp_path / "a.onnx", nodes, own={"c4x": np.float32(4)})
+        if message is not None:
+            with pytest.raises(ConversionError, match=message):
+                read(path)
+            assert not read(path, RAW).notes
+            return
+        assert any(
+            "the pixels are divided by 65,025; use --raw-pixels if the network" in note for note in read(path).notes
+        )
+        assert not read(path, RAW).notes
+
     def test_channels_last(self, tmp_path):
         nodes = [n("Transpose", ["x"], ["t"], perm=[0, 3, 1, 2]), conv(("t", "w", "b")), RELU, *tail()]
         path = model(tmp_path / "a.onnx", nodes, shape=(9, 8, 3))
@@ -329,6 +345,7 @@ def test_every_attribute_of_onnx_is_understood_or_refused_by_name():
         (body(n("Max", ["c", "c4"], ["r"])), "has lower bounds that differ by channel; expected one number"),
         (body(n("Clip", ["c", "zero", "b"], ["r"])), "has 4 bounds; expected one number"),
         (body(n("Mul", ["c", "w1x1"], ["r"])), r"constant of shape \(4, 4, 1, 1\)"),
+        (body(n("Mul", ["c", "w2"], ["r"])), r"multiplies \(N, 4, 7, 7\) by constants of shape \(4, 4, 3, 3\); expected one"),
         (body(n("Div", ["c", "zero"], ["r"])), "divides by zero"),
         ([conv(("x", "w", "b")), n("Relu", ["q"], ["y"])], "not a valid ONNX model"),
     ],

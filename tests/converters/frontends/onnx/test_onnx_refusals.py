@@ -19,7 +19,7 @@ OWN = {
     "zero_i": np.array([0]), "one_i": np.array([1]), "two_i": np.array([2]), "three_i": np.array([3, 3]),
     "row3": np.ones((4, 5, 1), np.float32), "training": np.bool_(True), "minus": np.array([-1]), "far": np.array([-100]),
     "wide5": np.ones((64, 3, 2, 2), np.float32), "wide_t": np.ones((64, 64, 3, 3), np.float32),
-    "zi": np.int32(0), "k1": np.array([1], np.int64), "plane": np.ones((1, 1, 7, 7), np.float32) * np.arange(7),
+    "zi": np.int32(0), "k1": np.array([1], np.int64),
 }  # fmt: skip
 CASES = {
     "an export in training mode": (
@@ -50,7 +50,6 @@ CASES = {
     "a Gemm of three axes": ([*body(RELU)[:-1], n("Gemm", ["f", "row3"], ["y"])], "expected weights of two axes, found shape"),
     "a sum of shapes": ([conv(), conv(("x", "w", "b"), "d", pads=[1] * 4), n("Add", ["c", "d"], ["y"])],
                         r"adds shapes \(4, 7, 7\) and \(4, 9, 9\)"),
-    "a constant per pixel": (body(n("Mul", ["c", "plane"], ["r"])), "expected one number, or one per channel"),
     "a minimum": (body(n("Min", ["c", "c"], ["r"])), "a minimum of activations has no spiking form here"),
     "a power": (body(n("Pow", ["c", "two"], ["r"])), "a power of activations has no spiking form here; fine-tune"),
     "a rounding": (body(n("Round", ["c"], ["r"])), "a rounding of activations has no node; leave it out and calibrate"),

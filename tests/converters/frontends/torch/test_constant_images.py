@@ -49,6 +49,11 @@ FORMS = {
     "image minus": Net(lambda x: IMAGE - x, 3),
     "one row": Net(lambda x: x + 2 * IMAGE[:1, :1], 3),
     "joined between": Net(lambda x: x, 3, lambda x: torch.cat([x[:, :4], coordinates(x)], 1)),
+    "mask": Net(lambda x: x * (IMAGE[0] > 0.4).float(), 3),
+    "window of channels": Net(lambda x: x, 3, lambda x: IMAGE.repeat(2, 1, 1) * x),
+    "mask between, channels last": Net(
+        lambda x: x, 3, lambda x: (x.permute(0, 2, 3, 1) * IMAGE[0, :, :, None]).permute(0, 3, 1, 2)
+    ),
     "added between": Net(lambda x: x, 3, lambda x: IMAGE[:1] + x),
 }
 
