@@ -136,13 +136,15 @@ class Combined(Neurons):
             raise ConversionError(f"{where}: scales maxima by {gains.min():g}; expected a factor above 0")
         if x.parts:
             return self._affine_parts(where, gains, shifts, x)
-        if x.node in self.sums and alone and (x.factor == 1).all() and not x.offset.any():
+        rounded = x.node in self.roundings and not gains.all()
+        if x.node in self.sums and alone and (x.factor == 1).all() and not x.offset.any() and not rounded:
             for index, name in enumerate(name for name, target in self.edges if target == x.node):
                 before = self.nodes[name]
                 assert isinstance(before, Conv2d | Linear)
                 weight = before.weight * gains.reshape(-1, *(1,) * (before.weight.ndim - 1))
                 bias = before.bias * gains + (0 if index else shifts)
                 self.nodes[name] = replace(before, weight=f32(weight), bias=f32(bias))
+            self.rescale_roundings(x.node, gains, shifts)
             return x
         return super().affine(where, gain, shift, x, alone=alone)
 

@@ -143,6 +143,7 @@ class Construction:
                 "divides them by 255 itself"
             )
         self.nodes["input"] = Input(self.shape, f32(whole), before.low, before.high)
+        self.rescale_roundings("input", np.ones(1), before.mean - whole)
         self.border = np.asarray(total - whole)
         return replace(x, factor=factor, offset=(whole - total) * factor)
 
@@ -166,12 +167,20 @@ class Construction:
             return self.normalise(where, -shift / gain, 1 / gain, x)
         before = self.nodes[x.node]
         scaled = (x.factor != 1).any() or x.offset.any() or x.node in self.constants
+        scaled = scaled or (x.node in self.roundings and not gain.all())
         if not isinstance(before, Conv2d | Linear) or scaled or not alone:
             factor, offset = x.channels() * gain, x.offsets() * gain + shift
             return replace(x, factor=one_number(factor), offset=one_number(offset))
         weight = before.weight * gain.reshape(-1, *(1,) * (before.weight.ndim - 1))
         self.nodes[x.node] = replace(before, weight=f32(weight), bias=f32(before.bias * gain + shift))
+        self.rescale_roundings(x.node, gain, shift)
         return x
+
+    def rescale_roundings(self, name: str, gain: Factor, shift: Factor) -> None:
+        """Express the omitted quantisers of a node by its new output, gain * output + shift; gain, shift: (C,)."""
+        for index, rounding in enumerate(self.roundings.get(name, ())):
+            factor = rounding.factor / gain
+            self.roundings[name][index] = replace(rounding, factor=factor, offset=rounding.offset - factor * shift)
 
     def materialised(self, name: str, where: str, x: Value) -> Value:
         """Add a layer that computes the factor and offset of a value, if no next weights can include them."""

@@ -110,7 +110,7 @@ class Neurons(ConstantImages):
         del self.relus[x.node]
         assert isinstance(before, IF)
         unit = before.theta.astype(np.float64)  # the rectifier has theta = 1 in the units of its input
-        inner = Value(source, 1 / unit, x.shape)
+        inner = replace(x, node=source, factor=1 / unit, offset=NOTHING)
         alone = not any(a == source for a, _ in self.edges)
         inner = self.affine(where, 1.0, shift, inner, alone=alone) if shift else inner
         return self.quantiser(x.node, where, theta, levels, inner)

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_forms import FORMS, RAW, RELU, SHAPE, body, branch, conv, logits, model, n, pixels, session, tail
 from spikelet.errors import ConversionError
 from spikelet_converters.calibration.analog import Analog
-from spikelet_converters.conversion.check import check_graph, source_neuron
+from spikelet_converters.conversion.check import Imported, check_graph, source_neuron
 from spikelet_converters.frontends.onnx import read
 from spikelet_converters.frontends.onnx.constants import EVALUATED
 
@@ -190,6 +190,44 @@ def test_quantisers_of_few_bits_as_brevitas_writes_them(form, constant, tmp_path
         actual = analog(torch.from_numpy(images), source_neuron(analog, {}, source.levels)).numpy()
         expected = session(path, images)
         assert np.abs(actual - expected).max() < 0.02 * np.abs(expected).max(), "but for ties"
+
+
+AFTER_QUANTISERS = {
+    "a bias": [conv(("x", "w")), n("QuantizeLinear", ["c", "step", "zero"], ["q"]), n("DequantizeLinear", ["q", "step", "zero"], ["d"]),
+               n("Add", ["d", "c4"], ["e"]), n("Relu", ["e"], ["r"]), *tail()],
+    "a factor": [conv(("x", "w")), n("QuantizeLinear", ["c", "step", "zero"], ["q"]), n("DequantizeLinear", ["q", "step", "zero"], ["d"]),
+                 n("Mul", ["d", "factors"], ["e"]), n("Relu", ["e"], ["r"]), *tail()],
+    "a bias of a sum": [
+        conv(("x", "w")), conv(("x", "w"), "c2"), n("Sub", ["c", "c2"], ["t3"]), conv(("x", "w"), "t5"), n("Add", ["t3", "t5"], ["s"]),
+        n("QuantizeLinear", ["s", "step", "zero"], ["q"]), n("DequantizeLinear", ["q", "step", "zero"], ["d"]),
+        n("Add", ["d", "c4"], ["e"]), n("Relu", ["e"], ["r"]), *tail()],
+    "a mean of the input": [
+        n("QuantizeLinear", ["x", "coarse", "low"], ["q"]), n("DequantizeLinear", ["q", "coarse", "low"], ["d"]),
+        n("Sub", ["d", "c3"], ["e"]), conv(("e", "w", "b")), RELU, *tail()],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", AFTER_QUANTISERS)
+def test_constants_after_an_omitted_quantiser(form, tmp_path):
+    """The quantiser rounds the value before the constants, which are folded into the layer before it."""
+    own = {"step": np.float32(20), "zero": np.uint8(128), "coarse": np.float32(30), "low": np.uint8(0),
+           "factors": np.array([0.5, 2, 0.3, 1], np.float32).reshape(4, 1, 1)}  # fmt: skip
+    path = model(tmp_path / "a.onnx", AFTER_QUANTISERS[form], own=own)
+    source, images = read(path, RAW), pixels(SHAPE)
+    expected = session(path, images)
+    assert sum(map(len, source.roundings.values())) == 1
+    assert np.abs(Imported(source).logits(images) - expected).max() <= 1e-3 * np.abs(expected).max()
+
+
+def test_a_quantiser_of_lines(tmp_path):
+    own = {**LINE, "step": np.float32(6), "zero": np.int8(-8), "low": np.int8(-8), "high": np.int8(7)}
+    nodes = [conv(("x", "a")), n("Relu", ["c"], ["e"]), n("QuantizeLinear", ["e", "step", "zero"], ["q"]),
+             n("Clip", ["q", "low", "high"], ["few"]), n("DequantizeLinear", ["few", "step", "zero"], ["d"]),
+             n("MaxPool", ["d"], ["r"], kernel_shape=[2]), n("GlobalAveragePool", ["r"], ["p"]), n("Flatten", ["p"], ["f2"]),
+             n("Gemm", ["f2", "f"], ["y"], transB=1)]  # fmt: skip
+    source = read(model(tmp_path / "a.onnx", nodes, (3, 14), own=own), RAW)
+    assert list(source.levels.values()) == [15]
+    assert check_graph(source, None) is not None
 
 
 @pytest.mark.parametrize("domain", ["", "com.microsoft"])
