@@ -74,7 +74,8 @@ def compare_loop(source: Source, loop: Loop, name: str, pixels: npt.NDArray[np.f
     actual, moved = summed(source, frames, loop.steps)
     if expected.ndim == actual.ndim - 1:  # summed by the source
         try:
-            return agree(name, expected, actual[-1], lambda: (other[-1] for other in moved()), tied=tied(source))
+            others = lambda: (other[-1] / np.float32(loop.divisor) for other in moved())  # noqa: E731
+            return agree(name, expected, actual[-1] / np.float32(loop.divisor), others, loop.ending, tied(source))
         except ConversionError:
             if not _is_last(expected, actual):
                 raise

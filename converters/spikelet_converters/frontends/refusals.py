@@ -28,7 +28,10 @@ _STATISTICS = (
     "it normalises by statistics of the current input; use batch norm, which is folded into weights, and train again"
 )
 _EXP = "it has no exact spiking form here; write a softmax at the end as one operation, which is left out"
-_COMPARISON = "a comparison of activations has no spiking form here; write a rectifier as ReLU, clip or maximum with 0"
+_COMPARISON = (
+    "a comparison of activations has no spiking form here; write a rectifier as ReLU, clip or maximum with 0, and a "
+    "spiking neuron with snnTorch, SpikingJelly, sinabs or Norse"
+)
 _ALL = "leave it out: a bundle returns the logits of all classes"
 TORCH = {
     "ReLU": _RELU,

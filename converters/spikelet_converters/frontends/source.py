@@ -36,11 +36,15 @@ class Loop:
         frames: Whether the source takes one input for each time-step, instead of one for all.
         outputs: From normalised inputs (N, *shape), or (T, N, *shape) with frames, to the outputs of the source,
             (T, N, K), or (N, K) summed over time.
+        ending: Function of the sum over time, divided by `divisor`, that the source returns.
+        divisor: 1 for a source that returns the sum itself.
     """
 
     steps: int
     frames: bool
     outputs: Predict
+    ending: Ending = "logits"
+    divisor: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -142,6 +142,7 @@ def _keys(arrays: Arrays, split: Split) -> tuple[str, str | None, str]:
         if not images:
             raise DataError(
                 f"expected an array {', '.join(IMAGE_KEYS)}, or x_train and x_test, found {', '.join(arrays) or 'none'}"
+                "; save them as numpy.savez('data.npz', images=images, labels=labels)"
             )
         return _single(images), _at_most_one(_names_of(plain, LABEL_KEYS)), ""
     if images:

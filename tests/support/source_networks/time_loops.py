@@ -234,6 +234,25 @@ class Softmax(Net):
         return torch.log_softmax(AddedInPlace.forward(self, x), 1)
 
 
+class SoftmaxOfMean(Net):
+    def forward(self, x):
+        return torch.nn.functional.softmax(Averaged.forward(self, x), dim=-1)
+
+
+class SoftmaxLayer(Net):
+    def __init__(self):
+        super().__init__()
+        self.softmax = nn.LogSoftmax(dim=1)
+
+    def forward(self, x):
+        return self.softmax(AddedInPlace.forward(self, x))
+
+
+class SoftmaxOfTheBatch(Net):
+    def forward(self, x):
+        return torch.softmax(AddedInPlace.forward(self, x), 0)
+
+
 class Unequal(Net):
     def forward(self, x):
         mem1, mem2 = self.states()

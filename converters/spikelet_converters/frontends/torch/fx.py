@@ -65,6 +65,10 @@ def read(
     reader = _Reader(dict(network.named_modules()), builder, average_pools, start, output)
     if reduced.steps > 1:
         builder.note(f"the loop over {reduced.steps} time-steps in forward was reduced to one time-step")
+    if reduced.ending != "logits":
+        builder.note(
+            f"{reduced.ending} of the sum over time was left out: it does not change which output is the largest"
+        )
     (returned,) = (step for step in graph.nodes if step.op == "output")
     used = needed(chosen(returned.args[0], output))
     for step in graph.nodes:

@@ -101,6 +101,8 @@ def loop(network: nn.Module, reduced: Reduced, shape: Shape, output: str | None)
     if reduced.steps == 1:
         return None
     nested = reduced.divisor, reduced.axis
+    divisor: Any
+    axis: Any
     divisor, axis = (
         entry if isinstance(entry, int | float | None) else _first(chosen(entry, output)) for entry in nested
     )
@@ -112,12 +114,14 @@ def loop(network: nn.Module, reduced: Reduced, shape: Shape, output: str | None)
 
         def summed() -> Tensor:
             result = _first(chosen(fresh(network)(torch.from_numpy(np.ascontiguousarray(arranged))), output))
-            return (result if axis is None else result.movedim(axis, 0)) * divisor
+            total: Tensor = result if axis is None else result.movedim(axis, 0)
+            return total * divisor if reduced.ending == "logits" else total
 
         message = f"the network cannot be evaluated on inputs of shape {arranged.shape}"
         return _evaluated(network, summed, message, ADVICE)
 
-    return Loop(reduced.steps, frames is not None, outputs)
+    left = 1.0 if reduced.ending == "logits" else divisor
+    return Loop(reduced.steps, frames is not None, outputs, reduced.ending, left)
 
 
 def _first(value: Any) -> Any:

@@ -27,6 +27,7 @@ from spikelet_converters.frontends.torch.totals import (
     Totals,
     axis_of,
 )
+from spikelet_converters.frontends.values import Ending
 
 ADVICE = (
     "pass a module that computes one time-step: forward(x) without the loop over time, whose neurons store their states"
@@ -42,12 +43,14 @@ class Reduced:
         frames: Axis of the input along which the loop reads one frame at each time-step, None for a constant input.
         divisor: Divisor of the sum over the time-steps, nested as the outputs of the network.
         axis: Axis along which the time-steps are stacked, or None, nested likewise.
+        ending: Function of the sum or mean over the time-steps that the network returns.
     """
 
     steps: int = 1
     frames: int | None = None
     divisor: object = 1.0
     axis: object = None
+    ending: Ending = "logits"
 
 
 class _Loop:
@@ -120,6 +123,9 @@ class _Loop:
             count = len(set(self.frames.values()))
             raise ConversionError(f"the loop reads {count} frames in {self.steps} time-steps; {ADVICE}")
         output = next(node for node in self.graph.nodes if node.op == "output")
+        ending = self.totals.ending_of(output.args[0])
+        if ending != "logits":
+            output.args = (output.args[0].args[0],)
         divisor, axis = (
             fx.node.map_aggregate(output.args[0], functools.partial(self._entry, name)) for name in ("divisor", "axis")
         )
@@ -128,7 +134,7 @@ class _Loop:
             if not node.users and node.op not in ("placeholder", "output"):
                 self.graph.erase_node(node)
         self._refuse_totals()
-        return Reduced(self.steps, self.axis, divisor, axis)
+        return Reduced(self.steps, self.axis, divisor, axis, ending)
 
     def _entry(self, name: str, value: fx.node.Argument) -> fx.node.Argument:
         total = self.totals.of(value)

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import fx, nn
+from torch.nn import functional as F
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.torch.frames import position_of
+from spikelet_converters.frontends.values import Ending
 
 _ADD = (operator.add, operator.iadd, torch.add, "add", "add_")
 _DIVIDE = (operator.truediv, operator.itruediv, torch.div, "div")
@@ -25,6 +27,10 @@ ZEROS = ("zeros", "zeros_like", "new_zeros")
 """Functions and methods of torch that return zeros."""
 
 _ZEROS = (*ZEROS, *(getattr(torch, name) for name in ZEROS if hasattr(torch, name)))
+_ENDINGS: dict[object, Ending] = {
+    torch.softmax: "softmax", F.softmax: "softmax", "softmax": "softmax",
+    torch.log_softmax: "log_softmax", F.log_softmax: "log_softmax", "log_softmax": "log_softmax",
+}  # fmt: skip
 _MOVES = (nn.Dropout, nn.Flatten, nn.Identity)
 _WEIGHTS = (nn.Conv1d, nn.Conv2d, nn.Linear)
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
@@ -59,6 +65,16 @@ class Totals(dict[fx.Node, Total]):
     def of(self, value: object) -> Total | None:
         """Return the total of a node, or None for another value."""
         return self.get(value) if isinstance(value, fx.Node) else None
+
+    def ending_of(self, value: object) -> Ending:
+        """Return the function of the classes of a total that a network returns, "logits" for another output."""
+        if not isinstance(value, fx.Node) or not value.args:
+            return "logits"
+        module, total = self.layer(value), self.of(value.args[0])
+        ending, axis = _ENDINGS.get(value.target, "logits"), axis_of(value, None)
+        if isinstance(module, nn.Softmax | nn.LogSoftmax):
+            ending, axis = "softmax" if isinstance(module, nn.Softmax) else "log_softmax", module.dim
+        return ending if total is not None and total.axis is None and axis in (1, -1) else "logits"
 
     def record(self, node: fx.Node) -> bool:
         """Record a node, and return whether it stacks, adds or averages one value over the calls."""

@@ -35,6 +35,9 @@ from source_networks.time_loops import (
     Sequence,
     SizeOfTheInput,
     Softmax,
+    SoftmaxLayer,
+    SoftmaxOfMean,
+    SoftmaxOfTheBatch,
     Stacked,
     StackedSum,
     Unequal,
@@ -87,7 +90,7 @@ def test_the_spikes_are_those_of_the_loop(kind, frames):
         (FeedBack, "module lif1: is called with another input at time-step 2 than at the first"),
         (Restarted, "module lif1: its state is not that of the call before"),
         (AssignedTwice, r"`setitem_1`: assigns .* to position 0 of zeros, .* append the spikes to a list"),
-        (Softmax, "`.*`: takes the outputs of all time-steps; .* leave out a softmax at the end"),
+        (SoftmaxOfTheBatch, "`.*`: takes the outputs of all time-steps; .* leave out a softmax at the end"),
         (Unequal, "module lif2: is called 1 times, others 2 times"),
         (Negative, "the output of the loop is divided or multiplied by -12; expected a number above 0"),
         (
@@ -112,6 +115,19 @@ def test_the_whole_loop_is_compared(kind):
     doubled = replace(source, loop=replace(source.loop, outputs=lambda x: 2 * source.loop.outputs(x)))
     with pytest.raises(ConversionError, match="computes other outputs than the network"):
         check_graph(doubled, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "ending"), [(Softmax, "log_softmax"), (SoftmaxOfMean, "softmax"), (SoftmaxLayer, "log_softmax")]
+)
+def test_a_softmax_of_the_sum_over_time_is_left_out(kind, ending):
+    source = from_module(kind().eval(), (F,), Preprocessing(scale=1.0))
+    assert source.loop.ending == ending
+    assert any(note.startswith(f"{ending} of the sum over time was left out") for note in source.notes)
+    assert check_graph(source, None) < 1e-5
+    other = replace(source, loop=replace(source.loop, divisor=3 * source.loop.divisor))
+    with pytest.raises(ConversionError, match="computes other outputs than the network"):
+        check_graph(other, None)
 
 
 @pytest.mark.parametrize("kind", [BatchFirst, Readout, Assigned, Joined, FirstSpikes])
