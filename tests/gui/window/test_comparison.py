@@ -102,6 +102,21 @@ def test_two_architectures_show_comparable_values_and_no_empty_cards(opened, res
     assert not panel.networks.isVisible()
 
 
+def test_the_exported_predictions_are_those_of_each_network(opened, rest, tmp_path):
+    """The second network can have other and more classes than the first."""
+    write(bundle_of(plain_graph(classes=7), "other", tuple("abcdefg")), tmp_path / "other.snnb")
+    opened.show_panel("compare")
+    opened.inspector.results.open_second(tmp_path / "other.snnb")
+    rest(opened)
+    panel = opened.panels["compare"]
+    panel.predictions.go(4)
+    *_, first, _, second, _ = panel.predictions._data().rows[3]
+    assert first in opened.inspector.class_names
+    assert second in "abcdefg"
+    assert f"<b>{first}</b>" in panel.predictions.message.text()
+    assert f"<b>{second}</b>" in panel.predictions.message.text()
+
+
 def test_two_bundles_with_different_inputs_are_refused_in_a_sentence(opened, rest, grey_path):
     opened.show_panel("compare")
     rest(opened)

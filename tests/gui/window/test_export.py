@@ -5,8 +5,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox, QToolButton
 
 from gui_support.driving import drawn, drop, opened_window, prepare_all, until
+from spikelet_gui.models.activity.table import View
 from spikelet_gui.models.export import tab_separated
 from spikelet_gui.views.panels.catalogue import PANELS
+from spikelet_gui.views.panels.layers.feature_maps import MapCard
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +131,27 @@ def test_selected_rows_are_copied_with_their_headings(filled, rest, qtbot):
     qtbot.keyClick(results, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     head, row = (line.split("\t") for line in QApplication.clipboard().text().splitlines())
     assert (head[0], row[0]) == ("layer", "if2")
+
+
+def test_the_data_of_the_feature_maps_are_those_that_are_shown(filled, rest):
+    """The counts up to the time cursor or the spikes at it, of the neurons that match the filter."""
+    filled.show_panel("layers")
+    inspector, card = filled.inspector, filled.panels["layers"].findChild(MapCard)
+    inspector.selection.set_view(View(query="channel = 1"))
+    rest(filled)
+    spikes = inspector.trace.spikes[inspector.selection.layer]
+    try:
+        for mode, values in ((0, spikes[:3].sum(axis=0)), (1, spikes[2])):
+            card.mode.pick(mode)
+            inspector.cursor.go(3)
+            table = card._data()
+            assert table.name == f"{('counts', 'step-3')[mode]}-if1"
+            assert table.rows == [[n, values[n]] for n in range(64, 128)]
+            assert card._mosaic.picture(values)[card._mosaic.position(70)] == table.rows[6][1]
+    finally:
+        card.mode.pick(0)
+        inspector.selection.set_view(View())
+        inspector.cursor.go(inspector.cursor.steps)
 
 
 def test_cells_with_tabs_stay_one_cell():

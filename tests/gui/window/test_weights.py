@@ -7,6 +7,8 @@ from PySide6.QtCore import QPointF
 from gui_support.bundles import bundle_of, residual_graph
 from gui_support.driving import hover, opened_window
 from spikelet.bundle import write
+from spikelet.errors import UsageError
+from spikelet_gui.models.network import weights as weights_module
 from spikelet_gui.models.network.blocks import blocks
 from spikelet_gui.models.network.weights import BINS, Position, Weights, weights_of
 from spikelet_gui.views.panels.layers.neuron_table import NeuronCard
@@ -45,6 +47,16 @@ def test_a_histogram_counts_every_weight_once():
     assert (len(centres), counts.sum()) == (BINS, real.values.size)
     equal = Weights("scale", "Scale", np.full((3, 1, 1, 1), 0.5, np.float32), None)
     assert equal.histogram()[1].sum() == 3
+
+
+def test_every_weight_is_in_the_table_or_it_is_refused(monkeypatch):
+    values = some((40, 30, 3, 2)).values
+    rows = np.array(Weights("conv", "Conv2d", values, None).rows())
+    assert np.array_equal(values[tuple(rows[:, :4].T)], rows[:, 4])
+    assert len(np.unique(rows[:, :4], axis=0)) == values.size
+    monkeypatch.setattr(weights_module, "MAX_ROWS", values.size - 1)
+    with pytest.raises(UsageError, match=r"^conv: 7,200 weights are too many for a table, at most 7,199; read them"):
+        Weights("conv", "Conv2d", values, None).rows()
 
 
 def test_a_block_has_the_weights_of_its_branch_too():

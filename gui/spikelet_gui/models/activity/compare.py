@@ -78,6 +78,12 @@ class Comparison:
         """Return (T, neurons), encoded as by `raster.difference`."""
         return difference(self.traces[0].spikes[layer], self.traces[1].spikes[layer])
 
+    def prediction(self, side: int, time: int) -> str:
+        """Return the name of the class that a side predicts after a time-step; its index if classes have no names."""
+        trace, names = self.traces[side], self.sides[side].bundle.manifest.labels
+        index = trace.prediction(min(time, trace.steps))
+        return names[index] if names else str(index)
+
     def differing(self, layer: str) -> int:
         """Count the spikes of a layer that only one network fired."""
         return int(np.count_nonzero(self.traces[0].spikes[layer] != self.traces[1].spikes[layer]))

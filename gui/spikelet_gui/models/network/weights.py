@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.errors import UsageError
 from spikelet.graph import Graph
 from spikelet.nodes import Conv2d, Linear, Scale
 from spikelet_gui.models.network.blocks import Block
 
+MAX_ROWS = 1_000_000  # largest number of weights in a table
 BINS = 64  # number of bins of a histogram of many different values
 Values = npt.NDArray[np.float64]
 
@@ -82,6 +84,24 @@ class Weights:
     def at(self, position: Position) -> float:
         """Return a weight."""
         return float(self.values[position.output, position.input, position.pixel[0], position.pixel[1]])
+
+    def rows(self) -> list[list[int | float]]:
+        """Return a row for each weight: output, input, y, x, weight.
+
+        Raises:
+            UsageError: There are more than MAX_ROWS weights.
+        """
+        if self.values.size > MAX_ROWS:
+            found, remedy = f"{self.values.size:,} weights", "read them with spikelet.load(…).graph.nodes"
+            raise UsageError.at(
+                self.node,
+                f"{found} are too many for a table, at most {MAX_ROWS:,}; {remedy}",
+                expected=f"at most {MAX_ROWS:,} weights",
+                found=found,
+                remedy=remedy,
+            )
+        positions = np.indices(self.values.shape).reshape(4, -1).T.tolist()
+        return [[*position, weight] for position, weight in zip(positions, self.values.ravel().tolist(), strict=True)]
 
     def histogram(self) -> tuple[Values, npt.NDArray[np.int64], float]:
         """Return centres, numbers of weights, and width of the bars: one bar per whole value, or BINS bars."""

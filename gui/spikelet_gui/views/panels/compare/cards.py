@@ -108,7 +108,8 @@ class LayersCard(ComparisonCard):
     def __init__(self, inspector: Inspector) -> None:
         super().__init__(inspector, "Layers", data=lambda: DataTable("compare-layers", self.HEAD, self._rows()))
         self.table = Table("spikes by layer", 22)
-        self.table.cellClicked.connect(self._clicked)
+        for chosen in (self.table.cellClicked, self.table.cellActivated):  # a click, or Enter
+            chosen.connect(self._clicked)
         self.body.addWidget(self.table, 1)
 
     def draw(self) -> None:
@@ -175,11 +176,8 @@ class PredictionsCard(ComparisonCard):
         if comparison is None:
             return
         lines = []
-        for side, trace in enumerate(comparison.traces):
-            names = comparison.sides[side].bundle.manifest.labels
-            prediction = trace.prediction(min(time, trace.steps))
-            name = names[prediction] if names else str(prediction)
-            lines.append(coloured(theme().series[side], f"{comparison.names[side]}: ", name))
+        for side, name in enumerate(comparison.names):
+            lines.append(coloured(theme().series[side], f"{name}: ", comparison.prediction(side, time)))
         survey = self.inspector.results.survey
         if survey is not None:
             agreement = survey.agreement[min(time, len(survey.agreement)) - 1]
@@ -191,12 +189,10 @@ class PredictionsCard(ComparisonCard):
         comparison = self.inspector.results.comparison
         if comparison is None:
             return None
-        names = self.inspector.class_names
-        rows = [
-            [
-                t + 1,
-                *(v for trace in comparison.traces for v in (names[trace.prediction(t + 1)], float(trace.margins[t]))),
-            ]
-            for t in range(comparison.traces[0].steps)
-        ]
+        rows: list[list[object]] = []
+        for t in range(comparison.traces[0].steps):
+            row: list[object] = [t + 1]
+            for side, trace in enumerate(comparison.traces):
+                row += [comparison.prediction(side, t + 1), float(trace.margins[t])]
+            rows.append(row)
         return DataTable("compare-answers", ["time_step", "first", "first_margin", "second", "second_margin"], rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from PySide6.QtGui import QResizeEvent
 
 from spikelet.display import number_of
@@ -67,10 +68,7 @@ class MapCard(CardView):
         aspect = max(0.4, self.picture.width() / max(self.picture.height(), 1))
         copies = trace.graph.neuron(inspector.selection.layer).copies
         self._mosaic = mosaic(shape, aspect, copies)
-        if self.mode.chosen == 0:
-            values = trace.counts(inspector.selection.layer, time)
-        else:
-            values = trace.spikes[inspector.selection.layer][time - 1]
+        values = self._values(trace, time)
         if len(inspector.selection.rows) < len(values):
             hidden = np.ones(len(values), np.bool_)
             hidden[inspector.selection.rows] = False
@@ -84,6 +82,11 @@ class MapCard(CardView):
             self.set_note(f"spikes at t = {time}" if copies == 1 else f"0–{copies} spikes at t = {time}")
         self.picture.show_values(picture, largest)
         self._mark()
+
+    def _values(self, trace: Trace, time: int) -> npt.NDArray[np.integer]:
+        """Return the spikes of every neuron up to a time-step, or at it."""
+        layer = self.inspector.selection.layer
+        return trace.counts(layer, time) if self.mode.chosen == 0 else trace.spikes[layer][time - 1]
 
     def _mark(self) -> None:
         if self._mosaic is not None and self.inspector.trace is not None:
@@ -109,7 +112,7 @@ class MapCard(CardView):
         inspector, trace = self.inspector, self.inspector.trace
         if trace is None:
             return None
-        counts = trace.counts(inspector.selection.layer, inspector.cursor.time)
-        return DataTable(
-            f"counts-{inspector.selection.layer}", ["neuron", "spikes"], [[i, int(c)] for i, c in enumerate(counts)]
-        )
+        time = min(inspector.cursor.time, trace.steps)
+        values, kind = self._values(trace, time), "counts" if self.mode.chosen == 0 else f"step-{time}"
+        rows = [[int(neuron), int(values[neuron])] for neuron in np.sort(inspector.selection.rows)]
+        return DataTable(f"{kind}-{inspector.selection.layer}", ["neuron", "spikes"], rows)

@@ -21,8 +21,6 @@ from spikelet_gui.views.widgets.readout import Reading, Value
 from spikelet_gui.views.widgets.text import Legend
 from spikelet_gui.views.widgets.theme import GAP, theme
 
-MAX_EXPORTED = 200_000  # largest number of weights in a CSV file
-
 
 class KernelCard(CardView):
     """All weights of a node as one image: a row per output, a column per input."""
@@ -61,15 +59,7 @@ class KernelCard(CardView):
         weights = self.weights
         if weights is None:
             return None
-        outputs, inputs, height, width = weights.values.shape
-        rows = [
-            [o, i, y, x, weights.values[o, i, y, x].item()]
-            for o in range(outputs)
-            for i in range(inputs)
-            for y in range(height)
-            for x in range(width)
-        ]
-        return DataTable(f"weights-{weights.node}", ["output", "input", "y", "x", "weight"], rows[:MAX_EXPORTED])
+        return DataTable(f"weights-{weights.node}", ["output", "input", "y", "x", "weight"], weights.rows())
 
 
 class HistogramCard(CardView):
