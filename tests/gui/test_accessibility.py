@@ -1,8 +1,11 @@
 """Every control of every panel can be reached by keyboard and has a name for screen readers; colours can be told apart."""
 
+from itertools import groupby
+
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -18,9 +21,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gui_support.driving import drop, opened_window, until
+from gui_support.driving import drawn, drop, opened_window, until
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.plots.plots import Plot
+from spikelet_gui.views.widgets.base import Panel
+from spikelet_gui.views.widgets.cards import Card
 from spikelet_gui.views.widgets.icons import STROKES, pixmap
 from spikelet_gui.views.widgets.theme import DARK, LIGHT
 
@@ -108,6 +113,78 @@ def test_tab_visits_all_visible_controls(built, rest, qtbot):
             qtbot.keyClick(built.focusWidget(), Qt.Key.Key_Tab)
             reached.add(built.focusWidget())
         assert not {control.accessibleName() for control in expected - reached}, panel
+
+
+def test_the_focus_is_visible(built, rest, qtbot):
+    """A control with the keyboard focus differs by a contrast of 3 from one without, in both themes."""
+    for look in ("light", "dark"):
+        built.set_theme(look)
+        rest(built)
+        unseen, kinds = set(), set()
+        for panel in PANELS:
+            built.show_panel(panel)
+            rest(built)
+            with drawn(built):
+                for control in controls(built):
+                    checked = isinstance(control, QAbstractButton) and control.isChecked()
+                    kind = type(control), control.objectName(), checked
+                    visited = control.isVisible() and control.isEnabled() and control.focusPolicy()
+                    if visited & Qt.FocusPolicy.TabFocus and kind not in kinds:
+                        kinds.add(kind)
+                        if changed_pixels(built, control) < 40:
+                            unseen.add((look, panel, control.accessibleName()))
+        assert len(kinds) > 15
+        assert unseen == set()
+
+
+def changed_pixels(window, control):
+    """Return the number of pixels whose luminance changes by a contrast of 3 or more when a control gets the focus."""
+    seen = []
+    for widget in (window.centralWidget(), control):
+        widget.setFocus(Qt.FocusReason.TabFocusReason)
+        image = control.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+        pixels = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.width(), 4)[..., 2::-1] / 255
+        linear_rgb = np.where(pixels <= 0.04045, pixels / 12.92, ((pixels + 0.055) / 1.055) ** 2.4)
+        seen.append(linear_rgb @ [0.2126, 0.7152, 0.0722] + 0.05)
+    return int((np.maximum(*seen) / np.minimum(*seen) >= 3).sum())
+
+
+def test_tab_visits_controls_in_reading_order(built, rest, qtbot):
+    """From the rail over the header and the cards, one after the other, to the footer."""
+    for panel in PANELS:
+        built.show_panel(panel)
+        rest(built)
+        built.centralWidget().setFocus()
+        built.activateWindow()
+        until(built.isActiveWindow)
+        order = []
+        while (control := next_control(built, qtbot)) not in order:
+            order.append(control)
+        parts = [part_of(built, control) for control in order]
+        runs = [part for part, _ in groupby(parts)]
+        assert len(runs) == len(set(runs)), panel
+        assert [runs[0], runs[1], runs[-1]] == [built.rail, built.header, built.transport], panel
+        assert order[0] is built.rail.buttons[panel], "the button that is checked"
+        tops = [part.mapTo(built, part.rect().topLeft()) for part in runs[2:-1]]
+        columns = {}
+        for top in tops:
+            columns.setdefault(top.x() // 40, []).append(top.y())
+        assert all(heights == sorted(heights) for heights in columns.values()), panel
+
+
+def next_control(window, qtbot):
+    """Press Tab, and return the widget that has the focus."""
+    qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Tab)
+    return window.focusWidget()
+
+
+def part_of(window, control):
+    """Return the bar or the card that a control is in, or the control itself."""
+    while (parent := control.parentWidget()) not in (None, window.centralWidget()) and not isinstance(control, Card):
+        if isinstance(parent, Panel):
+            return control
+        control = parent
+    return control
 
 
 def test_a_file_may_be_dropped_anywhere(built):

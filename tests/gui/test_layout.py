@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QAbstractButton, QLabel
+from PySide6.QtWidgets import QAbstractButton, QLabel, QScrollArea
 
 from gui_support.bundles import bundle_of
 from gui_support.cutting import cut_fields, cut_texts, shown, wrong
@@ -193,12 +193,14 @@ def test_a_large_window_has_no_bars(measured, rest):
         assert [bar.maximum() for bar in bars] == [0, 0], name
 
 
-@pytest.mark.parametrize("name", ["accuracy", "compare", "layers"])  # those that need most
-def test_a_narrow_window_scrolls_up_and_down_only(measured, rest, name):
-    measured.resize(900 if name != "accuracy" else 800, 600)
-    measured.show_panel(name)
-    rest(measured)
-    assert measured._pages[name].horizontalScrollBar().maximum() == 0
+def test_the_smallest_window_scrolls_up_and_down_only(measured, rest):
+    measured.resize(measured.minimumSize())
+    for name in PANELS:
+        measured.show_panel(name)
+        rest(measured)
+        assert measured._pages[name].horizontalScrollBar().maximum() == 0, name
+        draw(measured, measured.panels[name])
+        assert wrong(measured.panels[name]) == [], name
 
 
 @pytest.mark.parametrize("width", [1280, 960])
@@ -264,14 +266,20 @@ def test_a_closed_chart_can_be_resized(qtbot, capfd):
     assert capfd.readouterr().err == ""
 
 
-@pytest.mark.parametrize("size", [(960, 510), (1280, 800)])
-def test_the_list_of_keys_fits_a_small_screen(opened, size):
+@pytest.mark.parametrize("size", [(800, 500), (960, 540), (1280, 800)])
+def test_the_list_of_keys_fits_a_small_window(opened, size, qtbot):
+    opened.resize(*size)
     dialog = help_dialog(opened)
     dialog.open()
     dialog.grab()
-    assert dialog.height() <= size[1]
-    assert dialog.width() <= size[0]
-    assert list(cut_texts(dialog)) == []
+    assert dialog.size() == dialog.size().boundedTo(opened.size())
+    assert wrong(dialog) == []
+    area = dialog.findChild(QScrollArea)
+    bar = area.verticalScrollBar()
+    assert bool(bar.maximum()) == (size[1] < 540)
+    for _ in range(4):
+        qtbot.keyClick(area, Qt.Key.Key_PageDown)
+    assert bar.value() == bar.maximum()
     dialog.close()
 
 

@@ -102,6 +102,24 @@ def test_two_architectures_show_comparable_values_and_no_empty_cards(opened, res
     assert not panel.networks.isVisible()
 
 
+def test_tabs_of_a_comparison_keep_the_focus(opened, rest, qtbot):
+    opened.show_panel("compare")
+    rest(opened)
+    tabs = opened.panels["compare"].tabs
+    tabs.setFocus()
+    assert opened.inspector.selection.layer == "if1"
+    for pressed, layer in ((Qt.Key.Key_Right, "if2"), (Qt.Key.Key_Left, "if1")):
+        qtbot.keyClick(opened.focusWidget(), pressed)
+        rest(opened)
+        assert opened.inspector.selection.layer == layer
+        assert opened.focusWidget() is opened.panels["compare"].tabs is tabs
+    table = opened.panels["compare"].layers.table
+    table.setFocus()
+    table.setCurrentCell(1, 0)
+    qtbot.keyClick(table, Qt.Key.Key_Return)
+    assert opened.inspector.selection.layer == "if2"
+
+
 def test_the_exported_predictions_are_those_of_each_network(opened, rest, tmp_path):
     """The second network can have other and more classes than the first."""
     write(bundle_of(plain_graph(classes=7), "other", tuple("abcdefg")), tmp_path / "other.snnb")

@@ -5,10 +5,12 @@ import sys
 import pytest
 from PySide6.QtCore import QCoreApplication, QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
+from shiboken6 import isValid
 
 from gui_support.driving import drawn, drop, opened_window, until
 from spikelet_gui.views.panels.layers.neuron_table import NeuronCard
+from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.shell.focus import FocusReturn
 from spikelet_gui.views.widgets.theme import theme
 
@@ -146,6 +148,71 @@ def test_a_list_that_closes_gives_the_focus_back(opened, qtbot):
     engine.hidePopup()
     assert QApplication.activePopupWidget() is None
     assert focus(opened) is root(opened)
+
+
+def test_the_theme_changes_while_a_control_has_the_focus(opened, rest, qtbot):
+    """The bars are built again; a control of the same name has the focus then."""
+    for name, pressed in (("Dark or light theme", Qt.Key.Key_Space), ("time-step", Qt.Key.Key_T)):
+        control = next(widget for widget in opened.findChildren(QWidget) if widget.accessibleName() == name)
+        control.setFocus()
+        before = theme().name
+        modifier = Qt.KeyboardModifier.ControlModifier if pressed == Qt.Key.Key_T else Qt.KeyboardModifier.NoModifier
+        qtbot.keyClick(control, pressed, modifier)
+        rest(opened)
+        assert theme().name != before
+        assert focus(opened).accessibleName() == name
+        assert not isValid(control)
+
+
+@pytest.mark.parametrize("name", ["engine", "speed", "steps"])
+def test_tab_continues_after_a_field_that_was_left(opened, qtbot, name):
+    field = getattr(opened.transport, name)
+    field.setFocus()
+    key(qtbot, opened, Qt.Key.Key_Tab)
+    following = focus(opened)
+    field.setFocus()
+    key(qtbot, opened, Qt.Key.Key_Escape)
+    assert focus(opened) is root(opened)
+    key(qtbot, opened, Qt.Key.Key_Tab)
+    assert focus(opened) is following
+    field.setFocus()
+    key(qtbot, opened, Qt.Key.Key_Escape)
+    opened.transport.hide()
+    key(qtbot, opened, Qt.Key.Key_Tab)
+    opened.transport.show()
+    assert focus(opened) is opened.rail.buttons["overview"], "the field is hidden"
+
+
+def test_arrow_keys_move_the_threshold_of_early_exit(opened, qtbot):
+    plot = next(
+        plot for plot in opened.panels["overview"].findChildren(Plot) if plot.accessibleName().startswith("mar")
+    )
+    measured = opened.inspector.measured
+    low, high = plot.box.viewRange()[1]
+    measured.set_threshold((low + high) / 2)
+    plot.setFocus()
+    key(qtbot, opened, Qt.Key.Key_Up)
+    assert measured.threshold == pytest.approx((low + high) / 2 + (high - low) / 50)
+    assert plot.accessibleDescription().startswith(f"line at {measured.threshold:.3g}"[:11])
+    for _ in range(60):
+        key(qtbot, opened, Qt.Key.Key_Down)
+    assert measured.threshold == low
+    opened.inspector.cursor.go(3)
+    key(qtbot, opened, Qt.Key.Key_Left)
+    assert (measured.threshold, opened.inspector.cursor.time) == (low, 2), "not the direction of the line"
+
+
+def test_neurons_are_ordered_by_keys(opened, card, rest, qtbot):
+    rest(opened)
+    selection = opened.inspector.selection
+    card.table.setFocus()
+    key(qtbot, opened, Qt.Key.Key_S)
+    assert (selection.view.order, selection.view.descending) == ("rate", True)
+    qtbot.keyClick(card.table, Qt.Key.Key_S, Qt.KeyboardModifier.ShiftModifier)
+    assert (selection.view.order, selection.view.descending) == ("rate", False)
+    while selection.view.order != "neuron":
+        key(qtbot, opened, Qt.Key.Key_S)
+    assert not selection.view.descending
 
 
 @pytest.mark.parametrize(("typed", "shown"), [("60", 43), ("999999", 43), ("7", 7), ("0", 1)])

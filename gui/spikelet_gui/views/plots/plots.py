@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,17 @@ NAME_HEIGHT, NAME_WIDTH = 15, 150  # pixels of a name beside a curve
 LOW = 120  # height in pixels below which a chart has no title of the horizontal axis
 Values = Sequence[float] | npt.NDArray[np.number]
 
+STEP = 0.02  # of the visible range: distance by which an arrow key moves a marker
+MOVES = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Down: (0, -1), Qt.Key.Key_Up: (0, 1)}
 DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine)
+
+
+@dataclass(frozen=True)
+class Marker:
+    """A line that can be moved, and what is called with its value."""
+
+    line: pg.InfiniteLine
+    moved: Callable[[float], object]
 
 
 class Plot(ChartView):
@@ -74,6 +85,7 @@ class Plot(ChartView):
         self._hover = Hover(self, self.reading)
         self._names: list[tuple[pg.TextItem, float]] = []
         self._levels: list[pg.InfLineLabel] = []
+        self._marker: Marker | None = None
         self.box.sigResized.connect(self.spread)
         self.box.sigResized.connect(self._place_levels)
         self.box.sigYRangeChanged.connect(self._place_levels)
@@ -87,7 +99,14 @@ class Plot(ChartView):
             self.getAxis("bottom").showLabel(bool(self._titles["bottom"]) and self.height() >= LOW)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        event.ignore()  # the window handles keys
+        """Move the marker with the arrow keys of its direction; the window handles all other keys."""
+        direction = MOVES.get(Qt.Key(event.key()))
+        if self._marker is None or direction is None or bool(direction[0]) != (self._marker.line.angle == 90):
+            event.ignore()
+            return
+        low, high = self.box.viewRange()[0 if direction[0] else 1]
+        value = self._marker.line.value() + sum(direction) * (high - low) * STEP
+        self._marker.moved(float(min(max(value, low), high)))
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         if self._zoom:
@@ -249,7 +268,7 @@ class Plot(ChartView):
     def marker(
         self, fill: str, moved: Callable[[float], object], vertical: bool = True, text: str = ""
     ) -> pg.InfiniteLine:
-        """Add a line that can be dragged. moved: called with its value."""
+        """Add a line that can be dragged, or moved with arrow keys. moved: called with its value."""
         line = pg.InfiniteLine(
             angle=90 if vertical else 0,
             movable=True,
@@ -264,5 +283,13 @@ class Plot(ChartView):
                 self._levels.append(line.label)
                 line.sigPositionChanged.connect(self._place_levels)
         line.sigDragged.connect(lambda dragged: moved(float(dragged.value())))
+        line.sigPositionChanged.connect(self._describe_marker)
         self.addItem(line)
+        self._marker = Marker(line, moved)
+        self.setObjectName("plain")
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         return line
+
+    def _describe_marker(self, line: pg.InfiniteLine) -> None:
+        keys, side = ("Left and Right", "bottom") if line.angle == 90 else ("Up and Down", "left")
+        self.setAccessibleDescription(f"line at {self._axes[side].text_of(line.value())}; {keys} move it")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import shiboken6
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
@@ -40,15 +41,26 @@ class FocusReturn(QObject):
     def __init__(self, window: QMainWindow, pressed: Callable[[QKeyEvent], bool]) -> None:
         super().__init__(window)
         self._window, self._pressed = window, pressed
+        self._left: QWidget | None = None
         app = QApplication.instance()
         assert isinstance(app, QApplication)
         self._app = app
         app.focusChanged.connect(self._focus_changed)
 
-    def _focus_changed(self, _: QWidget | None, widget: QWidget | None) -> None:
+    def _focus_changed(self, previous: QWidget | None, widget: QWidget | None) -> None:
+        if widget is not None and widget is self._window.centralWidget():
+            self._left = _field(previous)
         self._app.removeEventFilter(self)
         if widget is not None and widget.window() is self._window and _field(widget) is not None:
             self._app.installEventFilter(self)
+
+    def resume(self) -> None:
+        """Return the focus to the field that was left last, so that Tab continues there."""
+        root, field = self._window.centralWidget(), self._left
+        if root is None or self._window.focusWidget() is not root or field is None or not shiboken6.isValid(field):
+            return
+        if field.isVisible() and self._window.isAncestorOf(field):
+            field.setFocus()
 
     def leave(self) -> None:
         """Give the focus to the window itself."""

@@ -8,6 +8,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QButtonGroup, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from spikelet_gui.views.panels.catalogue import PANELS
+from spikelet_gui.views.widgets.controls import check
 from spikelet_gui.views.widgets.icons import icon
 
 WIDTH = 88  # pixels
@@ -55,4 +56,4 @@ class Rail(QWidget):
 
     def mark(self, name: str) -> None:
         """Check the button of a panel, without a signal."""
-        self.buttons[name].setChecked(True)
+        check(self.buttons[name])

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.shell.actions import Action, Actions
+from spikelet_gui.views.widgets.scrolling import scrolled
 from spikelet_gui.views.widgets.text import label
 
 KEYS = [
@@ -25,7 +26,7 @@ KEYS = [
         ("Up, Down", "previous or next layer"),
         ("Ctrl+F", "search layers, or filter neurons"),
         ("P, N", "previous or next image"),
-        ("D", "draw an input (networks with one input channel)"),
+        ("D", "draw an input (one channel)"),
         ("Ctrl+I", "open an image, a folder or a data set"),
         ("Ctrl+V", "paste an image"),
         ("R", "start the task of the panel"),
@@ -35,6 +36,12 @@ KEYS = [
     ("Network, with the focus", [
         ("Enter", "inspect the layer"),
         ("+, −, 0", "zoom in, zoom out, show everything"),
+    ]),
+    ("Charts and tables, with the focus", [
+        ("Arrows", "move the line of a chart, or the selection"),
+        ("S, Shift+S", "order neurons by the next column"),
+        ("Enter", "show the selected image, layer or cell"),
+        ("Ctrl+C", "copy the selected rows"),
     ]),
     ("Drawing pad, with the focus", [
         ("Arrows", "move the pen"),
@@ -48,10 +55,9 @@ KEYS = [
         ("Ctrl+1 … Ctrl+9", "panels"),
         ("Ctrl+E", "export this panel"),
         ("Ctrl+Shift+C", "copy this panel as an image"),
-        ("Ctrl+C", "copy the selected rows of a table"),
         ("Ctrl+T", "dark or light theme"),
         ("Tab", "next control"),
-        ("Page Up, Page Down", "scroll the panel in a small window"),
+        ("Page Up, Down", "scroll the panel in a small window"),
         ("?", "this list"),
         ("Ctrl+Q", "quit"),
     ]),
@@ -118,25 +124,31 @@ def help_dialog(parent: QWidget) -> QDialog:
     dialog.setWindowTitle("Keys")
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     outer = QVBoxLayout(dialog)
-    outer.setContentsMargins(24, 16, 24, 12)
-    columns = QHBoxLayout()  # one column is higher than a small screen
-    columns.setSpacing(40)
-    for part in (KEYS[:2], KEYS[2:]):
+    outer.setContentsMargins(16, 16, 16, 12)
+    inner = QWidget()
+    columns = QHBoxLayout(inner)  # one column is higher than a small screen
+    columns.setContentsMargins(0, 0, 0, 0)
+    columns.setSpacing(24)
+    for part in (KEYS[:3], KEYS[3:]):
         column = QVBoxLayout()
         column.addLayout(_key_list(part))
         column.addStretch(1)
         columns.addLayout(column)
-    outer.addLayout(columns)
+    outer.addWidget(scrolled(inner, "keys"))
     buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
     buttons.rejected.connect(dialog.reject)
     outer.addWidget(buttons)
+    bar, spare = QSize(16, 4), outer.contentsMargins()
+    size = inner.sizeHint() + bar + QSize(spare.left() + spare.right(), spare.top() + spare.bottom())
+    size += QSize(0, buttons.sizeHint().height() + outer.spacing())
+    dialog.resize(size.boundedTo(parent.size()))
     return dialog
 
 
 def _key_list(groups: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> QGridLayout:
     """Return headings with keys and their effects."""
     grid = QGridLayout()
-    grid.setHorizontalSpacing(26)
+    grid.setHorizontalSpacing(16)
     grid.setVerticalSpacing(5)
     line = 0
     for heading, keys in groups:

@@ -47,6 +47,7 @@ from spikelet_gui.views.widgets.base import Panel, release_all
 from spikelet_gui.views.widgets.controls import Segments
 from spikelet_gui.views.widgets.scrolling import Page
 from spikelet_gui.views.widgets.slices import slices
+from spikelet_gui.views.widgets.tab_order import set_tab_order
 
 
 class Window(QMainWindow):
@@ -114,6 +115,9 @@ class Window(QMainWindow):
 
     def _complete(self, name: str, panel: Panel) -> None:
         self.exporter.add_menus(panel)
+        root = self.centralWidget()
+        if root is not None:
+            set_tab_order(root)
         for segments in panel.findChildren(Segments):
             segments.pick(self._options.get(name, {}).pop(segments.accessibleName(), segments.chosen))
 
@@ -136,11 +140,18 @@ class Window(QMainWindow):
         app = QApplication.instance()
         assert isinstance(app, QApplication)
         self._release()  # panels that were opened since
+        focused = self.focusWidget()
+        name = focused.accessibleName() if focused is not None else ""
+        if focused is not None:
+            focused.clearFocus()  # Qt crashes if a widget with the focus is taken from its window and deleted
         root = self.takeCentralWidget()
         if root is not None:
             shiboken6.delete(root)  # a style sheet is applied to all widgets that exist
         style.apply(app, theme.resolve(self.inspector.settings.theme))
         self._build()
+        for control in self.findChildren(QWidget):  # of the bars; the panels are built later
+            if name and control.accessibleName() == name:
+                control.setFocus()
 
     def _release(self) -> None:
         self.panels.finish()
@@ -269,6 +280,11 @@ class Window(QMainWindow):
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         if not shortcuts.pressed(self.actions_, self.inspector, event):
             super().keyPressEvent(event)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:  # noqa: N802
+        """Continue after the field that was left last."""
+        self._focus.resume()
+        return super().focusNextPrevChild(forward)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         super().changeEvent(event)

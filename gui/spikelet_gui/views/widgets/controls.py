@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QIcon, QKeyEvent, QPainter, QPaintEvent, QValidator, QWheelEvent
 from PySide6.QtWidgets import (
+    QAbstractButton,
     QButtonGroup,
     QComboBox,
     QHBoxLayout,
@@ -53,6 +54,13 @@ def tool(glyph: str, name: str, action: Action | None = None) -> QToolButton:
     return widget
 
 
+def check(button: QAbstractButton) -> None:
+    """Check a button of a group without a signal. Tab visits it, and arrow keys reach the others."""
+    button.setChecked(True)
+    for other in button.group().buttons():
+        other.setFocusPolicy(Qt.FocusPolicy.TabFocus if other is button else Qt.FocusPolicy.NoFocus)
+
+
 class Segments(QWidget):
     """A row of options of which one is selected."""
 
@@ -80,7 +88,7 @@ class Segments(QWidget):
         """Select an option, without a signal."""
         segment = self._group.button(index)
         if segment is not None:
-            segment.setChecked(True)
+            check(segment)
 
     def pick(self, index: int) -> None:
         """Select an option as a click does."""
@@ -103,7 +111,7 @@ class Segments(QWidget):
 class Tabs(QTabBar):
     """A row of tabs, which scrolls if they do not fit."""
 
-    def __init__(self, name: str, titles: Sequence[str], chosen: Callable[[int], object]) -> None:
+    def __init__(self, name: str, chosen: Callable[[int], object]) -> None:
         super().__init__()
         self.setAccessibleName(name)
         self.setDrawBase(False)
@@ -111,9 +119,20 @@ class Tabs(QTabBar):
         self.setUsesScrollButtons(True)
         self.setElideMode(Qt.TextElideMode.ElideNone)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.currentChanged.connect(lambda index: chosen(index))
+        self._titles: list[str] = []
+
+    def show_titles(self, titles: Sequence[str]) -> None:
+        """Show tabs with these titles, without a signal. Equal tabs remain, and with them the keyboard focus."""
+        if list(titles) == self._titles:
+            return
+        self._titles = list(titles)
+        self.blockSignals(True)
+        while self.count():
+            self.removeTab(0)
         for title in titles:
             self.addTab(menu_text(title))
-        self.currentChanged.connect(lambda index: chosen(index))
+        self.blockSignals(False)
 
     def choose(self, index: int) -> None:
         """Select a tab, without a signal."""

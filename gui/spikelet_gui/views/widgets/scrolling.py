@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, QSize, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QScrollArea, QWidget
+
+BORDER = 1  # pixels, see the style sheet
+
+
+class _HighArea(QScrollArea):
+    """A scroll area that is at least as wide as its content, which can only be scrolled up and down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("scrolled")
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        inner, least = self.widget(), super().minimumSizeHint()
+        beside = self.verticalScrollBar().sizeHint().width() + 2 * BORDER
+        needed = 0 if inner is None else inner.minimumSizeHint().width() + beside
+        return QSize(max(least.width(), needed), least.height())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        if watched is self.widget() and event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().eventFilter(watched, event)
 
 
 def scrolled(inner: QWidget, name: str) -> QScrollArea:
     """Return a scroll area for a widget that can be higher than the space."""
-    area = QScrollArea()
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area = _HighArea()
     area.setAccessibleName(name)
     _set_content(area, inner)
     return area

@@ -91,6 +91,7 @@ QPushButton:disabled, QToolButton:disabled { background: transparent; }
 QLabel:disabled, QPushButton:disabled, QToolButton:disabled, QComboBox:disabled, QSpinBox:disabled {
   color: @disabled; }
 QPushButton#primary { background: @accent; color: @on_accent; border-color: @accent; font-weight: 600; }
+QPushButton#primary:focus { background: @card; color: @accent; border: 2px solid @accent; padding: 4px 10px; }
 QPushButton#primary:disabled { background: @raised; color: @muted; border-color: @line; }
 QToolButton#flat { background: transparent; border-color: transparent; }
 QToolButton#flat:hover { background: @raised; }
@@ -99,21 +100,21 @@ QToolButton::menu-indicator { image: none; }
 QPushButton#segment { border-radius: 0px; padding: 4px 10px; background: transparent; border: none;
   border-bottom: 2px solid transparent; color: @muted; }
 QPushButton#segment:hover { color: @text; }
-QPushButton#segment:focus { background: @raised; }
 QPushButton#segment:checked { color: @text; border-bottom: 2px solid @accent; }
+QPushButton#segment:focus { border: 1px solid @accent; border-bottom: 2px solid @accent; padding: 3px 9px 4px 9px; }
 QTabBar { background: transparent; }
 QTabBar::tab { padding: 4px 10px; background: transparent; border: none; border-bottom: 2px solid transparent;
   color: @muted; }
 QTabBar::tab:hover { color: @text; }
 QTabBar::tab:selected { color: @text; border-bottom: 2px solid @accent; }
-QTabBar:focus::tab:selected { background: @raised; }
+QTabBar::tab:selected:focus { border: 1px solid @accent; border-bottom: 2px solid @accent; padding: 3px 9px 4px 9px; }
 QTabBar::scroller { width: 48px; }
 QTabBar QToolButton { padding: 2px; border-radius: 5px; }
 QToolButton#nav { background: transparent; border: none; border-left: 3px solid transparent; border-radius: 0px;
   padding: 4px 2px 4px 0px; color: @muted; font-size: 9pt; }
 QToolButton#nav:hover { color: @text; background: @raised; }
-QToolButton#nav:focus { background: @raised; }
 QToolButton#nav:checked { color: @text; border-left: 3px solid @accent; background: @soft; }
+QToolButton#nav:focus { border: 2px solid @accent; border-left: 3px solid @accent; padding: 2px 0px 2px 0px; }
 QComboBox, QSpinBox, QLineEdit, QPlainTextEdit { background: @raised; border: 1px solid @line; border-radius: 7px;
   padding: 4px 8px; selection-background-color: @accent; selection-color: @on_accent; }
 QSpinBox { padding-right: 20px; }
@@ -138,6 +139,8 @@ QHeaderView::section { background: @card; color: @muted; border: none; border-bo
   padding: 4px 6px; }
 QTableCornerButton::section { background: @card; border: none; }
 QScrollArea, #plain { background: transparent; border: none; }
+QScrollArea#scrolled, QGraphicsView#plain { border: 1px solid transparent; border-radius: 6px; }
+QScrollArea#scrolled:focus, QGraphicsView#plain:focus { border-color: @accent; }
 QScrollBar:vertical { background: transparent; width: 10px; margin: 1px; }
 QScrollBar:horizontal { background: transparent; height: 10px; margin: 1px; }
 QScrollBar::handle { background: @line; border-radius: 4px; min-height: 24px; min-width: 24px; }
@@ -149,7 +152,7 @@ QProgressBar::chunk { background: @accent; border-radius: 3px; }
 QSlider::groove:horizontal { height: 4px; background: @line; border-radius: 2px; }
 QSlider::sub-page:horizontal { background: @accent; border-radius: 2px; }
 QSlider::handle:horizontal { background: @accent; width: 14px; height: 14px; margin: -5px 0; border-radius: 7px; }
-QSlider::handle:horizontal:focus { background: @text; }
+QSlider::handle:horizontal:focus { background: @card; border: 3px solid @accent; width: 8px; height: 8px; }
 QSlider::sub-page:horizontal:disabled { background: @line; }
 QSlider::handle:horizontal:disabled { background: @disabled; }
 QSplitter::handle { background: transparent; }

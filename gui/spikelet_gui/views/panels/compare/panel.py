@@ -61,9 +61,7 @@ class ComparePanel(Panel):
         self.sides = SidesLine(self.inspector, self.run, self.all)
         self.message = label("", "caption", wrap=True)
         self.neuron = button("Show this neuron", self._reveal, "Show the first neuron that differs in the Layers panel")
-        self.tabs: Tabs | None = None
-        self._tabs = QHBoxLayout()
-        self._tabs.addStretch(1)
+        self.tabs = Tabs("layer", self._chosen)
         self.empty, self._error = Empty(""), ""
 
     def _arrange(self) -> None:
@@ -73,7 +71,9 @@ class ComparePanel(Panel):
         outer.setSpacing(8)
         outer.addWidget(self.sides)
         outer.addLayout(row(self.message, self.neuron, stretch=(1, 0), spacing=8))
-        outer.addLayout(self._tabs)
+        tabs = row(self.tabs)
+        tabs.addStretch(1)
+        outer.addLayout(tabs)
         outer.addWidget(self.empty, 1)
         outer.addWidget(self._content(), 1)
 
@@ -97,7 +97,7 @@ class ComparePanel(Panel):
         panes.addLayout(column(self.layers, self.predictions, stretch=(6, 5), spacing=GAP), 5)
         for widget, height in ((self.same, 340), (self.others, 340), (self.layers, 190), (self.predictions, 190)):
             widget.setMinimumHeight(height)
-        self.stack(panes)
+        self.stack(panes, self.sides.line)
         return self.content
 
     # the comparison
@@ -195,15 +195,14 @@ class ComparePanel(Panel):
 
     def _fill_tabs(self, comparison: Comparison | None) -> None:
         names = list(comparison.layers) if comparison is not None else []
-        if self.tabs is not None:
-            self._tabs.removeWidget(self.tabs)
-            self.tabs.deleteLater()
-            self.tabs = None
-        if names:
-            self.tabs = Tabs("layer", names, lambda index: self.inspector.selection.focus(names[index]))
-            self._tabs.insertWidget(0, self.tabs)
-            if self.inspector.selection.layer in names:
-                self.tabs.choose(names.index(self.inspector.selection.layer))
+        self.tabs.setVisible(bool(names))
+        self.tabs.show_titles(names)
+        if self.inspector.selection.layer in names:
+            self.tabs.choose(names.index(self.inspector.selection.layer))
+
+    def _chosen(self, index: int) -> None:
+        if self.comparison is not None:
+            self.inspector.selection.focus(self.comparison.layers[index])
 
     def _move(self) -> None:
         for card in self._cards():

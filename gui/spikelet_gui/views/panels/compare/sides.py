@@ -26,6 +26,9 @@ class SidesLine(QWidget):
         inspector: The models.
         changed: Called when the user selects another engine; another second bundle is a signal of the models.
         action: Button at the end of the line.
+
+    Attributes:
+        line: Layout of both sides, which a narrow panel stacks.
     """
 
     def __init__(self, inspector: Inspector, changed: Callable[[], object], action: QPushButton) -> None:
@@ -40,19 +43,17 @@ class SidesLine(QWidget):
         self.second.setMaximumWidth(WIDEST)
         self.second.setMinimumContentsLength(LEAST)  # beside a long name of the first
         self.second.activated.connect(self._chosen)
-        line = row(
-            self.first_name,
-            self.engines[0],
-            label("against", "muted"),
-            self.second,
-            self.engines[1],
-            tool("open", "Open a bundle to compare with", self.choose),
-            spacing=8,
-        )
-        line.setContentsMargins(0, 0, 0, 0)
-        line.addStretch(1)
-        line.addWidget(action)
-        self.setLayout(line)
+        first = row(self.first_name, self.engines[0], label("against", "muted"), spacing=8)
+        first.addStretch(1)
+        opening = tool("open", "Open a bundle to compare with", self.choose)
+        second = row(self.second, self.engines[1], opening, spacing=8)
+        second.addStretch(1)
+        second.addWidget(action)
+        self.line = row(spacing=8)
+        self.line.setContentsMargins(0, 0, 0, 0)
+        self.line.addLayout(first)
+        self.line.addLayout(second, 1)
+        self.setLayout(self.line)
 
     def chosen(self) -> tuple[Side, Side] | None:
         """Return both bundles and engines; None if no bundle is open."""

@@ -76,7 +76,7 @@ class PotentialCard(CardView):
     def __init__(self, inspector: Inspector) -> None:
         super().__init__(inspector, "Potentials", "in units of the threshold θ", self._data)
         self.plot = Plot("potentials of the picked neurons", "time-step", "v / θ", zoom=True)
-        self.plot.setMinimumHeight(100)  # a low window scrolls
+        self.plot.setMinimumHeight(110)  # a low window scrolls
         self.plot.level(1.0, theme().bad, "θ")
         self.timeline = TimeLine(self.plot, inspector.cursor.go)
         self.legend = Legend(wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from PySide6.QtCore import (
@@ -85,7 +86,11 @@ class TableModel(QAbstractTableModel):
 
 
 class NeuronView(QTableView):
-    """Table view whose columns fit their widest cell and share the remaining width; it scrolls if they do not fit."""
+    """Table view whose columns fit their widest cell and share the remaining width; it scrolls if they do not fit.
+
+    Attributes:
+        order: Called to order by the next column, or with True to reverse the order.
+    """
 
     PADDING = 12
 
@@ -94,6 +99,7 @@ class NeuronView(QTableView):
         self.setAccessibleName("neurons")
         self.setModel(model)
         self._model = model
+        self.order: Callable[[bool], object] = lambda reverse: None
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.horizontalHeader().setHighlightSections(False)  # bold titles would not fit
 
@@ -113,9 +119,11 @@ class NeuronView(QTableView):
             self.setColumnWidth(index, width + spare * (index + 1) // count - spare * index // count)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        """Copy the selected neurons; Qt would copy one cell."""
+        """Copy the selected neurons, of which Qt would copy one cell, or change the order (S)."""
         if event.matches(QKeySequence.StandardKey.Copy):
             copy_rows(self)
+        elif event.key() == Qt.Key.Key_S and not event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier:
+            self.order(bool(event.modifiers()))
         else:
             super().keyPressEvent(event)
 
@@ -156,6 +164,7 @@ class NeuronCard(CardView):
         header = self.table.horizontalHeader()
         header.setSectionsClickable(True)
         header.sectionClicked.connect(self._sort)
+        self.table.order = self._order
         self.table.selectionModel().selectionChanged.connect(lambda *_: self._selected())
         self.body.addLayout(row(self.preset, self.query, stretch=(0, 1), spacing=6))
         self.body.addWidget(self.error)
@@ -197,6 +206,11 @@ class NeuronCard(CardView):
 
     def _sort(self, section: int) -> None:
         self.inspector.selection.set_view(self.inspector.selection.view.sorted_by(self.model.names[section]))
+
+    def _order(self, reverse: bool) -> None:
+        names, order = self.model.names, self.inspector.selection.view.order
+        if order in names:
+            self._sort((names.index(order) + (not reverse)) % len(names))
 
     def _selected(self) -> None:
         if self._updating or self.model.rows is None:

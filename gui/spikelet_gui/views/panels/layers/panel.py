@@ -16,6 +16,8 @@ from spikelet_gui.views.widgets.controls import Segments, Tabs
 from spikelet_gui.views.widgets.layouts import column
 from spikelet_gui.views.widgets.theme import GAP
 
+THREE_COLUMNS = 780  # pixels of the panel: the table of the neurons beside the charts
+
 
 class LayersPanel(Panel):
     """Tabs of the layers at the top; below them raster, potentials, feature maps, spike rates and the table."""
@@ -38,35 +40,39 @@ class LayersPanel(Panel):
         self._tab_row = QHBoxLayout()
         outer.addLayout(self._tab_row)
         activity = QWidget()
-        panes = QHBoxLayout(activity)
+        panes, charts = QHBoxLayout(activity), QHBoxLayout()
         panes.setContentsMargins(0, 0, 0, 0)
-        panes.setSpacing(GAP)
-        panes.addLayout(column(raster, potentials, stretch=(5, 4), spacing=GAP), 7)
-        panes.addLayout(column(maps, rates, stretch=(4, 3), spacing=GAP), 9)
+        for layout in (panes, charts):
+            layout.setSpacing(GAP)
+        charts.addLayout(column(raster, potentials, stretch=(5, 4), spacing=GAP), 7)
+        charts.addLayout(column(maps, rates, stretch=(4, 3), spacing=GAP), 9)
+        panes.addLayout(charts, 16)
         panes.addWidget(self.neurons, 7)
+        self.neurons.setMinimumHeight(260)
+        self.stack(panes, below=THREE_COLUMNS)
         self.pages = QStackedWidget()
         self.pages.addWidget(activity)
         self.pages.addWidget(self.weights)
         outer.addWidget(self.pages, 1)
         self.choice = Segments("content", ("activity", "weights"), self.pages.setCurrentIndex)
+        self.tabs = Tabs("layer", self._chosen)
+        self._tab_row.addWidget(self.tabs)
         self._tab_row.addStretch(1)
         self._tab_row.addWidget(self.choice)
-        self.tabs: Tabs | None = None
         self.follow(self._fill_tabs, inspector.opened)
         self.follow(self._focus, inspector.selection.focused)
         self.listen(inspector.selection.revealed, self._show_activity)
 
     def _fill_tabs(self) -> None:
-        inspector = self.inspector
-        if inspector.document is None:
-            return
-        names = list(inspector.document.bundle.graph.spiking)
-        if self.tabs is not None:
-            self._tab_row.removeWidget(self.tabs)
-            self.tabs.deleteLater()
-        self.tabs = Tabs("layer", names, lambda index: inspector.selection.focus(names[index]))
-        self._tab_row.insertWidget(0, self.tabs)
-        self._focus()
+        document = self.inspector.document
+        if document is not None:
+            self.tabs.show_titles(document.bundle.graph.spiking)
+            self._focus()
+
+    def _chosen(self, index: int) -> None:
+        document = self.inspector.document
+        if document is not None:
+            self.inspector.selection.focus(document.bundle.graph.spiking[index])
 
     def _show_activity(self) -> None:
         """Show the page of the neurons instead of that of the weights."""
@@ -75,7 +81,7 @@ class LayersPanel(Panel):
 
     def _focus(self) -> None:
         document = self.inspector.document
-        if self.tabs is not None and document is not None:
+        if document is not None:
             self.tabs.choose(document.bundle.graph.spiking.index(self.inspector.selection.layer))
 
     def focus_search(self) -> None:

@@ -20,6 +20,7 @@ from spikelet_gui.views.widgets.cards import Card
 from spikelet_gui.views.widgets.controls import Segments, button
 from spikelet_gui.views.widgets.layouts import Empty, column, row
 from spikelet_gui.views.widgets.scrolling import scrolled
+from spikelet_gui.views.widgets.tab_order import set_tab_order
 from spikelet_gui.views.widgets.text import label
 from spikelet_gui.views.widgets.theme import GAP
 
@@ -136,6 +137,7 @@ class ResidualPanel(Panel):
             self.times = Segments("time-steps", [str(t) for t in self.state.residuals.steps], lambda _: self._show())
             self.times.choose(len(self.state.residuals.steps) - 1)
             self._times.insertWidget(1, self.times)
+            set_tab_order(self)
 
     def _show(self) -> None:
         self.state.index = self.times.chosen if self.times is not None else -1
