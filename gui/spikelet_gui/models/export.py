@@ -53,9 +53,12 @@ def without_duplicates(tables: Sequence[DataTable | None]) -> list[DataTable]:
         UsageError: There is no table with rows.
     """
     unique: list[DataTable] = []
-    for table in tables:
-        if table is not None and table.rows and table not in unique:
+    known = [table for table in tables if table is not None]
+    for table in known:
+        if table.rows and table not in unique:
             unique.append(table)
+    if known and not unique:
+        raise UsageError(f"nothing to save: {' and '.join(table.name for table in known)} without rows")
     if not unique:
         raise UsageError("no data to save yet: run the panel first (R)", remedy="run the panel first (R)")
     return unique

@@ -6,7 +6,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from spikelet.errors import SpikeletError, UsageError
+from spikelet.errors import UsageError
+from spikelet.files.atomic import not_written
 
 
 class _Output(argparse.Action):
@@ -63,4 +64,4 @@ def check_output_file(path: Path) -> None:
     try:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        raise SpikeletError(f"{path}: could not be written ({error.strerror or error})") from None
+        raise not_written(path, error) from None

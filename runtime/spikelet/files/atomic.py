@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +14,16 @@ from typing import IO, TypeAlias
 from spikelet.errors import SpikeletError
 
 PART = 2**20  # characters of a text that are encoded at a time
+REMEDIES = {
+    errno.ENOENT: "create the folder first",
+    errno.ENOTDIR: "choose another folder",
+    errno.EISDIR: "choose the name of a file",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOSPC: "free some space, or choose another disk",
+    errno.EDQUOT: "free some space, or choose another disk",
+    errno.EFBIG: "choose another disk",
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "choose a folder in which you can create files"),
+}
 NAME_CHARACTERS = 50  # characters of a name in the name of its temporary file
 
 
@@ -67,10 +78,16 @@ def replacing(path: Path, private: bool = False) -> Iterator[IO[bytes]]:
             temporary = None
             _sync_folder(path.parent)
         except OSError as error:
-            raise SpikeletError(f"{path}: could not be written ({error.strerror or error})") from error
+            raise not_written(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def not_written(path: Path, error: OSError) -> SpikeletError:
+    """Return the error of a file that could not be written, with a remedy if the system states the cause."""
+    reason, remedy = f"could not be written ({error.strerror or error})", REMEDIES.get(error.errno or 0, "")
+    return SpikeletError.at(str(path), "; ".join(filter(None, (reason, remedy))), remedy=remedy)
 
 
 def write_files(folder: Path, contents: Mapping[str, Text | bytes]) -> None:

@@ -62,6 +62,17 @@ def test_missing_numbers_are_reported(unmeasured, messages, rest, panel, monkeyp
     assert messages == ["no data to save yet: run the panel first (R)"]
 
 
+def test_a_table_without_rows_is_named(filled, rest, monkeypatch):
+    messages = []
+    filled.inspector.failed.connect(messages.append)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: pytest.fail("asked where to"))
+    filled.show_panel("compare")
+    rest(filled)
+    filled.exporter.ask("csv", filled.panels["compare"].difference.card)
+    filled.inspector.failed.disconnect(messages.append)
+    assert messages == ["nothing to save: difference-if1 without rows"]
+
+
 def test_the_proof_is_exported(opened, rest, tmp_path):
     opened.show_panel("validate")
     opened.panels["validate"].replay.run()

@@ -77,6 +77,10 @@ class ChartView(pg.GraphicsView):
         """The view box."""
         return self.plotItem.vb
 
+    def boxes(self) -> list[pg.ViewBox]:
+        """Return the view boxes: a chart can have a second one, of its right axis."""
+        return [item for item in self.scene().items() if isinstance(item, pg.ViewBox)]
+
     @property
     def logarithmic(self) -> tuple[bool, bool]:
         """Whether the horizontal and the vertical axis are logarithmic."""
