@@ -9,7 +9,8 @@ from html import escape
 STYLE = """
 :root { color-scheme: light; }
 body { font: 16px/1.5 system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif; color: #222;
-  background: #fff; max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
+  background: #fff; max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 4rem;
+  overflow-wrap: break-word; } /* digests, commands and names of files */
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0.5rem 0; }
 h2 { font-size: 1.25rem; margin: 2.5rem 0 0.6rem; padding-top: 0.6rem; border-top: 1px solid #ddd; }
 h3, h4, h5, h6 { font-size: 1.02rem; margin: 1.4rem 0 0.4rem; }
@@ -23,7 +24,6 @@ th, td { padding: 0.25rem 0.7rem 0.25rem 0; text-align: right; vertical-align: t
 th:first-child, td:first-child { text-align: left; }
 .text td, .text th { text-align: left; }
 th { border-bottom: 2px solid #bbb; }
-td { overflow-wrap: break-word; }
 .wide { overflow-x: auto; }
 figure { margin: 1rem 0; }
 figure svg { max-width: 100%; height: auto; display: block; }
@@ -32,7 +32,8 @@ figcaption { font-weight: 600; margin-bottom: 0.3rem; }
 .facts { font-size: 0.9rem; color: #444; overflow-wrap: anywhere; }
 code { font-size: 0.9em; background: #f4f4f4; padding: 0 0.2em; }
 @media print { body { max-width: none; padding: 0; font-size: 11pt; } nav { display: none; }
-  figure, table { break-inside: avoid; } .wide { overflow: visible; } }
+  figure, table { break-inside: avoid; } .wide { overflow: visible; }
+  h2, h3, h4, h5, h6, figcaption { break-after: avoid; } }
 """
 
 

@@ -14,6 +14,8 @@ from page_support.runs import check_run
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.deploy.web.document import FOLDER, MAIN, WORKER, script
+from spikelet.report.page import Section, table
+from spikelet.report.page import page as report_page
 from spikelet.verify import record_golden
 
 FILES = Path(str(resources.files("spikelet.deploy.web").joinpath(FOLDER)))
@@ -160,3 +162,17 @@ def test_colours_follow_the_system(browser, write, small, scheme):
     bright = [sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (text, page)]
     assert (bright[0] < bright[1]) == (scheme == "light")
     assert abs(bright[0] - bright[1]) > 450
+
+
+def test_a_report_fits_a_narrow_window(browser, tmp_path):
+    """Digests, commands and names of files have no space at which a line could break; tables scroll."""
+    word = "0123456789abcdef" * 5
+    body = f"<p>{word}</p><ul><li>{word}</li></ul><figure><figcaption>{word}</figcaption></figure>"
+    sections = [Section("card", "Model card", body + table(["layer", "operations"] * 4, [[word] * 8]))]
+    (tmp_path / "report.html").write_text(report_page(word, f"<p>{word}</p>", sections))
+    browser.call("Emulation.setDeviceMetricsOverride", width=320, height=900, deviceScaleFactor=1, mobile=False)
+    try:
+        browser.open(tmp_path / "report.html")
+        assert browser.evaluate("document.documentElement.scrollWidth") <= 320
+    finally:
+        browser.call("Emulation.clearDeviceMetricsOverride")
