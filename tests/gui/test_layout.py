@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QAbstractButton, QLabel, QScrollArea
 
 from gui_support.bundles import bundle_of
 from gui_support.cutting import cut_fields, cut_texts, shown, wrong
-from gui_support.driving import draw, opened_window, prepare_all
+from gui_support.driving import draw, drop, opened_window, prepare_all
 from networks import Builder
 from spikelet.bundle import write
 from spikelet_gui.models.session.settings import Settings
@@ -201,6 +201,20 @@ def test_the_smallest_window_scrolls_up_and_down_only(measured, rest):
         assert measured._pages[name].horizontalScrollBar().maximum() == 0, name
         draw(measured, measured.panels[name])
         assert wrong(measured.panels[name]) == [], name
+
+
+def test_images_without_labels_fit_the_smallest_window(opened, rest, tmp_path):
+    """The chart of early exit has one axis more to its right than to its left, and all its height."""
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "images.npy", rng.integers(0, 256, (10, 3, 8, 8), dtype=np.uint8))
+    drop(opened, tmp_path / "images.npy")
+    rest(opened)
+    opened.inspector.run_sweep(opened.inspector.data)
+    opened.show_panel("accuracy")
+    opened.resize(opened.minimumSize())
+    rest(opened)
+    draw(opened, opened.panels["accuracy"])
+    assert wrong(opened.panels["accuracy"]) == []
 
 
 @pytest.mark.parametrize("width", [1280, 960])

@@ -16,6 +16,7 @@ from spikelet_gui.models.activity.source import SourceNetwork, levels, obstacle
 from spikelet_gui.models.activity.trace import record
 from spikelet_gui.models.analysis.residuals import reach, residuals
 from spikelet_gui.models.network.blocks import block_facts, blocks, shape_text, title
+from spikelet_gui.models.network.weights import Weights
 from spikelet_gui.models.numbers import short_percent
 
 
@@ -158,3 +159,20 @@ def test_residuals_of_copies_are_those_of_all_of_them_together(images):
     first = result.layers
     assert all(first[name][1].rms == 0 for name in graph.spiking), "at T = 1 four copies are the four levels"
     assert result.agreement(1) == 1
+
+
+def test_zero_has_no_sign():
+    """A float32 bundle can contain -0."""
+    net = Builder((3, 8, 8), np.random.default_rng(0), exact=False)
+    net.conv("conv1", 4)
+    net.neuron("if1")
+    graph = net.graph()
+    nodes = dict(graph.nodes)
+    nodes["if1"] = replace(nodes["if1"], v_init=np.full_like(nodes["if1"].v_init, -0.0))
+    graph = Graph(nodes, graph.edges)
+    bundle = Bundle(graph, Manifest("small", None, None, None, {}), record_golden(graph, np.zeros((1, 3, 8, 8)), 2), "")
+    block = next(block for block in blocks(graph) if block.name == "if1")
+    assert dict(dict(block_facts(bundle, block))["if1"])["initial potential"] == "0"
+    zeros = Weights("scale", "Scale", np.full((3, 1, 1, 1), -0.0, np.float32), None)
+    assert dict(zeros.facts())["range"] == "0 … 0"
+    assert dict(zeros.facts())["mean"] == "0"

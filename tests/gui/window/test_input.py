@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, Qt, QUrl
+from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QColor, QGuiApplication, QImage
 
 from gui_support.bundles import sound_bundle
@@ -253,3 +253,19 @@ def test_a_recording_of_sound_is_shown_as_a_spectrogram(sound_path, qapp, rest, 
         assert reading.title == f"{LogMel().centres[loudest]:,.0f} Hz, 0.384 s"
         assert abs(LogMel().centres[loudest] - 1000) < 60
         assert reading.values[0].text == "0.0 dB"
+
+
+def test_an_input_of_numbers_is_high_enough_to_be_seen(qtbot):
+    """An input without rows has one row of pixels; the values under the pointer are those that are drawn there."""
+    view, asked = PixelView("input image"), []
+    qtbot.addWidget(view)
+    view.resize(200, 200)
+    view.pixel = lambda row, column: asked.append((row, column))
+    view.show_pixels(np.zeros((1, 784, 3), np.uint8))
+    assert view.area.getRect() == (0, 76, 200, 48)
+    for x, y in ((0, 77), (100, 123), (199, 100)):
+        view.reading(QPointF(x, y))
+    view.reading(QPointF(100, 125))
+    assert asked == [(0, 0), (0, 392), (0, 780)]
+    view.show_pixels(np.zeros((28, 28, 3), np.uint8))
+    assert view.area.getRect() == (0, 0, 200, 200)

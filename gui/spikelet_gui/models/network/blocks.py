@@ -167,5 +167,5 @@ def _span(values: Array) -> str:
 
 
 def _number(value: float) -> str:
-    text = f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.3g}"
+    text = f"{value:z,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.3g}"
     return minus(text)

@@ -11,6 +11,7 @@ from spikelet.errors import UsageError
 from spikelet.graph import Graph
 from spikelet.nodes import Conv2d, Linear, Scale
 from spikelet_gui.models.network.blocks import Block
+from spikelet_gui.models.numbers import minus
 
 MAX_ROWS = 1_000_000  # largest number of weights in a table
 BINS = 64  # number of bins of a histogram of many different values
@@ -120,9 +121,9 @@ class Weights:
         flat = self.values.astype(np.float64)
         return [
             ("weights", f"{flat.size:,} × {self.values.dtype}"),
-            ("range", f"{flat.min():,.4g} … {flat.max():,.4g}".replace("-", "−")),
+            ("range", minus(f"{flat.min():z,.4g} … {flat.max():z,.4g}")),
             ("zeros", f"{(flat == 0).mean():.1%}"),
-            ("mean", f"{flat.mean():,.3g}".replace("-", "−")),
+            ("mean", minus(f"{flat.mean():z,.3g}")),
             ("root mean square", f"{np.sqrt((flat**2).mean()):,.4g}"),
             ("outputs without a weight", f"{int((flat == 0).all(axis=(1, 2, 3)).sum()):,}"),
         ]

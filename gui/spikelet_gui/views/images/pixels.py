@@ -15,12 +15,13 @@ from spikelet_gui.models.session.sources.rgb import shown
 from spikelet_gui.views.widgets.readout import Hover, Reading
 from spikelet_gui.views.widgets.theme import theme
 
+LOW = 48  # pixels of the height of an image of few rows, such as an input of numbers, whose pixels are not squares then
 HELP = "arrows move the pen, Space lowers or lifts it, Ctrl+Z undoes a stroke, Delete clears the pad, Esc leaves it"
 MOVES = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, -1), Qt.Key.Key_Down: (0, 1)}
 
 
 class PixelView(QWidget):
-    """Shows pixels as squares, as large as possible.
+    """Shows pixels as squares, as large as possible; those of an image of few rows are higher.
 
     Attributes:
         pad: The pad, or None while an image is shown.
@@ -68,7 +69,7 @@ class PixelView(QWidget):
         if self._image is None:
             return QRectF(self.rect())
         scale = min(self.width() / self._image.width(), self.height() / self._image.height())
-        width, height = self._image.width() * scale, self._image.height() * scale
+        width, height = self._image.width() * scale, max(self._image.height() * scale, min(LOW, self.height()))
         return QRectF((self.width() - width) / 2, (self.height() - height) / 2, width, height)
 
     def reading(self, point: QPointF) -> Reading | None:

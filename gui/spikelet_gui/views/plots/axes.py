@@ -13,7 +13,7 @@ from spikelet_gui.models.numbers import minus
 
 def number(value: float) -> str:
     """Format a number with four digits and a proper minus sign."""
-    return minus(f"{value:,.4g}")
+    return minus(f"{value:z,.4g}")
 
 
 Ticks = Sequence[Sequence[tuple[float, str]]] | None

@@ -50,6 +50,10 @@ class BrowserCard(CardView):
         self.follow(self._draw, inspector.results.filter_changed)
         self.follow(self._mark, inspector.showing)
 
+    def hasHeightForWidth(self) -> bool:  # noqa: N802
+        """Return True: a stacked layout else takes the preferred height for the minimum, and the next card loses it."""
+        return True
+
     @property
     def filter(self) -> Filter:
         """The conditions; initially those of wrong predictions."""

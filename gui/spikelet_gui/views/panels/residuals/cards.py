@@ -186,7 +186,7 @@ class HistogramCard(CardView):
         self.plot.setYRange(0, top * 1.15, padding=0)
         self.plot.setXRange(-1.05, 1.05, padding=0)  # the same for every T
         equal = float(shares[equals].sum())
-        mean = minus(f"{layer.bias:+.4f}")
+        mean = minus(f"{layer.bias:+z.4f}")
         self.set_note(f"{described(layer)}: {equal:.0%} exact (bar truncated); mean {mean}; grey: half a spike")
 
     def _data(self) -> DataTable | None:
