@@ -2,7 +2,11 @@
 
 import shutil
 
+import numpy as np
+
 from gui_support.driving import drop, until
+from spikelet.data import layouts, pixels
+from spikelet_gui.models.session.sources.data_file import remedy_of_dialog
 from spikelet_gui.views.shell import changed
 from spikelet_gui.views.shell.app import settle
 
@@ -118,3 +122,24 @@ def test_the_comparison_of_a_file_does_not_outlast_its_bundle(opened, leaky_path
     settle(opened)
     done(work(None))
     assert inspector.bundle_file.state == "same"
+
+
+def test_messages_name_the_dialog_and_not_options_of_the_command_line(opened, rest, tmp_path):
+    rng, messages = np.random.default_rng(0), []
+    np.save(tmp_path / "floats.npy", rng.random((4, 3, 8, 8)))
+    np.save(tmp_path / "axes.npy", rng.integers(0, 256, (3, 8, 8, 3, 2), dtype=np.uint8))
+    np.savez(
+        tmp_path / "parts.npz", x_train=rng.integers(0, 256, (4, 3, 8, 8), dtype=np.uint8), y_train=np.zeros(4, int)
+    )
+    opened.inspector.failed.connect(messages.append)
+    for name in ("floats.npy", "axes.npy", "parts.npz"):
+        drop(opened, tmp_path / name)
+        rest(opened)
+    opened.inspector.failed.disconnect(messages.append)
+    assert not any("--" in message for message in messages)
+    assert messages[0].endswith("1 for images scaled to 0…1, 65535 for 16 bits")
+    assert "choose the value of white in the dialog (Ctrl+I): 1" in messages[0]
+    for option in (layouts.OPTION, layouts.ROWS, pixels.OPTION):
+        assert "--" in option
+        assert "--" not in remedy_of_dialog(option)
+        assert "in the dialog (Ctrl+I)" in remedy_of_dialog(option)

@@ -15,7 +15,7 @@ from spikelet_gui.models.session.document import BrokenBundle, Document
 from spikelet_gui.models.session.measured_run import MeasuredRun
 from spikelet_gui.models.session.selection import Selection
 from spikelet_gui.models.session.settings import Settings
-from spikelet_gui.models.session.sources.data_file import DataFile
+from spikelet_gui.models.session.sources.data_file import DataFile, remedy_of_dialog
 from spikelet_gui.models.session.sources.inputs import (
     Inputs,
     open_inputs,
@@ -186,8 +186,13 @@ class Inspector(MeasuredRun):
             return self.failed.emit("Open a bundle before you drop an image")
         bundle, steps = self.document.bundle, self.cursor.steps
         self.status.emit(f"Reading {name}…")
-        failed = failed or self.failed.emit
-        self.jobs.start("image", lambda _: open_inputs(file_of(), bundle, steps), opened, failed)
+        report = failed or self.failed.emit
+        self.jobs.start(
+            "image",
+            lambda _: open_inputs(file_of(), bundle, steps),
+            opened,
+            lambda message: report(remedy_of_dialog(message)),
+        )
 
     def _data_opened(self, source: Inputs, file: DataFile | None = None, index: int | None = None) -> None:
         """Show images or recordings that were read.

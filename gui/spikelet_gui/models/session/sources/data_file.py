@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,13 @@ FORMS: dict[Form, str] = {
     "count": "events, equal counts",
 }
 """How data is read: by its content, as images, or as events in bins of equal time or of equal counts."""
+DIALOG = "in the dialog (Ctrl+I)"
+REMEDIES = (  # options of the command line in messages, and the lists of the dialog
+    (r"give the value of white with --white", f"choose the value of white {DIALOG}"),
+    (r"give its axes with --layout", f"choose its axes {DIALOG}"),
+    (r"give --(?:layout|split) (\w+)", rf"choose \1 {DIALOG}"),
+    (r"--layout (\w+) reads", r"the axes \1 read"),
+)
 
 
 @dataclass(frozen=True)
@@ -67,3 +75,10 @@ class DataFile:
         form = "" if self.form == "auto" else FORMS[self.form]
         parts = [part for part in (self.options.layout, white, self.split, form) if part not in ("auto", "")]
         return f"{self.path.name} ({', '.join(parts)})" if parts else self.path.name
+
+
+def remedy_of_dialog(text: str) -> str:
+    """Return a message of the readers with the lists of the dialog in place of the options of the command line."""
+    for pattern, replacement in REMEDIES:
+        text = re.sub(pattern, replacement, text)
+    return text
