@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from spikelet.errors import ConversionError
 from spikelet.nodes import Shape
-from spikelet_converters.frontends.onnx import microsoft, straight_through, two_classes
+from spikelet_converters.frontends.onnx import microsoft, saturation, straight_through, two_classes
 from spikelet_converters.frontends.onnx.model import entry_of, load, opset_of
 from spikelet_converters.frontends.onnx.prediction import predictor
 from spikelet_converters.frontends.onnx.qonnx import translated
@@ -52,17 +52,17 @@ def read(
         model, probabilities = two_classes.replaced(straight_through.removed(model))
         reader = Reader(path, model, shape, average_pools, preprocessing)
         state = reader.run()
-        predict = predictor(path, executable, reader.arrange)
+        arrange = reader.layout.arrange
+        predict = predictor(path, executable, arrange)
         if probabilities and state.builder.ending == "softmax":
             state.builder.ending = "two_classes"
-        logits = (
-            None if state.logits is None or probabilities else predictor(path, executable, reader.arrange, state.logits)
-        )
+        own_logits = state.logits is not None and not probabilities
+        logits = predictor(path, executable, arrange, state.logits) if own_logits else None
         return finished("ONNX", state.builder, predict, preprocessing, logits=logits)
 
     written = model
     model = microsoft.replaced(written)
-    source = imported(model, None if model is written else microsoft.without_saturation(written))
+    source = imported(model, None if model is written else saturation.avoided(written))
     return replace(
         source,
         labels=labels if labels is not None and len(labels) == source.graph.classes else None,

@@ -208,48 +208,22 @@ def replaced(model: onnx.ModelProto) -> onnx.ModelProto:
     Raises:
         ConversionError: A parameter of one is no constant or is not supported. The message names the node.
     """
-    if not any(_key(node) in OPERATORS for node in model.graph.node):
+    if not any(key_of(node) in OPERATORS for node in model.graph.node):
         return model
     constants = constants_of(model.graph)
     rewriter = Rewriter(model)
     for index, node in enumerate(rewriter.graph.node):
-        if _key(node) not in OPERATORS:
+        if key_of(node) not in OPERATORS:
             rewriter.nodes.append(node)
             continue
         where = f"node {node.name or f'#{index}'} ({node.op_type})"
         try:
-            OPERATORS[_key(node)](_Operator(node, where, constants, rewriter))
+            OPERATORS[key_of(node)](_Operator(node, where, constants, rewriter))
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise ConversionError(f"{where}: does not fit its operator ({error}); export the network again") from None
-    copied = rewriter.finished()
-    used = {name for node in copied.graph.node for name in node.input}
-    kept = [tensor for tensor in copied.graph.initializer if tensor.name in used]
-    copied.graph.ClearField("initializer")
-    copied.graph.initializer.extend(kept)
-    return copied
+    return rewriter.finished()
 
 
-_WEIGHTS = {"QLinearConv": 3, "QLinearMatMul": 3, "QGemm": 3}  # index of the weights; those of the input are before it
-
-
-def without_saturation(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the same model with weights uint8 where they are int8 and the activations uint8.
-
-    On processors without instructions for these, ONNX Runtime adds pairs of such products in 16 bits, which saturate.
-    """
-    constants = constants_of(model.graph)
-    rewriter = Rewriter(model)
-    for node in rewriter.graph.node:
-        index = _WEIGHTS.get(node.op_type) if _key(node) in OPERATORS else None
-        weights, zero, origin = (constants.get(node.input[i]) for i in (index, index + 2, 2)) if index else (None,) * 3
-        if weights is None or weights.dtype != np.int8 or origin is None or origin.dtype != np.uint8:
-            continue
-        zero = np.zeros((), np.int8) if zero is None else zero
-        for position, values in ((3, weights), (5, zero)):
-            moved = (np.asarray(values, np.int16) + 128).astype(np.uint8)
-            node.input[position] = rewriter.constant(node.output[0], f"unsigned{position}", moved)
-    return rewriter.model
-
-
-def _key(node: onnx.NodeProto) -> tuple[str, str]:
-    return node.domain.removeprefix("ai.onnx") if node.domain == "ai.onnx" else node.domain, node.op_type
+def key_of(node: onnx.NodeProto) -> tuple[str, str]:
+    """Return the domain of an operator, "" for that of ONNX, and its name."""
+    return "" if node.domain == "ai.onnx" else node.domain, node.op_type

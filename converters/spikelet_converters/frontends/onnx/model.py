@@ -105,6 +105,25 @@ def constants_of(graph: onnx.GraphProto) -> dict[str, npt.NDArray[np.generic]]:
     return {name: numpy_helper.to_array(tensor) for name, tensor in tensors_of(graph).items()}
 
 
+def keep_needed(graph: onnx.GraphProto) -> set[str]:
+    """Keep the nodes and constants on which the outputs depend, and return the names of all values that they take."""
+    names, nodes = {entry.name for entry in graph.output}, []
+    for node in reversed(graph.node):
+        if names.intersection(node.output):
+            nodes.append(node)
+            names.update(needed(node))
+    unused = {tensor.name for tensor in graph.initializer} - names  # files of IR 3 declare them as inputs as well
+    kept = {
+        "node": nodes[::-1],
+        "initializer": [tensor for tensor in graph.initializer if tensor.name not in unused],
+        "input": [entry for entry in graph.input if entry.name not in unused],
+    }
+    for field, values in kept.items():
+        graph.ClearField(field)
+        getattr(graph, field).extend(values)
+    return names
+
+
 def entry_of(path: Path, model: onnx.ModelProto) -> onnx.ValueInfoProto:
     """Return the network's input.
 
@@ -234,16 +253,9 @@ def _select(path: Path, model: onnx.ModelProto, name: str | None) -> None:
             f"{path}: has {len(names)} outputs ({', '.join(names)}); name the one to convert with --output-name"
         )
     kept = next(entry for entry in graph.output if entry.name == (name or names[0]))
-    used, nodes = {kept.name}, []
-    for node in reversed(graph.node):
-        if used.intersection(node.output):
-            nodes.append(node)
-            used.update(needed(node))
-    nodes.reverse()
-    graph.ClearField("node")
-    graph.node.extend(nodes)
     graph.ClearField("output")
     graph.output.append(kept)
+    used = keep_needed(graph)
     declared = {tensor.name for tensor in graph.initializer}  # files of IR 3 declare them as inputs
     for entry in [entry for entry in graph.input if entry.name not in used | declared]:
         if len(graph.input) > 1 + len(declared.intersection(entry.name for entry in graph.input)):

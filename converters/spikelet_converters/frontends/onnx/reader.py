@@ -7,9 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
 from spikelet.errors import ConversionError
 from spikelet.nodes import Shape
 from spikelet_converters.frontends import rearranged, roundings
@@ -27,7 +24,7 @@ from spikelet_converters.frontends.onnx import (
 )
 from spikelet_converters.frontends.onnx.attributes import attributes_of, check_domain
 from spikelet_converters.frontends.onnx.constants import evaluate, of_one_sample
-from spikelet_converters.frontends.onnx.inputs import first_layer, image_axes, image_shape, input_sizes, shape_text
+from spikelet_converters.frontends.onnx.input_layout import layout_of
 from spikelet_converters.frontends.onnx.model import entry_of, needed, opset_of, sizes_of
 from spikelet_converters.frontends.onnx.step import Handler, Import, Step
 from spikelet_converters.frontends.refusals import ONNX as ADVICE
@@ -65,8 +62,7 @@ class Reader:
 
     Attributes:
         state: State of the import.
-        axes: Axis of the images, (C, H, W), at each axis of the model's input.
-        sizes: Shape of one input of the model.
+        layout: Arrangement of the input.
     """
 
     def __init__(
@@ -77,15 +73,8 @@ class Reader:
         entry = entry_of(path, model)
         declared = sizes_of(entry)
         self.graph = model.graph
-        self.sizes = input_sizes(path, entry.name, declared, shape)
-        self.axes = image_axes(self.sizes, *first_layer(model.graph, entry.name, len(self.sizes)))
-        image = image_shape(self.sizes, self.axes)
-        if shape is not None and shape not in (image, self.sizes) and len(self.sizes) == 1:
-            image = shape if int(np.prod(shape)) == self.sizes[0] else image
-        if shape is not None and shape not in (image, self.sizes):
-            raise ConversionError(
-                f"{path}: expected the file's input shape {shape_text(image)}, found --input {shape_text(shape)}"
-            )
+        self.layout = layout = layout_of(path, model.graph, entry, shape)
+        image = layout.image
         builder = Builder(image, calibrate=True)
         batch = declared[0] if declared and declared[0] > 0 else None
         self.state = Import(builder, opset_of(model), model.graph.output[0].name, batch, average_pools)
@@ -101,10 +90,10 @@ class Reader:
         self.state.uses = Counter(name for node in model.graph.node for name in needed(node))
         self.state.uses.update(tensor.name for tensor in model.graph.output)
         x = preprocessing.start(builder)
-        if len(self.sizes) == 1 and len(image) == 3:
+        if len(layout.sizes) == 1 and len(image) == 3:
             x = builder.flatten("flat", "the input", x)
-        elif self.axes != (0, 1, 2) and len(image) == 3:
-            x.axes = self.axes
+        elif layout.axes != (0, 1, 2) and len(image) == 3:
+            x.axes = layout.axes
         self.state.values[entry.name] = x
 
     def run(self) -> Import:
@@ -219,14 +208,6 @@ class Reader:
         state.values.update(zip(node.output, outputs, strict=False))
         if node.op_type in quantisers.OF_INTEGERS and node.input[0] in state.quantisers:
             state.quantisers.update(dict.fromkeys(node.output, state.quantisers[node.input[0]]))
-
-    def arrange(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Return inputs (N, *shape of the graph) as inputs of the model."""
-        if inputs.ndim == 4 and self.axes is not None and len(self.axes) > 1:
-            missing = [axis for axis in range(3) if axis not in self.axes]
-            inputs = inputs.transpose(0, *(axis + 1 for axis in (*self.axes, *missing)))
-        arranged: npt.NDArray[np.float32] = np.ascontiguousarray(inputs.reshape(len(inputs), *self.sizes))
-        return arranged
 
 
 def _where(node: onnx.NodeProto, index: int) -> str:

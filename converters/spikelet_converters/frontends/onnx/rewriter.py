@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from spikelet_converters.frontends.onnx.model import keep_needed
+
 if TYPE_CHECKING:
     import onnx
 
@@ -67,7 +69,8 @@ class Rewriter:
         return output
 
     def finished(self) -> onnx.ModelProto:
-        """Return the copy with `nodes` instead of the nodes of the model."""
+        """Return the copy with `nodes` instead of the nodes of the model, without what no output depends on."""
         self.graph.ClearField("node")
         self.graph.node.extend(self.nodes)
+        keep_needed(self.graph)
         return self.model

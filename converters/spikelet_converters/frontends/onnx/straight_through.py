@@ -28,6 +28,5 @@ def removed(model: onnx.ModelProto) -> onnx.ModelProto:
     nodes = rewriter.graph.node
     for index, value in values.items():
         nodes[index].CopyFrom(helper.make_node("Identity", [value], list(nodes[index].output), name=nodes[index].name))
-    used = {name for node in nodes for name in node.input} | {entry.name for entry in rewriter.graph.output}
-    rewriter.nodes = [node for node in nodes if node.op_type != "Sub" or node.output[0] in used]
+    rewriter.nodes = list(nodes)
     return rewriter.finished()

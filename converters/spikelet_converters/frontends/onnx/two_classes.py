@@ -47,11 +47,4 @@ def replaced(model: onnx.ModelProto) -> tuple[onnx.ModelProto, bool]:
         zero = rewriter.node("Mul", [logit_of_output[output], rewriter.constant(output, "zero", np.float32(0))], output)
         both = rewriter.node("Concat", [zero, logit_of_output[output]], output, axis=1)
         rewriter.node("Softmax", [both], output, last=True, axis=1)
-    needed = {entry.name for entry in rewriter.graph.output}
-    kept = []
-    for node in reversed(rewriter.nodes):
-        if needed.intersection(node.output):
-            kept.append(node)
-            needed.update(node.input)
-    rewriter.nodes = kept[::-1]
     return rewriter.finished(), True

@@ -1,6 +1,7 @@
 """Operators of ONNX Runtime, on integers and fused, are read as those on floats: the outputs are those of ONNX Runtime."""
 
 import numpy as np
+import onnx
 import pytest
 
 from onnx_forms import RAW, RELU, body, conv, model, n, tail, weights
@@ -72,6 +73,20 @@ def few_bits(bits, zero, block=16):
 def test_few_bits(bits, zero, tmp_path):
     nodes, own = few_bits(bits, zero)
     assert check_graph(read(model(tmp_path / "a.onnx", nodes, own=own), RAW), None) < 1e-3
+
+
+def test_constants_that_are_declared_as_inputs(tmp_path):
+    """Files of IR 3 declare all of them, also those of operators that are replaced."""
+    nodes, own = few_bits(4, "packed")
+    path = model(tmp_path / "a.onnx", nodes, own=own)
+    file = onnx.load(path)
+    file.ir_version = 3
+    file.graph.input.extend(
+        onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+        for tensor in file.graph.initializer
+    )
+    onnx.save(file, path)
+    assert check_graph(read(path, RAW), None) < 1e-3
 
 
 @pytest.mark.parametrize(("activation", "parameters"), [("Relu", None), ("LeakyRelu", [0.2]), ("Clip", [0.0, 2.0])])

@@ -1,12 +1,17 @@
-"""The input of an ONNX file: its shape, and the axis of an image (C, H, W) at each of its axes."""
+"""The arrangement of a model's input: which axis of an image (C, H, W) each of its axes is."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
+
 from spikelet.errors import ConversionError
 from spikelet.nodes import Shape
+from spikelet_converters.frontends.onnx.model import sizes_of
 
 if TYPE_CHECKING:
     import onnx
@@ -18,7 +23,54 @@ _ELEMENTWISE = (
 """Operators before the first layer that keep the axes."""
 
 
-def input_sizes(path: Path, name: str, declared: tuple[int, ...], shape: Shape | None) -> Shape:
+@dataclass(frozen=True)
+class Layout:
+    """The arrangement of a model's input.
+
+    Attributes:
+        sizes: Shape of one input of the model.
+        axes: Axis of the images, (C, H, W), at each axis of the model's input.
+        image: Shape of one input of the graph, (C, H, W) or (F,).
+    """
+
+    sizes: Shape
+    axes: tuple[int, ...]
+    image: Shape
+
+    def arrange(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return inputs (N, *image) as inputs of the model, (N, *sizes)."""
+        if inputs.ndim == 4 and len(self.axes) > 1:
+            missing = [axis for axis in range(3) if axis not in self.axes]
+            inputs = inputs.transpose(0, *(axis + 1 for axis in (*self.axes, *missing)))
+        arranged: npt.NDArray[np.float32] = np.ascontiguousarray(inputs.reshape(len(inputs), *self.sizes))
+        return arranged
+
+
+def layout_of(path: Path, graph: onnx.GraphProto, entry: onnx.ValueInfoProto, shape: Shape | None) -> Layout:
+    """Return the arrangement of an input.
+
+    Args:
+        path: The file, for messages.
+        graph: The model.
+        entry: Its input.
+        shape: Shape of one input that the user gives, (C, H, W) or as in the file; None for that of the file.
+
+    Raises:
+        ConversionError: The shape is not that of the file, or the file has none and the user gives none.
+    """
+    sizes = _input_sizes(path, entry.name, sizes_of(entry), shape)
+    axes = _image_axes(sizes, *_first_layer(graph, entry.name, len(sizes)))
+    image = _image_shape(sizes, axes)
+    if shape is not None and shape not in (image, sizes) and len(sizes) == 1:
+        image = shape if int(np.prod(shape)) == sizes[0] else image
+    if shape is not None and shape not in (image, sizes):
+        raise ConversionError(
+            f"{path}: expected the file's input shape {_shape_text(image)}, found --input {_shape_text(shape)}"
+        )
+    return Layout(sizes, axes, image)
+
+
+def _input_sizes(path: Path, name: str, declared: tuple[int, ...], shape: Shape | None) -> Shape:
     """Return the shape of one input.
 
     Args:
@@ -43,13 +95,14 @@ def input_sizes(path: Path, name: str, declared: tuple[int, ...], shape: Shape |
         input_shape = (shape[1], shape[2], shape[0]) if last else shape
         if any(a not in (0, b) for a, b in zip(sizes, input_shape, strict=True)):
             raise ConversionError(
-                f"{path}: expected an input of shape {shape_text(sizes)} (0 is open), found --input {shape_text(shape)}"
+                f"{path}: expected an input of shape {_shape_text(sizes)} (0 is open), "
+                f"found --input {_shape_text(shape)}"
             )
         return input_shape
     return shape
 
 
-def first_layer(graph: onnx.GraphProto, name: str, rank: int) -> tuple[list[int | None], int]:
+def _first_layer(graph: onnx.GraphProto, name: str, rank: int) -> tuple[list[int | None], int]:
     """Return how the first layer takes the input.
 
     Args:
@@ -92,7 +145,7 @@ def first_layer(graph: onnx.GraphProto, name: str, rank: int) -> tuple[list[int 
     return axes, 0
 
 
-def image_axes(sizes: Shape, axes: list[int | None], pixels: int) -> tuple[int, ...]:
+def _image_axes(sizes: Shape, axes: list[int | None], pixels: int) -> tuple[int, ...]:
     """Return axis of (C, H, W) at each axis of the model's input.
 
     Args:
@@ -112,7 +165,7 @@ def image_axes(sizes: Shape, axes: list[int | None], pixels: int) -> tuple[int, 
     return (0,)
 
 
-def image_shape(sizes: Shape, axes: tuple[int, ...]) -> Shape:
+def _image_shape(sizes: Shape, axes: tuple[int, ...]) -> Shape:
     """Return the shape (C, H, W) of one input as an image, or (F,) of features."""
     if len(sizes) == 1:
         return sizes
@@ -122,6 +175,6 @@ def image_shape(sizes: Shape, axes: tuple[int, ...]) -> Shape:
     return tuple(shape)
 
 
-def shape_text(shape: Shape) -> str:
+def _shape_text(shape: Shape) -> str:
     """Return a shape as --input takes it."""
     return "x".join(map(str, shape))
