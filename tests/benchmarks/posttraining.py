@@ -34,7 +34,7 @@ from spikelet_converters.frontends import Preprocessing
 from spikelet_converters.frontends.torch import from_module
 from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks import NetworkSpec
-from spikelet_converters.study.summary import heading
+from spikelet_converters.study.summary_text import heading
 from spikelet_converters.training.checkpoint import load_checkpoint
 
 STEPS = (8, 16, 32)

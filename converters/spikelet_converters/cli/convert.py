@@ -17,27 +17,23 @@ The source takes pixels 0...255 as (pixel / 255 - mean) / std, or with --range L
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikelet import shipped
-from spikelet.choices import DEFAULT_STEPS, Split
+from spikelet.choices import DEFAULT_STEPS
 from spikelet.cli.command import stored_command
 from spikelet.cli.data import data_options, labels_for
 from spikelet.cli.output_files import check_output_file
 from spikelet.cli.printing import Progress, emit
-from spikelet.errors import DataError, MissingDependency, UsageError
+from spikelet.errors import MissingDependency, UsageError
 from spikelet.options import whole
-from spikelet.shipped import find_data
 from spikelet_converters.cli.convert_arguments import PLAIN_STEPS, configure
+from spikelet_converters.cli.convert_inputs import calibration_images, images_to_measure, source_network
 from spikelet_converters.cli.convert_view import facts, text
 
 if TYPE_CHECKING:
     from spikelet.bundle import Bundle
-    from spikelet.data import ImageSet
-    from spikelet.nodes import Shape
-    from spikelet_converters.frontends.source import Source
 
 __all__ = ["EXAMPLE", "HELP", "configure", "run"]
 
@@ -123,7 +119,7 @@ def _copied(args: argparse.Namespace, bundle: Bundle, time_steps: int | None = N
         start=args.copies_start,
         name=args.output.stem,
         time_steps=time_steps,
-        data=_data(
+        data=images_to_measure(
             args,
             graph.input.shape,
             labels,
@@ -150,7 +146,9 @@ def _checkpoint(args: argparse.Namespace) -> Bundle:
         bits=args.bits or 8,
         float32=args.float32,
         time_steps=args.steps or DEFAULT_STEPS,
-        data=_data(args, checkpoint.spec.shape, labels, classes, checkpoint.provenance, shipped_images=True),
+        data=images_to_measure(
+            args, checkpoint.spec.shape, labels, classes, checkpoint.provenance, shipped_images=True
+        ),
         labels=labels,
         command=stored_command(args),
         on_progress=Progress("measuring", quiet=args.json),
@@ -162,11 +160,11 @@ def _source(args: argparse.Namespace) -> Bundle:
     from spikelet_converters.conversion.source import Calibration, convert_source
 
     span = data_options(args).span
-    source = _open_source(args, span)
+    source = source_network(args, span)
     classes = source.graph.classes
     calibration, labels = None, labels_for(args, classes, source.labels)
     if args.calibration is not None:
-        images = _calibration_images(args, source.shape, labels, classes)
+        images = calibration_images(args, source.shape, labels, classes)
         labels = labels if labels is not None else images.classes
         steps = args.steps or PLAIN_STEPS
         correct = not args.no_correction
@@ -179,7 +177,7 @@ def _source(args: argparse.Namespace) -> Bundle:
         calibration=calibration,
         bits=bits,
         time_steps=args.steps,
-        data=_data(args, source.shape, labels, classes, {}, shipped_images=labels is not None),
+        data=images_to_measure(args, source.shape, labels, classes, {}, shipped_images=labels is not None),
         labels=labels,
         command=stored_command(args),
         on_progress=Progress("measuring", quiet=args.json),
@@ -187,84 +185,3 @@ def _source(args: argparse.Namespace) -> Bundle:
     if span is not None:
         bundle.manifest.provenance[INPUT_RANGE] = list(span)
     return bundle
-
-
-def _open_source(args: argparse.Namespace, span: tuple[float, float] | None) -> Source:
-    """Open the source network with the options of the command line. span: stated range of measured values, or None."""
-    from spikelet_converters.frontends.open import open_source
-
-    mean, std = _normalisation(args, span)
-    source = open_source(
-        args.source,
-        shape=_shape(args.input),
-        weights=args.weights,
-        weights_key=args.weights_key,
-        mean=mean,
-        std=std,
-        raw_pixels=args.raw_pixels,
-        average_pools=args.max_pool == "average",
-        output=args.output_name,
-        dt=args.dt,
-    )
-    if args.float32 and source.graph.exact:
-        raise UsageError(f"{args.source}: is a network of integers, which is exact; omit --float32")
-    return source
-
-
-def _normalisation(
-    args: argparse.Namespace, span: tuple[float, float] | None
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return the mean and std of the source, of pixels / 255, or of (value - low) / (high - low) with a range."""
-    mean, std = tuple(args.mean), tuple(args.std)
-    if span is None:
-        return mean, std
-    if args.raw_pixels:
-        raise UsageError("--raw-pixels is for pixels 0…255 and --range for measured values; give one of the two")
-    low, width = span[0], span[1] - span[0]
-    return tuple((value - low) / width for value in mean), tuple(value / width for value in std)
-
-
-def _calibration_images(
-    args: argparse.Namespace, shape: Shape, labels: tuple[str, ...] | None, classes: int
-) -> ImageSet:
-    """Return the calibration images, without labels if their classes are not those of the network."""
-    from spikelet.data import ImageSet
-
-    images = find_data(args.calibration, shape, None, args.calibration_count, "train", options=data_options(args))
-    try:
-        return images.with_classes(labels, classes)
-    except DataError as error:
-        if not args.json:
-            print(f"note: calibration images are used without labels: {error}")
-        return ImageSet(images.images, None, None, images.name)
-
-
-def _data(
-    args: argparse.Namespace,
-    shape: Shape,
-    labels: tuple[str, ...] | None,
-    classes: int,
-    provenance: Mapping[str, object],
-    *,
-    shipped_images: bool,
-) -> list[ImageSet]:
-    """Return the images to measure on: the included images, if they fit, and --data, read as the provenance states."""
-    data = []
-    if args.data is not None:
-        split: Split = args.split or "auto"
-        data = [find_data(args.data, shape, labels, args.count, split, classes, data_options(args, provenance))]
-    if args.data_name:
-        data = [images.renamed(args.data_name) for images in data]
-    own = shipped.images_for(shape, labels, classes) if shipped_images else None
-    if own is not None:
-        data.insert(0, own)
-    return data
-
-
-def _shape(text: str | None) -> Shape | None:
-    if text is None:
-        return None
-    sizes = text.lower().split("x")
-    if len(sizes) not in (1, 2, 3) or not all(size.isdecimal() and int(size) > 0 for size in sizes):
-        raise UsageError(f"--input: expected CxHxW, as 3x32x32, CxL or F, found {text!r}")
-    return tuple(int(size) for size in sizes)

@@ -110,7 +110,8 @@ def _finish(args: argparse.Namespace, study: Study, folder: Path) -> Document:
     from spikelet_converters.study.page import publish
     from spikelet_converters.study.plots import plots
     from spikelet_converters.study.protocol import read_ledger
-    from spikelet_converters.study.summary import read_metrics, summarise, to_csv, to_markdown
+    from spikelet_converters.study.summary import read_metrics, summarise
+    from spikelet_converters.study.summary_text import to_csv, to_markdown
 
     metrics = read_metrics(study, folder)
     rows = summarise(study, metrics)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from spikelet_converters.study.grid import Study
-from spikelet_converters.study.summary import Row, grid_point, heading
+from spikelet_converters.study.summary import Row, grid_point
+from spikelet_converters.study.summary_text import heading
 
 NOTE = (
     "Cost, {where}: neurons, copies included; synaptic operations per image in millions up to each T, without those "

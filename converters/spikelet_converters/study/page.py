@@ -20,7 +20,8 @@ from spikelet_converters.study.costs import costs_table
 from spikelet_converters.study.grid import START, Run, Study
 from spikelet_converters.study.plots import plots
 from spikelet_converters.study.published import published_section
-from spikelet_converters.study.summary import Metrics, grid_point, summarise, to_csv, to_markdown
+from spikelet_converters.study.summary import Metrics, grid_point, summarise
+from spikelet_converters.study.summary_text import to_csv, to_markdown
 
 SUFFIX = ".results.json"
 EARLIER_OPTIONS, EARLIER_IMAGES = {"snnc": {"iterations": 200}}, 600  # defaults of results that do not state them

@@ -16,7 +16,7 @@ from pathlib import Path
 from spikelet.errors import UsageError
 from spikelet.files.toml import read_toml
 from spikelet.metrics.toml_fields import Table
-from spikelet_converters.study.summary import heading
+from spikelet_converters.study.summary_text import heading
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,7 @@
-"""Summary of a study: mean, standard deviation and paired t test over seeds, as values, CSV and Markdown."""
+"""Summary of a study: mean, standard deviation and paired t test over seeds, as values."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -12,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from spikelet.display import table_cell
 from spikelet.errors import MissingDependency
 from spikelet.files.decoded import ReadOnlyDocument
 from spikelet_converters.study.grid import START, Study
@@ -157,95 +154,3 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
         largest = max(largest, min(1.0, p * (len(tested) - rank)))
         corrected[index] = largest
     return corrected
-
-
-def to_csv(rows: Sequence[Row]) -> str:
-    """Return one line for each method, grid point and T. p values are not corrected."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(
-        ["method", "grid_point", "T", "seeds", "mean", "sd", "noise_off", "noise_on", "difference", "low", "high", "p"]
-    )
-    for row in rows:
-        for t, cell in row.cells.items():
-            against = row.against.get(t)
-            statistics = ["", "", "", ""] if against is None else [against.mean, against.low, against.high, against.p]
-            point_text = grid_point(row.runs[0])
-            seeds = " ".join(map(str, cell.values))
-            line = [
-                row.method,
-                point_text,
-                t,
-                seeds,
-                cell.mean,
-                cell.sd,
-                row.noise_off.mean,
-                row.noise_on.mean,
-                *statistics,
-            ]
-            writer.writerow(["" if value is None else table_cell(value) for value in line])
-    return text.getvalue()
-
-
-def percent(cell: Cell) -> str:
-    """Return mean and standard deviation in percent, as 83.12 ± 0.20; only the mean for one seed."""
-    return f"{100 * cell.mean:.2f}" + ("" if cell.sd is None else f" ± {100 * cell.sd:.2f}")
-
-
-def to_markdown(study: Study, rows: Sequence[Row]) -> str:
-    """Return two tables for each grid point: accuracy, and difference to the reference."""
-    lines = []
-    for point_text in dict.fromkeys(grid_point(row.runs[0]) for row in rows):
-        group_rows = [row for row in rows if grid_point(row.runs[0]) == point_text]
-        times = sorted({t for row in group_rows for t in row.cells})
-        head = ["method", *(f"T={t}" for t in times), "source, noise off", "noise on", "seeds"]
-        spread = any(cell.sd is not None for row in group_rows for cell in row.cells.values())
-        shown = "mean ± standard deviation over seeds" if spread else "one seed"
-        lines += [f"Accuracy in %, {point_text}, {shown}.", "", *heading(head)]
-        for row in group_rows:
-            cells = [percent(row.cells[t]) if t in row.cells else "–" for t in times]
-            source = [percent(row.noise_off), percent(row.noise_on)]
-            seeds = ", ".join(str(r["point"]["seed"]) for r in row.runs)
-            lines.append("| " + " | ".join([row.label, *cells, *source, seeds]) + " |")
-        lines.append("")
-        compared = [row for row in group_rows if row.against]
-        if compared:
-            title = f"Difference to `{study.reference}` in percentage points, {_statistics(compared)}."
-            lines += [title, "", *heading(["method", *(f"T={t}" for t in times)])]
-            for row in compared:
-                cells = [_difference(row.against.get(t)) for t in times]
-                lines.append("| " + " | ".join([row.label, *cells]) + " |")
-            lines.append("")
-    return "\n".join(lines)
-
-
-def heading(names: Sequence[str]) -> list[str]:
-    """Return the two header lines of a Markdown table."""
-    return ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
-
-
-def _statistics(rows: Sequence[Row]) -> str:
-    """State what a table of differences contains, its number of tests, and what is significant after correction."""
-    tests = [(row.label, t, difference.p) for row in rows for t, difference in row.against.items()]
-    corrected = holm([p for _, _, p in tests])
-    count = sum(p is not None for p in corrected)
-    if not count:
-        return "same seed"
-    level = 1 - CONFIDENCE
-    remaining = [
-        f"`{name}` T={t}" for (name, t, _), p in zip(tests, corrected, strict=True) if p is not None and p < level
-    ]
-    return (
-        "same seeds: mean [95% confidence interval], p value of a paired t test. "
-        f"Intervals and p values are not corrected for multiple tests; the table has {count}. After Holm's correction, "
-        f"p < {level:.2g} remains for: {', '.join(remaining) or 'none'}"
-    )
-
-
-def _difference(difference: PairedDifference | None) -> str:
-    if difference is None:
-        return "–"
-    text = f"{100 * difference.mean:+.2f}"
-    if difference.low is None or difference.high is None or difference.p is None:
-        return text
-    return f"{text} [{100 * difference.low:+.2f}, {100 * difference.high:+.2f}], p = {difference.p:.2g}"

@@ -22,7 +22,8 @@ from spikelet_converters.study.measure import COUNTED
 from spikelet_converters.study.page import own_results, publish, results_path, write_page
 from spikelet_converters.study.perform import perform
 from spikelet_converters.study.protocol import LEDGER
-from spikelet_converters.study.summary import read_metrics, summarise, to_csv, to_markdown
+from spikelet_converters.study.summary import read_metrics, summarise
+from spikelet_converters.study.summary_text import to_csv, to_markdown
 from spikelet_converters.training.checkpoint import load_checkpoint
 from studies import STUDY, fork_dask_workers, write_study
 
