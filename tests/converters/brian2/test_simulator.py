@@ -1,10 +1,12 @@
 """Brian2 imports with the installed NumPy, leaves the process unchanged, and has a clear error if it is missing."""
 
+import gc
 import importlib.util
 import json
 import subprocess
 import sys
 import traceback
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from networks import small_graph
 from offline import NO_NETWORK
 from spikelet import cli
 from spikelet.errors import MissingDependency, SpikeletError
-from spikelet_converters.brian2 import simulator
+from spikelet_converters.brian2 import simulator, statements
 from spikelet_converters.brian2.network import simulate
 
 
@@ -42,16 +44,98 @@ def test_loading_in_a_thread_leaves_the_process_as_it_was_and_needs_no_network()
     assert list(json.loads(done.stdout)["checks"]) == ["brian2"]
 
 
-def test_nothing_of_a_network_is_remembered():
-    """An entry in Brian2's cache of statements would keep the variables of a deleted network."""
+def variables():
+    """Return the variables of Brian2 that are in memory, by identity."""
+    from brian2.core.variables import ArrayVariable
+
+    gc.collect()
+    return {id(each) for each in gc.get_objects() if isinstance(each, ArrayVariable)}
+
+
+def test_no_variable_of_a_network_remains():
+    """Kept statements must not refer to the variables of a deleted network, which hold its values."""
+    simulator.load()
+    graph, before = small_graph(), variables()
+    simulate(graph, np.zeros((1, 1, *graph.input.shape), np.float32), 2)
+    assert variables() <= before
+
+
+def test_statements_are_generated_once_for_each_model(monkeypatch):
+    """An input over time is a function of its own in every network, for which they are generated again."""
     simulator.load()
     from brian2.codegen import translation
     from brian2.codegen.generators import base
 
+    assert base.make_statements is translation.make_statements
+    made = []
+
+    def counted(code, variables, *args, **kwargs):
+        made.append(code)
+        return make(code, variables, *args, **kwargs)
+
+    make = base.make_statements.__wrapped__
+    for module in (base, translation):
+        monkeypatch.setattr(module, "make_statements", statements.kept(counted))
+
+    def run(graph):
+        made.clear()
+        simulate(graph, np.ones((1, 1, *graph.input.shape), np.float32), 2)
+        return [code for code in made if "pixels(" not in code]
+
+    graph, other = small_graph(), small_graph()
+    assert run(graph) != []
+    assert run(other) == []
+    name = graph.spiking[0]
+    assert graph.neuron(name).reset != "zero"
+    changed = replace(graph, nodes={**graph.nodes, name: replace(graph.neuron(name), reset="zero")})
+    assert set(run(changed)) == {"v = 0"}
+
+
+def test_statements_depend_on_the_kinds_of_variables_and_the_options():
+    simulator.load()
+    from brian2 import prefs
+    from brian2.core.functions import DEFAULT_FUNCTIONS, Function
+    from brian2.core.variables import Variable
+
+    results = iter(range(100))
+    make = statements.kept(lambda *args, **kwargs: next(results))
+    real, whole = (Variable("v", dtype=dtype) for dtype in (np.float64, np.int32))
+    other, floor = Function(np.floor, arg_units=[1], return_unit=1), DEFAULT_FUNCTIONS["floor"]
+    calls = [
+        ("v = 1", {"v": real}), ("v = 2", {"v": real}), ("v = 1", {"v": whole}), ("v = 1", {"u": real}),
+        ("v = 1", {"v": Variable("v", dtype=np.float64, scalar=True)}), ("v = 1", {"v": real, "floor": floor}),
+    ]  # fmt: skip
+    first = [make(code, known, np.float64) for code, known in calls]
+    assert first == list(range(len(calls)))
+    assert [make(code, known, np.float64) for code, known in calls] == first
+    assert make("v = 1", {"v": Variable("v", dtype=np.float64)}, np.float64) == first[0]
+    others = [
+        make("v = 1", {"v": real}, np.float32), make("v = 1", {"v": real}, np.float64, optimise=False),
+        make("v = 1", {"v": real}, np.float64, blockname="b"),
+        *(make("v = 1", {"v": real, "floor": other}, np.float64) for _ in range(2)),
+    ]  # fmt: skip
+    before = prefs.codegen.loop_invariant_optimisations
+    prefs.codegen.loop_invariant_optimisations = not before
+    try:
+        others.append(make("v = 1", {"v": real}, np.float64))
+    finally:
+        prefs.codegen.loop_invariant_optimisations = before
+    assert len({*first, *others}) == len(first) + len(others)
+
+
+def test_no_message_is_composed_that_is_not_logged(monkeypatch):
+    """Brian2 composes five of them, with all generated code, for each piece of code."""
+    simulator.load()
+    from brian2.codegen import codeobject
+    from brian2.utils import stringtools
+
+    composed, represent = [], stringtools.code_representation
+    for module in (codeobject, sys.modules["brian2.devices.device"]):
+        monkeypatch.setattr(module, "code_representation", lambda code: composed.append(code) or represent(code))
     graph = small_graph()
     simulate(graph, np.zeros((1, 1, *graph.input.shape), np.float32), 2)
-    assert base.make_statements is translation.make_statements
-    assert base.make_statements._cache == {}
+    assert composed == []
+    assert codeobject.code_representation("x = 1") == represent("x = 1")
 
 
 def test_the_call_stack_is_not_read_for_each_object(monkeypatch):
