@@ -37,6 +37,7 @@ def restrict_to_avx2() -> None:
     subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-o", str(library), str(SOURCE), "-ldl"], check=True)
     # another cache: the native engine finds its libraries by the features that /proc/cpuinfo lists, which stay the same
     environment = {"LD_PRELOAD": str(library), "SPIKELET_CACHE": str(BUILT / "cache"), RESTRICTED: "1"}
+    environment["SPIKELET_CFLAGS"] = "-mno-avx512vnni"  # it selects the forms of layers by these features, too
     sys.stdout.flush()
     os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | environment)
 

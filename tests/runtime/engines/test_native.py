@@ -88,7 +88,16 @@ def test_the_flags_are_those_of_users():
 def test_the_width_of_products_follows_the_processor(machine, features, expected, monkeypatch):
     monkeypatch.setattr(platform, "machine", lambda: machine)
     monkeypatch.setattr(compiler, "processor", lambda: features)
-    assert compiler.product_bytes.__wrapped__() == expected
+    assert compiler.product_bytes() == expected
+
+
+def test_an_instruction_set_that_is_disabled_is_not_used(monkeypatch):
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(compiler, "processor", lambda: "flags : avx2 avx512_vnni")
+    monkeypatch.setenv("SPIKELET_CFLAGS", "-O0 -mno-avx512vnni")
+    assert compiler.product_bytes() == 32
+    monkeypatch.setenv("SPIKELET_CFLAGS", "-mno-avx512vnni -mno-avx2")
+    assert compiler.product_bytes() == 0
 
 
 class TestCache:

@@ -78,11 +78,15 @@ def compile_library(source: Path, library: Path, target: str | None = None) -> N
         raise EngineError(f"engine native: {failure}")
 
 
-@cache
 def product_bytes() -> int:
-    """Return the bytes of the registers whose products of bytes this processor adds, see `LayerForms`."""
-    features, machine = set(processor().split()), platform.machine()
-    if "avx512_vnni" in features:
+    """Return the bytes of the registers whose products of bytes this processor adds, see `LayerForms`.
+
+    An instruction set that SPIKELET_CFLAGS disables, as `-mno-avx512vnni` does, is not used.
+    """
+    disabled = {flag.removeprefix("-mno-") for flag in _arguments("SPIKELET_CFLAGS")}
+    features = {name.replace("_", "") for name in processor().split()} - disabled
+    machine = platform.machine()
+    if "avx512vnni" in features:
         return AVX512_BYTES
     # Windows and macOS do not state features; almost all of their processors have these instructions
     if "avx2" in features or (machine in ("AMD64", "x86_64") and "flags" not in features):
