@@ -199,6 +199,13 @@ class Construction:
             )
         return replace(x, node=self.append(name, where, layer, x).node, factor=ONE, offset=NOTHING)
 
+    def separate(self, name: str, where: str, x: Value) -> Value:
+        """Add a node for a value that other layers use as well, so that an omitted quantiser is that of this use."""
+        if x.parts or x.maxima or x.offset.any():
+            return x if x.parts or x.maxima else self.materialised(name, where, x)
+        node = self.append(self.free_name(name), where, Scale(f32(x.channels())), x)
+        return replace(x, node=node.node, factor=ONE)
+
     def shifted(self, where: str, shift: npt.ArrayLike, x: Value) -> Value:
         """Fold x + shift, per channel, into the bias of the layer before, which no other layer may use.
 

@@ -201,6 +201,14 @@ AFTER_QUANTISERS = {
         conv(("x", "w")), conv(("x", "w"), "c2"), n("Sub", ["c", "c2"], ["t3"]), conv(("x", "w"), "t5"), n("Add", ["t3", "t5"], ["s"]),
         n("QuantizeLinear", ["s", "step", "zero"], ["q"]), n("DequantizeLinear", ["q", "step", "zero"], ["d"]),
         n("Add", ["d", "c4"], ["e"]), n("Relu", ["e"], ["r"]), *tail()],
+    "the value itself": [
+        conv(("x", "w")), n("Relu", ["c"], ["e"]), n("QuantizeLinear", ["e", "step", "low"], ["q"]),
+        n("DequantizeLinear", ["q", "step", "low"], ["d"]), conv(("d", "w2"), "u", pads=[1] * 4), n("Add", ["u", "e"], ["s"]),
+        n("Relu", ["s"], ["r"]), *tail()],
+    "the current itself": [
+        conv(("x", "w")), n("QuantizeLinear", ["c", "step", "zero"], ["q"]), n("DequantizeLinear", ["q", "step", "zero"], ["d"]),
+        n("Neg", ["c"], ["e"]), n("Add", ["e", "c4"], ["u"]), n("Relu", ["u"], ["v"]), n("Add", ["d", "v"], ["s"]),
+        n("Relu", ["s"], ["r"]), *tail()],
     "a mean of the input": [
         n("QuantizeLinear", ["x", "coarse", "low"], ["q"]), n("DequantizeLinear", ["q", "coarse", "low"], ["d"]),
         n("Sub", ["d", "c3"], ["e"]), conv(("e", "w", "b")), RELU, *tail()],
@@ -208,8 +216,8 @@ AFTER_QUANTISERS = {
 
 
 @pytest.mark.parametrize("form", AFTER_QUANTISERS)
-def test_constants_after_an_omitted_quantiser(form, tmp_path):
-    """The quantiser rounds the value before the constants, which are folded into the layer before it."""
+def test_an_omitted_quantiser_rounds_the_value_that_it_takes(form, tmp_path):
+    """It rounds the value before the constants, which are folded into the layer before it, and for its own use alone."""
     own = {"step": np.float32(20), "zero": np.uint8(128), "coarse": np.float32(30), "low": np.uint8(0),
            "factors": np.array([0.5, 2, 0.3, 1], np.float32).reshape(4, 1, 1)}  # fmt: skip
     path = model(tmp_path / "a.onnx", AFTER_QUANTISERS[form], own=own)
