@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 from gui_support.driving import drawn, drop, opened_window, until
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.plots.plots import Plot
+from spikelet_gui.views.plots.raster import Raster
 from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.cards import Card
 from spikelet_gui.views.widgets.icons import STROKES, pixmap
@@ -193,6 +194,24 @@ def test_a_file_may_be_dropped_anywhere(built):
     takers = [widget for widget in widgets if widget.acceptDrops() and not isinstance(widget, QLineEdit)]
     assert built.acceptDrops()
     assert takers == []
+
+
+def test_drawn_values_have_a_description(built, rest):
+    """What a screen reader cannot see: the values of rasters and bars."""
+    residuals = built.panels["residuals"]
+    residuals.run()
+    rest(built)
+    for panel in ("layers", "compare", "residuals"):
+        built.show_panel(panel)
+        rest(built)
+    spikes = built.inspector.trace.spikes[built.inspector.selection.layer]
+    size = f"{spikes.shape[1]} neurons, {len(spikes)} time-steps"
+    first, difference = built.panels["layers"].findChild(Raster), built.panels["compare"].difference.raster
+    assert first.accessibleDescription() == f"{size}: spikes {spikes.sum()}"
+    assert difference.accessibleDescription() == f"{size}: both {spikes.sum()}"
+    layers = residuals.state.layers()
+    assert residuals.bars.accessibleDescription().count("; ") == len(layers) - 1
+    assert residuals.bars.accessibleDescription().startswith(f"if1: under-firing {layers[0].under:.1%}, over-firing")
 
 
 def test_charts_are_named(built):

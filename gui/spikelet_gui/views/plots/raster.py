@@ -54,6 +54,12 @@ class Raster(QWidget):
         """Show (T, rows) of 0 and 1; with a palette, of indices of its colours, as from `difference`."""
         self._spikes, self._palette = spikes, palette
         self._picture = None
+        steps, rows = spikes.shape
+        size = f"{number_of(rows, 'neuron')}, {number_of(steps, 'time-step')}"
+        spike_count = Value("spikes", f"{spikes.sum(dtype=np.int64):,}")
+        read = [spike_count] if palette is None else self._values(spikes.ravel())
+        texts = [f"{value.name} {value.text}".strip() for value in read]
+        self.setAccessibleDescription(": ".join((size, ", ".join(texts))) if rows else "")
         self.update()
 
     def clear(self) -> None:

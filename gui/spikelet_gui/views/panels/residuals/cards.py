@@ -34,7 +34,10 @@ class LayerBars(QWidget):
 
     def show_layers(self) -> None:
         """Redraw after the layers or the selection changed."""
-        self.setMinimumHeight(20 + 18 * len(self.state.layers()))
+        layers = self.state.layers()
+        texts = [f"{e.layer}: under-firing {e.under:.1%}, over-firing {e.over:.1%}, rms {e.rms:.3f}" for e in layers]
+        self.setAccessibleDescription("; ".join(texts))
+        self.setMinimumHeight(20 + 18 * len(layers))
         self.update()
 
     def _height(self, rows: int) -> float:
