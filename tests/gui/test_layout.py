@@ -217,18 +217,21 @@ def test_images_without_labels_fit_the_smallest_window(opened, rest, tmp_path):
     assert wrong(opened.panels["accuracy"]) == []
 
 
-@pytest.mark.parametrize("width", [1280, 960])
+@pytest.mark.parametrize("width", [1280, 960, 800])
 def test_header_and_footer_show_whole_texts(measured, rest, width):
     """A note, a message or the progress of a task is shown in a shorter form, or on a line of its own."""
     jobs, cut = measured.inspector.jobs, {}
     measured.inspector.status.emit("photographs of insects.npz is open; 12 images")
     measured.resize(width, 600)
     rest(measured)
-    cut["message"] = [*cut_texts(measured.header), *cut_texts(measured.transport)]
+    name = {measured.inspector.document.name} if width == 800 else set()  # elided, with a tooltip
+    cut["message"] = {*cut_texts(measured.header), *cut_texts(measured.transport)} - name
     for key in TITLES:
         jobs.progressed.emit(key, 90, 500)
         rest(measured)
         title, shown_text = TITLES[key], measured.transport.message.text()
+        assert measured.transport.layout().minimumSize().width() <= measured.transport.width(), key
+        assert not list(cut_fields(measured.transport)), key
         if shown_text not in (f"{title} 90 of 500", f"{title}…", f"{title.split()[0]}…"):
             cut[key] = shown_text
         jobs.finished.emit(key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSlider, QVBoxLayout
 
 from spikelet_gui.models.session.cursor import SPEEDS
@@ -13,6 +14,7 @@ from spikelet_gui.views.widgets.icons import icon
 from spikelet_gui.views.widgets.text import Elided, label, set_style
 
 READ_TIME = 15_000  # milliseconds for which a message is shown, or has its own line if it does not fit
+NARROW = 860  # pixels below which the status is below the controls
 PROGRESS_WIDTH = 150  # least width of the progress in pixels
 TITLES = {
     "open": "Opening",
@@ -112,6 +114,7 @@ class Transport(View):
         """Put the controls into a line, above the line of a long message."""
         cursor = self.inspector.cursor
         outer, line = QVBoxLayout(self), QHBoxLayout()
+        self._outer, self._line, self._status, self._narrow = outer, line, QHBoxLayout(), False
         outer.setContentsMargins(12, 7, 12, 7)
         outer.addLayout(line)
         outer.addWidget(self.below)
@@ -136,9 +139,23 @@ class Transport(View):
         status.setSpacing(3)
         status.addWidget(self.message)
         status.addWidget(self.progress)
-        line.addLayout(status, 4)
-        line.setAlignment(status, Qt.AlignmentFlag.AlignVCenter)
-        line.addWidget(self.stop)
+        self._status.setSpacing(6)
+        self._status.addLayout(status, 1)
+        self._status.setAlignment(status, Qt.AlignmentFlag.AlignVCenter)
+        self._status.addWidget(self.stop)
+        line.addLayout(self._status, 4)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Put the status below the controls in a narrow window, where a task in progress would cover them."""
+        super().resizeEvent(event)
+        narrow = self.width() < NARROW
+        if narrow != self._narrow:
+            self._narrow = narrow
+            (self._line if narrow else self._outer).removeItem(self._status)
+            if narrow:
+                self._outer.insertLayout(1, self._status)
+            else:
+                self._line.addLayout(self._status, 4)
 
     def _moved(self) -> None:
         cursor = self.inspector.cursor
