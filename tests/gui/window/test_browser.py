@@ -120,10 +120,13 @@ def test_the_browser_follows_its_lists_the_cursor_and_the_threshold(filled, pane
     assert set(numbers(panel)) == set(selected(sweep, Filter("all", 1, 2), 4, 1.0))
     table = browser._data()
     assert isinstance(table, DataTable)
-    assert [row[0] for row in table.rows] == numbers(panel)
+    listed = numbers(panel)
+    assert [row[0] for row in table.rows] == [number + 1 for number in listed], "as in the window"
+    exits = exit_steps(sweep, 1.0)[listed]
+    assert [row[3] for row in table.rows] == [int(step) if step else "" for step in exits]
     filled.set_theme("light")
     rest(filled)
-    assert numbers(filled.panels["accuracy"]) == [row[0] for row in table.rows], "another theme keeps the filter"
+    assert numbers(filled.panels["accuracy"]) == listed, "another theme keeps the filter"
     filled.set_theme("dark")
 
 

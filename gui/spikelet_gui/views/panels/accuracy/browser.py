@@ -165,5 +165,6 @@ class BrowserCard(CardView):
         rows = []
         for number in selected(sweep, self.filter, time, inspector.measured.threshold):
             truth = "" if sweep.labels is None else names[sweep.labels[number]]
-            rows.append([int(number), truth, names[sweep.counted.predictions[time - 1][number]], int(exits[number])])
+            prediction = names[sweep.counted.predictions[time - 1][number]]
+            rows.append([int(number) + 1, truth, prediction, int(exits[number]) or ""])
         return DataTable("images", ["image", "label", "prediction", "exit_time_step"], rows)
