@@ -43,6 +43,13 @@ CFLAGS = os.environ.setdefault(
     "CFLAGS_OF_USERS", os.environ.get("SPIKELET_CFLAGS", "")
 )  # workers inherit the next line
 os.environ.setdefault("SPIKELET_CFLAGS", "-O0")  # a network takes 0.2 s, not 0.5 s as with -O1
+# Workers of a parallel run keep memory that is freed, for the next arrays: to return it to the system and to ask for it
+# again took up to a third of their time in the system. glibc reads these when a process starts (man mallopt); the processes
+# that tests start have the settings of users.
+MEMORY = {"MALLOC_MMAP_THRESHOLD_": 2**25, "MALLOC_TRIM_THRESHOLD_": 2**28, "MALLOC_TOP_PAD_": 2**24}  # in bytes
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for name in MEMORY:
+        os.environ.pop(name, None)
 MOST_WORKERS = 8  # each loads torch, Qt and Brian2
 # Files with a test of five seconds or more. They come first, so that no worker ends long after the others.
 LONGEST = ("test_faults.py", "test_study.py", "test_supply_chain.py", "test_parallel.py", "test_documentation.py")
@@ -137,6 +144,12 @@ def pytest_xdist_auto_num_workers(config):
     """Return the number of workers of `-n auto`: one for each core that this process may use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, MOST_WORKERS)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes():
+    """Set what workers read when they start."""
+    os.environ.update({name: str(size) for name, size in MEMORY.items()})
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -2,6 +2,7 @@
 
 import concurrent.futures  # noqa: F401  # loaded here, so that it is not measured
 import itertools
+import os
 
 import numpy as np
 import pytest
@@ -128,3 +129,8 @@ def test_operations_of_each_kind():
     assert counts["pool"] == cost.CALL * 4
     assert counts["logits"] == 5 * 8 * 3 * 3
     assert counts["flatten"] == 0
+
+
+def test_processes_of_tests_allocate_as_those_of_users():
+    """Workers of a parallel run keep memory that is freed, see `conftest.py`; what they start does not inherit that."""
+    assert [name for name in os.environ if name.startswith(("MALLOC_", "GLIBC_TUNABLES"))] == []
