@@ -25,7 +25,7 @@ from spikelet_converters.frontends.torch.leaves import LEAVES, passes_on
 from spikelet_converters.frontends.torch.moves import IDENTITY
 from spikelet_converters.frontends.torch.outputs import alone, chosen, last, needed
 from spikelet_converters.frontends.torch.tracer import source_line
-from spikelet_converters.frontends.torch.tracing import traced
+from spikelet_converters.frontends.torch.tracing import Traced, traced
 from spikelet_converters.frontends.values import Value, free_name
 from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks.parts import Normalise
@@ -61,7 +61,15 @@ def read(
     Raises:
         ConversionError: As `trace`.
     """
-    network, graph, reduced = traced(network)
+    return add(traced(network), builder, average_pools=average_pools, start=start, output=output)
+
+
+def add(
+    calls: Traced, builder: Builder, *, average_pools: bool = False, start: Value | None = None,
+    output: str | None = None,
+) -> Builder:  # fmt: skip
+    """Add the traced calls of a network to a builder. Arguments and errors are those of `read`."""
+    network, graph, reduced = calls
     reader = _Reader(dict(network.named_modules()), builder, average_pools, start, output)
     if reduced.steps > 1:
         builder.note(f"the loop over {reduced.steps} time-steps in forward was reduced to one time-step")

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -71,8 +72,10 @@ def from_module(
     if any(tensor.is_floating_point() and tensor.dtype != torch.float32 for tensor in network.state_dict().values()):
         network = copy.deepcopy(network).float()  # a graph is float32
 
+    calls = cache(lambda: traced(network))
+
     def add(builder: Builder, x: Value) -> None:
-        fx.read(network, builder, average_pools=average_pools, start=x, output=output)
+        fx.add(calls(), builder, average_pools=average_pools, start=x, output=output)
 
     def add_program(builder: Builder, x: Value) -> None:
         assert program is not None
@@ -102,7 +105,7 @@ def from_module(
         if not quant_aware.has_scales(network):
             return source
         return replace(source, twin=lambda: again(quant_aware.scales_changed(network)))
-    container, graph, reduced = traced(network)
+    container, graph, reduced = calls()
     _refuse_ending(builder)
     source = finished(
         "torch module", builder, None, preprocessing, simulate=simulator(container, graph, shape, output),

@@ -14,7 +14,7 @@ from spikelet.nodes import IF, LIF, Shape
 from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.source import TWIN_CHANGE, Preprocessing, Source, build, finished
-from spikelet_converters.frontends.torch.fx import read
+from spikelet_converters.frontends.torch.fx import add
 from spikelet_converters.frontends.torch.simulation import fresh, inputs_of_neurons, simulator
 from spikelet_converters.frontends.torch.tracing import traced
 from spikelet_converters.frontends.values import Value
@@ -61,11 +61,12 @@ def _alone(layer: nn.Module, name: str, shape: Shape) -> Source | None:
     network = nn.Sequential(modules)
     preprocessing = Preprocessing(scale=1.0)
 
-    def add(builder: Builder, x: Value) -> None:
-        read(network, builder, start=x)
+    calls = traced(network)
 
-    container, graph, _ = traced(network)
-    builder = build(shape, add, preprocessing)
+    def add_layer(builder: Builder, x: Value) -> None:
+        add(calls, builder, start=x)
+
+    builder = build(shape, add_layer, preprocessing)
     if not any(isinstance(node, IF | LIF) for node in builder.nodes.values()):
         return None
-    return finished("torch module", builder, None, preprocessing, simulate=simulator(container, graph, shape))
+    return finished("torch module", builder, None, preprocessing, simulate=simulator(*calls[:2], shape))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import TypeAlias
 
 from torch import fx, nn
 
@@ -12,12 +13,15 @@ from spikelet_converters.frontends.torch import stacked, straight_through, time_
 from spikelet_converters.frontends.torch.outputs import with_fields
 from spikelet_converters.frontends.torch.tracer import Tracer, hooks_of, sizes_traced
 
+Traced: TypeAlias = tuple[nn.Module, fx.Graph, time_loop.Reduced]
+"""A traced network, see `traced`."""
+
 
 class NotTraced(ConversionError):
     """torch.fx cannot trace a network."""
 
 
-def traced(network: nn.Module) -> tuple[nn.Module, fx.Graph, time_loop.Reduced]:
+def traced(network: nn.Module) -> Traced:
     """Trace a network in evaluation mode; layers of frameworks and quantisation-aware layers are leaves.
 
     Returns:

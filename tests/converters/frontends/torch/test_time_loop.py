@@ -106,6 +106,14 @@ def test_other_loops_get_the_way_to_one_time_step(kind, message):
         from_module(kind().eval(), (F,), Preprocessing(scale=1.0))
 
 
+def test_a_network_is_traced_once(monkeypatch):
+    """Each time, the user's `forward` runs through all time-steps of its loop."""
+    runs, forward = [], Stacked.forward
+    monkeypatch.setattr(Stacked, "forward", lambda self, x: runs.append(1) or forward(self, x))
+    from_module(Stacked(), (F,), Preprocessing(scale=1.0))
+    assert len(runs) == 1
+
+
 @pytest.mark.parametrize("kind", [*LOOPS, Weighted])
 def test_the_whole_loop_is_compared(kind):
     """The source runs its own loop, and the sums of the imported time-steps are those."""
