@@ -21,7 +21,7 @@ from networks import small_graph
 from spikelet import cli, load
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
-from spikelet.cli.inference import watch
+from spikelet.cli.inference import latency
 from spikelet.cli.inference.new_images import new_images
 from spikelet.data.camera.frames import Form, decoded, fitted
 from spikelet.errors import DataError
@@ -190,10 +190,10 @@ def test_watch_classifies_a_name_again_when_its_content_changes(tmp_path, wait):
 
 def test_watch_keeps_no_predictions():
     """The memory of a summary does not depend on the number of images."""
-    summary = watch.Summary()
-    for index in range(3 * watch.RECENT):
+    summary = latency.Summary()
+    for index in range(3 * latency.RECENT):
         summary.add(float(index))
-    assert (summary.images, len(summary.times), summary.largest) == (30_000, watch.RECENT, 29_999)
+    assert (summary.images, len(summary.times), summary.largest) == (30_000, latency.RECENT, 29_999)
     assert summary.latency()["p50"] == pytest.approx(24_999.5)
 
 

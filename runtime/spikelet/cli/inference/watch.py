@@ -17,16 +17,15 @@ import json
 import signal
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from spikelet.choices import ENGINES, FRAME_FORMATS
 from spikelet.cli.arguments import above_zero, bundle_file, existing, number, positive
+from spikelet.cli.inference.latency import Summary
 from spikelet.cli.inference.new_images import Version, new_images
 from spikelet.display import number_of, printable
 from spikelet.errors import DataError, UsageError
@@ -44,39 +43,9 @@ JSON = "print one JSON object per line: of each image at once, and of all images
 CAMERA_STEPS = 4
 STANDARD_INPUT = Path("-")
 CAMERA_SIZE = (640, 480)
-RECENT = 10_000  # number of images over which the percentiles of the latency are computed
 
 # "class" is a key, so the functional form is needed
 Answer = TypedDict("Answer", {"file": str, "class": int, "label": str, "steps": int, "ms": float})
-
-
-@dataclass
-class Summary:
-    """Statistics of the predictions, of constant size.
-
-    Attributes:
-        images: Number of images classified.
-        times: Latency of the most recent images, in ms.
-        largest: Largest latency, in ms.
-    """
-
-    images: int = 0
-    times: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
-    largest: float = 0.0
-
-    def add(self, ms: float) -> None:
-        """Count an image and its latency in ms."""
-        self.images += 1
-        self.times.append(ms)
-        self.largest = max(self.largest, ms)
-
-    def latency(self) -> dict[str, float] | None:
-        """Return percentiles in ms, None without images."""
-        import numpy as np
-
-        if not self.times:
-            return None
-        return {f"p{q}": float(np.percentile(self.times, q)) for q in (50, 95, 99)} | {"largest": self.largest}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
