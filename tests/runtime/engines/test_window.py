@@ -8,8 +8,7 @@ import pytest
 
 from networks import Builder, small_graph
 from runners import RUNNERS, assert_same, on_engine
-from spikelet.engines import ENGINES, create
-from spikelet.engines import onnx as onnx_engine
+from spikelet.engines import ENGINES, create, onnx_workload
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.lowering.onnx.products import fits
@@ -55,7 +54,7 @@ def test_the_windows_of_onnx_end_where_they_would_miscount(monkeypatch):
     pixels = max(graph.neurons(name) // graph.shapes[name][0] for name in graph.spiking)
     inputs = np.random.default_rng(0).integers(0, 256, (1, 2, *graph.input.shape)).astype(np.float32)
     for most, evaluated in ((pixels, True), (pixels - 1, False)):
-        monkeypatch.setattr(onnx_engine, "MOST_PIXELS", most)
+        monkeypatch.setattr(onnx_workload, "MOST_PIXELS", most)
         engine = create(graph, "onnx")
         engine.reset(2, 3)
         assert engine._in_window == evaluated
@@ -63,9 +62,9 @@ def test_the_windows_of_onnx_end_where_they_would_miscount(monkeypatch):
 
 
 def test_a_mean_over_most_pixels_gives_the_count():
-    for count in (*range(9), *range(onnx_engine.MOST_PIXELS - 8, onnx_engine.MOST_PIXELS + 1)):
-        mean = np.float32(count) / np.float32(onnx_engine.MOST_PIXELS - 1)
-        assert np.rint(mean * np.float32(onnx_engine.MOST_PIXELS - 1)) == count
+    for count in (*range(9), *range(onnx_workload.MOST_PIXELS - 8, onnx_workload.MOST_PIXELS + 1)):
+        mean = np.float32(count) / np.float32(onnx_workload.MOST_PIXELS - 1)
+        assert np.rint(mean * np.float32(onnx_workload.MOST_PIXELS - 1)) == count
 
 
 @pytest.mark.parametrize("name", sorted(ENGINES))
