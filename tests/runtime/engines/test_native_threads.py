@@ -1,6 +1,7 @@
 """Threads share a single image: every spike, potential and count is that of one thread."""
 
 import os
+import re
 import subprocess
 import warnings
 from importlib import resources
@@ -13,6 +14,7 @@ from networks import Builder, small_graph
 from spikelet.engines import create
 from spikelet.engines.native.crew import Crew
 from spikelet.lowering.c import HostProgram
+from spikelet.lowering.c.text.declarations import NODES
 from spikelet.metrics.fanout import sites
 from spikelet.metrics.tally import costs
 from spikelet.nodes import Add, Flatten, Scale, SumPool2d
@@ -60,6 +62,15 @@ def graph():
     assert "list_counts(&n" in source
     assert "add_dense(" in source
     return graph
+
+
+def test_the_state_is_read_by_threads_that_have_taken_a_part(graph):
+    """A thread that is late runs a call that has ended, whose state may be freed. Fields are arrays: `s->x` is an address."""
+    lines = HostProgram(graph).source().partition(NODES)[2].splitlines()
+    assert any("s->fresh," in line for line in lines)
+    reads = [line for line in lines if re.search(r"(?<!&)(?<!sizeof )s->\w+\[|\*s->", line)]
+    taken = "    s->fresh[0] = 2;", "memset(s->fired, 0, sizeof s->fired), s->fresh[0] >>= 1;"
+    assert all(any(text in line for text in taken) for line in reads), reads
 
 
 def trace(graph, threads, window=None, record=(), seed=0):

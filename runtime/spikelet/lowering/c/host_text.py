@@ -39,7 +39,8 @@ def neurons_definition(plan: HostPlan, name: str, t: str = "t") -> str:
     node, id_, value = plan.graph.neuron(name), plan.identifiers[name], plan.values[name]
     fields: dict[str, int | str] = {
         "v": f"s->{id_}_v",
-        "initial": f"s->fresh[0]{'' if t == '0' else f' && {t} == 0'} ? p->{id_}_initial : NULL",
+        "initial": f"p->{id_}_initial" if t == "0" else f"{t} == 0 ? p->{id_}_initial : NULL",
+        "fresh": "s->fresh",
         "theta": f"p->{id_}_theta",
         "decay": f"p->{id_}_decay" if isinstance(node, LIF) else "NULL",
         "strict": int(node.tie == ">"),

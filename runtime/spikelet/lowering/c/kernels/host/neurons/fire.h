@@ -62,7 +62,7 @@ static void initialise(const struct neurons *n, int count, int32_t *restrict v)
 /* See fire_kind. */
 static void fire(const struct neurons *n, int y, int x, int count, const int32_t *restrict current)
 {
-    if (n->initial) /* just before they are read, so that they are in the cache */
+    if (n->initial && *n->fresh) /* just before they are read, so that they are in the cache */
         initialise(n, count, n->v + ((size_t)y * n->out.width + x) * n->stride);
 #ifdef WITH_COUNTS
     if (n->counts)

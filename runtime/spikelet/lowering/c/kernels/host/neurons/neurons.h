@@ -10,7 +10,8 @@
  * number of copies that fire is the number of j = 1 … copies for which v >= j * theta + strict. Each subtracts theta. */
 struct neurons {
     int32_t *v;           /* [height][width][stride]: potentials */
-    const int32_t *initial; /* [stride]: in the first time-step, the values to which v is set before; else NULL */
+    const int32_t *initial; /* [stride]: potentials before the first time-step; NULL in other time-steps of a call */
+    const uint32_t *fresh;  /* [1]: not 0 if v is set to them; read by a thread that has taken a part only */
     const int32_t *theta; /* [stride]: thresholds */
     const int32_t *decay; /* [stride]: shifts of the leak, v -= v >> decay; NULL for neurons without a leak */
     int strict;           /* 1: fires above theta only; 0: also at theta */
