@@ -66,8 +66,8 @@ def _measure(path: str, engine: str, threads: int) -> Latency:
 
 FORMS = {
     "lists": "adds rows of weights selected by lists of spikes",
-    "tables": "adds sums of four weights from tables (as lists without AVX2)",
-    "counts": "multiplies weights by spike counts (as lists without AVX2)",
+    "tables": "adds sums of four weights from tables",
+    "counts": "multiplies weights by spike counts",
     "image": "multiplies weights by pairs of pixels, once per constant image",
     "dense": "multiplies weights by single values",
 }

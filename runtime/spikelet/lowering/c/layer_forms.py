@@ -75,7 +75,7 @@ class LayerForms(Plan):
         return next(count for count in (64 // value.channels, 2, 1) if value.width % count == 0)
 
     def form(self, name: str) -> Form:
-        """Return how a Conv2d or Linear is evaluated. Without AVX2, "counts" and "tables" are evaluated as "lists"."""
+        """Return how a Conv2d or Linear is evaluated; as "lists" where the compiler's target lacks the others."""
         if self.adds_tables(name):
             return "tables"
         if self.multiplies_counts(name):
