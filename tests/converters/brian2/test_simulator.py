@@ -49,7 +49,7 @@ def variables():
     from brian2.core.variables import ArrayVariable
 
     gc.collect()
-    return {id(each) for each in gc.get_objects() if isinstance(each, ArrayVariable)}
+    return {id(value) for value in gc.get_objects() if isinstance(value, ArrayVariable)}
 
 
 def test_no_variable_of_a_network_remains():

@@ -177,7 +177,9 @@ def _program(network: torch.nn.Module, shape: tuple[int, ...] = onnx_forms.SHAPE
 
 
 def _torch() -> dict[str, Read]:
-    coverage, calls, fake = _tests("test_torch_coverage"), _tests("test_torch_calls"), _tests("test_fake_quant")
+    coverage, calls, outputs, fake = (
+        _tests(f"test_{name}") for name in ("torch_coverage", "torch_calls", "torch_outputs", "fake_quant")
+    )
     readers: dict[str, Read] = {}
     for index, (name, (call, channels)) in enumerate(coverage.CALLS.items()):
         network = coverage.Net(call, channels=channels).eval()
@@ -203,7 +205,7 @@ def _torch() -> dict[str, Read]:
     readers["torch: max pools as average pools"] = _module(pools, average_pools=True)
     readers["torch: a branch on a size"] = _module(coverage.Branching().eval())
     for form, output in (("keys", "other"), ("index", "1")):
-        readers[f"torch: output {output}"] = _module(coverage.Several(form).eval(), output=output)
+        readers[f"torch: output {output}"] = _module(outputs.Several(form).eval(), output=output)
     readers["torch: quantisation aware"] = _module(fake.network.__wrapped__(), fake.SHAPE)
     return readers
 

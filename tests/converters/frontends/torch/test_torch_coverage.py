@@ -9,30 +9,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from onnx_forms import RAW, logits, pixels
-from spikelet.errors import ConversionError, UsageError
+from source_networks.around import SHAPE, Net, compare
+from spikelet.errors import ConversionError
 from spikelet_converters.conversion.check import check_graph
 from spikelet_converters.frontends.torch import from_module, from_program
-
-SHAPE = (3, 9, 9)
-
-
-class Net(nn.Module):
-    """A convolution, the operation of a test, and a convolution, ReLU, global mean and linear layer of any width."""
-
-    def __init__(self, between, layer=None, channels=4):
-        super().__init__()
-        torch.manual_seed(1)
-        self.conv, self.last, self.fc = nn.Conv2d(3, 4, 3), nn.Conv2d(channels, 4, 1), nn.Linear(4, 5)
-        self.scale = nn.Parameter(torch.tensor([0.5, 1.5, 1.0, 0.7]).reshape(4, 1, 1))
-        self.layer, self.between = layer, between
-        with torch.no_grad():
-            self.conv.weight /= 50
-            self.fc.weight *= 3
-
-    def forward(self, x):
-        x = self.conv(x)
-        x = self.between(x) if self.layer is None else self.layer(torch.relu(x))
-        return self.fc(torch.relu(self.last(x)).mean(dim=(2, 3)))
 
 
 def halves(x):
@@ -128,16 +108,6 @@ CALLS = {
 }  # fmt: skip
 
 
-def compare(network, source, shape=SHAPE, images=None):
-    images = pixels(shape) if images is None else images
-    with torch.no_grad():
-        expected = network(torch.from_numpy(images)).numpy()
-    actual = logits(source, images.reshape(len(images), *source.shape))
-    assert np.abs(actual - expected).max() <= 1e-4 * np.abs(expected).max()
-    assert np.ptp(expected, axis=0).max() > 1e-3, "the network must distinguish the inputs"
-    assert check_graph(source, None) < 1e-3 * np.abs(expected).max()
-
-
 @pytest.mark.parametrize("call", CALLS)
 def test_a_call(call):
     between, channels = CALLS[call]
@@ -183,47 +153,6 @@ def test_calls_of_a_decomposed_program():
         warnings.simplefilter("ignore", FutureWarning)  # torch calls a function of its own that it deprecates
         program = torch.export.export(network, (torch.zeros(2, *SHAPE),)).run_decompositions()
     compare(network, from_program(program, RAW))
-
-
-class Answers(nn.Module):
-    """A classifier that returns classes, or one logit without an axis."""
-
-    def __init__(self, end, classes):
-        super().__init__()
-        torch.manual_seed(4)
-        self.conv, self.fc, self.end = nn.Conv2d(3, 4, 3), nn.Linear(4, classes), end
-
-    def forward(self, x):
-        return self.end(self.fc(torch.relu(self.conv(x)).mean((2, 3))))
-
-
-ANSWERS = {
-    "argmax": (lambda x: x.argmax(1), 5),
-    "argmax, keepdim": (lambda x: torch.argmax(x, dim=-1, keepdim=True), 5),
-    "softmax, argmax": (lambda x: torch.softmax(x, 1).argmax(1), 5),
-    "one logit": (lambda x: x.squeeze(1), 1),
-    "one logit, view": (lambda x: x.view(-1), 1),
-    "one logit, sigmoid": (lambda x: torch.sigmoid(x.squeeze(-1)), 1),
-    "sigmoid, one logit": (lambda x: torch.sigmoid(x).squeeze(), 1),
-    "sigmoid, scaled": (lambda x: torch.sigmoid(x) * 2 - 1, 5),
-    "softmax, percent": (lambda x: 100 * torch.softmax(x, 1), 5),
-    "softmax, percent, argmax": (lambda x: (torch.softmax(x, 1) / 0.01).argmax(1), 5),
-}
-
-
-@pytest.mark.parametrize("end", ANSWERS)
-def test_classes_and_one_logit(end):
-    function, classes = ANSWERS[end]
-    network = Answers(function, classes).eval()
-    plain = Answers(nn.Identity(), classes).eval()
-    images = torch.from_numpy(pixels(SHAPE))
-    with torch.no_grad():
-        expected = plain(images).numpy()
-    program = torch.export.export(network, (torch.zeros(2, *SHAPE),), dynamic_shapes=({0: torch.export.Dim("batch")},))
-    for source in (from_module(network, SHAPE, RAW), from_program(program, RAW)):
-        assert source.ending == next((kind for kind in ("argmax", "sigmoid", "softmax") if kind in end), "logits")
-        assert np.allclose(logits(source, pixels(SHAPE)), expected, atol=1e-3 * np.abs(expected).max())
-        assert check_graph(source, None) is not None
 
 
 LAYERS = [
@@ -397,50 +326,10 @@ def test_a_network_that_neither_can_trace_is_refused():
         from_module(Deciding(), SHAPE)
 
 
-class Several(nn.Module):
-    def __init__(self, form):
-        super().__init__()
-        torch.manual_seed(5)
-        self.conv, self.a, self.b = nn.Conv2d(3, 4, 3), nn.Linear(4, 5), nn.Linear(4, 3)
-        self.form = form
-
-    def forward(self, x):
-        x = torch.relu(self.conv(x)).mean((2, 3))
-        first, second = self.a(x), self.b(x)
-        if self.form == "one key":
-            return {"logits": (first,)}
-        return {"logits": first, "other": second} if self.form == "keys" else (first, torch.softmax(second, 1))
-
-
-@pytest.mark.parametrize(("form", "output", "classes"), [("keys", "other", 3), ("keys", "logits", 5), ("index", "0", 5), ("index", "1", 3)])  # fmt: skip
-def test_one_of_several_outputs(form, output, classes):
-    network = Several(form).eval()
-    source = from_module(network, SHAPE, RAW, output=output)
-    assert source.graph.classes == classes
-    assert check_graph(source, None) < 1e-3
-    with pytest.raises(ConversionError, match="the network returns 2 values; expected the logits alone"):
-        from_module(network, SHAPE, RAW)
-    with pytest.raises(UsageError, match="the network has no output '7'; expected"):
-        from_module(network, SHAPE, RAW, output="7")
-
-
 @pytest.mark.parametrize("drop", [F.dropout, F.dropout2d, lambda x: torch.dropout(x, 0.5, True)])
 def test_a_dropout_that_evaluation_does_not_switch_off(drop):
     with pytest.raises(ConversionError, match=r"dropout.*drops values at random .* give it training=self\.training"):
         from_module(Net(drop).eval(), SHAPE, RAW)
-
-
-def test_one_output_in_a_dictionary():
-    source = from_module(Several("one key").eval(), SHAPE, RAW)
-    assert source.graph.classes == 5
-    assert check_graph(source, None) < 1e-3
-
-
-def test_one_of_several_outputs_of_an_exported_program():
-    program = torch.export.export(Several("index").eval(), (torch.zeros(2, *SHAPE),))
-    source = from_program(program, RAW, output="1")
-    assert (source.graph.classes, source.ending) == (3, "softmax")
-    assert check_graph(source, None) < 1e-3
 
 
 def test_weights_that_are_shared_by_two_calls():
