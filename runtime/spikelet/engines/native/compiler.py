@@ -11,15 +11,13 @@ from pathlib import Path
 
 from spikelet.errors import EngineError
 from spikelet.files.compilation import compile_file
-from spikelet.lowering.c.layer_forms import AVX2_BYTES, AVX512_BYTES
+from spikelet.lowering.c.layer_forms import ARM_BYTES, AVX2_BYTES, AVX512_BYTES
 
 FLAGS = ("-std=gnu11", "-O3", "-shared")
 # position-independent code (Windows has no other), and threads that share the time-steps of a sample
 POSIX = ("-fPIC", "-pthread", "-DTHREADS")
 # flag for the processor of this machine, and exceptions by machine name ("arm64" is macOS); none on RISC-V
 NATIVE, OTHER_NATIVE = "-march=native", {"arm64": "-mcpu=native", "ppc64le": "-mcpu=native", "riscv64": ""}
-
-DOT_BYTES = 16  # of registers, for the dot product of Arm
 
 
 class CompilerMissing(EngineError):
@@ -91,7 +89,7 @@ def product_bytes() -> int:
     # Windows and macOS do not state features; almost all of their processors have these instructions
     if "avx2" in features or (machine in ("AMD64", "x86_64") and "flags" not in features):
         return AVX2_BYTES
-    return DOT_BYTES if "asimddp" in features or machine == "arm64" else 0
+    return ARM_BYTES if "asimddp" in features or machine == "arm64" else 0
 
 
 @cache

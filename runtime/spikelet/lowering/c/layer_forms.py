@@ -17,7 +17,7 @@ from spikelet.nodes import IF, LIF, Add, Conv2d, Output, Scale, SumPool2d
 # Evaluation of a layer: add the rows of weights that lists of spikes select; add sums of four weights from tables;
 # multiply weights by counts of spikes; multiply weights by pairs of values of the image; or by one value at a time.
 Form = Literal["lists", "tables", "counts", "image", "dense"]
-AVX2_BYTES, AVX512_BYTES = 32, 64  # of vector registers
+ARM_BYTES, AVX2_BYTES, AVX512_BYTES = 16, 32, 64  # of vector registers
 LEAST_COPIES, MOST_COUNT = 3, 31  # copies of a neuron, and spikes of an input, for which counts are multiplied
 CACHED_WEIGHTS = 2**18  # number of weights that fit the nearest caches of a processor; larger layers prefetch
 # weights that lists add for each weight of a layer, from which on multiplying counts is faster; measured with AVX2 by
