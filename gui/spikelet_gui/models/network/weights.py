@@ -93,12 +93,12 @@ class Weights:
             UsageError: There are more than MAX_ROWS weights.
         """
         if self.values.size > MAX_ROWS:
-            found, remedy = f"{self.values.size:,} weights", "read them with spikelet.load(…).graph.nodes"
+            count, remedy = f"{self.values.size:,} weights", "read them with spikelet.load(…).graph.nodes"
             raise UsageError.at(
                 self.node,
-                f"{found} are too many for a table, at most {MAX_ROWS:,}; {remedy}",
+                f"{count} are too many for a table, at most {MAX_ROWS:,}; {remedy}",
                 expected=f"at most {MAX_ROWS:,} weights",
-                found=found,
+                found=count,
                 remedy=remedy,
             )
         positions = np.indices(self.values.shape).reshape(4, -1).T.tolist()
