@@ -114,9 +114,11 @@ static __attribute__((noinline)) void JOIN(add_rows_, LANES)(struct segment *seg
             high_sums[i] = high[i];
             low_sums[i] = (JOIN(pairs_, LANES))(pairs[i] - ((JOIN(unsigned_pairs_, LANES))high[i] << 8) - offset);
         }
+        int32_t *restrict total = sum;
+        READ_AGAIN(total); /* the sums are not kept in registers during the additions, which need these */
         for (int i = 0; i < LANES / 2; i++) {
-            sum[i] += ((const int16_t *)low_sums)[i] * (1 << plane);
-            sum[LANES / 2 + i] += ((const int16_t *)high_sums)[i] * (1 << plane);
+            total[i] += ((const int16_t *)low_sums)[i] * (1 << plane);
+            total[LANES / 2 + i] += ((const int16_t *)high_sums)[i] * (1 << plane);
         }
     }
 }
