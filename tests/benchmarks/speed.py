@@ -24,9 +24,10 @@ from contenders.isolated import Contender, alone, warm
 from contenders.rates import rate_model
 from contenders.shapes import STEPS, VGG9, VGG16, network
 from forms import measured
+from layer_tables import table as layer_table
 
 from spikelet import bundle
-from spikelet.engines import create
+from spikelet.engines import create, native
 from spikelet.engines.onnx_session import open_session
 from spikelet_converters.conversion.copies import with_copies
 
@@ -208,6 +209,8 @@ def compare(title, graph, images, settings, with_frameworks, seconds, labels=Non
     folder.cleanup()
     for name, reason in failures.items():
         print(f"\n{name} is missing: {reason}")
+    settings = {(1, 4): graph, (COPIES, 1): measured(with_copies(graph, COPIES), images[:1], 1)}
+    layer_table(title, settings, images[:INPUTS].astype(np.float32), native.product_bytes(), processors.vector_bytes())
 
 
 def sweep(plan, title, pixels, spike_rates):
@@ -287,7 +290,7 @@ def main():
         compare(title, graph, images[tested], only, False, args.seconds, labels[tested], calibration)
     images = images[:32]
     if "vgg16" in args.parts:
-        graph = network(VGG16, 0.15)
+        graph = measured(network(VGG16, 0.15), images[:4])
         title = "VGG-16 shapes, random weights, spike rate about 15%"
         compare(title, graph, images, settings, not args.no_peers, args.seconds)
     if "sweep" in args.parts:

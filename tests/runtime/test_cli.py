@@ -332,9 +332,19 @@ def test_bench_shows_how_layers_are_evaluated(call):
     spiking = [layer for layer in by_node.values() if layer["form"] == "lists"]
     assert spiking
     assert all(layer["added"] > 0 for layer in spiking)
+    assert all(layer["microseconds"] > 0 for layer in by_node.values())
     text = call("bench small.snnb --layers")[1]
     assert all(name in text for name in by_node)
     assert "rows of weights selected by lists of spikes" in text
+
+
+def test_bench_shows_layers_without_a_compiler(call, monkeypatch, tmp_path):
+    monkeypatch.setenv("CC", "no-such-compiler")
+    monkeypatch.setenv("SPIKELET_CACHE", str(tmp_path))
+    monkeypatch.setattr("spikelet.engines.native.library._loaded", {})
+    layers = json.loads(call("bench small.snnb --layers --json")[1])["layers"]
+    assert [layer["microseconds"] for layer in layers] == [None] * len(layers)
+    assert "?" in call("bench small.snnb --layers")[1]
 
 
 @pytest.mark.parametrize("verb", ["train", "convert", "inspect", "verify", "run", "bench", "doctor"])

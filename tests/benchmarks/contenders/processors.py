@@ -56,6 +56,11 @@ def widest() -> str | None:
     return next((name for flag, name in VECTORS.items() if flag in _flags()), None)
 
 
+def vector_bytes() -> int:
+    """Return the width of the registers that the generated C uses in this process."""
+    return 64 if RESTRICTED not in os.environ and widest() == "AVX-512" else 32 if widest() else 16
+
+
 def _flags() -> list[str]:
     return _first_processor().get("flags", "").split()
 

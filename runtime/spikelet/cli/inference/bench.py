@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", choices=list(ENGINES), help="engine to use (default: all that are available)")
     add_threads(parser)
     parser.add_argument(
-        "--layers", action="store_true", help="show how the native engine evaluates each layer, instead of times"
+        "--layers", action="store_true", help="show how the native engine evaluates each layer, and how long that takes"
     )
 
 
@@ -45,8 +45,9 @@ def run(args: argparse.Namespace) -> int:
     if args.layers:
         from spikelet.benchmark.layers import layers
 
-        work = layers(bundle)
-        emit(args, {"bundle": str(args.bundle), "layers": work}, _layers_text(work))
+        work = layers(graph, bundle.golden)
+        steps = bundle.golden.steps
+        emit(args, {"bundle": str(args.bundle), "steps": steps, "layers": work}, _layers_text(work, steps))
         return 0
     names = [args.engine] if args.engine else available(graph)
     results = [_measure(str(args.bundle), name, args.threads or 0) for name in names]
@@ -73,13 +74,15 @@ FORMS = {
 }
 
 
-def _layers_text(work: list[LayerWork]) -> str:
+def _layers_text(work: list[LayerWork], steps: int) -> str:
     rows = []
     for layer in work:
         share = layer["added"] / layer["dense"] if layer["dense"] else 0.0
-        sizes = [f"{layer['dense']:,}", f"{layer['added']:,.0f}", f"{share:.1%}"]
+        time = "?" if layer["microseconds"] is None else f"{layer['microseconds']:,.1f}"
+        sizes = [f"{layer['dense']:,}", f"{layer['added']:,.0f}", f"{share:.1%}", time]
         rows.append([layer["node"], *sizes, FORMS[layer["form"]]])
-    return table(["layer", "dense products", "weights added", "share", "native engine"], rows)
+    head = ["layer", "dense products", "weights added", "share", f"us, T = {steps}", "native engine"]
+    return table(head, rows)
 
 
 def _text(results: list[Latency]) -> str:

@@ -17,6 +17,10 @@ from spikelet.lowering.c import HostProgram
 class CompiledNetwork:
     """The library of a network and its parameters in memory, shared by engines of the same graph.
 
+    Args:
+        graph: The network.
+        timed: Whether the library measures the time of each node.
+
     Attributes:
         graph: The network.
         window: Largest number of time-steps that the library evaluates layer by layer.
@@ -33,8 +37,8 @@ class CompiledNetwork:
         turns: Indices of neurons with copies, see `HostPlan.turns`.
     """
 
-    def __init__(self, graph: Graph) -> None:
-        prepared = prepare_graph(graph)
+    def __init__(self, graph: Graph, timed: bool = False) -> None:
+        prepared = prepare_graph(graph, timed)
         program = HostProgram(graph, product_bytes=prepared.product_bytes)
         self.graph, self.window = graph, program.window
         self.layers = program.graph.spiking

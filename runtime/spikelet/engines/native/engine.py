@@ -12,7 +12,7 @@ import numpy.typing as npt
 from spikelet.bounds.ranges import INT32_LIMIT
 from spikelet.engines.base import Engine, Float, Spikes, Workload
 from spikelet.engines.count import Count
-from spikelet.engines.native.compiled import compiled_network
+from spikelet.engines.native.compiled import CompiledNetwork, compiled_network
 from spikelet.engines.native.conversions import channel_last, potentials_of_copies, whole_pixels
 from spikelet.engines.native.crew import Crew
 from spikelet.engines.native.library import prepare_graph, ready
@@ -79,7 +79,7 @@ class NativeEngine(Engine):
         limits: Limits | None = None,
     ) -> None:
         super().__init__(graph, record, threads, limits)
-        self._compiled = compiled_network(graph)
+        self._compiled = self._compile(graph)
         order = [self._compiled.layers.index(name) for name in graph.spiking]
         self._order = slice(None) if order == sorted(order) else np.array(order, np.intp)  # a slice is not copied
         self._threads = threads or 1
@@ -95,6 +95,11 @@ class NativeEngine(Engine):
         self._costs = np.zeros(0, np.uint32)
         self._counts = np.zeros((self._threads, 0), np.uint32)
         self._events = np.zeros((0, 0), np.int64)  # (N, time-steps of the window)
+
+    @staticmethod
+    def _compile(graph: Graph) -> CompiledNetwork:
+        """Return the compiled network; a subclass may compile another form of it."""
+        return compiled_network(graph)
 
     def count_spikes(self, costs: Mapping[str, npt.NDArray[np.int64]]) -> None:
         super().count_spikes(costs)

@@ -38,26 +38,30 @@ class Prepared:
 
 
 @once_per_graph
-def _source(graph: Graph, product_bytes: int) -> str:
+def _source(graph: Graph, product_bytes: int, timed: bool = False) -> str:
     """Return the C of the library of a network, which is also what the cache is searched for."""
-    return library_source(HostProgram(graph, product_bytes=product_bytes))
+    return library_source(HostProgram(graph, product_bytes=product_bytes, timed=timed))
 
 
-def prepare_graph(graph: Graph) -> Prepared:
+def prepare_graph(graph: Graph, timed: bool = False) -> Prepared:
     """Return the loaded library of a network.
+
+    Args:
+        graph: An exact network.
+        timed: Whether the library measures the time of each node.
 
     Raises:
         CompilerMissing: The library is not in the cache, and no compiler is installed.
         EngineError: The compiler fails, or the library cannot be loaded.
     """
     product_bytes = compiler.product_bytes()
-    source = _source(graph, product_bytes)
+    source = _source(graph, product_bytes, timed)
     key = _key(source)
     if key in _loaded:
         loaded, product_bytes = _loaded[key]
         return Prepared(loaded, cache.find(key), False, product_bytes)
     names = {key: product_bytes}
-    if not _has_compiler():  # a library compiled elsewhere is used
+    if not timed and not _has_compiler():  # a library compiled elsewhere is used
         names[generic_key(graph, platform.machine())] = GENERIC_BYTES
     for name, bytes_of_name in names.items():
         path = cache.find(name)
@@ -151,6 +155,8 @@ def _declare(library: ctypes.CDLL) -> None:
     library.spikelet_spikes.argtypes = [pointer, number, pointer, number, pointer]
     for function in (library.spikelet_reset, library.spikelet_step, library.spikelet_spikes):
         function.restype = None
+    if hasattr(library, "spikelet_node_times"):
+        library.spikelet_node_times.argtypes, library.spikelet_node_times.restype = [], ctypes.POINTER(ctypes.c_uint64)
     if hasattr(library, "spikelet_recruit"):
         library.spikelet_recruit.argtypes, library.spikelet_recruit.restype = [number, number], pointer
         library.spikelet_dismiss.argtypes, library.spikelet_dismiss.restype = [pointer], None

@@ -47,6 +47,7 @@ class HostProgram(Program):
             or as many as fit the limit of its memory.
         layout: Order of the values of an image.
         product_bytes: Width of the target's products of bytes, see `LayerForms`.
+        timed: Whether the program measures the time of each node, see `kernels/host/program/node_times.h`.
 
     Raises:
         EngineError: The network is float32.
@@ -69,9 +70,11 @@ class HostProgram(Program):
         layout: PixelLayout = "chw",
         *,
         product_bytes: int = AVX2_BYTES,
+        timed: bool = False,
     ) -> None:
         graph = compact(graph)
         super().__init__(graph, HostPlan(graph, product_bytes=product_bytes), layout)
+        self.timed = timed
         limit = min(max(self.plan.parameter_bytes(), LEAST_WINDOW), MOST_WINDOW)
         fitting = max(1, min(WINDOW, limit // sum(field.bytes for field in self.work)))
         self.window = window or 1 << (fitting.bit_length() - 1)  # a power of two, as T often is
@@ -296,6 +299,8 @@ class HostProgram(Program):
 
     def _step(self, names: list[str]) -> str:
         calls = {name: f"run_{self.plan.identifiers[name]}({self.arguments});" for name in names}
+        if self.timed:
+            calls = {name: f"TIMED({self.graph.order.index(name)}, {call[:-1]});" for name, call in calls.items()}
         cleared = by_one_thread("memset(s->fired, 0, sizeof s->fired), s->fresh[0] >>= 1;")
         once = [call for name, call in calls.items() if name in self.graph.static]
         always = [call for name, call in calls.items() if name not in self.graph.static]

@@ -7,6 +7,7 @@ from spikelet.lowering.c.host_plan import capacity
 from spikelet.lowering.c.text.sources import content, dependencies
 
 LIBRARY, PAGE = "host/program/library.c", "web/page.c"
+TIMES = "host/program/node_times.h"  # of a library that measures the time of each node
 # functions that PAGE defines and a web page calls
 PAGE_FUNCTIONS = ("page_state_bytes", "page_work_bytes", "page_reset", "page_step", "page_logits", "page_spikes")
 
@@ -24,6 +25,7 @@ def library_source(program: HostProgram) -> str:
     source = program.source()
     parts = [
         f"#include <stdint.h>\n\ntypedef {program.pixel_type} model_pixel;\n",
+        *([f"enum {{ NODES = {len(program.graph.order)} }};\n", content(TIMES)] if program.timed else []),
         source,
         "/* ---- interface of the native engine ---- */\n",
         f"enum {{ PIXELS = {pixels}, LOWEST = {turns['']} }}; /* values of an image, neurons with copies */\n",

@@ -28,8 +28,9 @@ typedef SPIKE spike_t; /* an entry of a list of spikes: (x * channels + channel)
 
 /* SCALE: of the entries, so that x86 needs fewer instructions for the address of a row of weights. SLACK: entries
  * allocated past the end of a list. MAX_HEIGHT: of a kernel that reads spikes. LAYERS: of spiking neurons. WINDOW:
- * time-steps that are run layer by layer. PLANES: of the lists of spikes, at most. PIXELS: values of an image. */
-enum { SCALE = 16, SLACK = 32, MAX_HEIGHT = 3, LAYERS = 1, WINDOW = 8, PLANES = 3 };
+ * time-steps that are run layer by layer. PLANES: of the lists of spikes, at most. PIXELS: values of an image. NODES: of
+ * the network. */
+enum { SCALE = 16, SLACK = 32, MAX_HEIGHT = 3, LAYERS = 1, WINDOW = 8, PLANES = 3, NODES = 4 };
 /* What a network does not have is not compiled. COPIES: of a neuron, at most. COUNTED_LAYERS: layers of neurons that
  * store counts of their spikes if the processor can multiply them. */
 #define COPIES 4
