@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from spikelet.errors import MissingDependency, SpikeletError, pass_out_of_memory
-from spikelet_converters.brian2.statements import keep_statements
+from spikelet_converters.brian2.statements import keep_statements, keep_templates
 
 EXTRA = "brian2"
 PATCHED_MODULE, REMOVED, REPLACEMENT = "brian2.units.fundamentalunits", "np.ndarray.ptp", "np.ptp"
@@ -84,6 +84,7 @@ def load() -> ModuleType:
         if finder in sys.meta_path:
             sys.meta_path.remove(finder)
     keep_statements()
+    keep_templates()
     logging.getLogger("brian2").setLevel(logging.WARNING)  # otherwise it logs all generated code to a file
     module: ModuleType = brian2
     return module

@@ -1,4 +1,4 @@
-"""Statements that Brian2 generates for a model, kept for the next network with the same model.
+"""Statements and templates from which Brian2 generates code, kept for the next network.
 
 Brian2 has a cache of its own. Its keys are the states of all variables of the network: to compute them takes a third of
 the time of a small simulation, and the cache keeps every simulated network in memory. The statements depend on less: on
@@ -26,6 +26,16 @@ def keep_statements() -> None:
     make = getattr(translation, "make_statements", None)
     if make is not None:
         translation.make_statements = base.make_statements = kept(getattr(make, "__wrapped__", make))
+
+
+def keep_templates() -> None:
+    """Do not look for changes of the files of Brian2's templates each time that code is generated from one of them."""
+    from brian2.codegen.targets import codegen_targets
+
+    for target in codegen_targets:
+        environment = getattr(getattr(target, "templater", None), "env", None)
+        if environment is not None:
+            environment.auto_reload = False
 
 
 def kept(make: Make) -> Make:

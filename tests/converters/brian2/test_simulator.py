@@ -91,6 +91,21 @@ def test_statements_are_generated_once_for_each_model(monkeypatch):
     assert set(run(changed)) == {"v = 0"}
 
 
+def test_the_files_of_templates_are_not_looked_at_again(monkeypatch):
+    import jinja2
+
+    graph = small_graph()
+    inputs = np.full((1, 1, *graph.shapes[graph.input_name]), 100.0, np.float32)
+    first = simulate(graph, inputs, 2)
+    looked = []
+    monkeypatch.setattr(
+        jinja2.Template, "is_up_to_date", property(lambda template: looked.append(template.name) or True)
+    )
+    again = simulate(graph, inputs, 2)
+    assert all(np.array_equal(again[name].potentials, trace.potentials) for name, trace in first.items())
+    assert looked == []
+
+
 def test_statements_depend_on_the_kinds_of_variables_and_the_options():
     simulator.load()
     from brian2 import prefs
