@@ -152,6 +152,26 @@ def test_wide_products_are_used_for_fewer_spikes(copied):
     assert multiplied == {0: [], 16: [], 32: [], 64: ["conv2", "conv3"]}
 
 
+def test_wide_products_are_used_if_many_layers_are_active():
+    """They lower the clock. Layers of up to 16 outputs use tables in any case."""
+    net = Builder((2, 8, 8), np.random.default_rng(3))
+    for i, outputs in enumerate((16, 32, 64, 64, 16)):
+        net.conv(f"conv{i}", outputs)
+        net.neuron(f"if{i}", scale=400)
+    graph = net.graph()
+
+    def forms(active, product_bytes=64):
+        """Return the forms of conv1 to conv4, which have 7%, 27%, 53% and 13% of the products."""
+        shares = {name: (0.6, 0.4) if name in active else (0.98, 0.02) for name in graph.spiking}
+        plan = HostProgram(graph.with_activity(shares), product_bytes=product_bytes).plan
+        return [plan.form(f"conv{i}") for i in (1, 2, 3, 4)]
+
+    assert forms(["if0"]) == ["tables", "lists", "lists", "lists"]
+    assert forms(["if2"]) == ["lists", "lists", "counts", "lists"]
+    assert forms(["if0", "if2", "if3"]) == ["counts", "lists", "counts", "tables"]
+    assert forms(["if0", "if2", "if3"], product_bytes=32) == ["tables", "lists", "lists", "tables"]
+
+
 def test_rows_of_few_pixels_are_summed_together(copied):
     plan = HostProgram(copied.with_activity(dict.fromkeys(copied.spiking, (0, 1, 0, 0, 0))), product_bytes=64).plan
     assert {name: (plan.values[name].width, plan.summed_rows(name)) for name in ("conv2", "conv3")} == {

@@ -7,6 +7,7 @@ neurons store: lists of their spikes, counts, or both.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Literal
 
 from spikelet.graph import Graph
@@ -23,7 +24,11 @@ CACHED_WEIGHTS = 2**18  # number of weights that fit the nearest caches of a pro
 # weights that lists add for each weight of a layer, from which on multiplying counts is faster; measured with AVX2 by
 # tests/benchmarks/forms.py
 LEAST_ROWS = 0.55
-FEW_ROWS = 0.2  # the same with AVX-512 VNNI, for neurons with copies
+FEW_ROWS = 0.2  # the same with AVX-512 VNNI
+# share of the products of a network in layers with so many rows, from which on AVX-512 VNNI is used for them: its wide
+# products lower the clock of the processor, and thereby the speed of all layers
+LEAST_SHARE = 0.4
+FEW_OUTPUTS = 16  # up to which adding tables is faster than AVX-512 VNNI
 # bytes of tables up to which adding their sums is faster, for each weight that lists add for each weight of a layer;
 # measured in the same way. Large tables do not fit the nearest caches.
 TABLES_BYTES = 2**18
@@ -91,22 +96,35 @@ class LayerForms(Plan):
         inputs spike: at the measured activity, see `added_rows`. If that is unknown, it is so for neurons with several
         copies that read a constant image, and for sums over pixels of such neurons.
         """
+        if self.adds_tables(name):
+            return False
+        if self.product_bytes == AVX512_BYTES and self.graph.activity is not None:
+            return self._multiplies_widely and self._has_rows(name, FEW_ROWS)
+        return self._has_rows(name, LEAST_ROWS)
+
+    @cached_property
+    def _multiplies_widely(self) -> bool:
+        """Return whether the network is so active that products of 64 bytes are worth a lower clock."""
+        layers = [name for name, node in self.graph.nodes.items() if isinstance(node, Conv2d) and self.packs(name)]
+        products = {name: self.values[name].pixels * self.graph.node(name, Conv2d).weight.size for name in layers}
+        active = (name for name in layers if self._has_rows(name, FEW_ROWS) and not self._has_few_outputs(name))
+        return sum(map(products.__getitem__, active)) >= LEAST_SHARE * sum(products.values())
+
+    def _has_rows(self, name: str, least: float) -> bool:
+        """Return whether a layer can multiply counts, and lists would add at least so many weights for each weight."""
         node = self.graph.nodes[name]
         if not self.product_bytes or not isinstance(node, Conv2d) or not self.packs(name):
             return False
-        if self.source(name).channels % 4 or self.adds_tables(name):
-            return False
         neuron, pool = self.counted(name)
         counted = self._counting(neuron)
-        if counted is None or counted.copies * pool[0] * pool[1] > MOST_COUNT:
+        if self.source(name).channels % 4 or counted is None or counted.copies * pool[0] * pool[1] > MOST_COUNT:
             return False
         rows = self.added_rows(name)
-        if rows is not None:
-            if counted.copies < LEAST_COPIES:  # large weights are not stored in both forms
-                return rows >= LEAST_ROWS and node.weight.size <= CACHED_WEIGHTS
-            return rows >= (FEW_ROWS if self.product_bytes == AVX512_BYTES else LEAST_ROWS)
-        many = pool != (1, 1) or self.graph.predecessors[neuron][0] in self.graph.static
-        return many and counted.copies >= LEAST_COPIES
+        if rows is None:
+            many = pool != (1, 1) or self.graph.predecessors[neuron][0] in self.graph.static
+            return many and counted.copies >= LEAST_COPIES
+        # without copies, lists are faster for weights that exceed the nearest caches
+        return rows >= least and (counted.copies >= LEAST_COPIES or node.weight.size <= CACHED_WEIGHTS)
 
     def adds_tables(self, name: str) -> bool:
         """Return whether a Conv2d adds sums of four weights from tables if the processor counts spikes.
@@ -114,6 +132,16 @@ class LayerForms(Plan):
         A table has the sums for each pattern of four inputs, of neurons without copies. An entry takes the place of up
         to four rows of weights. The larger the tables, the higher is the activity from which on this is faster.
         """
+        if self.product_bytes == AVX512_BYTES and self._multiplies_widely and not self._has_few_outputs(name):
+            return False
+        return self._fits_tables(name)
+
+    def _has_few_outputs(self, name: str) -> bool:
+        """Return whether tables are faster than products of 64 bytes, which are for 16 outputs."""
+        return self._fits_tables(name) and len(self.graph.node(name, Conv2d).weight) <= FEW_OUTPUTS
+
+    def _fits_tables(self, name: str) -> bool:
+        """Return whether the tables of a Conv2d are small enough for its activity."""
         node = self.graph.nodes[name]
         if not self.product_bytes or not isinstance(node, Conv2d) or not self.packs(name):
             return False
