@@ -73,8 +73,8 @@
 #define COUNTED(counts) NULL
 #endif
 
-/* The memory for merged lists, see merge_rows, if merging them is faster; measured with AVX2. */
-#ifdef WITH_AVX2
+/* The memory for merged lists, see merge_rows, if merging them is faster; measured with AVX2 and AVX-512. */
+#if defined WITH_AVX2 || defined WITH_AVX512
 #define MERGED(lists) lists
 #else
 #define MERGED(lists) ((void)(lists), NULL)
