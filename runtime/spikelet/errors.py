@@ -5,6 +5,7 @@ Every message names the object, the expected value, the found value and the reme
 
 from __future__ import annotations
 
+import copyreg
 import mmap
 from typing import Self
 
@@ -51,6 +52,10 @@ class SpikeletError(Exception):
         self.expected = expected
         self.found = found
         self.remedy = remedy
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Return what `pickle` restores. The constructor is not called: those of subclasses take other arguments."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
     @classmethod
     def at(cls, where: str, reason: str, *, expected: str = "", found: str = "", remedy: str = "") -> Self:

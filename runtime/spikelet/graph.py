@@ -5,7 +5,6 @@ Every node is evaluated once per time-step, in topological order, without delay 
 
 from __future__ import annotations
 
-import copy
 import math
 import re
 from collections import Counter, deque
@@ -13,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from types import MappingProxyType
-from typing import Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from spikelet.errors import GraphError
 from spikelet.nodes import IF, LI, Add, Conv2d, Input, Linear, Node, Output, Shape, check_size, is_float
@@ -85,10 +84,17 @@ class Graph:
 
     def with_activity(self, activity: Mapping[str, tuple[float, ...]] | None) -> Graph:
         """Return the same network with measured activity. It is not checked again, since no node changes."""
-        graph = copy.copy(self)
+        graph = object.__new__(Graph)
+        graph.__dict__.update(self.__dict__, activity=activity)
         graph.__dict__.pop("_results", None)
-        object.__setattr__(graph, "activity", activity)
         return graph
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the fields for `pickle` and `copy`, without the values that are computed from them."""
+        return {"nodes": dict(self.nodes), "edges": self.edges, "activity": self.activity}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, nodes=MappingProxyType(state["nodes"]))
 
     @cached_property
     def predecessors(self) -> Mapping[str, tuple[str, ...]]:

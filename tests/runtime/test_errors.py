@@ -1,5 +1,6 @@
 """Errors have a text for people and attributes for programs."""
 
+import copy
 import pickle
 import subprocess
 import sys
@@ -7,7 +8,7 @@ import sys
 import pytest
 
 from spikelet import errors
-from spikelet.errors import BundleError, DataError, MissingDependency, SpikeletError
+from spikelet.errors import BundleError, Cancelled, DataError, MissingDependency, SpikeletError
 
 TEXTS = ("message", "where", "reason", "expected", "found", "remedy")
 
@@ -62,6 +63,13 @@ def test_every_plain_error_passes_between_processes(kind):
     assert type(received) is kind
     assert str(received) == "file: a: b"
     assert [getattr(received, name) for name in TEXTS] == [getattr(sent, name) for name in TEXTS]
+
+
+@pytest.mark.parametrize("error", [Cancelled("training"), MissingDependency("Brian2", "brian2")])
+def test_an_error_with_a_constructor_of_its_own_passes_between_processes(error):
+    for received in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert type(received) is type(error)
+        assert (str(received), vars(received)) == (str(error), vars(error))
 
 
 def test_a_missing_package_is_an_import_error_with_its_attributes():

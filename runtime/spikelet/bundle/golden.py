@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.bounds.magnitudes import EXPONENT
+from spikelet.equality import EqualFields
 from spikelet.errors import BundleError
 from spikelet.graph import Graph
 from spikelet.inputs import MAX_STEPS
@@ -17,8 +18,8 @@ from spikelet.nodes import Array
 MEMBER = "golden.safetensors"
 
 
-@dataclass(frozen=True)
-class Golden:
+@dataclass(frozen=True, eq=False)
+class Golden(EqualFields):
     """Golden inputs with their spikes and logits.
 
     Attributes:

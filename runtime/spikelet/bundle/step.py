@@ -32,6 +32,10 @@ class StepModel:
     weights: bytes | memoryview
     version: int = lowering.LOWERING_VERSION
 
+    def __getstate__(self) -> dict[str, object]:
+        """Return the fields for `pickle` and `copy`: views of a file's content become bytes."""
+        return {"content": bytes(self.content), "weights": bytes(self.weights), "version": self.version}
+
     @property
     def compared(self) -> bool:
         """Whether the model has been compared with the graph, byte for byte."""

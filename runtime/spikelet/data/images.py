@@ -12,14 +12,15 @@ import numpy.typing as npt
 
 from spikelet import options
 from spikelet.data.classes import matched, numbered, ordered
+from spikelet.equality import EqualFields
 from spikelet.errors import DataError
 from spikelet.nodes import Shape
 
 SUBSET_SEED = 0
 
 
-@dataclass(frozen=True)
-class ImageSet:
+@dataclass(frozen=True, eq=False)
+class ImageSet(EqualFields):
     """Images of equal shape, with labels.
 
     Attributes:

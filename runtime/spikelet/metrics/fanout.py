@@ -22,6 +22,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.equality import EqualFields
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Linear, Node, Output, Scale, Shape, SumPool2d
 
@@ -32,8 +33,8 @@ Map = npt.NDArray[np.int64]
 Kind = Literal["spikes", "counts", "analog", "current"]
 
 
-@dataclass(frozen=True)
-class Site:
+@dataclass(frozen=True, eq=False)
+class Site(EqualFields):
     """A node that performs operations.
 
     Attributes:

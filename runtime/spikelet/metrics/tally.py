@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from spikelet.engines import create, run
 from spikelet.engines.base import Engine, Spikes
+from spikelet.equality import EqualFields
 from spikelet.graph import Graph
 from spikelet.inputs import ENGINE_BATCH, MAX_STEPS, as_sequence
 from spikelet.metrics.fanout import Map, Site
@@ -23,8 +24,8 @@ from spikelet.session.early_exit import margin
 Number = TypeVar("Number", bound=np.generic)
 
 
-@dataclass(frozen=True)
-class Tally:
+@dataclass(frozen=True, eq=False)
+class Tally(EqualFields):
     """Counts over N images and T time-steps.
 
     Attributes:

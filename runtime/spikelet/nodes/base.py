@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.equality import EqualFields
 from spikelet.errors import GraphError
 from spikelet.options import shown
 
@@ -19,7 +20,7 @@ MAX_ELEMENTS = 2**28  # of a tensor, or of a node's output for one sample
 
 
 @dataclass(frozen=True, eq=False)
-class Node:
+class Node(EqualFields):
     """Base class of all nodes.
 
     Attributes:
@@ -43,20 +44,6 @@ class Node:
             GraphError: An input shape does not fit.
         """
         raise NotImplementedError
-
-    def __eq__(self, other: object) -> bool:
-        if type(self) is not type(other):
-            return False
-        for field in fields(self):
-            value, other_value = getattr(self, field.name), getattr(other, field.name)
-            if isinstance(value, np.ndarray):
-                if value.dtype != other_value.dtype or not np.array_equal(value, other_value):
-                    return False
-            elif value != other_value:
-                return False
-        return True
-
-    __hash__ = None  # type: ignore[assignment]  # arrays inside
 
     def _array(self, field: str, ndim: int) -> Array:
         value = getattr(self, field)

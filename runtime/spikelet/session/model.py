@@ -72,6 +72,10 @@ class Model:
         self._neurons = {name: bundle.graph.neurons(name) for name in bundle.graph.spiking}
         self._idle: dict[tuple[str, ...], Engine] = {}
 
+    def __getstate__(self) -> dict[str, object]:
+        """Return the attributes for `pickle` and `copy`, without engines: each copy creates its own."""
+        return {**self.__dict__, "_idle": {}}
+
     def __repr__(self) -> str:
         """Return the name, the engine and the sizes of the network in one line."""
         return line("Model", self.bundle.manifest.name, {"engine": self.engine, **self.bundle.facts()})

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import display
+from spikelet.equality import EqualFields
 from spikelet.graph import Graph
 from spikelet.inputs import as_labels
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 Number = TypeVar("Number", bound=np.generic)
 
 
-@dataclass(frozen=True, repr=False)
-class Result:
+@dataclass(frozen=True, repr=False, eq=False)
+class Result(EqualFields):
     """Output of a run of N samples for T time-steps, with K classes.
 
     Attributes:
@@ -120,8 +121,8 @@ class Result:
         return [float(share) for share in (self.predictions == labels).mean(axis=1)]
 
 
-@dataclass(frozen=True)
-class Step:
+@dataclass(frozen=True, eq=False)
+class Step(EqualFields):
     """One time-step of a stream over a single sample.
 
     Attributes:
