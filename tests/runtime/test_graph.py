@@ -1,5 +1,6 @@
 """Invalid graphs and their error messages; shapes; the proof of exactness."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -81,6 +82,18 @@ def test_a_network_that_does_not_fit_is_refused(nodes, message):
         nodes = [*nodes, Flatten(), Output()]
     with pytest.raises(GraphError, match=message):
         chain(*nodes)
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_parameters_of_another_byte_order_are_the_same_network(exact):
+    graph = small_graph(exact=exact)
+    swapped = {
+        name: replace(node, **{field: getattr(node, field).byteswap().view(getattr(node, field).dtype.newbyteorder())
+                               for field in node.tensors})
+        for name, node in graph.nodes.items()
+    }  # fmt: skip
+    assert Graph(swapped, graph.edges) == graph
+    assert Graph(swapped, graph.edges).exact is exact
 
 
 def test_edges_are_checked():

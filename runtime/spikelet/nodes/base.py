@@ -45,17 +45,20 @@ class Node(EqualFields):
         """
         raise NotImplementedError
 
-    def _array(self, field: str, ndim: int) -> Array:
+    def _array(self, field: str, ndim: int) -> None:
+        """Check a parameter, and convert it to the byte order of this machine."""
         value = getattr(self, field)
         if not isinstance(value, np.ndarray) or value.dtype.name not in DTYPES:
             actual = value.dtype.name if isinstance(value, np.ndarray) else type(value).__name__
             raise GraphError(f"{self.kind}.{field}: expected an array of {' or '.join(DTYPES)}, found {actual}")
         if value.ndim != ndim or value.size == 0 or value.size > MAX_ELEMENTS:
             raise GraphError(f"{self.kind}.{field}: expected {ndim} axes and some elements, found shape {value.shape}")
+        if not value.dtype.isnative:
+            value = value.astype(value.dtype.newbyteorder("="))
+            object.__setattr__(self, field, value)
         # minimum and maximum instead of a mask, which would be allocated
         if value.dtype == np.float32 and not (np.isfinite(value.min()) and np.isfinite(value.max())):
             raise GraphError(f"{self.kind}.{field}: contains NaN or infinity")
-        return value
 
     def _same_length(self, a: str, b: str) -> None:
         first, second = getattr(self, a), getattr(self, b)
