@@ -331,3 +331,11 @@ def test_bounds_and_memory_of_a_network_are_computed_once(path, name, monkeypatc
     assert np.array_equal(model.run(IMAGES[:1], steps=3).sums, expected[0])
     if name == "native":
         assert np.array_equal([step.sums for step in model.stream(IMAGES[0], steps=3)], expected[1])
+
+
+@pytest.mark.parametrize(
+    ("pixel", "message"), [(0.5, "found 0.5"), (70_000, "found 70000…70000"), (np.nan, "contains NaN or infinity")]
+)
+def test_golden_inputs_are_values_that_the_network_takes(pixel, message):
+    with pytest.raises(DataError, match=message):
+        record_golden(small_graph(), np.full((1, 3, 6, 6), pixel, np.float32), 2)

@@ -14,7 +14,7 @@ from spikelet.bundle import Bundle, Golden
 from spikelet.engines import Engine, create, run
 from spikelet.errors import DataError
 from spikelet.graph import Graph
-from spikelet.inputs import MAX_STEPS
+from spikelet.inputs import MAX_STEPS, as_sequence
 from spikelet.limits import Limits
 from spikelet.options import instance, whole
 
@@ -106,7 +106,8 @@ def record_golden(graph: Graph, inputs: npt.NDArray[np.uint8] | npt.NDArray[np.f
 
     Raises:
         UsageError: An argument is of a wrong type, or `steps` is not 1…65536.
-        DataError: The inputs are not numeric, or do not have the network's shape.
+        DataError: The inputs are not numeric, do not have the network's shape, or contain a value that the network does
+            not take.
     """
     instance("graph", graph, Graph)
     instance("inputs", inputs, np.ndarray)
@@ -114,6 +115,7 @@ def record_golden(graph: Graph, inputs: npt.NDArray[np.uint8] | npt.NDArray[np.f
         expected = f"numbers of shape (N, {', '.join(map(str, graph.input.shape))})"
         raise DataError.at("inputs", f"expected {expected}, found {inputs.dtype} {inputs.shape}", expected=expected)
     steps = whole("steps", steps, 1, MAX_STEPS)
+    inputs = as_sequence(graph, inputs, "NCHW")[0]
     logits, spikes = replay(graph, "numpy", inputs, steps)
     kinds = (np.int16, np.int32) if graph.exact else (np.float32, np.float32)
     return Golden(inputs.astype(kinds[0]), logits.astype(kinds[1]), spikes)
