@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from spikelet import options
 from spikelet.data.classes import matched, numbered, ordered
+from spikelet.data.labels import MOST_LABEL
 from spikelet.equality import EqualFields
-from spikelet.errors import DataError
+from spikelet.errors import DataError, UsageError, translated
 from spikelet.nodes import Shape
 
 SUBSET_SEED = 0
@@ -25,7 +26,7 @@ class ImageSet(EqualFields):
 
     Attributes:
         images: (N, C, H, W) uint8, pixel values 0…255, or (N, F) for networks that take (F,).
-        labels: (N,) int64 class indices, or None.
+        labels: (N,) class indices, converted to int64, or None.
         classes: Names of the classes by index, or None.
         name: Name of the data in results.
         files: Name of the file of each image, or () if the images are not separate files.
@@ -76,10 +77,13 @@ class ImageSet(EqualFields):
                 )
             if self.labels.size and self.labels.min() < 0:
                 raise DataError(f"{self.name}: labels must be 0 or more, found {self.labels.min()}")
+            if self.labels.size and self.labels.max() > MOST_LABEL:
+                raise DataError(f"{self.name}: labels must be at most {MOST_LABEL:,}, found {self.labels.max()}")
             if self.classes is not None and self.labels.size and self.labels.max() >= len(self.classes):
                 raise DataError(
                     f"{self.name}: has a label of {self.labels.max()}, but {len(self.classes)} names of classes"
                 )
+            object.__setattr__(self, "labels", self.labels.astype(np.int64, copy=False))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -105,7 +109,13 @@ class ImageSet(EqualFields):
         return replace(self, name=name)
 
     def sample(self, per_class: int, seed: int) -> ImageSet:
-        """Draw `per_class` random images of every class, in random order."""
+        """Draw at most `per_class` random images of every class, in random order.
+
+        Raises:
+            UsageError: `per_class` or `seed` is not a whole number of 0 or more.
+            DataError: The images have no labels.
+        """
+        per_class, seed = options.whole("per_class", per_class, 0), options.whole("seed", seed, 0)
         if self.labels is None:
             raise DataError(f"{self.name}: has no labels, which sampling by class needs")
         rng = np.random.default_rng(seed)
@@ -113,13 +123,31 @@ class ImageSet(EqualFields):
         return self.take(rng.permutation(np.concatenate(chosen)))
 
     def take(self, index: npt.NDArray[np.intp] | slice) -> ImageSet:
-        """Return the images selected by `index`, in its order."""
+        """Return the images selected by `index`, in its order.
+
+        Args:
+            index: (M,) indices, an (N,) mask or a slice.
+
+        Raises:
+            UsageError: `index` is anything else, or an index is beyond the images.
+        """
+        try:
+            selected = np.arange(len(self))[index]
+        except Exception as error:
+            raise translated(error, f"{self.name}, images by index", UsageError) from error
+        if selected.ndim != 1:
+            raise UsageError(f"{self.name}: expected indices, a mask or a slice, found {options.shown(index)}")
         labels = None if self.labels is None else self.labels[index]
-        files = tuple(np.array(self.files, np.object_)[index]) if self.files else ()
+        files = tuple(self.files[position] for position in selected) if self.files else ()
         return replace(self, images=self.images[index], labels=labels, files=files)
 
     def subset(self, count: int) -> ImageSet:
-        """Draw at most `count` random images with a fixed seed, since data sets are often sorted by class."""
+        """Draw at most `count` random images with a fixed seed, since data sets are often sorted by class.
+
+        Raises:
+            UsageError: `count` is not a whole number of 0 or more.
+        """
+        count = options.whole("count", count, 0)
         if count >= len(self):
             return self
         return self.take(np.random.default_rng(SUBSET_SEED).permutation(len(self))[:count])
@@ -135,7 +163,11 @@ class ImageSet(EqualFields):
 
         Raises:
             DataError: A class of the images is not one of the network's, or the names do not determine it.
+            UsageError: An argument is of a wrong type.
         """
+        if classes is not None:
+            options.instances("classes", classes, str)
+        count = None if count is None else options.whole("count", count)
         if self.labels is None or not self.labels.size:
             return self
         count = len(classes) if classes is not None else count

@@ -245,6 +245,23 @@ def test_the_digest_distinguishes_data():
     assert data.digest != ImageSet(data.images, None, None, "x").digest
 
 
+@pytest.mark.parametrize("dtype", ["u1", "<i4", ">i8", "u8"])
+def test_equal_labels_of_any_integer_type_have_equal_digests(dtype):
+    pixels, labels = np.zeros((3, 1, 2, 2), np.uint8), np.arange(3)
+    images = ImageSet(pixels, labels.astype(dtype), None, "x")
+    assert images.labels.dtype == np.int64
+    assert images.digest == ImageSet(pixels, labels, None, "x").digest
+    with pytest.raises(DataError, match="x: labels must be at most 2,147,483,647, found 9223372036854775808"):
+        ImageSet(pixels, np.full(3, 2**63, np.uint64), None, "x")
+
+
+@pytest.mark.parametrize("index", [np.array([2]), [2], np.array([False, False, True]), slice(2, None)])
+def test_images_are_taken_by_index_mask_or_slice(index):
+    images = ImageSet(np.zeros((3, 4), np.uint8), np.arange(3), None, "x", ("a", "b", "c"))
+    taken = images.take(index)
+    assert (taken.labels.tolist(), taken.files, taken.images.shape) == ([2], ("c",), (1, 4))
+
+
 @pytest.mark.parametrize(
     "name", ["t10k-images-idx3-ubyte", "train-labels.idx1-ubyte.gz", "data_batch_1", "test_batch.bin"]
 )
