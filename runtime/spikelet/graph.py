@@ -227,7 +227,7 @@ class Graph:
 
         Spikes and potentials of a layer have this shape.
         """
-        node, shape = self.nodes[name], self.shapes[name]
+        node, shape = self.node(name, Node, "a node of this network"), self.shapes[name]
         return node.population(shape) if isinstance(node, IF) else shape
 
     def neurons(self, name: str) -> int:
@@ -241,6 +241,7 @@ class Graph:
 
     def size(self, name: str) -> int:
         """Return the number of output elements of a node for one sample."""
+        self.node(name, Node, "a node of this network")
         return math.prod(self.shapes[name])
 
     def node(self, name: str, kind: type[N], expected: str | None = None) -> N:
@@ -254,10 +255,10 @@ class Graph:
         Raises:
             GraphError: There is no such node, or it is of another type.
         """
-        node = self.nodes.get(name)
+        node = self.nodes.get(name) if isinstance(name, str) else None
         if not isinstance(node, kind):
-            actual = "no node" if node is None else node.kind
-            raise GraphError(f"node {name}: expected {expected or f'a node {kind.__name__}'}, found {actual}")
+            title, found = name if isinstance(name, str) else shown(name), "no node" if node is None else node.kind
+            raise GraphError(f"node {title}: expected {expected or f'a node {kind.__name__}'}, found {found}")
         return node
 
     def neuron(self, name: str) -> IF:
@@ -274,8 +275,8 @@ class Graph:
         Raises:
             GraphError: There is no such node, or it is not a Conv2d or Linear node.
         """
-        node = self.nodes.get(name)
-        return node if isinstance(node, Conv2d) else self.node(name, Linear, "a Conv2d or Linear node")
+        node = self.node(name, Node, expected := "a Conv2d or Linear node")
+        return node if isinstance(node, Conv2d) else self.node(name, Linear, expected)
 
     def _check_edges(self) -> None:
         for source, target in self.edges:

@@ -133,7 +133,7 @@ def instances(name: str, value: object, kind: type) -> None:
 
 
 def _called(kind: type) -> str:
-    article = "an" if kind.__name__[0] in "AEIO" else "a"
+    article = "an" if kind.__name__[0] in "AEIO" or kind.__name__ == "ndarray" else "a"
     return f"{article} {kind.__name__}"
 
 

@@ -20,7 +20,7 @@ from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, read
 from spikelet.engines import ENGINES, create
 from spikelet.engines.numpy import NumpyEngine
-from spikelet.errors import EngineError
+from spikelet.errors import EngineError, UsageError
 from spikelet_converters.brian2 import simulator, validate
 
 EXAMPLES = int(os.environ.get("SPIKELET_CONFORMANCE", "48"))
@@ -133,6 +133,15 @@ def test_rows_that_leave_a_batch_do_not_change_the_others(name):
         assert np.array_equal(engine.spikes("if2").reshape(1, -1), whole.spikes["if2"][t][[3]])
 
 
+@pytest.mark.parametrize("rows", [np.array([True, False]), np.array([2]), np.array([-1]), np.array([], np.intp), [0]])
+def test_rows_to_keep_are_indices(rows):
+    engine = create(small_graph(), "numpy")
+    engine.reset(2)
+    with pytest.raises(UsageError, match="rows: expected an array of indices 0…1, one or more, found"):
+        engine.keep(rows)
+    assert (engine.batch, engine.rows.tolist()) == (2, [0, 1])
+
+
 @pytest.mark.parametrize("name", sorted(ENGINES))
 def test_reset_forgets(name):
     graph = small_graph()
@@ -180,7 +189,7 @@ class TestContract:
             engine.step(np.zeros((1, 3, 6, 6), np.float32))
 
     def test_refuses_an_empty_batch(self, name):
-        with pytest.raises(EngineError, match="expected a batch of 1 sample or more, found 0"):
+        with pytest.raises(UsageError, match="batch: expected a whole number of 1…2147483648, found 0"):
             create(small_graph(), name).reset(0)
 
     def test_refuses_to_record_layers_without_neurons(self, name):

@@ -10,16 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.bounds.ranges import EXACT_LIMIT, exact_steps
+from spikelet.engines.arguments import MAX_BATCH, MAX_THREADS, batch_and_window, check_rows, check_shape
 from spikelet.engines.count import Count, Spikes
 from spikelet.engines.workload import Budget, Workload
 from spikelet.errors import EngineError, SpikeletError, translated
 from spikelet.graph import Graph
 from spikelet.limits import Limits
-from spikelet.options import names, shown, whole
+from spikelet.options import instance, names, shown, whole
 
 Float = npt.NDArray[np.float32]
-
-MAX_THREADS = 1024
 
 __all__ = ["Engine", "Float", "Spikes", "Workload"]
 
@@ -123,6 +122,7 @@ class Engine(ABC):
         Raises:
             EngineError: The accumulators are not proven exact for T time-steps.
         """
+        steps = whole("steps", steps)
         if self.step_limit is None or steps <= self.step_limit:
             return
         proven = self.proven(self.graph)
@@ -136,6 +136,7 @@ class Engine(ABC):
 
     def fits(self, batch: int, window: int | None = None) -> bool:
         """Return whether the memory limit permits a batch. Arguments are those of `reset`."""
+        batch, window = batch_and_window(batch, window)
         return self._budget.fits(self._load(batch, window))
 
     def fitting(self, most: int, window: int | None = None) -> int:
@@ -147,7 +148,7 @@ class Engine(ABC):
         """
         if window is not None and not self.fits(1, window):
             window = None
-        batch = most
+        batch = whole("most", most, 1, MAX_BATCH)
         while batch > 1 and not self.fits(batch, window):
             batch //= 2
         return batch
@@ -160,12 +161,11 @@ class Engine(ABC):
             window: T, if exactly T steps follow and all have the input of the first one.
 
         Raises:
+            UsageError: An argument is not a whole number of 1 or more.
+            EngineError: The window is longer than the time-steps that are proven exact.
             CostError: The batch needs more memory than the limit permits.
         """
-        if batch < 1:
-            raise EngineError(f"engine {self.name}: expected a batch of 1 sample or more, found {batch}")
-        if window is not None and window < 1:
-            raise EngineError(f"engine {self.name}: expected a window of 1 time-step or more, found {window}")
+        batch, window = batch_and_window(batch, window)
         if window is not None and self.step_limit is not None and window > self.step_limit:
             raise EngineError(
                 f"engine {self.name}: a window of {window} time-steps, but this network is proven exact for "
@@ -205,7 +205,7 @@ class Engine(ABC):
                 "reset without a window to continue"
             )
         if pixels is not None:
-            self._check_shape(pixels, self.batch)
+            check_shape(self.name, pixels, (self.batch, *self.graph.input.shape))
         time = self.time + 1
         try:
             logits = self._step(pixels)
@@ -228,11 +228,13 @@ class Engine(ABC):
             each time-step, (layers, T, N), ordered as `Graph.spiking`.
 
         Raises:
+            UsageError: `pixels` is not an array, or `steps` is not a whole number of 1 or more.
             EngineError: A wrong shape, or more time-steps than are proven exact.
             CostError: The batch needs more memory than the limit permits.
         """
+        instance("pixels", pixels, np.ndarray)
+        check_shape(self.name, pixels, (len(pixels) if pixels.ndim else 1, *self.graph.input.shape))
         self.reset(len(pixels), steps)
-        self._check_shape(pixels, len(pixels))
         try:
             return self._all_steps(pixels, steps)
         except Exception as error:
@@ -267,8 +269,12 @@ class Engine(ABC):
         """Continue with some rows of the batch only.
 
         Args:
-            rows: (M,) indices of the samples to keep.
+            rows: (M,) indices of the samples to keep, 0…N-1; one or more.
+
+        Raises:
+            UsageError: `rows` is anything else, such as a mask; `numpy.flatnonzero` returns the indices of a mask.
         """
+        check_rows(rows, self.batch)
         self._keep(rows)
         self.rows, self.batch = self.rows[rows], len(rows)
 
@@ -297,11 +303,6 @@ class Engine(ABC):
     def _load(self, batch: int, window: int | None) -> Workload:
         return Workload(batch, window, self.record, self.threads, self._count is not None, self.wide)
 
-    def _check_shape(self, pixels: npt.NDArray[np.generic], batch: int) -> None:
-        if pixels.shape != (batch, *self.graph.input.shape):
-            expected = (batch, *self.graph.input.shape)
-            raise EngineError(f"engine {self.name}: expected an input of shape {expected}, found {pixels.shape}")
-
     def _counting(self) -> Count:
         if self._count is None:
             raise EngineError(f"engine {self.name}: nothing was counted; call count_spikes before the first step")
@@ -314,8 +315,8 @@ class Engine(ABC):
             count.add(layer, self._spikes_of(layer))
 
     def _check_recorded(self, layer: str) -> None:
-        if layer not in self.record:
-            raise EngineError(f"layer {layer!r} is not recorded; recorded: {', '.join(self.record) or 'none'}")
+        if not isinstance(layer, str) or layer not in self.record:
+            raise EngineError(f"layer {shown(layer)} is not recorded; recorded: {', '.join(self.record) or 'none'}")
         if self.time == 0:
             raise EngineError(f"layer {layer!r}: no time-step since the last reset")
 

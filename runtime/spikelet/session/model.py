@@ -10,7 +10,7 @@ from spikelet import options, shipped
 from spikelet.bundle import Bundle
 from spikelet.display import html, line
 from spikelet.engines import Engine, choose, create
-from spikelet.engines.base import MAX_THREADS
+from spikelet.engines.arguments import MAX_THREADS
 from spikelet.errors import BundleError, EngineError, SpikeletError, translated
 from spikelet.graph import Graph
 from spikelet.inputs import DEFAULT_STEPS, ENGINE_BATCH, BatchLayout, as_sequence, resolve_steps

@@ -1,4 +1,4 @@
-"""Every function and class that docs/api describes: an argument of any type gives a SpikeletError or a result."""
+"""Every function and class that docs/api describes, and methods of images, graphs and engines: an argument of any type gives a SpikeletError or a result."""
 
 from __future__ import annotations
 
@@ -130,7 +130,46 @@ def calls(tmp_path_factory) -> dict[str, Call]:
             {"graph": GRAPH, "sites": places, "images": IMAGES.images, "steps": 2, "engine": "numpy", "threads": None},
         ),
     }  # fmt: skip
-    return table | _signing(folder, file)
+    return table | _methods() | _signing(folder, file)
+
+
+def _methods() -> dict[str, Call]:
+    images = data.ImageSet(np.zeros((2, *SHAPE), np.uint8), np.arange(2), ("a", "b"), "two", ("1.png", "2.png"))
+    frame = np.zeros((2, *SHAPE), np.float32)
+
+    def after_a_step(method: str) -> Callable[..., object]:
+        def call(**arguments):
+            engine = engines.create(GRAPH, "numpy", "if1")
+            engine.reset(2)
+            engine.step(frame)
+            result = getattr(engine, method)(**arguments)
+            engine.step(frame if method == "reset" and engine.batch == 2 else None)
+            return result
+
+        return call
+
+    return {
+        "ImageSet.renamed": (images.renamed, {"name": "n"}),
+        "ImageSet.sample": (images.sample, {"per_class": 1, "seed": 0}),
+        "ImageSet.subset": (images.subset, {"count": 1}),
+        "ImageSet.take": (images.take, {"index": np.array([1, 0])}),
+        "ImageSet.with_classes": (images.with_classes, {"classes": ("b", "a"), "count": 2}),
+        **{f"Graph.{name}": (getattr(GRAPH, name), {"name": "if1"}) for name in ("neuron", "neurons", "population", "size")},
+        "Graph.synapse": (GRAPH.synapse, {"name": "conv1"}),
+        "Graph.node": (lambda name: GRAPH.node(name, nodes.IF), {"name": "if1"}),
+        "Engine.reset": (after_a_step("reset"), {"batch": 2, "window": None}),
+        "Engine.step": (after_a_step("step"), {"pixels": frame}),
+        "Engine.keep": (after_a_step("keep"), {"rows": np.array([1])}),
+        "Engine.widen": (after_a_step("widen"), {"steps": 2}),
+        "Engine.fits": (after_a_step("fits"), {"batch": 2, "window": 2}),
+        "Engine.fitting": (after_a_step("fitting"), {"most": 2, "window": 2}),
+        "Engine.spikes": (after_a_step("spikes"), {"layer": "if1"}),
+        "Engine.potentials": (after_a_step("potentials"), {"layer": "if1"}),
+        "Engine.run_window": (
+            lambda **keys: engines.create(GRAPH, "numpy").run_window(**keys),
+            {"pixels": frame, "steps": 2},
+        ),
+    }  # fmt: skip
 
 
 def _signing(folder: Path, file: Path) -> dict[str, Call]:
