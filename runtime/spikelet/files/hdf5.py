@@ -7,14 +7,14 @@ value. Parts of a file may be in other files, which are not opened.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from spikelet.errors import DataError
 from spikelet.limits import Limits, expanded_at_most
 
 MOST_LEVELS = 32
 MOST_FILLED = 2**20  # bytes of a dataset that may be declared without being stored
+Tree: TypeAlias = dict[str, Any]  # datasets by name, and groups as further trees
 
 
 def members(group: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
@@ -57,8 +57,11 @@ def check_stored(datasets: Iterable[Any]) -> None:
     Limits().check("compressed datasets", expanded)
 
 
-def check_file(path: Path) -> None:
-    """Check a file for a reader that follows every link and reads every dataset.
+def tree(file: Any) -> Tree:
+    """Return every dataset of a file by name, with groups as nested mappings, after checks of links and sizes.
+
+    Args:
+        file: A file of h5py.
 
     Raises:
         DataError: A dataset declares more than the file can contain, the file contains a soft or external link, a group
@@ -67,23 +70,28 @@ def check_file(path: Path) -> None:
     """
     import h5py
 
-    with h5py.File(path, "r") as file:
-        level: list[Any] = [file]
-        datasets: list[Any] = []
-        addresses = {h5py.h5o.get_info(file.id).addr}
-        for _ in range(MOST_LEVELS):
-            deeper: list[Any] = []
-            for group in level:
-                for key in group:
-                    if not isinstance(group.get(key, getlink=True), h5py.HardLink):
-                        raise DataError(f"{group.name}: {key!r} is a link to another place; expected a dataset")
-                    value = group[key]
-                    address = h5py.h5o.get_info(value.id).addr
-                    if address in addresses:
-                        raise DataError(f"{value.name}: has two names; expected one for each group and dataset")
-                    addresses.add(address)
-                    (deeper if isinstance(value, h5py.Group) else datasets).append(value)
-            level = deeper
-        if level:
+    addresses = {h5py.h5o.get_info(file.id).addr}
+    datasets: list[Any] = []
+
+    def contents(group: Any, level: int) -> Tree:
+        if level == MOST_LEVELS:
             raise DataError(f"has groups more than {MOST_LEVELS} levels deep")
-        check_stored(value for value in datasets if isinstance(value, h5py.Dataset))
+        values: Tree = {}
+        for key in group:
+            if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+                raise DataError(f"{group.name}: {key!r} is a link to another place; expected a dataset")
+            value = group[key]
+            address = h5py.h5o.get_info(value.id).addr
+            if address in addresses:
+                raise DataError(f"{value.name}: has two names; expected one for each group and dataset")
+            addresses.add(address)
+            if isinstance(value, h5py.Group):
+                values[key] = contents(value, level + 1)
+            elif isinstance(value, h5py.Dataset):
+                values[key] = value
+                datasets.append(value)
+        return values
+
+    whole = contents(file, 0)
+    check_stored(datasets)
+    return whole

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from spikelet.errors import ConversionError, CostError, one_line, pass_out_of_memory
-from spikelet.files.hdf5 import check_file
+from spikelet.files.hdf5 import Tree, tree
 from spikelet.nodes import Shape
 from spikelet_converters.choices import TIME_STEP
 from spikelet_converters.exports.nir import METADATA, NirNode, package
@@ -19,7 +19,7 @@ from spikelet_converters.frontends.nir.annotation import annotated
 from spikelet_converters.frontends.nir.nesting import flat, input_shape, leading_to
 from spikelet_converters.frontends.nir.reader import Reader
 from spikelet_converters.frontends.nir.simulation import simulator
-from spikelet_converters.frontends.nir.structure import check_structure
+from spikelet_converters.frontends.nir.structure import ROOT, check_structure
 from spikelet_converters.frontends.source import TWIN_CHANGE, Preprocessing, Source, finished
 
 
@@ -58,15 +58,27 @@ def load(path: Path) -> NirNode:
         CostError: Its compressed arrays need more memory than the limit permits.
     """
     nir = package()
+    import h5py
+
     try:
-        check_file(path)
-        check_structure(path)
-        return nir.read(path, type_check=False)
+        with h5py.File(path, "r") as file:
+            contents = tree(file)
+            check_structure(contents)
+            return nir.dict2NIRNode(_values(contents[ROOT]) | {"type_check": False})
     except (ConversionError, CostError) as error:
         raise error.locate(path) from None
     except Exception as error:  # h5py and nir raise many types of errors
         pass_out_of_memory(error, str(path))
         raise ConversionError(f"{path}: not a NIR file that can be read ({one_line(error)})") from None
+
+
+def _values(contents: Tree) -> Tree:
+    """Return the values of all datasets, texts as str."""
+    values: Tree = {}
+    for name, item in contents.items():
+        value = _values(item) if isinstance(item, dict) else item[()]
+        values[name] = value.decode("utf8") if isinstance(value, bytes) else value
+    return values
 
 
 def from_nir(
