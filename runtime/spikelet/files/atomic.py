@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, TypeAlias
 
@@ -68,12 +69,13 @@ def replacing(path: Path, private: bool = False) -> Iterator[IO[bytes]]:
             if path.exists() and not (path.is_file() or path.is_dir()):  # the rename would replace it
                 raise SpikeletError(f"{path}: is a device or a pipe; expected the name of a file")
             prefix = f".{path.name[:NAME_CHARACTERS]}."  # the longest name that a system permits must stay possible
-            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=prefix, suffix=".part", delete=False) as file:
-                temporary = Path(file.name)
+            name = path.parent / f"{prefix}{secrets.token_hex(8)}.part"
+            # created with its mode: the umask can be read only by changing it, also for all other threads
+            with open(name, "x+b", opener=partial(os.open, mode=0o600 if private else 0o666)) as file:
+                temporary = name
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.chmod(0o600 if private else 0o666 & ~_umask())
             temporary.replace(path)
             temporary = None
             _sync_folder(path.parent)
@@ -140,9 +142,3 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

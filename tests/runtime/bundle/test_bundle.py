@@ -189,6 +189,21 @@ class TestWriting:
         assert (tmp_path / name).read_bytes() == b"new"
         assert len(list(tmp_path.iterdir())) == 1
 
+    @pytest.mark.skipif(os.name != "posix", reason="Windows has no umask")
+    @pytest.mark.parametrize(("private", "mode"), [(False, 0o640), (True, 0o600)])
+    def test_the_umask_applies_and_is_not_changed_for_other_threads(self, tmp_path, monkeypatch, private, mode):
+        (tmp_path / "a").touch(0o666)
+        before = os.umask(0o027)
+        try:
+            with monkeypatch.context() as patch:
+                patch.setattr(os, "umask", None)
+                with atomic.replacing(tmp_path / "a", private) as file:
+                    file.write(b"new")
+        finally:
+            os.umask(before)
+        assert (tmp_path / "a").stat().st_mode & 0o777 == mode
+        assert (tmp_path / "a").read_bytes() == b"new"
+
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
     def test_a_device_or_a_pipe_is_not_replaced(self, tmp_path):
         """A rename over /dev/null, which root may do, would break other programs."""
