@@ -66,6 +66,12 @@ def test_a_text_is_equivalent_to_a_path(tmp_path):
     assert signing.signature_file(str(tmp_path / "a.snnb")) == tmp_path / "a.snnb.sig"
 
 
+@pytest.mark.parametrize("name", ["bundle.write", "arrays.write"])
+def test_a_file_that_cannot_be_written_is_named(name, tmp_path):
+    with pytest.raises(SpikeletError, match=r"x\.bin: could not be written \(No such file or directory\)"):
+        OTHERS[name](tmp_path / "none" / "x.bin")
+
+
 @pytest.mark.parametrize("split", ["tests", "", None, 3])
 def test_an_unknown_split_is_refused(split, tmp_path):
     with pytest.raises(UsageError, match='split: expected "auto" or "train" or "valid" or "test", found'):

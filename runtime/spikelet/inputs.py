@@ -117,12 +117,12 @@ def resolve_steps(
     """
     if steps is None:
         steps = default if length == 1 else length
-    steps = options.whole("steps", steps)
+    steps = options.whole("steps", steps, 1, most)
     if 1 < length != steps:
         raise UsageError(f"steps: the sequence has {length} time-steps, {steps} were requested")
     if limit is not None and steps > limit and not endless:
         raise beyond_exact_steps(steps, limit)
-    return options.whole("steps", steps, 1, most)
+    return steps
 
 
 def beyond_exact_steps(steps: int, limit: int) -> UsageError:

@@ -181,7 +181,7 @@ class TestWrongCalls:
             ("run small.snnb --engine fast", "invalid choice: 'fast'"),
             ("run small.snnb --early-exit 1 --early-exit-confidence 1", "not allowed with argument"),
             ("run small.snnb insects.npz --early-exit -1", "early exit, margin: expected a number of 0 or more"),
-            ("run small.snnb insects.npz --steps 100000", "proven exact for"),
+            ("run small.snnb insects.npz --steps 60000", "proven exact for"),
             ("run small.snnb", "no shipped images fit an input of (3, 6, 6) with these classes; name a DATA path"),
             ("convert small.snnb -o x.zip", "x.zip: expected a name that ends in .snnb"),
             ("convert small.snnb -o none/x.snnb", "none: no such folder"),

@@ -16,6 +16,7 @@ from spikelet.data.names import SPLIT_NAMES
 from spikelet.data.options import DEFAULTS, INPUT_RANGE, LAYOUTS, DataOptions, Layout, Split, stated_span
 from spikelet.data.pixels import as_bytes, check_contrast, quantised
 from spikelet.errors import DataError
+from spikelet.files.atomic import replacing
 from spikelet.files.numpy_file import read_numpy
 from spikelet.nodes import Shape
 from spikelet.options import path as checked_path
@@ -53,7 +54,11 @@ def read(
 
 
 def write(path: str | Path, images: ImageSet, compressed: bool = True) -> None:
-    """Write a `.npz` file for `read`."""
+    """Write a `.npz` file for `read`, atomically.
+
+    Raises:
+        SpikeletError: The folder is not writable or the disk is full. An existing file is left unchanged.
+    """
     path = checked_path("path", path)
     layout: Layout = "NCHW" if images.images.ndim == 4 else "NF"
     arrays: dict[str, Values] = {
@@ -67,7 +72,8 @@ def write(path: str | Path, images: ImageSet, compressed: bool = True) -> None:
     if span is not None:
         arrays[INPUT_RANGE] = np.array(span)
     save = np.savez_compressed if compressed else np.savez
-    save(path, **arrays)  # type: ignore[arg-type]
+    with replacing(path) as file:
+        save(file, **arrays)  # type: ignore[arg-type]
 
 
 def as_pixels(

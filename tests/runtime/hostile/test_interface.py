@@ -130,8 +130,8 @@ def test_images_of_every_wrong_kind(engine, bundle):
 def test_errors_name_object_expectation_and_finding(bundle):
     model = Model(bundle, "numpy")
     for call, where, expected, found in [
-        (lambda: model.run(np.zeros(SHAPE), True), "steps", "a whole number of 1 or more", "True"),
-        (lambda: model.run(np.zeros(SHAPE), math.nan), "steps", "a whole number of 1 or more", "nan"),
+        (lambda: model.run(np.zeros(SHAPE), True), "steps", "a whole number of 1…65536", "True"),
+        (lambda: model.run(np.zeros(SHAPE), math.nan), "steps", "a whole number of 1…65536", "nan"),
         (lambda: model.run(np.zeros(SHAPE), record=3), "record", LAYERS, "3"),
         (lambda: Model(bundle, "numpy", 0), "threads", "a whole number of 1…1024", "0"),
         (lambda: Model(bundle, "numpy", "2"), "threads", "a whole number of 1…1024", "'2'"),

@@ -65,8 +65,6 @@ def unpack_images(folder: Path, target: Path) -> list[str]:
         data = ImageSet(decode(files[f"{name}/{PIXELS}"]), np.array(facts["labels"], np.int64), classes, facts["name"])
         if data.digest != facts["digest"]:
             raise DataError(f"{name}: the images differ from those that were packed; pack them again")
-        part = path.with_name(f".{name}.part.npz")
-        arrays.write(part, data, compressed=False)
-        part.replace(path)
+        arrays.write(path, data, compressed=False)
         messages.append(f"{name}: {len(data):,} training images")
     return messages
