@@ -76,6 +76,12 @@ def choice(name: str, value: object, choices: Sequence[str]) -> str:
     return value
 
 
+def switch(name: str, value: object) -> None:
+    """Raise UsageError unless the value is true or false."""
+    if not isinstance(value, bool):
+        raise _error(name, "true or false", value)
+
+
 def names(name: str, value: object, expected: str = "a text or a sequence of texts") -> tuple[str, ...]:
     """Return one text or several as a tuple of texts. Raises UsageError for any other value."""
     if isinstance(value, str):

@@ -18,7 +18,7 @@ a method sets `levels`.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from spikelet import options
@@ -39,6 +39,7 @@ KEYS = {
     "data": {"path", "name", "images", "test_images"},
     "test": {"time_steps", "bits", "engine", "calibration"},
 }
+ANY_IMAGES = {"shape": (1, 1, 1), "classes": 1, "mean": (0,), "std": (1.0,)}
 OPTIONS = {*SPEC_FIELDS, *RECIPE_FIELDS} - {"shape", "classes", "mean", "std"}
 
 
@@ -51,8 +52,8 @@ def read_study(path: str | Path, data: str | Path | None = None, start: str | No
         start: Checkpoints from which the methods start, instead of [start] in the file, as "runs/a-s{seed}/best.pt".
 
     Raises:
-        UsageError: The file does not exist or is not TOML, or has an unknown key or an invalid method, which the
-            message names.
+        UsageError: The file does not exist or is not TOML, or has an unknown key, a value of a wrong type or out of
+            range, or an invalid method, which the message names.
 
     Examples:
         >>> study = read_study("docs/studies/vgg9-cifar10.toml", data="cifar/")
@@ -79,6 +80,8 @@ def read_study(path: str | Path, data: str | Path | None = None, start: str | No
     time_steps = test.get("time_steps", [1, 2, 3, 4, 6, 8, 16, 32])
     if not isinstance(time_steps, list) or not time_steps or any(type(t) is not int or t < 1 for t in time_steps):
         raise UsageError(f"{path}: [test] time_steps: expected whole numbers of 1 or more, found {time_steps!r}")
+    runs = tuple(_runs(path, content))
+    _check_values(path, runs)
     return Study(
         path=path,
         title=content.get("title", path.stem),
@@ -94,7 +97,7 @@ def read_study(path: str | Path, data: str | Path | None = None, start: str | No
         reference=reference,
         methods=tuple(methods),
         notes={name: str(options["about"]) for name, options in methods.items() if "about" in options},
-        runs=tuple(_runs(path, content)),
+        runs=runs,
     )
 
 
@@ -121,6 +124,16 @@ def _runs(path: Path, content: ReadOnlyDocument) -> list[Run]:
                 )
             runs += [_method(path, content, point, name, pending.pop(name)) for name in ready]
     return runs
+
+
+def _check_values(path: Path, runs: Iterable[Run]) -> None:
+    """Check the options of all trainings, so that an invalid one is not found only when its run begins."""
+    for run in runs:
+        if run.trains:
+            try:
+                run.phase(ANY_IMAGES)
+            except UsageError as error:
+                raise error.locate(f"{path}: {run.name}") from None
 
 
 def _start(path: Path, content: ReadOnlyDocument, point: ReadOnlyDocument) -> Run:

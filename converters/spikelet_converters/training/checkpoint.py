@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from spikelet import options
-from spikelet.errors import ConversionError, translated
+from spikelet.errors import ConversionError, UsageError, translated
 from spikelet.files.atomic import replacing
 from spikelet.files.decoded import Document
 from spikelet_converters.source_model.networks import NetworkSpec
@@ -97,5 +97,5 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         spec = dict(content["spec"])
         spec["shape"], spec["mean"], spec["std"] = (tuple(spec[key]) for key in ("shape", "mean", "std"))
         return Checkpoint(NetworkSpec(**spec), content["weights"], content["provenance"], content["training"])
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, UsageError) as error:
         raise ConversionError(f"{path}: damaged checkpoint ({error})") from None

@@ -67,7 +67,7 @@ def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         [group for group in options if group["params"]],
         lr=recipe.learning_rate,
         momentum=recipe.momentum,
-        nesterov=recipe.nesterov,
+        nesterov=recipe.nesterov and recipe.momentum > 0,  # torch refuses it; it has no effect without momentum
         weight_decay=recipe.weight_decay,
     )
 

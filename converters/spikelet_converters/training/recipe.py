@@ -6,12 +6,21 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from spikelet import options
 from spikelet.errors import UsageError
 from spikelet.files.decoded import Document
 from spikelet_converters.source_model.residuals.strategy import LIMIT, Draw, neurons_and_steps
 
 PRECISIONS = ("float32", "bfloat16")
 POLICIES = ("none", "autoaugment")
+# fields by type: whole numbers with the least value, numbers of 0 or more, shares of 0…1, and bool
+WHOLE_NUMBERS = {"epochs": 1, "batch": 1, "steps": 1, "seed": 0, "shift": 0, "cutout": 0}
+NUMBERS = (
+    "learning_rate", "momentum", "weight_decay", "warmup", "lambda_rate", "lambda_decay", "potential_rate", "clip",
+    "residual_penalty", "spike_price",
+)  # fmt: skip
+SHARES = ("validation", "lambda_hold", "distil", "price_rise")
+SWITCHES = ("nesterov", "augment", "flip", "freeze_norm", "measure_augmented")
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,9 @@ class Recipe:
         spike_price: Weight of the synaptic operations in the loss (`penalties/operations.py`).
         price_rise: Share of the run, at its beginning, in which this weight rises linearly from 0.
         precision: Precision of the forward and backward pass. Thresholds, weights and gradient sums stay float32.
+
+    Raises:
+        UsageError: A value is of a wrong type or out of range.
     """
 
     epochs: int
@@ -82,27 +94,37 @@ class Recipe:
     precision: str = "float32"
 
     def __post_init__(self) -> None:
-        minima = {"epochs": 1, "batch": 1, "steps": 1, "learning_rate": 0, "weight_decay": 0, "cutout": 0, "warmup": 0}
-        weights = dict.fromkeys(("lambda_rate", "potential_rate", "clip", "residual_penalty", "spike_price"), 0)
-        for name, low in {**minima, **weights}.items():
-            if not low <= getattr(self, name) < math.inf:
-                raise UsageError(f"{name}: expected {low} or more, found {getattr(self, name)}")
-        for name in ("validation", "lambda_hold", "distil", "price_rise"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UsageError(f"{name}: expected a share of 0 to 1, found {getattr(self, name)}")
+        for name, least in WHOLE_NUMBERS.items():
+            self._set(name, options.whole(name, getattr(self, name), least))
+        for name in NUMBERS:
+            if name == "lambda_decay" and self.lambda_decay is None:
+                continue
+            number = options.real(name, getattr(self, name), 0)
+            if math.isinf(number):
+                raise UsageError.at(
+                    name, "expected a finite number, found inf", expected="a finite number", found="inf"
+                )
+            self._set(name, number)
+        for name in SHARES:
+            self._set(name, options.real(name, getattr(self, name), 0, 1))
         for name, choices in (("precision", PRECISIONS), ("policy", POLICIES)):
-            if getattr(self, name) not in choices:
-                raise UsageError(f"{name}: expected {' or '.join(choices)}, found {getattr(self, name)!r}")
-        if type(self.shift) is not int or self.shift < 0:
-            raise UsageError(f"shift: expected a whole number of 0 or more, found {self.shift!r}")
-        for name in ("augment", "flip"):
-            if type(getattr(self, name)) is not bool:
-                raise UsageError(f"{name}: expected true or false, found {getattr(self, name)!r}")
+            options.choice(name, getattr(self, name), choices)
+        for name in SWITCHES:
+            options.switch(name, getattr(self, name))
         self._check_steps()
+
+    def _set(self, name: str, value: object) -> None:
+        """Set a field to a value of Python's own types: a checkpoint contains no others."""
+        object.__setattr__(self, name, value)
 
     def _check_steps(self) -> None:
         for name in ("time_steps", "validation_steps"):
-            for steps in getattr(self, name):
+            draws = getattr(self, name)
+            if not isinstance(draws, list | tuple):
+                expected = 'a list such as [1, 2, "limit"]'
+                raise UsageError.at(name, f"expected {expected}, found {options.shown(draws)}", expected=expected)
+            self._set(name, tuple(draws))
+            for steps in draws:
                 try:
                     simulated = neurons_and_steps(steps)[1]
                 except ValueError as error:
@@ -194,6 +216,6 @@ PRESETS: dict[str, Preset] = {
 RECIPE_FIELDS = tuple(field.name for field in fields(Recipe))
 
 
-def with_tuples(options: Mapping[str, object]) -> Document:
-    """Return options of a study file or the command line with lists as tuples, the type of fields of a recipe."""
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
+def with_tuples(settings: Mapping[str, object]) -> Document:
+    """Return settings of a study file or the command line with lists as tuples, the type of fields of a recipe."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}

@@ -72,7 +72,7 @@ def test_distillation_without_a_start_is_refused(data, tmp_path, capsys):
     assert cli.main([*line.split(), "0.5"]) == 2
     assert "--start" in capsys.readouterr().err
     assert cli.main([*line.split(), "1.5"]) == 2
-    assert "distil: expected a share of 0 to 1, found 1.5" in capsys.readouterr().err
+    assert "distil: expected a number of 0…1, found 1.5" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])

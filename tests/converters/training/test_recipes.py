@@ -4,11 +4,14 @@ import argparse
 import json
 import re
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, fields, replace
+from functools import partial
 
+import numpy as np
 import pytest
 import torch
 
+from awkward_values import VALUES
 from converters_support import colours
 from spikelet import cli
 from spikelet.data import arrays
@@ -179,13 +182,13 @@ class TestSchedule:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"warmup": -1}, "warmup: expected 0 or more, found -1"),
-            ({"lambda_hold": 2}, "lambda_hold: expected a share of 0 to 1, found 2"),
-            ({"precision": "float16"}, "precision: expected float32 or bfloat16, found 'float16'"),
-            ({"policy": "randaugment"}, "policy: expected none or autoaugment"),
-            ({"clip": -1}, "clip: expected 0 or more, found -1"),
-            ({"spike_price": -1}, "spike_price: expected 0 or more, found -1"),
-            ({"price_rise": 1.5}, "price_rise: expected a share of 0 to 1, found 1.5"),
+            ({"warmup": -1}, "warmup: expected a number of 0 or more, found -1"),
+            ({"lambda_hold": 2}, "lambda_hold: expected a number of 0…1, found 2"),
+            ({"precision": "float16"}, 'precision: expected "float32" or "bfloat16", found .float16.'),
+            ({"policy": "randaugment"}, 'policy: expected "none" or "autoaugment"'),
+            ({"clip": -1}, "clip: expected a number of 0 or more, found -1"),
+            ({"spike_price": -1}, "spike_price: expected a number of 0 or more, found -1"),
+            ({"price_rise": 1.5}, "price_rise: expected a number of 0…1, found 1.5"),
             ({"shift": -1}, "shift: expected a whole number of 0 or more, found -1"),
             ({"flip": "no"}, "flip: expected true or false, found 'no'"),
             ({"augment": "shift"}, "augment: expected true or false, found 'shift'"),
@@ -201,6 +204,27 @@ class TestSchedule:
     def test_invalid_options_are_refused(self, options, message):
         with pytest.raises(UsageError, match=message):
             Recipe(epochs=1, **options)
+
+    @pytest.mark.parametrize("make", [lambda **values: Recipe(**{"epochs": 1, **values}), partial(replace, SPEC)])
+    def test_values_of_every_type_are_refused_or_stored_as_numbers_of_python(self, make):
+        """`weights_only` of torch reads no numbers of NumPy from a checkpoint."""
+        foreign = []
+        for field in fields(make()):
+            for value in VALUES:
+                try:
+                    stored = getattr(make(**{field.name: value}), field.name)
+                except UsageError:
+                    continue
+                except Exception as error:
+                    foreign.append(f"{field.name}={type(value).__name__}: {type(error).__name__} {error}")
+                    continue
+                if isinstance(value, np.generic) and type(stored) not in (int, float):
+                    foreign.append(f"{field.name}={type(value).__name__} is stored as {type(stored).__name__}")
+        assert not foreign
+
+    def test_a_recipe_without_momentum_trains(self):
+        optimiser = make_optimiser(SPEC.build(), Recipe(epochs=1, momentum=0))
+        assert not optimiser.param_groups[0]["nesterov"]
 
 
 def test_two_phases_in_one_call_stopped_and_resumed(data, tmp_path, monkeypatch, capsys):

@@ -5,12 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from numbers import Integral
 
 import torch
 from torch import nn
 
+from spikelet import options
+from spikelet.choices import MAX_LEVELS
 from spikelet.errors import UsageError
 from spikelet.limits import Limits
+from spikelet.options import LARGEST, LEAST
 from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks.line import line5
 from spikelet_converters.source_model.networks.parts import Normalise
@@ -38,6 +42,9 @@ class NetworkSpec:
         train_potential: Train the initial potential, one value per channel.
         channel_thresholds: One trained threshold per channel instead of one per layer.
         surrogate: Gradient of the activation, a name in `SURROGATES`.
+
+    Raises:
+        UsageError: A value is of a wrong type or out of range.
     """
 
     model: str
@@ -52,6 +59,25 @@ class NetworkSpec:
     train_potential: bool = False
     channel_thresholds: bool = False
     surrogate: str = "straight"
+
+    def __post_init__(self) -> None:
+        for name in ("model", "residual", "surrogate"):
+            options.instance(name, getattr(self, name), str)
+        options.shape("shape", self.shape)
+        if len(self.shape) != 3:
+            raise UsageError(f"shape: expected (C, H, W), found {self.shape}")
+        numbers: dict[str, object] = {
+            "classes": options.whole("classes", self.classes),
+            "levels": options.whole("levels", self.levels, 1, MAX_LEVELS),
+            "lambda_init": options.real("lambda_init", self.lambda_init, LEAST, LARGEST),
+            "slope": options.real("slope", self.slope, 0, 1),
+            "mean": _by_channel("mean", self.mean, self.shape[0], -LARGEST),
+            "std": _by_channel("std", self.std, self.shape[0], LEAST),
+        }
+        for name, number in numbers.items():
+            object.__setattr__(self, name, number)  # a checkpoint contains numbers of Python only
+        options.switch("train_potential", self.train_potential)
+        options.switch("channel_thresholds", self.channel_thresholds)
 
     def build(self) -> nn.Module:
         """Build the network, with initial weights from torch's global generator.
@@ -90,6 +116,17 @@ class NetworkSpec:
     def as_dict(self) -> dict[str, object]:
         """Return the fields as plain values, as stored in a checkpoint."""
         return asdict(self)
+
+
+def _by_channel(name: str, values: object, channels: int, least: float) -> tuple[float, ...]:
+    """Return one number per channel of `least` or more. Raises UsageError for anything else."""
+    if not isinstance(values, list | tuple) or len(values) != channels:
+        found = f"{len(values)} values" if isinstance(values, list | tuple) else options.shown(values)
+        raise UsageError(f"{name}: expected {channels} numbers, one per channel, found {found}")
+    numbers = [options.real(name, value, least, LARGEST) for value in values]
+    return tuple(
+        int(value) if isinstance(value, Integral) else number for value, number in zip(values, numbers, strict=True)
+    )
 
 
 __all__ = ["NETWORKS", "NetworkSpec", "Normalise"]

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from spikelet.options import shown
 from spikelet_converters.source_model.residual import Residual
 
 LIMIT, QUANTISED = "limit", "quantised"  # training targets besides the spike rate after T time-steps
@@ -23,13 +24,13 @@ def neurons_and_steps(draw: Draw) -> tuple[int, int]:
     Raises:
         ValueError: The draw has none of the forms.
     """
-    if isinstance(draw, int) and draw > 0:
+    if type(draw) is int and draw > 0:
         return 1, draw
-    if draw in (LIMIT, QUANTISED):
+    if isinstance(draw, str) and draw in (LIMIT, QUANTISED):
         return 1, 0
-    match = _COPIES.fullmatch(str(draw))
-    if match is None or isinstance(draw, int):
-        raise ValueError(f'expected a number of 1 or more, "kxT", "{LIMIT}" or "{QUANTISED}", found {draw!r}')
+    match = _COPIES.fullmatch(draw) if isinstance(draw, str) else None
+    if match is None:
+        raise ValueError(f'expected a number of 1 or more, "kxT", "{LIMIT}" or "{QUANTISED}", found {shown(draw)}')
     return int(match[1]), int(match[2])
 
 
