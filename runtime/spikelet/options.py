@@ -19,15 +19,18 @@ LEAST = 2.0**-64  # value of white, and width of a range of measured values: 255
 
 def whole(name: str, value: object, least: int = 1, most: int | None = None) -> int:
     """Return a whole number of `least` or more, and at most `most`. Raises UsageError for any other value."""
-    number: int | None
-    if type(value) is int:  # the usual case: a look-up of an abstract class takes a microsecond
-        number = value
-    else:
-        number = int(value) if not isinstance(value, bool) and isinstance(value, Integral) else None
+    number = integer(value)
     if number is None or number < least or (most is not None and number > most):
         expected = f"a whole number of {least} or more" if most is None else f"a whole number of {least}…{most}"
         raise _error(name, expected, value)
     return number
+
+
+def integer(value: object) -> int | None:
+    """Return a whole number of Python or NumPy as int; None for any other value."""
+    if type(value) is int:  # the usual case: a look-up of an abstract class takes a microsecond
+        return value
+    return int(value) if not isinstance(value, bool) and isinstance(value, Integral) else None
 
 
 def real(name: str, value: object, least: float = -math.inf, most: float = math.inf) -> float:
@@ -105,10 +108,12 @@ def content(name: str, value: object) -> None:
         raise _error(name, "bytes", value)
 
 
-def shape(name: str, value: object) -> None:
-    """Raise UsageError unless the value is a tuple of whole numbers, (C, H, W) or (F,)."""
-    if not isinstance(value, tuple) or len(value) not in (1, 3) or not all(type(n) is int and n > 0 for n in value):
+def shape(name: str, value: object) -> tuple[int, ...]:
+    """Return a tuple of whole numbers, (C, H, W) or (F,). Raises UsageError for any other value."""
+    sizes = [integer(size) or 0 for size in value] if isinstance(value, tuple) else []
+    if len(sizes) not in (1, 3) or min(sizes) < 1:
         raise _error(name, "(C, H, W) or (F,)", value)
+    return tuple(sizes)
 
 
 def unmasked(name: str, value: object) -> None:

@@ -152,6 +152,26 @@ def test_a_node_that_cannot_be_is_refused(make, message):
         make()
 
 
+def test_whole_numbers_of_numpy_are_stored_as_those_of_python():
+    number = np.int64(2)
+    made = [
+        Input((number,), np.zeros(2, i16), np.int32(-3), np.uint8(7)),
+        Conv2d(np.zeros((2, 1, 1, 1), i8), np.zeros(2, i32), (number, number), (number, number), number),
+        SumPool2d((number, number), (number, number)),
+        IF(np.ones(1, i32), np.zeros(2, i32), copies=number),
+        Output(number),
+    ]
+    same = [
+        Input((2,), np.zeros(2, i16), -3, 7),
+        Conv2d(np.zeros((2, 1, 1, 1), i8), np.zeros(2, i32), (2, 2), (2, 2), 2),
+        SumPool2d((2, 2), (2, 2)),
+        IF(np.ones(1, i32), np.zeros(2, i32), copies=2),
+        Output(2.0),
+    ]
+    assert made == same
+    assert list(map(repr, made)) == list(map(repr, same)), "not only equal, since a manifest is JSON"
+
+
 class TestExactSteps:
     def test_is_the_bound_of_the_widest_channel(self):
         """Pixels 0…255, mean 100, so x in -100…255; weights 3 and -4, bias 5."""

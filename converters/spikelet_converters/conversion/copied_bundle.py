@@ -67,6 +67,8 @@ def convert_copies(
     if time_steps is not None:
         options.whole("time_steps", time_steps, 1, MAX_STEPS)
     graph = with_copies(bundle.graph, copies, start)
+    # numbers of NumPy become int, for the manifest
+    copies = {name: int(n) for name, n in copies.items()} if isinstance(copies, Mapping) else int(copies)
     steps = min(MEASURED_STEPS, exact_steps(graph)) if graph.exact else MEASURED_STEPS
     results = [_result(bundle, graph, images, steps, command, on_progress) for images in data]
     largest = copies if isinstance(copies, int) else max([1, *copies.values()])
@@ -81,7 +83,7 @@ def convert_copies(
         exact_steps=exact_steps(graph) if graph.exact else None,
         provenance={
             **source_manifest.provenance,
-            "copies": copies if isinstance(copies, int) else dict(copies),
+            "copies": copies,
             "initial_potentials_of_copies": start,
             "bundle_without_copies": bundle.digest,
             "convert_command": command,

@@ -110,14 +110,14 @@ def _numbers(graph: Graph, copies: int | Mapping[str, int], pools: Mapping[str, 
                 raise ConversionError(
                     f"copies: {options.shown(name)} is not a spiking layer of this network; its layers: {layers}"
                 )
-        by_layer = {name: copies.get(name, 1) for name in graph.spiking}
+        stated = {name: copies.get(name, 1) for name in graph.spiking}
     else:
-        by_layer = dict.fromkeys(graph.spiking, copies)
+        stated = dict.fromkeys(graph.spiking, copies)
+    by_layer = {name: options.integer(number) or 0 for name, number in stated.items()}
     for name, number in by_layer.items():
-        if type(number) is not int or not 1 <= number <= MAX_COPIES:
-            raise ConversionError(
-                f"copies of {name}: expected a whole number of 1…{MAX_COPIES}, found {options.shown(number)}"
-            )
+        if not 1 <= number <= MAX_COPIES:
+            found = options.shown(stated[name])
+            raise ConversionError(f"copies of {name}: expected a whole number of 1…{MAX_COPIES}, found {found}")
     for name in graph.spiking:
         if name in pools:
             (source,) = graph.predecessors[pools[name]]

@@ -27,7 +27,7 @@ from spikelet.errors import DataError
 from spikelet.nodes import Shape
 from spikelet.options import choice, instance
 from spikelet.options import path as checked_path
-from spikelet.options import shape as check_shape
+from spikelet.options import shape as checked_shape
 
 
 def read(
@@ -58,7 +58,7 @@ def read(
     choice("split", split, ("auto", *SPLITS))
     instance("options", options, DataOptions)
     if shape is not None:
-        check_shape("shape", shape)
+        shape = checked_shape("shape", shape)
     try:
         return _read(path, split, shape, options)
     except OSError as error:

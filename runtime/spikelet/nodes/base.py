@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from spikelet.equality import EqualFields
 from spikelet.errors import GraphError
-from spikelet.options import shown
+from spikelet.options import integer, shown
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -55,7 +55,7 @@ class Node(EqualFields):
             raise GraphError(f"{self.kind}.{field}: expected {ndim} axes and some elements, found shape {value.shape}")
         if not value.dtype.isnative:
             value = value.astype(value.dtype.newbyteorder("="))
-            object.__setattr__(self, field, value)
+            self._set(field, value)
         # minimum and maximum instead of a mask, which would be allocated
         if value.dtype == np.float32 and not (np.isfinite(value.min()) and np.isfinite(value.max())):
             raise GraphError(f"{self.kind}.{field}: contains NaN or infinity")
@@ -65,16 +65,23 @@ class Node(EqualFields):
         if len(first) != len(second):
             raise GraphError(f"{self.kind}.{b}: expected {len(first)} values, one for each of {a}, found {len(second)}")
 
-    def _whole(self, field: str, value: int, least: int) -> None:
-        if type(value) is not int or not least <= value <= MAX_ELEMENTS:
+    def _set(self, field: str, value: object) -> None:
+        """Set a field of the frozen node to its checked value."""
+        object.__setattr__(self, field, value)
+
+    def _whole(self, field: str, value: object, least: int) -> int:
+        """Return a whole number as int."""
+        number = integer(value)
+        if number is None or not least <= number <= MAX_ELEMENTS:
             raise GraphError(f"{self.kind}.{field}: expected a whole number of {least} or more, found {shown(value)}")
+        return number
 
     def _pair(self, field: str, least: int) -> None:
+        """Check a field (height, width), and convert it to int."""
         value = getattr(self, field)
         if not isinstance(value, tuple) or len(value) != 2:
             raise GraphError(f"{self.kind}.{field}: expected (height, width), found {shown(value)}")
-        for item in value:
-            self._whole(field, item, least)
+        self._set(field, tuple(self._whole(field, item, least) for item in value))
 
 
 def is_float(array: Array) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from spikelet.errors import GraphError
+from spikelet.errors import GraphError, UsageError
 from spikelet.nodes.base import Array, Node, Shape, check_per_channel, check_size
-from spikelet.options import shown
+from spikelet.options import integer, real, shown
 
 PIXELS = (-(2**15), 2**15 - 1)  # least low, greatest high
 MEAN = 2**15  # largest magnitude of a mean
@@ -36,8 +36,7 @@ class Input(Node):
     def __post_init__(self) -> None:
         if not isinstance(self.shape, tuple) or len(self.shape) not in (1, 3):
             raise GraphError(f"Input.shape: expected (C, H, W) or (F,), found {shown(self.shape)}")
-        for size in self.shape:
-            self._whole("shape", size, 1)
+        self._set("shape", tuple(self._whole("shape", size, 1) for size in self.shape))
         check_size("Input.shape", self.shape)
         self._array("mean", 1)
         if len(self.mean) != self.shape[0]:
@@ -45,10 +44,12 @@ class Input(Node):
         # float32 represents every pixel, every integer mean and their difference
         if self.mean.min() < -MEAN or self.mean.max() > MEAN:
             raise GraphError(f"Input.mean: expected -{MEAN}…{MEAN}, found {self.mean.min()}…{self.mean.max()}")
-        least, most = PIXELS
-        if type(self.low) is not int or type(self.high) is not int or not least <= self.low < self.high <= most:
+        (least, most), low, high = PIXELS, integer(self.low), integer(self.high)
+        if low is None or high is None or not least <= low < high <= most:
             found = f"{shown(self.low)} and {shown(self.high)}"
             raise GraphError(f"Input: expected whole numbers low < high within 16 bits, found {found}")
+        self._set("low", low)
+        self._set("high", high)
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         return self.shape
@@ -85,7 +86,7 @@ class Conv2d(Node):
         self._same_length("weight", "bias")
         self._pair("stride", 1)
         self._pair("padding", 0)
-        self._whole("groups", self.groups, 1)
+        self._set("groups", self._whole("groups", self.groups, 1))
         if len(self.weight) % self.groups:
             raise GraphError(f"Conv2d.groups: {self.groups} groups do not divide {len(self.weight)} channels")
 
@@ -191,8 +192,10 @@ class Output(Node):
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        if type(self.scale) is not float or not SCALE[0] <= self.scale <= SCALE[1]:
-            raise GraphError(f"Output.scale: expected a number in 2^-64…2^64, found {shown(self.scale)}")
+        try:
+            self._set("scale", real("scale", self.scale, *SCALE))
+        except UsageError:
+            raise GraphError(f"Output.scale: expected a number in 2^-64…2^64, found {shown(self.scale)}") from None
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         if len(inputs[0]) != 1:

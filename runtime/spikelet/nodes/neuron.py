@@ -10,7 +10,7 @@ import numpy as np
 from spikelet.choices import MAX_COPIES as MAX_COPIES
 from spikelet.errors import GraphError
 from spikelet.nodes.base import Array, Node, Shape, check_per_channel, is_float
-from spikelet.options import shown
+from spikelet.options import integer, shown
 
 Reset = Literal["subtract", "zero", "subtract-late"]
 Tie = Literal[">=", ">"]
@@ -52,10 +52,12 @@ class IF(Node):
     def __post_init__(self) -> None:
         self._array("theta", 1)
         self._array("v_init", 1)
-        if type(self.copies) is not int or not 1 <= self.copies <= MAX_COPIES:
+        copies = integer(self.copies)
+        if copies is None or not 1 <= copies <= MAX_COPIES:
             raise GraphError(
                 f"{self.kind}.copies: expected a whole number of 1…{MAX_COPIES}, found {shown(self.copies)}"
             )
+        self._set("copies", copies)
         if self.copies == 1:
             self._same_length("theta", "v_init")
         elif len(self.v_init) != self.copies * len(self.theta):

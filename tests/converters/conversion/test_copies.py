@@ -290,6 +290,12 @@ class TestBundle:
         layer = stored.manifest.conversion["layers"][0]
         assert layer["neurons"] == stored.graph.neurons("if1") == 4 * residual().neurons("if1")
 
+    @pytest.mark.parametrize("number", [np.int64(2), {"if1": np.int8(2)}])
+    def test_numbers_of_numpy(self, number, tmp_path):
+        copied = convert_copies(bundle_of(residual()), number)
+        assert copied.graph.neuron("if1").copies == 2
+        write(copied, tmp_path / "copied.snnb")
+
     def test_files_do_not_grow_with_the_number_of_copies(self, tmp_path):
         sizes = {}
         for copies in (1, 8):

@@ -63,16 +63,17 @@ class NetworkSpec:
     def __post_init__(self) -> None:
         for name in ("model", "residual", "surrogate"):
             options.instance(name, getattr(self, name), str)
-        options.shape("shape", self.shape)
-        if len(self.shape) != 3:
-            raise UsageError(f"shape: expected (C, H, W), found {self.shape}")
+        shape = options.shape("shape", self.shape)
+        if len(shape) != 3:
+            raise UsageError(f"shape: expected (C, H, W), found {shape}")
         numbers: dict[str, object] = {
+            "shape": shape,
             "classes": options.whole("classes", self.classes),
             "levels": options.whole("levels", self.levels, 1, MAX_LEVELS),
             "lambda_init": options.real("lambda_init", self.lambda_init, LEAST, LARGEST),
             "slope": options.real("slope", self.slope, 0, 1),
-            "mean": _by_channel("mean", self.mean, self.shape[0], -LARGEST),
-            "std": _by_channel("std", self.std, self.shape[0], LEAST),
+            "mean": _by_channel("mean", self.mean, shape[0], -LARGEST),
+            "std": _by_channel("std", self.std, shape[0], LEAST),
         }
         for name, number in numbers.items():
             object.__setattr__(self, name, number)  # a checkpoint contains numbers of Python only
