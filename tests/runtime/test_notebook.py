@@ -64,7 +64,7 @@ def test_invalid_rules_are_refused_in_a_sentence(model, value):
 @pytest.mark.parametrize("steps", [2.5, "4", True, [4], np.float64(3)])
 def test_steps_that_are_no_whole_number_are_refused_in_a_sentence(model, steps):
     for run in (model.run, lambda *args: next(model.stream(args[0][0], args[1]))):
-        with pytest.raises(UsageError, match="steps: expected a whole number of 1 or more, found"):
+        with pytest.raises(UsageError, match=r"steps: expected a whole number of 1…\d+, found"):
             run(IMAGES, steps)
 
 

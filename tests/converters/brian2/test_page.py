@@ -153,7 +153,7 @@ class TestVerb:
             ("small.snnb", 2, "no shipped images fit an input of (3, 6, 6)"),
             ("small.snnb images.npy --all --neurons 3", 2, "not allowed with argument --all"),
             ("small.snnb images.npy --neurons 0", 2, "expected a whole number of 1 or more, found '0'"),
-            ("small.snnb images.npy --steps 999999", 2, "is proven exact for"),
+            ("small.snnb images.npy --steps 60000", 2, "is proven exact for"),
             ("small.snnb images.npy --engine none", 2, "invalid choice: 'none'"),
             ("small.snnb images.npy -o said.pdf", 2, "said.pdf: a report's name ends in .html, .md or .json"),
             ("small.snnb images.npy -o no/said.md", 2, "no: no such folder"),

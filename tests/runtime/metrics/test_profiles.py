@@ -10,15 +10,17 @@ from spikelet.errors import UsageError
 from spikelet.metrics import builtin, load_profile
 from spikelet.metrics.hardware import PublishedValue, find_profile
 
+BUILTIN = builtin()
+
 
 class TestBuiltin:
     def test_file_and_name_are_one(self):
-        assert list(builtin()) == profiles()
-        assert all(name == profile.name for name, profile in builtin().items())
+        assert list(BUILTIN) == profiles()
+        assert all(name == profile.name for name, profile in BUILTIN.items())
 
     @pytest.mark.parametrize("name", profiles())
     def test_every_number_has_a_source_and_an_order(self, name):
-        profile = builtin()[name]
+        profile = BUILTIN[name]
         assert profile.priced or profile.unpublished
         for operation, value in profile.sources():
             assert len(value.source) > 10, operation
@@ -28,7 +30,7 @@ class TestBuiltin:
         folder = resources.files("spikelet.metrics") / "profiles"
         for name in profiles():
             text = (folder / f"{name}.toml").read_text("utf-8")
-            assert len(builtin()[name].sources()) == text.count("source = "), name
+            assert len(BUILTIN[name].sources()) == text.count("source = "), name
             assert tomllib.loads(text)["name"] == name
 
     @pytest.mark.parametrize(
@@ -50,11 +52,11 @@ class TestBuiltin:
         ],
     )
     def test_figures_in_picojoules(self, name, operation, low, high):
-        figure = builtin()[name].figures[operation]
+        figure = BUILTIN[name].figures[operation]
         assert (figure.low, figure.high) == pytest.approx((low, high))
 
     def test_memory_in_picojoules_per_bit(self):
-        profile = builtin()["cmos45-int8"]
+        profile = BUILTIN["cmos45-int8"]
         assert (profile.dram.low, profile.dram.high) == pytest.approx((1300 / 64, 2600 / 64))
         assert [size for size, _ in profile.sram] == [2**13, 2**15, 2**20]
         assert (profile.buffer(2**13).low, profile.buffer(2**15).low, profile.buffer(2**20).low) == pytest.approx(
@@ -65,7 +67,7 @@ class TestBuiltin:
 
     @pytest.mark.parametrize("name", ["loihi2", "akida", "speck", "xylo"])
     def test_chips_without_a_figure_have_none(self, name):
-        assert not builtin()[name].priced
+        assert not BUILTIN[name].priced
 
 
 GOOD = """
