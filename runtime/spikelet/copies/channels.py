@@ -15,7 +15,6 @@ The expansion follows three rules. None of them changes a sum:
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Set
 from dataclasses import dataclass, replace
 
@@ -23,10 +22,10 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.errors import GraphError
-from spikelet.graph import MAX_NAME, Edge, Graph
+from spikelet.graph import MAX_NAME, Edge, Graph, once_per_graph
 from spikelet.limits import Limits
 from spikelet.nodes import IF, LIF, MAX_ELEMENTS, Add, Conv2d, Flatten, Linear, Node, Scale, Shape, SumPool2d
-from spikelet.options import instance
+from spikelet.options import instance, names
 
 
 def expand(graph: Graph, kept: frozenset[str] = frozenset()) -> Graph:
@@ -37,7 +36,7 @@ def expand(graph: Graph, kept: frozenset[str] = frozenset()) -> Graph:
         kept: Spiking layers whose copies are not expanded.
 
     Raises:
-        UsageError: `graph` is not a Graph.
+        UsageError: An argument is of a wrong type.
         GraphError: The expanded network exceeds a limit on sizes.
         CostError: It needs more memory than the limits of the environment permit, see `spikelet.limits`.
 
@@ -53,15 +52,15 @@ def expand(graph: Graph, kept: frozenset[str] = frozenset()) -> Graph:
         ((2,), [[1], [1]], [[1, 1]])
     """
     instance("graph", graph, Graph)
+    kept = frozenset(names("kept", kept))
     if all(graph.neuron(name).copies == 1 or name in kept for name in graph.spiking):
         return graph
-    key = id(graph), kept
-    stored = _cache.get(key)
-    if stored is None or stored[0]() is not graph:
-        Limits().check("the expanded network", 4 * expanded_weights(graph))
-        reference = weakref.ref(graph, lambda _: _cache.pop(key, None))
-        stored = _cache[key] = reference, _Expansion(graph, set(graph.spiking) - kept, set()).graph()
-    return stored[1]
+    return _expanded(graph, kept)
+
+
+@once_per_graph
+def _expanded(graph: Graph, kept: frozenset[str]) -> Graph:
+    return expand_layers(graph, set(graph.spiking) - kept, set())
 
 
 def expand_layers(graph: Graph, layers: Set[str], passing: Set[str]) -> Graph:
@@ -79,10 +78,6 @@ def expand_layers(graph: Graph, layers: Set[str], passing: Set[str]) -> Graph:
     """
     Limits().check("the expanded network", 4 * expanded_weights(graph))
     return _Expansion(graph, layers, passing).graph()
-
-
-# by id of the network with copies, and the layers that keep them
-_cache: dict[tuple[int, frozenset[str]], tuple[weakref.ref[Graph], Graph]] = {}
 
 
 def expanded_weights(graph: Graph) -> int:

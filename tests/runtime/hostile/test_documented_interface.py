@@ -114,7 +114,7 @@ def calls(tmp_path_factory) -> dict[str, Call]:
         ),
         "LI": (nodes.LI, {"decay": np.full(2, 0.5, np.float32)}),
         "Output": (nodes.Output, {"scale": 1.0}),
-        "expand": (copies.expand, {"graph": GRAPH}),
+        "expand": (copies.expand, {"graph": GRAPH, "kept": frozenset()}),
         "measure": (
             metrics.measure,
             {"bundle": whole, "data": IMAGES, "steps": 2, "engine": "numpy", "threads": None, "buffer": 1},
