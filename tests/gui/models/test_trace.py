@@ -1,10 +1,17 @@
 """Recorded runs of the inspector, and images of their values."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from gui_support.bundles import bundle_of, copied_graph, quiet
+from spikelet.bundle import Bundle, Manifest
 from spikelet.engines import create
+from spikelet.graph import Graph
+from spikelet.nodes import LIF, Input, Linear, Output
+from spikelet.verify import record_golden
+from spikelet_gui.models.activity.compare import Side, compare
 from spikelet_gui.models.activity.maps import EMPTY, mosaic
 from spikelet_gui.models.activity.raster import FAINT, binned, difference, kinds
 from spikelet_gui.models.activity.source import obstacle
@@ -34,6 +41,41 @@ def test_a_potential_reaches_its_threshold_where_it_fires(trace):
         assert np.allclose(before - after, fired[:, neuron])
         assert x[0] == 0
         assert x[-1] == trace.steps
+
+
+def leaky(reset, theta=2.0):
+    """Return a bundle of one neuron, v <- v / 2 + i, and its frame, which gives i = 1.5."""
+    one, zero = np.ones((1, 1), np.float32), np.zeros(1, np.float32)
+    neuron = LIF(np.full(1, theta, np.float32), zero, reset, decay=np.full(1, 0.5, np.float32))
+    nodes = {"x": Input((1,), zero), "fc": Linear(one / 2, zero), "if": neuron, "out": Linear(one, zero), "y": Output()}
+    graph = Graph(nodes, tuple(pairwise(nodes)))
+    frame = np.full((1, 1), 3, np.float32)
+    return Bundle(graph, Manifest("leaky"), record_golden(graph, frame, 2), ""), frame
+
+
+@pytest.mark.parametrize("reset", ["subtract", "zero", "subtract-late"])
+def test_the_potential_before_the_reset_is_that_of_the_dynamics(reset):
+    bundle, frame = leaky(reset)
+    trace = record(bundle, "numpy", frame, 6, quiet())
+    fired, after = trace.spikes["if"][:, 0], trace.potentials["if"][:, 0]
+    expected = (np.concatenate([[0], after[:-1]]) / 2 + 1.5) / 2
+    before = trace.before_reset("if", 0)
+    known = np.ones(6, bool) if reset != "zero" else fired == 0
+    assert 0 < fired.sum() < 6
+    assert np.allclose(before[known], expected[known])
+    assert np.isnan(before[~known]).all()
+    assert np.allclose(trace.path("if", 0)[1][1::2], np.where(known, expected, 1))
+
+
+@pytest.mark.parametrize(("reset", "potentials"), [("subtract", (1.125, 0.75)), ("zero", (None, 0.75))])
+def test_a_difference_of_neurons_that_reset_to_zero_is_no_tie(reset, potentials):
+    """The potential of a spike is not recorded then; the threshold stood in for it, and made every difference a tie."""
+    (first, frame), (second, _) = leaky(reset), leaky(reset, 3.0)
+    found = compare((Side(first, "numpy"), Side(second, "numpy")), frame, 6, quiet()).first
+    assert found.divergence.time == 2
+    assert found.potentials == pytest.approx(potentials)
+    assert found.fired == (True, False)
+    assert not found.tie
 
 
 def test_early_exit_is_where_the_margin_is_reached(trace):

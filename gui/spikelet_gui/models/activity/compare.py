@@ -39,13 +39,14 @@ class FirstDifference:
 
     Attributes:
         divergence: Layer, neuron and time-step.
-        potentials: Potentials of both networks before the reset, in units of the threshold.
+        potentials: Potentials of both networks before the reset, in units of the threshold; None for a spike that reset
+            its neuron to zero, since the potential is not recorded.
         fired: Whether the first and the second network fired.
-        tie: Whether a potential equals the threshold, up to rounding in float32.
+        tie: Whether a recorded potential equals the threshold, up to rounding in float32.
     """
 
     divergence: Divergence
-    potentials: tuple[float, float]
+    potentials: tuple[float | None, float | None]
     fired: tuple[bool, bool]
     tie: bool
 
@@ -177,9 +178,10 @@ def _first(a: Trace, b: Trace, layers: tuple[str, ...]) -> FirstDifference | Non
         return None
     layer, time = divergence.layer, divergence.time
     neuron = int(np.ravel_multi_index(divergence.neuron, a.graph.population(layer)))
-    v = [float(trace.path(layer, neuron)[1][2 * time - 1]) for trace in (a, b)]
+    before = [float(trace.before_reset(layer, neuron)[time - 1]) for trace in (a, b)]
+    v = [None if np.isnan(potential) else potential for potential in before]
     fired = [bool(trace.spikes[layer][time - 1, neuron]) for trace in (a, b)]
-    tie = any(abs(potential - 1) < TIE for potential in v)
+    tie = any(potential is not None and abs(potential - 1) < TIE for potential in v)
     return FirstDifference(divergence, (v[0], v[1]), (fired[0], fired[1]), tie)
 
 

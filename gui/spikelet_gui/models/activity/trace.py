@@ -11,8 +11,9 @@ import numpy.typing as npt
 from spikelet import neurons
 from spikelet.bundle import Bundle
 from spikelet.graph import Graph
+from spikelet.nodes import Array
 from spikelet.session import Model
-from spikelet.session.early_exit import Margin, margin
+from spikelet.session.early_exit import Margin, margin, softmax
 from spikelet_gui.models.activity.source import SourceNetwork, levels, obstacle
 from spikelet_gui.models.jobs import Progress
 
@@ -77,8 +78,7 @@ class Trace:
     @cached_property
     def probabilities(self) -> npt.NDArray[np.float64]:
         """Softmax of the mean logits, (T, K)."""
-        odds = np.exp(self.evidence - self.evidence.max(axis=1, keepdims=True))
-        return odds / odds.sum(axis=1, keepdims=True)
+        return softmax(self.evidence)
 
     def prediction(self, time: int) -> int:
         """Return the predicted class after time-step `time`."""
@@ -107,9 +107,13 @@ class Trace:
 
     def thresholds(self, layer: str) -> Potentials:
         """Return (neurons,) theta of each neuron."""
-        node = self.graph.neuron(layer)
+        return self._by_neuron(layer, self.graph.neuron(layer).theta)
+
+    def _by_neuron(self, layer: str, values: Array) -> Potentials:
+        """Return (neurons,) a parameter (C,) of the channel of each neuron."""
         shape = self.graph.population(layer)
-        return np.broadcast_to(neurons.per_channel(node.by_copy(node.theta), len(shape)), shape).reshape(-1)
+        by_copy = self.graph.neuron(layer).by_copy(values)
+        return np.broadcast_to(neurons.per_channel(by_copy, len(shape)), shape).reshape(-1)
 
     def path(self, layer: str, neuron: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return the potential of a neuron as a line (x, y), in units of its threshold.
@@ -118,15 +122,24 @@ class Trace:
         fires, to the potential after it. With reset to zero the potential before the reset is not recorded; the line
         goes to the threshold instead.
         """
-        node = self.graph.neuron(layer)
         theta = float(self.thresholds(layer)[neuron])
-        start = neurons.initial_potential(node, 1, self.graph.shapes[layer]).reshape(-1)[neuron]
+        start = neurons.initial_potential(self.graph.neuron(layer), 1, self.graph.shapes[layer]).reshape(-1)[neuron]
+        after = self.potentials[layer][:, neuron].astype(np.float64) / theta
+        before = np.nan_to_num(self.before_reset(layer, neuron), nan=1.0)
+        x = np.concatenate([[0.0], np.repeat(np.arange(1.0, self.steps + 1), 2)])
+        y = np.concatenate([[float(start) / theta], np.stack([before, after], axis=1).reshape(-1)])
+        return x, y
+
+    def before_reset(self, layer: str, neuron: int) -> npt.NDArray[np.float64]:
+        """Return (T,) potentials of a neuron before the reset, in units of its threshold.
+
+        With reset to zero, that of a spike is not recorded and is NaN.
+        """
+        node = self.graph.neuron(layer)
         after = self.potentials[layer][:, neuron].astype(np.float64)
         fired = self.spikes[layer][:, neuron] != 0
-        before = np.where(fired, after + theta if node.reset == "subtract" else theta, after)
-        x = np.concatenate([[0.0], np.repeat(np.arange(1.0, self.steps + 1), 2)])
-        y = np.concatenate([[float(start)], np.stack([before, after], axis=1).reshape(-1)]) / theta
-        return x, y
+        drop = np.nan if node.reset == "zero" else float(self._by_neuron(layer, node.drop)[neuron])
+        return np.where(fired, after + drop, after) / float(self.thresholds(layer)[neuron])
 
 
 def record(bundle: Bundle, engine: str, frames: Frames, steps: int, progress: Progress) -> Trace:

@@ -225,7 +225,7 @@ def verdict(comparison: Comparison) -> str:
         return text
     divergence = first.divergence
     neuron = ",".join(map(str, divergence.neuron))
-    potentials = " and ".join(f"{v:.4f} θ" for v in first.potentials)
+    potentials = " and ".join("1 θ or more" if v is None else f"{v:.4f} θ" for v in first.potentials)
     tie = " (a threshold tie)" if first.tie else ""
     return (
         f"{text} First: layer {divergence.layer}, neuron {neuron}, t = {divergence.time}; potentials before the reset: "
