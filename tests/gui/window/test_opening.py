@@ -112,6 +112,18 @@ def test_a_reloaded_bundle_has_the_same_images_and_steps(opened, data):
     assert (inspector.source.name, inspector.index, inspector.cursor.steps) == ("images.npz", 7, 3)
 
 
+def test_a_file_that_cannot_be_read_is_compared_again(opened, monkeypatch):
+    inspector, calls = opened.inspector, []
+    monkeypatch.setattr(inspector.jobs, "start", lambda key, work, done, failed: calls.append(failed))
+    inspector.bundle_file.begin(inspector.document)
+    inspector.bundle_file.check()
+    inspector.bundle_file.check()
+    assert len(calls) == 1, "the file is as it was"
+    calls[0]("Permission denied")
+    inspector.bundle_file.check()
+    assert len(calls) == 2
+
+
 def test_the_comparison_of_a_file_does_not_outlast_its_bundle(opened, leaky_path, monkeypatch):
     inspector, ends = opened.inspector, []
     monkeypatch.setattr(inspector.jobs, "start", lambda key, work, done, failed: ends.append((work, done)))

@@ -60,7 +60,10 @@ class BundleFile:
             if document is self.document:  # another bundle may have been opened meanwhile
                 self._set("same" if digest == document.bundle.digest else "changed")
 
-        self._jobs.start(self._key, lambda _: self._digest(document), done, lambda message: None)
+        def failed(message: str) -> None:
+            self._compared = ()  # read again at the next check
+
+        self._jobs.start(self._key, lambda _: self._digest(document), done, failed)
 
     @staticmethod
     def _digest(document: Document) -> str:

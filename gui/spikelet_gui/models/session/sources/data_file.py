@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from spikelet.data.options import DEFAULTS, LAYOUTS, SPLITS, DataOptions, Split
+from spikelet.data.options import DEFAULTS, SPLITS, DataOptions, Split
+from spikelet.errors import UsageError
 
 CHOICES: tuple[Split, ...] = ("auto", *SPLITS)
 Form = Literal["auto", "images", "time", "count"]
@@ -53,15 +54,15 @@ class DataFile:
         """Return the file of an entry of the settings, or None if the entry is none; older entries have no form."""
         if not isinstance(entry, list) or len(entry) not in (4, 5):
             return None
-        path, axes, white, part, form_name = [*entry, "auto"][:5]
-        layout = next((layout for layout in LAYOUTS if layout == axes), None)
+        path, layout, white, part, form_name = [*entry, "auto"][:5]
         split = next((split for split in CHOICES if split == part), None)
         form = next((form for form in FORMS if form == form_name), None)
-        if not isinstance(path, str) or not path or layout is None or split is None or form is None:
+        if not isinstance(path, str) or not path or split is None or form is None:
             return None
-        if white is not None and (type(white) not in (int, float) or not white > 0):
+        try:
+            return cls(Path(path), DataOptions(layout, white), split, form)
+        except UsageError:
             return None
-        return cls(Path(path), DataOptions(layout, None if white is None else float(white)), split, form)
 
     @classmethod
     def latest(cls, entries: Sequence[object]) -> DataFile | None:
