@@ -210,9 +210,9 @@ def _networks(graph: Graph, copies: Sequence[int] | None, start: Start) -> tuple
     """Return the network by number of copies, and the reason by number of copies that it cannot have."""
     bundle_copies = own_copies(graph)
     if copies is not None:
-        options.instances("copies", copies, int)
-    if copies is not None and not copies:
-        raise UsageError("copies: expected one number or more, found none")
+        options.instance("copies", copies, Sequence)
+        if not copies:
+            raise UsageError("copies: expected one number or more, found none")
     numbers = COPIES if copies is None else [options.whole("copies", k, 1, MAX_COPIES) for k in copies]
     networks: dict[int, Graph] = {}
     refusals: dict[int, str] = {}

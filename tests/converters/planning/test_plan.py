@@ -258,6 +258,7 @@ def test_the_default_range_of_time_steps_has_at_most_twice_the_levels():
         ({"budget": Budget(energy=1.0)}, UsageError, "a limit of energy needs a hardware profile"),
         ({"profile": find_profile("akida")}, UsageError, "profile akida: has no energies per operation"),
         ({"copies": []}, UsageError, "copies: expected one number or more"),
+        ({"copies": 2}, UsageError, "copies: expected a Sequence, found 2"),
         ({"copies": [0]}, UsageError, "copies: expected a whole number of 1…255, found 0"),
         ({"steps": 9999}, UsageError, "steps: 9999 requested, but this bundle is proven exact for 4096"),
         ({"start": "other"}, UsageError, 'start: expected "trained" or "half"'),
@@ -268,6 +269,11 @@ def test_what_is_refused(options, error, message):
     options = {"data": images(4), **options}
     with pytest.raises(error, match=message):
         plan(bundle_of(comparator()), **options, engine="numpy")
+
+
+def test_numbers_of_copies_of_numpy():
+    whole = plan(bundle_of(comparator()), images(4), copies=[1], steps=1, engine="numpy")
+    assert plan(bundle_of(comparator()), images(4), copies=[np.int64(1)], steps=1, engine="numpy") == whole
 
 
 @pytest.mark.parametrize("limit", [0, -1, float("nan"), "2"])

@@ -36,6 +36,23 @@ def test_events_are_counted_where_and_when_they_fall():
     assert grey[0, 0, 0].tolist() == [1, 2], "one channel: polarity is left aside; one moment: the first bin"
 
 
+@pytest.mark.parametrize("by", ["time", "count"])
+@pytest.mark.parametrize(
+    "t",
+    [
+        1_700_000_000_000_000_000 + np.array([0, 99, 100, 199]),  # nanoseconds since 1970
+        2**64 - 200 + np.array([0, 99, 100, 199], np.uint64),
+        np.array([-(2**63), -(2**53), 2**53, 2**63 - 1]),
+        np.array([-128, -1, 0, 127], np.int8),
+        np.array([0, 99, 100, 199], ">u4"),
+    ],
+    ids=str,
+)
+def test_times_of_whole_numbers_are_not_rounded(t, by):
+    counts = frames(t, [0, 1, 2, 3], np.zeros(4, int), np.zeros(4, int), (1, 1, 4), 2, by)
+    assert counts[:, 0, 0].tolist() == [[1, 1, 0, 0], [0, 0, 1, 1]]
+
+
 @pytest.mark.parametrize("suffix", [".npz", ".csv"])
 def test_files(recording, suffix, tmp_path):
     path = tmp_path / f"a{suffix}"

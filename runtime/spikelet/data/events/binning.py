@@ -49,7 +49,7 @@ def frames(t: Column, x: Column, y: Column, p: Column, shape: Shape, steps: int,
     if len(shapes) != 1 or columns[0].ndim != 1 or len(columns[0]) == 0:
         found = ", ".join(f"{name} {column.shape}" for name, column in zip(FIELDS, columns, strict=True))
         raise DataError(f"events: expected columns (E,) of one length above 0, found {found}")
-    times = _numbers("t", columns[0])
+    times = _times(columns[0])
     column, row, channel = (_whole(name, values) for name, values in zip(FIELDS[1:], columns[1:], strict=True))
     channel = np.zeros_like(channel) if shape[0] == 1 else np.where(channel < 0, 0, channel)
     indices = [channel, row, column]
@@ -67,6 +67,19 @@ def frames(t: Column, x: Column, y: Column, p: Column, shape: Shape, steps: int,
     counts = np.zeros((steps, *shape), np.float32)
     np.add.at(counts, (bins, *indices), 1)
     return counts
+
+
+def _times(column: Column) -> npt.NDArray[np.float64]:
+    """Return times as float64; whole numbers relative to the least of them.
+
+    float64 has steps of 256 ns for nanoseconds since 1970, so that the difference is computed before the conversion.
+    """
+    values = _numbers("t", column)
+    if column.dtype.kind not in "iu":
+        return values
+    differences = column - column.min()  # modulo 2^bits, which the unsigned type reverses
+    relative: npt.NDArray[np.float64] = differences.view(f"u{column.dtype.itemsize}").astype(np.float64)
+    return relative
 
 
 def _numbers(name: str, column: Column) -> npt.NDArray[np.float64]:
