@@ -339,3 +339,16 @@ def test_bounds_and_memory_of_a_network_are_computed_once(path, name, monkeypatc
 def test_golden_inputs_are_values_that_the_network_takes(pixel, message):
     with pytest.raises(DataError, match=message):
         record_golden(small_graph(), np.full((1, 3, 6, 6), pixel, np.float32), 2)
+
+
+def test_an_engine_that_another_run_replaced_is_not_used_again(monkeypatch):
+    """As in two threads: while one run is on, another needs more time-steps than its engine is exact for."""
+    monkeypatch.setattr("spikelet.engines.available", lambda graph: ("numpy", "onnx"))
+    graph = small_graph()
+    manifest = Manifest("small", bits=4, exact_steps=exact_steps(graph), conversion={"steps": 1000})
+    model = spikelet.Model(Bundle(graph, manifest, record_golden(graph, IMAGES[:1], 4), ""))
+    assert model.engine == "onnx"
+    many = []
+    model.run(IMAGES[:1], 2, on_progress=lambda done, total: many.append(model.run(IMAGES[:1], 1000)))
+    assert model.engine == "numpy"
+    assert model.run(IMAGES[:1], 1000) == many[0]

@@ -158,7 +158,8 @@ class Model:
                     parts.append(run_steps(engine, part, steps, rule, self._neurons))
             if on_progress is not None:
                 on_progress(min(start + size, samples), samples)
-        self._idle[layers] = engine
+        if engine.name == self.engine:  # which another run may have replaced meanwhile, see _widen
+            self._idle[layers] = engine
         if len(parts) == 1:
             return parts[0]
         with _Translating("run"):
