@@ -13,6 +13,7 @@ from spikelet.errors import DataError, UsageError
 
 TEXT_CHARACTERS = 60  # characters of a text in a message
 SHOWN_ITEMS = 8  # of a tuple
+LARGEST_WHOLE = 2**63 - 1  # NumPy and torch take seeds and counts of 64 bits
 LARGEST = 2.0**64  # magnitude of a measured value, and of the value of white
 LEAST = 2.0**-64  # value of white, and width of a range of measured values: 255 / LEAST is finite
 
@@ -21,7 +22,8 @@ def whole(name: str, value: object, least: int = 1, most: int | None = None) -> 
     """Return a whole number of `least` or more, and at most `most`. Raises UsageError for any other value."""
     number = integer(value)
     if number is None or number < least or (most is not None and number > most):
-        expected = f"a whole number of {least} or more" if most is None else f"a whole number of {least}…{most}"
+        open_above = most is None or (most == LARGEST_WHOLE and (number is None or number < least))
+        expected = f"a whole number of {least} or more" if open_above else f"a whole number of {least}…{most}"
         raise _error(name, expected, value)
     return number
 

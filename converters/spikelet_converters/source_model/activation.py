@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spikelet.errors import UsageError
+from spikelet import options
+from spikelet.choices import MAX_LEVELS
 from spikelet_converters.source_model.firing import copies_fire
 from spikelet_converters.source_model.quantiser import ClipFloor, Form, along_channels, along_rows
 from spikelet_converters.source_model.residual import Residual
@@ -80,8 +81,8 @@ class SpikingActivation(nn.Module):
         surrogate: str = "straight",
     ) -> None:
         super().__init__()
-        if levels < 1 or lambda_init <= 0:
-            raise UsageError(f"levels must be 1 or more and lambda_init above 0, found {levels}, {lambda_init}")
+        levels = options.whole("levels", levels, 1, MAX_LEVELS)
+        lambda_init = options.real("lambda_init", lambda_init, options.LEAST, options.LARGEST)
         self.levels = levels
         self.residual = residual
         self.slope = slope

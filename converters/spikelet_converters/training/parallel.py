@@ -88,11 +88,16 @@ def choose_device(name: str) -> str:
     """Return the device for a name. "auto" is the GPU of this process if there is one, otherwise the CPU.
 
     Raises:
-        UsageError: torch finds no GPU.
+        UsageError: torch finds no GPU, or cannot compute on the device.
     """
     gpu = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     if name == "auto":
         return gpu if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise UsageError(f"device {name}: torch finds no GPU here; use --device cpu")
-    return gpu if name == "cuda" else name
+    device = gpu if name == "cuda" else name
+    try:
+        torch.ones(1, device=device).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # of the version of torch and its back end
+        raise UsageError(f"device {name}: torch cannot compute on it here; use --device cpu") from error
+    return device

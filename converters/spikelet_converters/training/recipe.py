@@ -13,13 +13,14 @@ from spikelet_converters.source_model.residuals.strategy import LIMIT, Draw, neu
 
 PRECISIONS = ("float32", "bfloat16")
 POLICIES = ("none", "autoaugment")
+LARGEST_NUMBER = 1e9  # products of two such numbers are far from the limits of float32
 # fields by type: whole numbers with the least value, numbers of 0 or more, shares of 0…1, and bool
 WHOLE_NUMBERS = {"epochs": 1, "batch": 1, "steps": 1, "seed": 0, "shift": 0, "cutout": 0}
 NUMBERS = (
-    "learning_rate", "momentum", "weight_decay", "warmup", "lambda_rate", "lambda_decay", "potential_rate", "clip",
+    "learning_rate", "weight_decay", "warmup", "lambda_rate", "lambda_decay", "potential_rate", "clip",
     "residual_penalty", "spike_price",
 )  # fmt: skip
-SHARES = ("validation", "lambda_hold", "distil", "price_rise")
+SHARES = ("momentum", "validation", "lambda_hold", "distil", "price_rise")
 SWITCHES = ("nesterov", "augment", "flip", "freeze_norm", "measure_augmented")
 
 
@@ -95,16 +96,11 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name, least in WHOLE_NUMBERS.items():
-            self._set(name, options.whole(name, getattr(self, name), least))
+            self._set(name, options.whole(name, getattr(self, name), least, options.LARGEST_WHOLE))
         for name in NUMBERS:
             if name == "lambda_decay" and self.lambda_decay is None:
                 continue
-            number = options.real(name, getattr(self, name), 0)
-            if math.isinf(number):
-                raise UsageError.at(
-                    name, "expected a finite number, found inf", expected="a finite number", found="inf"
-                )
-            self._set(name, number)
+            self._set(name, options.real(name, getattr(self, name), 0, LARGEST_NUMBER))
         for name in SHARES:
             self._set(name, options.real(name, getattr(self, name), 0, 1))
         for name, choices in (("precision", PRECISIONS), ("policy", POLICIES)):

@@ -29,7 +29,9 @@ PROGRAM = "spikelet"
 ABOUT = "Convert a trained network into a spiking network, and run it anywhere."
 EXAMPLE = "spikelet run vgg9-cifar10 --steps 8"
 NO_MEMORY = b"spikelet: out of memory\n"
-OUT_OF_MEMORY = "out of memory; use fewer images at a time (--count), or a machine with more memory"
+OUT_OF_MEMORY = (
+    "out of memory; use fewer images or time-steps at a time (--count, --batch, --steps), or a machine with more memory"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -125,7 +125,7 @@ def test_a_network_of_lines_refuses_images(shape):
 
 
 def test_wrong_levels_are_refused():
-    with pytest.raises(UsageError, match="levels must be 1 or more"):
+    with pytest.raises(UsageError, match="levels: expected a whole number of 1…4096, found 0"):
         SpikingActivation(0, NoResidual())
 
 

@@ -25,6 +25,7 @@ from spikelet_converters.training.execution import Execution
 from spikelet_converters.training.log import chart
 from spikelet_converters.training.loop import train
 from spikelet_converters.training.optimiser import make_optimiser, set_rates
+from spikelet_converters.training.parallel import choose_device
 from spikelet_converters.training.phases import Phase
 from spikelet_converters.training.recipe import POLICIES, PRECISIONS, PRESETS, Recipe
 
@@ -182,12 +183,21 @@ class TestSchedule:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"warmup": -1}, "warmup: expected a number of 0 or more, found -1"),
+            ({"warmup": -1}, "warmup: expected a number of 0….*, found -1"),
             ({"lambda_hold": 2}, "lambda_hold: expected a number of 0…1, found 2"),
             ({"precision": "float16"}, 'precision: expected "float32" or "bfloat16", found .float16.'),
             ({"policy": "randaugment"}, 'policy: expected "none" or "autoaugment"'),
-            ({"clip": -1}, "clip: expected a number of 0 or more, found -1"),
-            ({"spike_price": -1}, "spike_price: expected a number of 0 or more, found -1"),
+            ({"clip": -1}, "clip: expected a number of 0….*, found -1"),
+            ({"spike_price": -1}, "spike_price: expected a number of 0….*, found -1"),
+            ({"lambda_rate": 1e300}, r"lambda_rate: expected a number of 0…1e\+09, found 1e\+300"),
+            ({"lambda_decay": -1}, "lambda_decay: expected a number of 0….*, found -1"),
+            ({"learning_rate": "0.1"}, "learning_rate: expected a number of 0….*, found '0.1'"),
+            ({"momentum": 2}, "momentum: expected a number of 0…1, found 2"),
+            ({"nesterov": 1}, "nesterov: expected true or false, found 1"),
+            ({"seed": -1}, "seed: expected a whole number of 0.*, found -1"),
+            ({"seed": 2**70}, f"seed: expected a whole number of 0…{2**63 - 1}, found {2**70}"),
+            ({"batch": 2.5}, "batch: expected a whole number of 1.*, found 2.5"),
+            ({"time_steps": 4}, "time_steps: expected a list .*, found 4"),
             ({"price_rise": 1.5}, "price_rise: expected a number of 0…1, found 1.5"),
             ({"shift": -1}, "shift: expected a whole number of 0 or more, found -1"),
             ({"flip": "no"}, "flip: expected true or false, found 'no'"),
@@ -225,6 +235,12 @@ class TestSchedule:
     def test_a_recipe_without_momentum_trains(self):
         optimiser = make_optimiser(SPEC.build(), Recipe(epochs=1, momentum=0))
         assert not optimiser.param_groups[0]["nesterov"]
+
+
+@pytest.mark.parametrize("name", ["banana", "meta", "cuda:99"])
+def test_a_device_that_torch_cannot_use_is_refused(name):
+    with pytest.raises(UsageError, match=f"device {name}: torch .*; use --device cpu"):
+        choose_device(name)
 
 
 def test_two_phases_in_one_call_stopped_and_resumed(data, tmp_path, monkeypatch, capsys):

@@ -126,7 +126,7 @@ class TestRefusals:
             train(SPEC, RECIPE, data.take(slice(0, 2)), tmp_path / "a")
 
     def test_divergence(self, data, tmp_path):
-        wild = Recipe(epochs=1, batch=16, learning_rate=1e20)
+        wild = Recipe(epochs=1, batch=16, learning_rate=1e9)
         with pytest.raises(SpikeletError, match="training diverged; try a smaller learning rate"):
             train(SPEC, wild, data, tmp_path / "a")
 
