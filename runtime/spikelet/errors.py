@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copyreg
 import mmap
+from pathlib import PurePath
 from typing import Self
 
 _SHORT = 64 << 20  # bytes
@@ -64,8 +65,9 @@ class SpikeletError(Exception):
         return cls(text, where=where, reason=reason, expected=expected, found=found, remedy=remedy)
 
     def locate(self, prefix: object) -> Self:
-        """Put the name of a file in front of the text; the attributes do not change."""
-        self.args = (f"{prefix}: {self}",)
+        """Put the name of a file in front of the text, unless it is there; the attributes do not change."""
+        text = str(self).removeprefix(f"{prefix}: ").removeprefix(f"{PurePath(str(prefix)).name}: ")
+        self.args = (f"{prefix}: {text}",)
         return self
 
     def shorten(self, length: int) -> Self:

@@ -63,13 +63,20 @@ def test_a_second_bundle_that_is_broken_is_refused_in_one_sentence(qapp, path, t
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (["--screenshot", "out.jpg"], "out.jpg: expected a file name ending in .png"),
+        (["--screenshot", "out.jpg"], "out.jpg: expected a name that ends in .png"),
         (["--screenshot", "no/such/out.png"], "no/such: no such folder"),
     ],
 )
 def test_a_call_that_cannot_be_meant(path, capsys, call, message):
     assert main(["gui", str(path), *call]) == 2
     assert capsys.readouterr().err == f"spikelet gui: {message}\n"
+
+
+def test_a_layer_of_another_network_is_refused(qapp, path, tmp_path, capsys):
+    out = tmp_path / "out.png"
+    assert main(["gui", str(path), "--screenshot", str(out), "--panel", "layers", "--layer", "conv9"]) == 2
+    assert "--layer: unknown layer conv9; expected one of if1" in capsys.readouterr().err
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("text", ["1280", "1280x", "10x10", "axb", "99999x10"])

@@ -97,3 +97,8 @@ def test_a_limit_of_the_data_segment_makes_memory_short():
         "assert errors._memory_is_short()\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.parametrize("text", ["a.npz: has no labels", "folder/a.npz: has no labels", "has no labels"])
+def test_a_file_is_named_once(text):
+    assert str(DataError(text).locate("folder/a.npz")) == "folder/a.npz: has no labels"

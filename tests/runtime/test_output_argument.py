@@ -4,11 +4,16 @@ import argparse
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from networks import small_graph
 from spikelet import cli
+from spikelet.bounds.ranges import exact_steps
+from spikelet.bundle import Bundle, Manifest, write
 from spikelet.cli.deployment import export_c
 from spikelet.cli.output_files import output_argument
+from spikelet.verify import record_golden
 from spikelet_converters.cli import export_nir, export_onnx, export_spikes, study, train
 
 
@@ -76,3 +81,48 @@ def test_every_command_that_writes_a_folder_or_a_file_takes_o(command):
     parser = argparse.ArgumentParser()
     command.configure(parser)
     assert {"-o", "--output"} <= set(parser._option_string_actions)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("export nir a.snnb a.txt", "a.txt: expected a name that ends in .nir"),
+        ("export spikes a.snnb a.txt", "a.txt: expected a name that ends in .csv, .npz or .nir"),
+        ("export onnx a.snnb a.onnx", "a.onnx: is the name of a file, and the output is a folder; omit .onnx"),
+        ("export c a.snnb net.c", "net.c: is the name of a file, and the output is a folder; omit .c"),
+        ("deploy a.snnb --target x86 -o a.zip", "a.zip: is the name of a file, and the output is a folder"),
+        ("deploy a.snnb --target web -o a.zip", "a.zip: expected a name that ends in .html or .htm"),
+        ("report a.snnb -o a.pdf", "a.pdf: expected a name that ends in .html or .htm"),
+        ("plan a.snnb --plot a.png", "a.png: expected a name that ends in .svg"),
+        ("residuals a.snnb --data a.snnb -o a.png", "a.png: expected a name that ends in .svg"),
+        ("validate a.snnb -o a.pdf", "a.pdf: expected a name that ends in .html, .htm, .md or .json"),
+        ("convert a.snnb -o a.pt", "a.pt: expected a name that ends in .snnb"),
+    ],
+)
+def test_a_name_that_its_reader_would_refuse(line, message, tmp_path, monkeypatch, capsys):
+    """It is refused before the bundle is read, and nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    Path("a.snnb").write_text("content")
+    assert cli.main(line.split()) == 2
+    assert message in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.snnb"]
+
+
+@pytest.mark.parametrize("line", ["c", "c --mcu", "c --package arduino", "onnx"])
+def test_an_export_replaces_an_earlier_one_but_no_other_file(line, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    graph = small_graph()
+    golden = record_golden(graph, np.zeros((1, *graph.input.shape), np.uint8), 2)
+    write(Bundle(graph, Manifest("small", None, 4, exact_steps(graph)), golden, ""), Path("a.snnb"))
+    form, *options = line.split()
+    command = ["export", form, "a.snnb", "out", *options]
+    assert cli.main(command) == cli.main(command) == 0  # again, into its own folder
+    written = sorted(path for path in Path("out").rglob("*") if path.is_file())
+    for path in written:
+        mine = Path("mine", *path.parts[1:])
+        mine.parent.mkdir(parents=True, exist_ok=True)
+        mine.write_text("mine, and not by `spikelet export`")
+        assert cli.main([*command[:3], "mine", *options]) == 2
+        assert f"{mine}: already exists, and is not part of an earlier export" in capsys.readouterr().err
+        assert [other for other in Path("mine").rglob("*") if other.is_file()] == [mine]
+        mine.unlink()

@@ -46,9 +46,7 @@ def run(args: argparse.Namespace) -> int:
     from spikelet.bundle import SUFFIX, write
     from spikelet.inputs import MAX_STEPS
 
-    if args.output.suffix != SUFFIX:
-        raise UsageError(f"{args.output}: expected a name that ends in {SUFFIX}")
-    check_output_file(args.output)
+    check_output_file(args.output, SUFFIX)
     if args.float32 and args.bits is not None:
         raise UsageError("--float32 keeps the weights and --bits rounds them; give one of the two")
     if args.steps is not None:

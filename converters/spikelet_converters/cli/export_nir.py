@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from spikelet import bundle as bundles
     from spikelet_converters.exports import nir
 
-    check_output_file(args.output)
+    check_output_file(args.output, ".nir")
     differences = nir.export(bundles.read(args.bundle), args.output, args.form, args.dt)
     facts = {"bundle": str(args.bundle), "output": str(args.output), "form": args.form, "warnings": differences}
     lines = [f"wrote {args.output}, {args.output.stat().st_size:,} bytes, {args.form}"]

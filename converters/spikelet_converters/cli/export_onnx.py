@@ -8,9 +8,8 @@ from __future__ import annotations
 import argparse
 
 from spikelet.cli.arguments import bundle_file
-from spikelet.cli.output_files import output_argument
+from spikelet.cli.output_files import check_output_folder, keep_other_files, output_argument
 from spikelet.cli.printing import emit
-from spikelet.errors import UsageError
 
 HELP = "ONNX: one time-step, states in and out"
 EXAMPLE = "spikelet export onnx vgg9-cifar10 vgg9-onnx/"
@@ -27,8 +26,8 @@ def run(args: argparse.Namespace) -> int:
     from spikelet import bundle as bundles
     from spikelet_converters.exports import onnx
 
-    if args.output.exists() and not args.output.is_dir():
-        raise UsageError(f"{args.output}: is a file; name a folder")
+    check_output_folder(args.output, ".onnx")
+    keep_other_files(args.output, onnx.FILES, "spikelet export onnx")
     paths = onnx.export(bundles.read(args.bundle), args.output)
     facts = {"bundle": str(args.bundle), "files": {path.name: path.stat().st_size for path in paths}}
     emit(args, facts, "\n".join(f"wrote {path}, {path.stat().st_size:,} bytes" for path in paths))

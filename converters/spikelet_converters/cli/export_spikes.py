@@ -40,11 +40,9 @@ def run(args: argparse.Namespace) -> int:
     from spikelet.session import load
     from spikelet_converters.exports import recording
 
-    if args.output.suffix not in recording.SUFFIXES:
-        raise UsageError(f"{args.output}: expected a name that ends in {', '.join(recording.SUFFIXES)}")
-    check_output_file(args.output)
+    check_output_file(args.output, *recording.SUFFIXES)
     model = load(args.bundle)
-    layers = args.layers or list(model.graph.spiking)
+    layers = list(dict.fromkeys(args.layers or model.graph.spiking))
     unknown = [name for name in layers if name not in model.graph.spiking]
     if unknown:
         raise UsageError(f"--layers: unknown layer {unknown[0]}; expected some of {', '.join(model.graph.spiking)}")

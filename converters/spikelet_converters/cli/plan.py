@@ -18,6 +18,7 @@ from spikelet import limits, shipped
 from spikelet.choices import ENGINES, MAX_COPIES, profiles
 from spikelet.cli.arguments import above_zero, add_threads, bundle_file, existing, number, positive
 from spikelet.cli.data import add_data_options, find_images
+from spikelet.cli.output_files import check_output_file
 from spikelet.cli.printing import Progress, emit
 from spikelet.errors import DataError, UsageError
 from spikelet.files.atomic import replacing
@@ -99,8 +100,8 @@ def run(args: argparse.Namespace) -> int:
     from spikelet_converters.planning.plan import plan
     from spikelet_converters.planning.settings import Budget
 
-    if args.plot is not None and (args.plot.suffix.lower() != ".svg" or not args.plot.parent.is_dir()):
-        raise UsageError(f"{args.plot}: expected FILE.svg in a folder that exists")
+    if args.plot is not None:
+        check_output_file(args.plot, ".svg")
     if not 0 <= args.tolerance <= 100:
         raise UsageError(f"--tolerance: expected 0…100 points of accuracy, found {args.tolerance:g}")
     budget = Budget(args.max_steps, args.max_neurons, args.max_synaptic_operations, args.max_energy, args.max_time)

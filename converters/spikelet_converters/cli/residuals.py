@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise MissingDependency(str(error.name), "convert") from None
     if args.output is not None:
-        check_output_file(args.output)
+        check_output_file(args.output, ".svg")
     checkpoint = load_checkpoint(args.checkpoint)
     before = checkpoint.provenance.get("recipe", {})
     recipe = Recipe(epochs=1, seed=before.get("seed", 0), validation=before.get("validation", 0.1))

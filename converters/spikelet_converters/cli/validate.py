@@ -121,9 +121,7 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("--dt: expected a number above 0 of seconds, for a NIR file")
     if args.output is None:
         return
-    if args.output.suffix.lower() not in (*page.SUFFIXES, ".json"):
-        raise UsageError(f"{args.output}: a report's name ends in .html, .md or .json")
-    check_output_file(args.output)
+    check_output_file(args.output, *page.SUFFIXES, ".json")
 
 
 def _validate(args: argparse.Namespace) -> ValidationReport:

@@ -27,6 +27,7 @@ from spikelet.lowering.onnx.names import INPUT, name_of
 from spikelet.lowering.onnx.protobuf import OnnxGraph
 from spikelet.nodes import IF
 
+FILES = ("step.onnx", "start.onnx", "golden.npz", "README.md")
 COPIES = 5  # number of copies of an encoded model in memory
 
 
@@ -41,12 +42,8 @@ def export(bundle: Bundle, folder: Path) -> list[Path]:
     Limits().check(f"an ONNX model of {size:,} bytes", COPIES * size)
     golden = io.BytesIO()
     np.savez(golden, input=bundle.golden.inputs.astype(np.float32), logits=bundle.golden.logits)
-    contents: dict[str, str | bytes] = {
-        "step.onnx": lowering.step_model(bundle.graph),
-        "start.onnx": start_model(bundle.graph),
-        "golden.npz": golden.getvalue(),
-        "README.md": readme(bundle),
-    }
+    models = lowering.step_model(bundle.graph), start_model(bundle.graph)
+    contents: dict[str, str | bytes] = dict(zip(FILES, (*models, golden.getvalue(), readme(bundle)), strict=True))
     write_files(folder, contents)
     return [folder / name for name in contents]
 

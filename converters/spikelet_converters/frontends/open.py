@@ -33,10 +33,14 @@ def kind_of(source: str) -> str:
     """
     file, _, name = source.rpartition(":")
     if file.endswith(".py") and name:
+        if not Path(file).exists():
+            raise UsageError(f"{file}: no such file")
         return "module"
     path = Path(source)
     if not path.exists():
         raise UsageError(f"{source}: no such file")
+    if path.is_dir():
+        raise UsageError(f"{source}: is a folder; expected a file: {', '.join(KINDS)}, or model.py:NAME")
     suffix = path.suffix.lower()
     if suffix not in KINDS:
         if suffix in EXPORTS:

@@ -197,7 +197,7 @@ def check_plan(bundle: Bundle, data: ImageSet, budget: Budget, profile: Profile 
     if budget.energy is not None and profile is None:
         raise UsageError("a limit of energy needs a hardware profile: give --profile NAME")
     if profile is not None and not profile.priced:
-        raise UsageError(f"profile {profile.name}: has no energies per operation: {profile.unpublished}")
+        raise UsageError(f"profile {profile.name}: cannot limit energy: {profile.unpublished}; choose another profile")
     if not len(data):
         raise DataError(f"{data.name}: contains no images")
     if data.labels is None:

@@ -68,9 +68,7 @@ def run(args: argparse.Namespace) -> int:
     if len(args.bundles) > 2:
         raise UsageError(f"expected at most two bundles, found {len(args.bundles)}")
     if args.screenshot is not None:
-        if args.screenshot.suffix.lower() != ".png":
-            raise UsageError(f"{args.screenshot}: expected a file name ending in .png")
-        check_output_file(args.screenshot)
+        check_output_file(args.screenshot, ".png")
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     check_screen(os.environ, sys.platform)
     app = load()

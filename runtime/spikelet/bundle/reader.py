@@ -62,7 +62,7 @@ def _content(path: Path) -> memoryview:
     try:
         # reading a pipe or a device may not terminate
         if path.exists() and not path.is_file():
-            raise BundleError.at(str(path), "cannot be read (not a file)")
+            raise BundleError.at(str(path), "is not a file; expected a bundle, a file .snnb")
         refuse_substitute(path, BundleError, "ZIP")
         with path.open("rb") as file:
             size = file.seek(0, 2)

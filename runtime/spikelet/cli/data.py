@@ -61,6 +61,8 @@ def class_names(text: str) -> tuple[str, ...]:
     except (OSError, ValueError) as error:
         raise argparse.ArgumentTypeError(f"{text}: cannot be read as names ({error})") from None
     names = tuple(line.strip() for line in lines if line.strip())
+    if not is_file and len(names) == 1 and path.suffix:
+        raise argparse.ArgumentTypeError(f"{text}: no such file, and a single name; expected two or more names")
     if len(names) < 2 or len(set(names)) < len(names):
         raise argparse.ArgumentTypeError(f"expected two or more different names, found {text!r}")
     return names

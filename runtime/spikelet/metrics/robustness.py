@@ -95,13 +95,17 @@ def robustness(
 
 
 def _check_devices(faults: Sequence[Fault], seeds: Sequence[int]) -> None:
-    """Raise UsageError unless these are faults and one or more seeds, whole numbers of 0 or more."""
+    """Raise UsageError unless these are different faults, and one or more different seeds of 0 or more."""
     instances("faults", faults, Fault)
     instances("seeds", seeds, int)
     if not seeds:
         raise UsageError("seeds: expected one or more")
     for seed in seeds:
         whole("seed", seed, 0)
+    for name, values in (("seeds", seeds), ("faults", faults)):
+        if len(set(values)) < len(values):  # equal devices would narrow the interval
+            repeated = next(value for value in values if values.count(value) > 1)
+            raise UsageError(f"{name}: {repeated} is given twice; expected different {name}")
 
 
 def all_faults(kinds: Sequence[str] = tuple(KINDS)) -> list[Fault]:

@@ -155,7 +155,11 @@ class TestVerb:
             ("small.snnb images.npy --neurons 0", 2, "expected a whole number of 1 or more, found '0'"),
             ("small.snnb images.npy --steps 60000", 2, "is proven exact for"),
             ("small.snnb images.npy --engine none", 2, "invalid choice: 'none'"),
-            ("small.snnb images.npy -o said.pdf", 2, "said.pdf: a report's name ends in .html, .md or .json"),
+            (
+                "small.snnb images.npy -o said.pdf",
+                2,
+                "said.pdf: expected a name that ends in .html, .htm, .md or .json",
+            ),
             ("small.snnb images.npy -o no/said.md", 2, "no: no such folder"),
             ("small.snnb images.npy --eps -1", 2, "--eps: expected 0 or more, found -1"),
             ("small.snnb images.npy --seed -1", 2, "--seed: expected 0 or more, found -1"),

@@ -44,7 +44,13 @@ def test_exports_beyond_the_limit_are_refused(files, export, name, limit, tmp_pa
     """The pool is a convolution in ONNX only; the other formats write a channel for each copy."""
     pytest.importorskip("nir")
     form, *options = export.split()
-    line = ["export", form, str(files / f"{name}.snnb"), str(tmp_path / "out"), *options]
+    line = [
+        "export",
+        form,
+        str(files / f"{name}.snnb"),
+        str(tmp_path / ("out.nir" if form == "nir" else "out")),
+        *options,
+    ]
     monkeypatch.setenv(MAX_MEMORY, str(limit))
     applies = {"small": True, "copied": form != "onnx", "pooled": form in ("onnx", "nir")}[name]
     assert cli.main(line) == (1 if applies else 0)

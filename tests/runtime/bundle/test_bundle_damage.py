@@ -58,7 +58,7 @@ class TestDamage:
     def test_missing_files_and_files_that_are_no_bundles(self, tmp_path):
         with pytest.raises(BundleError, match=r"none\.snnb: cannot be read \(No such file or directory\)"):
             read(tmp_path / "none.snnb")
-        with pytest.raises(BundleError, match="cannot be read"):
+        with pytest.raises(BundleError, match="is not a file; expected a bundle"):
             read(tmp_path)
         (tmp_path / "text.snnb").write_text("hello")
         with pytest.raises(BundleError, match="not a bundle: the file does not begin as a ZIP archive"):

@@ -278,7 +278,10 @@ class TestCommand:
             ("--faults dropped --levels 2", "level: expected a number of 0…1, found 2"),
             ("--seeds -1", "--seeds: expected whole numbers of 0 or more"),
             ("--steps 60000", "is proven exact for"),
+            ("--seeds 1 0 1", "seeds: 1 is given twice; expected different seeds"),
+            ("--faults dropped --levels 0.1 0.2 0.1", "is given twice; expected different faults"),
             ("-o none/x.json", "none: no such folder"),
+            ("-o x.txt", "x.txt: expected a name that ends in .json"),
             ("-o .", ".: is a folder; expected the name of a file"),
         ],
     )

@@ -106,7 +106,7 @@ class TestEnergy:
             ),
             ("energy a.snnb insects.npz --buffer 0", 2, "expected a whole number of 1 or more, found '0'"),
             ("energy insects.npz insects.npz", 1, "insects.npz: "),
-            ("report a.snnb insects.npz -o page.pdf", 2, "page.pdf: the name of a page ends in .html"),
+            ("report a.snnb insects.npz -o page.pdf", 2, "page.pdf: expected a name that ends in .html or .htm"),
             ("report a.snnb insects.npz -o none/page.html", 2, "none: no such folder"),
             ("export spikes a.snnb empty.npz/x.csv --data insects.npz", 2, "empty.npz: no such folder"),
             ("export nir a.snnb empty", 2, "empty: is a folder; expected the name of a file"),

@@ -52,7 +52,7 @@ def test_modules_and_pages_of_one_bundle_are_equal(tools, workspace):
 @pytest.mark.parametrize(
     ("line", "code", "message"),
     [
-        ("deploy small.snnb --target web -o page", 2, "page: the name of a page ends in .html"),
+        ("deploy small.snnb --target web -o page", 2, "page: expected a name that ends in .html or .htm"),
         ("deploy small.snnb --target x86 --images small.snnb -o board", 2, "--images: is an option of --target web"),
         ("deploy float.snnb --target web -o page.html", 1, "C code is generated for exact networks"),
         ("deploy small.snnb --target web -o small.snnb/page.html", 2, "small.snnb: no such folder"),

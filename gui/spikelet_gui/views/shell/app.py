@@ -12,7 +12,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QObject, Qt, QT
 from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import QApplication
 
-from spikelet.errors import SpikeletError
+from spikelet.errors import SpikeletError, UsageError
 from spikelet_gui.models.session import settings as stored
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.settings import Settings
@@ -124,6 +124,10 @@ def screenshot(
             raise SpikeletError.at(str(window.inspector.problem.path), str(window.inspector.problem))
         if window.inspector.results.second_error:
             raise SpikeletError.at(str(paths[1]), window.inspector.results.second_error)
+        document = window.inspector.document
+        layers = () if document is None else document.bundle.graph.spiking
+        if layer is not None and layer not in layers:
+            raise UsageError(f"--layer: unknown layer {layer}; expected one of {', '.join(layers)}")
         window.panels[panel].prepare()
         settle(window)
         window.setUpdatesEnabled(True)

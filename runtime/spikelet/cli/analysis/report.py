@@ -89,9 +89,7 @@ def _text(args: argparse.Namespace, report: Report) -> str:
 
 def check_output(args: argparse.Namespace) -> None:
     """Raise UsageError if the page cannot be written, before the measurement starts."""
-    if args.output.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"{args.output}: the name of a page ends in .html")
-    check_output_file(args.output)
+    check_output_file(args.output, ".html", ".htm")
     if args.figures is not None and args.figures.exists() and not args.figures.is_dir():
         raise UsageError(f"{args.figures}: is a file; expected a folder for the figures")
 

@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     if min(args.seeds) < 0:
         raise UsageError(f"--seeds: expected whole numbers of 0 or more, found {min(args.seeds)}")
     if args.output is not None:
-        check_output_file(args.output)
+        check_output_file(args.output, ".json")
     if args.figures is not None and not args.figures.absolute().parent.is_dir():
         raise UsageError(f"{args.figures.parent}: no such folder")
     bundle = bundles.read(args.bundle)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from spikelet import shipped
 from spikelet.cli.arguments import bundle_file, existing
+from spikelet.cli.output_files import check_output_file, check_output_folder
 from spikelet.cli.printing import emit
 from spikelet.deploy.targets import TARGETS, WEB
 from spikelet.errors import SpikeletError, UsageError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from spikelet.bundle import Bundle
 
 HELP = "write a folder that runs a bundle on a board, or a web page"
+FILE_SUFFIXES = (".zip", ".tar", ".tgz", ".gz", ".xz", ".7z", ".html", ".htm")  # of names that no folder should have
 EXAMPLE = "spikelet deploy vgg9-cifar10 --target raspberrypi -o board.tar.gz"
 
 
@@ -66,8 +68,10 @@ def run(args: argparse.Namespace) -> int:
 def _check_options(args: argparse.Namespace) -> None:
     if args.target != WEB and args.images is not None:
         raise UsageError("--images: is an option of --target web")
-    if args.target == WEB and args.output.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"{args.output}: the name of a page ends in .html")
+    if args.target == WEB:
+        check_output_file(args.output, ".html", ".htm")
+    elif not args.output.name.endswith(".tar.gz"):
+        check_output_folder(args.output, *FILE_SUFFIXES)
 
 
 def _run_web(args: argparse.Namespace, bundle: Bundle) -> int:

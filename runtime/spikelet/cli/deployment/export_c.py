@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, TypedDict
 
 from spikelet.choices import C_PREFIX
 from spikelet.cli.arguments import bundle_file
-from spikelet.cli.output_files import output_argument
+from spikelet.cli.output_files import check_output_folder, keep_other_files, output_argument
 from spikelet.cli.printing import emit
 from spikelet.deploy.packages.kinds import PACKAGES
-from spikelet.errors import UsageError
 from spikelet.files.atomic import Text, write_files
 from spikelet.report.columns import table
 
@@ -71,8 +70,7 @@ def run(args: argparse.Namespace) -> int:
     from spikelet import bundle as bundles
     from spikelet.deploy.firmware import c_files
 
-    if args.output.exists() and not args.output.is_dir():
-        raise UsageError(f"{args.output}: is a file; name a folder")
+    check_output_folder(args.output, ".c", ".h")
     package = None if args.package is None else PACKAGES[args.package]
     form: Form = "mcu" if args.mcu or (package is not None and not package.host) else "host"
     bundle = bundles.read(args.bundle)
@@ -80,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
     measured, rows = (
         _footprint(args, bundle, files, form) if args.footprint or args.compiler is not None else (None, [])
     )
+    keep_other_files(args.output, files, "spikelet export c")
     write_files(args.output, files)
     facts = {
         "bundle": str(args.bundle),

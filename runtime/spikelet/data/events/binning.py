@@ -119,7 +119,7 @@ def read(path: Path, shape: Shape, steps: int, by: Binning = "time") -> Float:
     try:
         return binned(recording, shape, steps, by)
     except DataError as error:
-        raise DataError(f"{path}: {error}") from None
+        raise error.locate(path) from None
 
 
 def binned(recording: Columns | Column, shape: Shape, steps: int, by: Binning = "time") -> Float:
