@@ -86,7 +86,7 @@ class UsageError(SpikeletError):
 
 
 class GraphError(SpikeletError):
-    """The network is not a valid graph of IR version 1."""
+    """The network is not a valid graph."""
 
 
 class BundleError(SpikeletError):

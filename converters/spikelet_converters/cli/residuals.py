@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         check_output_file(args.output, ".svg")
     checkpoint = load_checkpoint(args.checkpoint)
     before = checkpoint.provenance.get("recipe", {})
-    recipe = Recipe(epochs=1, seed=before.get("seed", 0), validation=before.get("validation", 0.1))
+    recipe = Recipe(epochs=1, seed=before.get("seed", 0), validation=before.get("validation", 0.1), batch=1)
     _, held_out = split(read(args.data, "train", checkpoint.spec.shape), recipe)
     images = held_out.take(slice(0, args.count))
     bar = Progress("measuring", quiet=args.json)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from spikelet.choices import ENGINES
 from spikelet.cli.arguments import bundle_file, existing, number, positive
-from spikelet.cli.data import add_data_options, find_images
+from spikelet.cli.data import add_data_options, data_options, find_images
 from spikelet.cli.output_files import check_output_file
 from spikelet.cli.printing import Progress, emit
 from spikelet.errors import DataError, UsageError
@@ -113,6 +113,8 @@ def _check(args: argparse.Namespace) -> None:
 
     if args.bundle is None and not args.dynamics:
         raise UsageError("expected a BUNDLE, or --dynamics to sweep single neurons")
+    if args.bundle is None and (args.all or args.steps is not None or args.neurons is not None):
+        raise UsageError("--dynamics alone takes no --steps, --neurons or --all: it runs its own neurons and currents")
     if not args.eps >= 0:
         raise UsageError(f"--eps: expected 0 or more, found {args.eps:g}")
     if args.seed < 0:
@@ -143,20 +145,24 @@ def _validate(args: argparse.Namespace) -> ValidationReport:
 
 
 def _images(args: argparse.Namespace, bundle: Bundle) -> npt.NDArray[np.generic]:
-    """Return the images, or the time-steps (T, N, …) of an .npy file."""
+    """Return the images, or the time-steps (T, N, …) of an .npy file; measured values become 0…255."""
     import numpy as np
 
+    from spikelet.data.pixels import quantised
     from spikelet.files.numpy_file import read_numpy
 
-    shape = bundle.graph.input.shape
+    shape, span = bundle.graph.input.shape, data_options(args, bundle.manifest.provenance).span
     if args.data is not None and args.data.suffix == ".npy":
         try:
             array = read_numpy(args.data)
         except DataError as error:
             raise error.locate(args.data) from None
         axes = array.ndim if isinstance(array, np.ndarray) else 0
-        if isinstance(array, np.ndarray) and (axes == len(shape) + 2 or (len(shape) == 1 and axes == 2)):
-            return array[..., : args.images, :] if array.ndim == 2 else array[:, : args.images]
+        if isinstance(array, np.ndarray) and axes == len(shape) + 2:
+            frames = array[:, : args.images]
+            return frames if span is None else quantised(frames, *span)
+        if isinstance(array, np.ndarray) and span is None and len(shape) == 1 and axes == 2:
+            return array[: args.images]  # features that need not be whole numbers
     return find_images(args, args.data, bundle, args.images).images
 
 

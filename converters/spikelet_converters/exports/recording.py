@@ -29,10 +29,11 @@ def write(path: Path, spikes: Spikes, dt: float) -> None:
         UsageError: The suffix is not supported.
         MissingDependency: The package `nir` is not installed, for `.nir`.
     """
-    if path.suffix not in SUFFIXES:
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
         raise UsageError(f"{path}: expected a name that ends in {', '.join(SUFFIXES)}")
     with replacing(path) as file:
-        {".csv": _csv, ".npz": _npz, ".nir": _nir}[path.suffix](file, spikes, dt)
+        {".csv": _csv, ".npz": _npz, ".nir": _nir}[suffix](file, spikes, dt)
 
 
 def _nir(file: IO[bytes], spikes: Spikes, dt: float) -> None:

@@ -72,10 +72,10 @@ TORCH = {
         ("Transformer", "TransformerEncoder", "TransformerEncoderLayer"),
         "a product of activations has no spiking form here; use a convolutional network",
     ),
-    "Conv3d": "has no node in IR version 1; use a Conv2d for every time-step",
-    "LSTM": "recurrence has no node in IR version 1; use a feed-forward network",
-    "GRU": "recurrence has no node in IR version 1; use a feed-forward network",
-    "RNN": "recurrence has no node in IR version 1; use a feed-forward network",
+    "Conv3d": "has no node in bundles; use a Conv2d for every time-step",
+    "LSTM": "bundles have no recurrence; use a feed-forward network",
+    "GRU": "bundles have no recurrence; use a feed-forward network",
+    "RNN": "bundles have no recurrence; use a feed-forward network",
     "MultiheadAttention": "a product of activations has no spiking form here; use a convolutional network",
     "Softmax": _ENDING,
     "softmax": _ENDING,
@@ -105,7 +105,7 @@ TORCH = {
 }
 
 _NEGATIVE = "its output may be negative, a spike cannot be; fine-tune with Relu in its place"
-_FEED_FORWARD = "recurrence has no node in IR version 1; use a feed-forward network"
+_FEED_FORWARD = "bundles have no recurrence; use a feed-forward network"
 _NORM = "it normalises by statistics of the current input; use BatchNormalization, which is folded into weights"
 _OPTIMISED = (
     "it is in files that were not optimised; export with torch.onnx.export(..., optimize=True), or simplify the file"
@@ -157,7 +157,7 @@ ONNX = {
     ),
 }
 
-RECURRENT = "is recurrent, and IR version 1 has no recurrence"
+RECURRENT = "is recurrent, and bundles have no recurrence"
 FRAMEWORK_NEURONS = {
     ("snntorch", "RLeaky"): f"{RECURRENT}; use Leaky",
     ("snntorch", "RSynaptic"): f"{RECURRENT}; use Synaptic",
@@ -191,6 +191,6 @@ FRAMEWORK_NEURONS = {
 }
 
 NIR = {
-    "Delay": "IR version 1 has no delays; only a delay of 0 is read, use a network without delays",
-    "Threshold": "a threshold without a state has no node in IR version 1; use an IF",
+    "Delay": "bundles have no delays; only a delay of 0 is read, use a network without delays",
+    "Threshold": "a threshold without a state has no node in bundles; use an IF",
 }

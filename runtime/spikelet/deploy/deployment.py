@@ -133,7 +133,7 @@ def deploy(bundle: Bundle, source: Path, target: Target, folder: Path) -> list[s
     (folder / "start.sh").chmod(0o755)
     library, messages = None, []
     if not bundle.graph.exact:
-        messages.append(f"{FLOAT32}: engines onnx and numpy run it; convert without --float32 for engine native")
+        messages.append(f"{FLOAT32}: engines onnx and numpy run it")
     else:
         try:
             library = native.cross_compile(bundle.graph, target.triplet, folder / "cache")

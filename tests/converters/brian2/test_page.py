@@ -12,6 +12,7 @@ from networks import small_graph
 from spikelet import cli
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
+from spikelet.data.pixels import quantised
 from spikelet.engines.numpy import NumpyEngine
 from spikelet.verify import record_golden
 from spikelet_converters.brian2 import validate
@@ -144,9 +145,19 @@ class TestVerb:
         assert code == 2
         assert "the sequence has 3 time-steps, 5 were requested" in err
 
+    def test_a_sequence_of_measured_values_becomes_pixels(self, call):
+        measured = np.random.default_rng(1).uniform(-1.2, 1.2, (3, 2, *IMAGES.shape[1:]))
+        np.save("measured.npy", measured)
+        np.save("pixels.npy", quantised(measured, -1, 1))
+        _, of_measured, err = call("small.snnb measured.npy --range -1 1 --neurons 5 --json")
+        _, of_pixels, _ = call("small.snnb pixels.npy --neurons 5 --json")
+        assert err == ""
+        assert json.loads(of_measured)["layers"] == json.loads(of_pixels)["layers"]
+
     @pytest.mark.parametrize(
         ("line", "code", "message"),
         [
+            ("--dynamics --steps 8", 2, "--dynamics alone takes no --steps, --neurons or --all"),
             ("", 2, "expected a BUNDLE, or --dynamics to sweep single neurons"),
             ("none.snnb", 2, "none.snnb: no such file or folder"),
             ("images.npy", 1, "images.npy: "),

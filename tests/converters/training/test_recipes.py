@@ -355,3 +355,11 @@ def test_an_interruption_before_the_first_checkpoint_offers_no_resume(data, tmp_
     assert cli.main(line.split()) == 130
     out = capsys.readouterr().out
     assert json.loads(out) == {"error": "interrupted before the end of the first epoch; nothing was stored"}
+
+
+def test_residuals_of_fewer_images_than_a_batch_of_training(data, tmp_path, capsys):
+    train(SPEC, Recipe(epochs=1, batch=16), data, tmp_path / "run")
+    arrays.write(tmp_path / "few.npz", data.subset(20))
+    line = ["residuals", str(tmp_path / "run" / "best.pt"), "--data", str(tmp_path / "few.npz"), "--json"]
+    assert cli.main(line) == 0
+    assert json.loads(capsys.readouterr().out)["images"] == 2

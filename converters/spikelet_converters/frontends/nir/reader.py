@@ -51,7 +51,7 @@ class Reader:
             if not ready:
                 kinds = ", ".join(f"{name} ({type(nodes[name]).__name__})" for name in pending[:4])
                 raise ConversionError(
-                    f"{kinds} form or follow a cycle: the network is recurrent, and IR version 1 has no recurrence; "
+                    f"{kinds} form or follow a cycle: the network is recurrent, and bundles have no recurrence; "
                     "`spikelet validate FILE.nir` simulates it in float32 and in Brian2; for a bundle, use a "
                     "feed-forward network"
                 )
@@ -91,7 +91,7 @@ class Reader:
             return self.builder.output([x])
         handler: Callable[..., Value] | None = getattr(self, f"_{kind.lower()}", None)
         if handler is None:
-            raise ConversionError(f"{where}: {ADVICE.get(kind, 'has no node in IR version 1')}")
+            raise ConversionError(f"{where}: {ADVICE.get(kind, 'has no node in bundles')}")
         return handler(name, where, node, x)
 
     def _affine(self, name: str, where: str, node: NirNode, x: Value) -> Value:

@@ -90,7 +90,7 @@ class Plan(ABC):
         if not graph.exact:
             raise EngineError(
                 "C code is generated for exact networks, this one is float32: its spikes would depend on the compiler; "
-                "convert it without --float32, or run it on engine onnx or numpy"
+                "run it on engine onnx or numpy, or convert it with --bits 8, which needs neurons without leak factors"
             )
         self.graph = graph
         self.identifiers = identifiers(graph.order)

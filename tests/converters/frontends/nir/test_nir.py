@@ -176,7 +176,7 @@ def test_a_misreading_of_a_network_with_many_ties_is_detected(monkeypatch):
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        (nir_of(nir.Linear(WEIGHT), nir.Delay(full(1e-3))), r"node n1 \(Delay\): IR version 1 has no delays"),
+        (nir_of(nir.Linear(WEIGHT), nir.Delay(full(1e-3))), r"node n1 \(Delay\): bundles have no delays"),
         (nir_of(nir.Linear(WEIGHT), nir.Threshold(full(1))), r"node n1 \(Threshold\): .* use an IF"),
         (
             nir_of(nir.IF(full(1, 3), full(1, 3)), nir.LIF(full(4e-4, 3), full(1, 3), full(0.5, 3), full(1, 3), full(0, 3))),
