@@ -5,8 +5,13 @@ import re
 from functools import cache
 from pathlib import Path
 
+import pytest
+from PySide6.QtCore import QLocale
+
 import spikelet.deploy.web
 import spikelet_gui
+from spikelet_gui.views.shell.app import application
+from spikelet_gui.views.widgets.controls import Number
 
 OTHER = re.compile(r"\bpictures?\b", re.IGNORECASE)
 ICONS = ("picture", "pictures")
@@ -26,6 +31,21 @@ def texts(path):
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
             yield node.value
+
+
+@pytest.mark.parametrize("language", ["fa_IR", "de_DE"])
+def test_numbers_of_fields_are_written_as_all_others(qapp, language):
+    """Persian has digits of its own, and German a comma for decimals."""
+    system = QLocale()
+    QLocale.setDefault(QLocale(language))
+    try:
+        application()
+        field = Number("time-steps")
+        field.setMaximum(2000)
+        field.setValue(1234)
+        assert field.text() == "1234"
+    finally:
+        QLocale.setDefault(system)
 
 
 def test_images_have_one_name():
