@@ -71,17 +71,22 @@ def as_sequence(graph: Graph, value: object, layout: BatchLayout = "auto") -> Va
     return array
 
 
-def as_labels(labels: object, count: int) -> npt.NDArray[np.int64]:
+def as_labels(labels: object, count: int, classes: int) -> npt.NDArray[np.int64]:
     """Return labels as (N,) int64.
 
     Raises:
-        DataError: There are not `count` whole numbers.
+        DataError: There are not `count` whole numbers, or one is not the index of one of the classes.
     """
     array = _array("labels", labels)
     if array.dtype.kind not in "ui" or array.shape != (count,):
         found = f"{array.dtype} {array.shape}"
         raise DataError.at("labels", f"expected {count} whole numbers, one per sample, found {found}", found=found)
-    return array.astype(np.int64)
+    indices = array.astype(np.int64)  # of an integer beyond int64: a negative number
+    wrong = array[(indices < 0) | (indices >= classes)]
+    if wrong.size:
+        expected = f"indices of classes, 0…{classes - 1}"
+        raise DataError.at("labels", f"expected {expected}, found {wrong[0]}", expected=expected, found=str(wrong[0]))
+    return indices
 
 
 def _array(name: str, value: object) -> Values:

@@ -89,7 +89,7 @@ class Plots:
             MissingDependency: matplotlib is not installed.
         """
         result = self._result
-        points = accuracy(result.predictions, as_labels(labels, result.sums.shape[1])) or []
+        points = accuracy(result.predictions, as_labels(labels, result.sums.shape[1], result.sums.shape[2])) or []
         steps = [point["time_steps"] for point in points]
         ax = _axes(ax)
         ax.plot(steps, [100 * point["accuracy"] for point in points], marker="o")

@@ -23,6 +23,7 @@ from spikelet.session.stream import OnLimit, frames_of, run_frames
 __all__ = ["DEFAULT_STEPS", "Model", "Result", "Step", "load"]
 
 LAYERS = "the name of a layer or a sequence of names, such as model.graph.spiking"
+NAME_CHARACTERS = 100  # of what can be meant as the name of a shipped bundle
 
 
 class Model:
@@ -256,6 +257,10 @@ def load(path: str | Path, engine: str = "auto", threads: int | None = None, lim
     """
     path = shipped.located(options.path("path", path))
     with _Translating(f"bundle {path!s}", BundleError):
+        is_short_name = path.name == str(path) and not path.suffix and len(path.name) <= NAME_CHARACTERS
+        if is_short_name and not path.exists():  # meant as the name of a shipped bundle
+            names = ", ".join(bundle.stem for bundle in shipped.bundles()) or "none"
+            raise BundleError.at(str(path), f"no such file; shipped bundles: {names}")
         bundle = bundles.read(path)
     return Model(bundle, engine, threads, limits)
 

@@ -107,7 +107,7 @@ class Result(EqualFields):
             labels: (N,) class indices.
 
         Raises:
-            DataError: There is not one whole number per sample.
+            DataError: There is not one whole number per sample, or one is not the index of a class.
 
         Examples:
             >>> import spikelet
@@ -117,7 +117,7 @@ class Result(EqualFields):
             >>> len(model.run(images.images, steps=2).accuracy(images.labels))
             2
         """
-        labels = as_labels(labels, self.sums.shape[1])
+        labels = as_labels(labels, self.sums.shape[1], self.sums.shape[2])
         return [float(share) for share in (self.predictions == labels).mean(axis=1)]
 
 

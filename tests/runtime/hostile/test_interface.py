@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 import spikelet
 from awkward_values import VALUES
 from networks import Builder, graphs, small_graph
+from spikelet import shipped
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
 from spikelet.data import ImageSet
 from spikelet.engines import ENGINES, create, numpy, onnx
 from spikelet.engines.native import library
-from spikelet.errors import DataError, EngineError, OutOfMemory, SpikeletError, UsageError, translated
+from spikelet.errors import BundleError, DataError, EngineError, OutOfMemory, SpikeletError, UsageError, translated
 from spikelet.limits import Limits
 from spikelet.metrics.measurement import measure
 from spikelet.metrics.robustness import robustness
@@ -266,3 +267,17 @@ def test_translation():
     assert str(translated(RuntimeError("x" * 9_000), "engine")).startswith("engine: failed with RuntimeError: xxx")
     assert len(str(translated(RuntimeError("x" * 9_000), "engine"))) < 600
     assert isinstance(translated(MemoryError(), "engine"), MemoryError)
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 10], [-1, 0, 1], np.array([0, 1, 2**64 - 1], np.uint64)])
+def test_labels_that_are_no_class_are_not_counted_as_wrong(labels):
+    result = spikelet.load(shipped.named("vgg5-fashion-mnist"), "numpy").run(
+        np.zeros((3, 1, 28, 28), np.uint8), steps=1
+    )
+    with pytest.raises(DataError, match="labels: expected indices of classes, 0…9, found"):
+        result.accuracy(labels)
+
+
+def test_a_missing_name_lists_the_shipped_ones():
+    with pytest.raises(BundleError, match=r"vgg5-fashion: no such file; shipped bundles: .*vgg5-fashion-mnist"):
+        spikelet.load("vgg5-fashion")

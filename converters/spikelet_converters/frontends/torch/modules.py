@@ -20,10 +20,13 @@ from torch import nn
 
 from spikelet.errors import ConversionError, UsageError, one_line, pass_out_of_memory
 from spikelet.nodes import Shape
+from spikelet.options import instance
+from spikelet.options import path as checked_path
 from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.source import Predict, Preprocessing, Source, as_taken, build, finished
 from spikelet_converters.frontends.torch import exported, fx, quant_aware
+from spikelet_converters.frontends.torch.arguments import check_output, check_preprocessing, check_shape
 from spikelet_converters.frontends.torch.neurons import layers_alone, without_ties
 from spikelet_converters.frontends.torch.outputs import chosen
 from spikelet_converters.frontends.torch.simulation import loop, simulator
@@ -42,7 +45,7 @@ def from_module(
     preprocessing: Preprocessing | None = None,
     *,
     average_pools: bool = False,
-    output: str | None = None,
+    output: str | int | None = None,
     low: int = 0,
     high: int = 255,
 ) -> Source:
@@ -59,6 +62,7 @@ def from_module(
 
     Raises:
         ConversionError: A layer has no spiking form. The message names the layer and its location.
+        UsageError: An argument is of a wrong type, or the network has no such output.
 
     Examples:
         >>> from torch import nn
@@ -67,7 +71,9 @@ def from_module(
         >>> source.graph.spiking, source.spiking  # a ReLU has no threshold before calibration
         (('n1',), False)
     """
-    preprocessing = preprocessing or Preprocessing()
+    instance("network", network, nn.Module)
+    check_shape(shape)
+    preprocessing, key = check_preprocessing(preprocessing), check_output(output)
     _refuse_script(network)
     if any(tensor.is_floating_point() and tensor.dtype != torch.float32 for tensor in network.state_dict().values()):
         network = copy.deepcopy(network).float()  # a graph is float32
@@ -75,11 +81,11 @@ def from_module(
     calls = cache(lambda: traced(network))
 
     def add(builder: Builder, x: Value) -> None:
-        fx.add(calls(), builder, average_pools=average_pools, start=x, output=output)
+        fx.add(calls(), builder, average_pools=average_pools, start=x, output=key)
 
     def add_program(builder: Builder, x: Value) -> None:
         assert program is not None
-        exported.add(program, builder, x, average_pools=average_pools, output=output)
+        exported.add(program, builder, x, average_pools=average_pools, output=key)
 
     program = _exported(network, shape) if hooked(network) else None
     try:
@@ -91,9 +97,7 @@ def from_module(
         builder = build(shape, add_program, preprocessing, low, high)
 
     def again(changed: nn.Module) -> Source:
-        return from_module(
-            changed, shape, preprocessing, average_pools=average_pools, output=output, low=low, high=high
-        )
+        return from_module(changed, shape, preprocessing, average_pools=average_pools, output=key, low=low, high=high)
 
     if builder.relus or builder.levels:
         if any(frameworks.is_neuron(module) for module in network.modules()):
@@ -101,15 +105,15 @@ def from_module(
                 f"{next(iter({**builder.relus, **builder.levels}))}: is a rectifier in a network of spiking neurons; "
                 "expected one of the two: leave it out, or use a neuron in its place"
             )
-        source = finished("torch module", builder, _predict(network, shape, output), preprocessing)
+        source = finished("torch module", builder, _predict(network, shape, key), preprocessing)
         if not quant_aware.has_scales(network):
             return source
         return replace(source, twin=lambda: again(quant_aware.scales_changed(network)))
     container, graph, reduced = calls()
     _refuse_ending(builder)
     source = finished(
-        "torch module", builder, None, preprocessing, simulate=simulator(container, graph, shape, output),
-        loop=loop(network, reduced, shape, output),
+        "torch module", builder, None, preprocessing, simulate=simulator(container, graph, shape, key),
+        loop=loop(network, reduced, shape, key),
     )  # fmt: skip
     return replace(
         source, twin=lambda: again(without_ties(network)), layers=lambda: layers_alone(container, graph, shape)
@@ -147,13 +151,18 @@ def _without_log(name: str) -> Iterator[None]:
 
 
 def from_exported(
-    path: Path, preprocessing: Preprocessing | None = None, *, average_pools: bool = False, output: str | None = None
+    path: str | Path,
+    preprocessing: Preprocessing | None = None,
+    *,
+    average_pools: bool = False,
+    output: str | int | None = None,
 ) -> Source:
     """Import a program written by torch.export.save (`.pt2`).
 
     Raises:
         ConversionError: The file is not an exported program, or a layer has no spiking form.
     """
+    path = checked_path("path", path)
     refuse_script(path)
     try:
         with _without_log("torch.export"):  # it logs the traceback of the error that it raises
@@ -166,7 +175,7 @@ def from_exported(
 
 def from_program(
     program: torch.export.ExportedProgram, preprocessing: Preprocessing | None = None, *, average_pools: bool = False,
-    output: str | None = None,
+    output: str | int | None = None,
 ) -> Source:  # fmt: skip
     """Import a torch.export.ExportedProgram, a graph of ATen calls.
 
@@ -176,7 +185,9 @@ def from_program(
         average_pools: Replace max pools by average pools.
         output: Index of the output to convert, for a program with several.
     """
-    return exported.read(program, preprocessing or Preprocessing(), average_pools=average_pools, output=output)
+    instance("program", program, torch.export.ExportedProgram)
+    normalisation, key = check_preprocessing(preprocessing), check_output(output)
+    return exported.read(program, normalisation, average_pools=average_pools, output=key)
 
 
 def _exported(network: nn.Module, shape: Shape) -> torch.export.ExportedProgram | None:
