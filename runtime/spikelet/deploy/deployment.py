@@ -32,6 +32,10 @@ START = """\
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-python3}
+command -v "$python" >/dev/null || {
+    echo "$python: no such command; Python 3.11 or later is required: see README.md; then PYTHON=… ./start.sh" >&2
+    exit 1
+}
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
     echo "Python 3.11 or later is required, $python is older: see README.md; then PYTHON=… ./start.sh" >&2
     exit 1

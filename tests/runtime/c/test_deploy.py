@@ -100,6 +100,11 @@ def test_the_readme_of_a_board_has_a_way_to_a_newer_python(workspace, monkeypatc
     readme = (workspace / "board" / "README.md").read_text()
     assert "uv venv --python 3.12 env" in readme
     assert "NumPy 1.24 or later" in readme
+    environment = {"PATH": os.defpath, "PYTHON": "no-such-python"}
+    done = subprocess.run(
+        ["sh", "board/start.sh"], cwd=workspace, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr[:32]) == (1, "no-such-python: no such command;")
     old = workspace / "old"
     old.write_text("#!/bin/sh\nexit 1\n")
     old.chmod(0o755)

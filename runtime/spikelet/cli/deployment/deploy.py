@@ -20,7 +20,7 @@ from spikelet.cli.output_files import check_output_file, check_output_folder
 from spikelet.cli.printing import emit
 from spikelet.deploy.targets import TARGETS, WEB
 from spikelet.errors import SpikeletError, UsageError
-from spikelet.files.atomic import replacing
+from spikelet.files.atomic import not_written, replacing
 
 if TYPE_CHECKING:
     from spikelet.bundle import Bundle
@@ -57,9 +57,10 @@ def run(args: argparse.Namespace) -> int:
         return _run_web(args, bundle)
     try:
         size, notes = _write(bundle, args.bundle, args.target, output)
+    except shutil.Error as error:  # of copied folders: (source, target, reason) of each file
+        raise SpikeletError(f"{output}: could not be written ({error.args[0][0][2]})") from error
     except OSError as error:
-        reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror or error
-        raise SpikeletError(f"{output}: could not be written ({reason})") from error
+        raise not_written(output, error) from error
     facts = {"target": args.target, "output": str(output), "bytes": size, "notes": notes}
     emit(args, facts, "\n".join([f"{output}: for {TARGETS[args.target].about}, {size / 1e6:.1f} MB", *notes]))
     return 0
