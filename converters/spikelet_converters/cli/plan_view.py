@@ -70,7 +70,7 @@ def _origin(result: Plan, images: ImageSet, split: str | None) -> str:
     """Return a note on the bias of the accuracy of the chosen setting."""
     text = f"One of {len(result.points)} settings was chosen on {result.data}, so its accuracy is optimistic"
     if is_test_data(images, split):
-        return f"{text}. These are test images: choose on others (--split valid, or --split train) before you publish"
+        return f"{text}. These are test images: choose on others (DATA with --split valid or train) before you publish"
     return f"{text}; --confirm DATA measures it on other images"
 
 

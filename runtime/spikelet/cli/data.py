@@ -124,11 +124,29 @@ def find_images(
         count: Largest number of images, or None for all.
 
     Raises:
-        UsageError: --classes does not fit, or no shipped images fit.
+        UsageError: --classes does not fit, no shipped images fit, or an option describes data that are not named.
         DataError: The data cannot be read, or its classes are not those of the network.
     """
+    if path is None:
+        _refuse_options_of_data(args)
     graph, described = bundle.graph, bundle.manifest
     names = labels_for(args, graph.classes, described.labels)
     split: Split = args.split or "auto"
     options = data_options(args, described.provenance)
     return find_data(path, graph.input.shape, names, count, split, graph.classes, options)
+
+
+def _refuse_options_of_data(args: argparse.Namespace) -> None:
+    """Raise UsageError for an option that would have no effect on the shipped images."""
+    given = {
+        f"--split {args.split}": args.split not in (None, "test"),
+        f"--layout {args.layout}": args.layout != "auto",
+        "--white": args.white is not None,
+        "--range": args.range is not None,
+    }
+    for option, is_given in given.items():
+        if is_given:
+            raise UsageError(
+                f"{option}: describes images of your own, and none are named; the shipped ones are a sample of the "
+                "test split"
+            )
