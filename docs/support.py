@@ -32,7 +32,7 @@ TORCH = {
     "AvgPool1d, AvgPool2d": "also with padding and ceil_mode; without divisor_override",
     "AdaptiveAvgPool1d, AdaptiveAvgPool2d": "any size; if it does not divide the image, every pixel becomes a channel",
     "MaxPool1d, MaxPool2d": "also with padding, dilation and ceil_mode: neurons that fire if any in their window does; "
-    "or an average pool with --max-pool average",
+    "maxima of pairs with --max-pool pairs, or an average pool with --max-pool average",
     "AdaptiveMaxPool1d, AdaptiveMaxPool2d": "output sizes that divide the image",
     "ReLU, ReLU6, Hardtanh, Threshold(a, a)": "with --calibration: a neuron with a calibrated threshold; shared "
     "modules too",

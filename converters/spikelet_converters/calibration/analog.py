@@ -139,6 +139,15 @@ class Analog:
 
         return neuron
 
+    def copied(self, copies: int) -> Neuron:
+        """Return copies of IF neurons at T = 1, which start around half of the threshold: the share that fires."""
+
+        def neuron(name: str, current: Tensor) -> Tensor:
+            theta = self.channels(name, "theta", current.ndim)
+            return (current * (copies / theta) + 0.5).floor_().clamp_(0, copies) / copies
+
+        return neuron
+
     def fire(self, name: str, current: Tensor) -> Tensor:
         """Return the spikes of an IF layer, 0 or 1, (T, N, C, …), for its current at each time-step."""
         node = self.graph.neuron(name)

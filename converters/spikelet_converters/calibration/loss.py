@@ -117,14 +117,18 @@ def advice(by_layer: list[Loss], before: float, tried: Sequence[tuple[str, float
         tried: Options of the command line, and the same share with them.
     """
     worst, drop = _worst(by_layer)
+    if before == 1.0:
+        return ["predictions agree on all calibration images; more of them (--calibration-count) may show what is lost"]
     sentences = [
         f"most is lost in {worst.layer}: predictions agree on {worst.through:.1%} once it spikes "
         f"({100 * drop:.1f} points less than before it)"
     ]
+    if drop <= 0:
+        sentences = []
     better = max(tried, key=lambda attempt: attempt[1], default=("", 0.0))
     if better[1] > before:
         return [*sentences, f"try {better[0]}: predictions agree on {better[1]:.1%} instead of {before:.1%}"]
-    names = " and ".join(option for option, _ in tried)
+    names = " or ".join(option for option, _ in tried)
     return [*sentences, f"{names} does not help; more calibration images may (--calibration-count)"]
 
 

@@ -90,9 +90,10 @@ def _add_plain(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--no-correction", action="store_true", help="do not correct biases and initial potentials")
     group.add_argument(
         "--max-pool",
-        choices=("or", "average"),
+        choices=("or", "pairs", "average"),
         default="or",
-        help="max pools become neurons that fire if any in their window does, or average pools (default or)",
+        help="max pools become neurons that fire if any in their window does (or, the default), maxima of pairs, which "
+        "need more neurons, or average pools",
     )
 
 

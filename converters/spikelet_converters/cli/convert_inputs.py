@@ -31,7 +31,7 @@ def source_network(args: argparse.Namespace, span: tuple[float, float] | None) -
         mean=mean,
         std=std,
         raw_pixels=args.raw_pixels,
-        average_pools=args.max_pool == "average",
+        max_pools=args.max_pool,
         output=args.output_name,
         dt=args.dt,
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 
 from spikelet.bundle import Bundle
+from spikelet.choices import MAX_COPIES
 from spikelet.data.images import ImageSet
 from spikelet.errors import ConversionError
 from spikelet.graph import Graph
@@ -62,36 +63,45 @@ def _trial_advice(
         changed = replace(calibration, **trial.changes)  # type: ignore[arg-type]  # fields of the calibration
         other, plain, other_caps, _ = calibrated(source, changed, lambda done, total: None)
         attempts.append((trial.option, agreement(other, other_caps, pixels, changed.steps, plain)))
-    if source.averaged is not None:
-        attempts += _with_average_pools(source.averaged, uncorrected, caps, calibration, pixels)
+    if source.other_pools:
+        attempts += _with_other_pools(source, uncorrected, caps, calibration, pixels)
     return advice(by_layer, before, attempts)
 
 
-def _with_average_pools(
-    averaged: Callable[[], Source], max_pooled: Graph, caps: Caps, calibration: Calibration, pixels: torch.Tensor
+def _with_other_pools(
+    source: Source, max_pooled: Graph, caps: Caps, calibration: Calibration, pixels: torch.Tensor
 ) -> list[tuple[str, float]]:
-    """Convert with average pools in place of max pools, whose spikes are too many where windows overlap.
+    """Convert with other forms of max pools, and with copies at T = 1, where an OR of spikes is the maximum.
 
     Args:
-        averaged: Function that imports the source with average pools.
-        max_pooled: The graph with max pools, before corrections.
+        source: The imported network.
+        max_pooled: Its graph before corrections.
         caps: The caps of its rectifiers.
         calibration: Settings of the calibration.
         pixels: (N, *shape).
 
     Returns:
-        The option and the share of images with the prediction of `max_pooled`, or nothing if no average pool can
-        replace a max pool.
+        The options and the shares of images with the prediction of `max_pooled`, without the forms in which the network
+        cannot be imported.
     """
-    try:
-        other, plain, other_caps, _ = calibrated(averaged(), calibration, lambda done, total: None)
-    except ConversionError:
-        return []
+    attempts = []
     analog = Analog(max_pooled)
     with torch.no_grad():
         predictions = analog(pixels, analog.rectifier(caps)).argmax(1)
-    share = agreement(other, other_caps, pixels, calibration.steps, plain, predictions)
-    return [("--max-pool average", share)]
+    for form, imported in source.other_pools.items():
+        try:
+            other, plain, other_caps, _ = calibrated(imported(), calibration, lambda done, total: None)
+        except ConversionError:
+            continue
+        share = agreement(other, other_caps, pixels, calibration.steps, plain, predictions)
+        attempts.append((f"--max-pool {form}", share))
+    copies = calibration.steps
+    if not calibration.copies and copies <= MAX_COPIES:
+        analog = Analog(calibrated(source, replace(calibration, copies=True), lambda done, total: None)[0])
+        with torch.no_grad():
+            agrees = analog(pixels, analog.copied(copies)).argmax(1) == predictions
+        attempts.append((f"--steps {copies} --copies {copies}", float(agrees.float().mean())))
+    return attempts
 
 
 def rounding_advice(bundle: Bundle, graph: Graph, bits: int, data: Sequence[ImageSet], time_steps: int) -> list[str]:

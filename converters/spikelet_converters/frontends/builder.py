@@ -72,13 +72,6 @@ class Builder(Images):
         below = self.relu(name, where, None, self.affine(where, -1.0, high, x, alone=alone))
         return self.affine(where, -1.0, high, below, alone=False)
 
-    def greater(self, name: str, where: str, first: Value, second: Value) -> Value:
-        """Add the larger of two values, max(a - b, 0) + b."""
-        negative = self.affine(where, -1.0, 0.0, second, alone=False)
-        difference = self.add(self.free_name(f"{name}.difference"), where, [first, negative])
-        above = self.relu(name, where, None, difference)
-        return self.add(self.free_name(f"{name}.sum"), where, [above, second])
-
     def mean(self, name: str, where: str, axes: Sequence[int], keep: bool, x: Value) -> Value:
         """Add a mean over axes of pixels; `axes` are those of the source's value, of which 0 is the batch."""
         x, axis_order, pixels = self._over_pixels(name, where, "a mean", axes, x)
@@ -86,13 +79,11 @@ class Builder(Images):
         pooled = self.pool(name, where, kernel, kernel, replace(x, axes=None))
         return self._reduced(name, where, axis_order, pixels, keep, pooled)
 
-    def largest(
-        self, name: str, where: str, axes: Sequence[int], keep: bool, x: Value, *, average: bool = False
-    ) -> Value:
-        """Add a maximum over axes of pixels; `average` replaces it by an average pool. Arguments as for `mean`."""
+    def largest(self, name: str, where: str, axes: Sequence[int], keep: bool, x: Value) -> Value:
+        """Add a maximum over axes of pixels, in the form `max_pools`. Arguments as for `mean`."""
         x, axis_order, pixels = self._over_pixels(name, where, "a maximum", axes, x)
         kernel = x.shape[1] if 1 in pixels else 1, x.shape[2] if 2 in pixels else 1
-        pooled = self.maxima_of(name, where, Window(kernel, kernel), replace(x, axes=None), average=average)
+        pooled = self.maxima_of(name, where, Window(kernel, kernel), replace(x, axes=None))
         return self._reduced(name, where, axis_order, pixels, keep, pooled)
 
     def _over_pixels(

@@ -29,7 +29,11 @@ from spikelet_converters.frontends.windows import Averages, symmetric
 Layer = Callable[[str, Value], Value]
 NOT_RECTIFIED = (
     "takes maxima of values that may be negative, which an OR of spikes cannot represent; put a ReLU directly before "
-    "or after it, or replace it with --max-pool average"
+    "or after it, or use --max-pool pairs"
+)
+PADDED = (
+    "takes maxima of values that may be negative at the border of the image, where zeros would be larger; put a ReLU "
+    "directly before or after it"
 )
 
 
@@ -300,7 +304,7 @@ class Combined(Neurons):
         """Return a value in the form that layers accept: with its padding added, and without pending max pools."""
         for value in (x, *x.parts):
             if value.maxima:
-                raise ConversionError(f"{value.maxima[0].where}: {NOT_RECTIFIED}")
+                raise ConversionError(f"{value.maxima[0].where}: {NOT_RECTIFIED if self.max_pools == 'or' else PADDED}")
         if x.grid is not None:
             raise ConversionError(f"{where}: takes channels as two axes {x.grid}; expected (N, C, H, W)")
         if x.merged:

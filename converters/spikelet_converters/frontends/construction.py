@@ -11,10 +11,12 @@ next weights. Batch norm is folded into the layer before it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from spikelet import options
 from spikelet.errors import ConversionError, GraphError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LI, LIF, Add, Conv2d, Input, Linear, Node, Output, Scale, Shape
@@ -25,6 +27,7 @@ from spikelet_converters.frontends.values import (
     UNSCALED,
     Ending,
     Factor,
+    PoolForm,
     Rounding,
     Value,
     f32,
@@ -45,6 +48,7 @@ class Construction:
         shape: Shape of one input, (C, H, W) or (F,).
         calibrate: Whether a ReLU becomes a neuron whose threshold is calibrated later. Its node has theta = 1 and
             its cap is in `relus`.
+        max_pools: Form of max pools.
         nodes: The nodes, by name.
         edges: The edges, as (source, target).
         relus: Caps of the rectifiers by layer, None for a rectifier without a cap.
@@ -61,10 +65,14 @@ class Construction:
         sums: Sums of layers that represent one layer of the source.
         constants: Numbers of the nodes that do not depend on the input, (C, H, W) or (F,).
         optional: Nodes of constants, which are left out if no layer uses them.
+
+    Raises:
+        UsageError: There is no such form of max pools.
     """
 
     shape: Shape
     calibrate: bool = False
+    max_pools: PoolForm = "or"
     nodes: dict[str, Node] = field(default_factory=dict)
     edges: list[tuple[str, str]] = field(default_factory=list)
     relus: dict[str, float | None] = field(default_factory=dict)
@@ -80,6 +88,9 @@ class Construction:
     sums: set[str] = field(default_factory=set)
     constants: dict[str, Factor] = field(default_factory=dict)
     optional: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        options.choice("max_pools", self.max_pools, get_args(PoolForm))
 
     def graph(self) -> Graph:
         """Return the finished graph.

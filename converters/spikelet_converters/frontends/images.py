@@ -137,11 +137,11 @@ class Images(MaxPools):
         inner = replace(x, axes=None)
         return arranged(self.average_pool(name, where, window.kernel, window.stride, rows, columns, inner), axes_of(x))
 
-    def maxima_of(self, name: str, where: str, window: Window, x: Value, *, average: bool = False) -> Value:
-        """Add a max pool with any padding; `average` replaces it by an average pool."""
+    def maxima_of(self, name: str, where: str, window: Window, x: Value) -> Value:
+        """Add a max pool with any padding, in the form `max_pools`."""
         x = self._image(where, x)[0]
         inner = replace(x, axes=None)
-        if not average:
+        if self.max_pools != "average":
             pooled = self.maximum(name, where, window, inner)
             return replace(pooled, axes=x.axes)
         inner = self.padded(name, where, inner)
@@ -153,9 +153,8 @@ class Images(MaxPools):
         return arranged(self.pool_of_maxima(name, where, window.kernel, window.stride, inner), axes_of(x))
 
     def adaptive(
-        self, name: str, where: str, sizes: tuple[int | None, ...], x: Value, *, maxima: bool = False,
-        average: bool = False,
-    ) -> Value:  # fmt: skip
+        self, name: str, where: str, sizes: tuple[int | None, ...], x: Value, *, maxima: bool = False
+    ) -> Value:
         """Add an adaptive pool to `sizes` pixels, an average or a maximum; None keeps the size of an axis.
 
         If the sizes do not divide those of the image, windows differ in size, and every pixel becomes a channel.
@@ -172,7 +171,7 @@ class Images(MaxPools):
         if all(a % b == 0 for a, b in zip(before, target, strict=True)):
             kernel = before[0] // target[0], before[1] // target[1]
             if maxima:
-                return self.maxima_of(name, where, Window(kernel, kernel), x, average=average)
+                return self.maxima_of(name, where, Window(kernel, kernel), x)
             return arranged(self.pool(name, where, kernel, kernel, inner), axes_of(x))
         if maxima:
             raise ConversionError(

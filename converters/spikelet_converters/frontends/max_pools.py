@@ -1,4 +1,9 @@
-"""Add max pools to a graph under construction, as neurons that fire if any neuron in their window does."""
+"""Add max pools to a graph under construction.
+
+In the form "or" they are neurons that fire if any neuron in their window does, which is the maximum at T = 1 only. In
+the form "pairs" they are maxima of two values, max(a, b) = a + max(b - a, 0), along each axis: a rectifier for each
+value but one, whose error decreases with the number of time-steps. Average pools are added by other modules.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +21,8 @@ from spikelet_converters.frontends.values import (
     ONE,
     Dynamics,
     Factor,
+    Pads,
+    Pair,
     Value,
     Window,
     f32,
@@ -45,16 +52,48 @@ class MaxPools(Combined):
         return spikes
 
     def maximum(self, name: str, where: str, window: Window, x: Value) -> Value:
-        """Add a max pool of spikes: a neuron that fires at a time-step if any neuron in its window does.
+        """Add a max pool in the form `max_pools`.
 
-        If the values are not rectified, the pool is added after the next rectifier, which must follow.
+        If the values are not rectified, an OR of spikes, or a pool with zeros around the image, is added after the next
+        rectifier, which must follow.
         """
         if x.maxima:
             return replace(x, maxima=(*x.maxima, replace(window, where=where)))
         x = self._plain(name, where, x)
+        if self.max_pools == "pairs" and self.calibrate:
+            pads = reached((x.shape[1], x.shape[2]), window)
+            if pads == NONE or self.is_nonnegative(x, scaled=True):
+                return self._of_pairs(name, where, window, pads, x)
+            return replace(x, maxima=(replace(window, where=where),))
         if not all(self._is_spikes(part) or self.is_nonnegative(part, scaled=True) for part in parts_of(x)[0]):
             return replace(x, maxima=(replace(window, where=where),))
         return self._of_parts(name, where, x, lambda label, part: self._any(label, where, window, part))
+
+    def greater(self, name: str, where: str, first: Value, second: Value) -> Value:
+        """Add the larger of two values, max(a - b, 0) + b."""
+        negative = self.affine(where, -1.0, 0.0, second, alone=False)
+        difference = self.add(self.free_name(f"{name}.difference"), where, [first, negative])
+        above = self.relu(name, where, None, difference)
+        return self.add(self.free_name(f"{name}.sum"), where, [above, second])
+
+    def _of_pairs(self, name: str, where: str, window: Window, pads: Pads, x: Value) -> Value:
+        """Add maxima of pairs of pixels, along the width and then along the height."""
+        for axis in (1, 0):
+            stride, dilation = _along(axis, window.stride, 1), _along(axis, window.dilation, 1)
+            around = _along(axis, pads[:2], 0) + _along(axis, pads[2:], 0)
+            values = []
+            for pixel in np.eye(window.kernel[axis]):
+                kernel = np.tile(np.expand_dims(pixel, 1 - axis), (x.shape[0], 1, 1, 1))
+                weight, padding = symmetric(dilated(kernel, dilation), around)
+                label = self.free_name(f"{name}.{'columns' if axis else 'rows'}")
+                values.append(self.conv(label, where, weight, None, stride, padding, x.shape[0], x))
+            while len(values) > 1:
+                odd = values[2 * (len(values) // 2) :]
+                pairs = zip(values[::2], values[1::2], strict=False)
+                values = [*(self.greater(self.free_name(name), where, a, b) for a, b in pairs), *odd]
+            x = values[0]
+        self.note(f"{where}: max pooling became maxima of pairs, whose error decreases with the number of time-steps")
+        return x
 
     def _any(self, name: str, where: str, window: Window, x: Value) -> Value:
         """Add neurons that fire if any neuron in their window does, after neurons for a value that is not spikes."""
@@ -84,3 +123,8 @@ class MaxPools(Combined):
     def _is_spikes(self, x: Value) -> bool:
         """Return whether a value consists of spikes with a positive size, plus a constant."""
         return isinstance(self.nodes[x.node], IF | LIF) and bool((x.factor > 0).all())
+
+
+def _along(axis: int, sizes: Pair, other: int) -> Pair:
+    """Return the size of one axis, and `other` for the other axis."""
+    return (sizes[0], other) if axis == 0 else (other, sizes[1])

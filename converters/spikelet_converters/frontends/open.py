@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from spikelet.errors import ConversionError, SpikeletError, UsageError, translated
 from spikelet.files.substitute import refuse_substitute
 from spikelet.nodes import Shape
 from spikelet_converters.frontends.source import Preprocessing, Source
+from spikelet_converters.frontends.values import PoolForm
 from spikelet_converters.maxima import maxima
 
 KINDS = {".onnx": "onnx", ".pt2": "exported", ".nir": "nir", **dict.fromkeys((".pt", ".pth", ".ckpt"), "checkpoint")}
@@ -59,7 +61,7 @@ def open_source(
     mean: tuple[float, ...] = (0.0,),
     std: tuple[float, ...] = (1.0,),
     raw_pixels: bool = False,
-    average_pools: bool = False,
+    max_pools: PoolForm = "or",
     output: str | None = None,
     dt: float | None = None,
 ) -> Source:
@@ -73,7 +75,7 @@ def open_source(
         mean: Mean per channel, of pixels scaled to 0…1, or of 0…255 with raw_pixels.
         std: Standard deviation per channel, in the same units.
         raw_pixels: Whether the source takes pixels 0…255.
-        average_pools: Replace max pools by average pools.
+        max_pools: Form of max pools.
         output: Output to convert, for a network with several: its name in an ONNX or NIR file, else its
             index or key.
         dt: Length of a time-step in seconds, for NIR.
@@ -84,21 +86,22 @@ def open_source(
     """
     source = str(source)
     options = {"shape": shape, "weights": weights, "weights_key": weights_key, "mean": mean, "std": std}
-    averaging = {**options, "raw_pixels": raw_pixels, "output": output, "dt": dt, "average_pools": True}
+    opening = partial(_opened, source, **options, raw_pixels=raw_pixels, output=output, dt=dt)  # type: ignore[arg-type]
     try:
-        opened = _opened(source, **{**averaging, "average_pools": average_pools})  # type: ignore[arg-type]
+        opened = opening(max_pools=max_pools)
     except SpikeletError:
         raise
     except Exception as error:  # of a library that decodes a damaged file
         raise translated(error, source, ConversionError) from error
-    if average_pools or not maxima(opened.graph):
+    if not maxima(opened.graph):
         return opened
-    return replace(opened, averaged=lambda: _opened(source, **averaging))  # type: ignore[arg-type]
+    others: tuple[PoolForm, ...] = ("pairs", "average")
+    return replace(opened, other_pools={form: partial(opening, max_pools=form) for form in others})
 
 
 def _opened(
     source: str, *, shape: Shape | None, weights: Path | None, weights_key: str | None, mean: tuple[float, ...],
-    std: tuple[float, ...], raw_pixels: bool, average_pools: bool, output: str | None, dt: float | None,
+    std: tuple[float, ...], raw_pixels: bool, max_pools: PoolForm, output: str | None, dt: float | None,
 ) -> Source:  # fmt: skip
     preprocessing = Preprocessing(mean, std, 1.0 if raw_pixels else 255.0)
     path, kind = Path(source), kind_of(source)
@@ -108,18 +111,18 @@ def _opened(
     if kind == "onnx":
         from spikelet_converters.frontends import onnx
 
-        return onnx.read(path, preprocessing, shape=shape, average_pools=average_pools, output=output)
+        return onnx.read(path, preprocessing, shape=shape, max_pools=max_pools, output=output)
     if kind == "exported":
         from spikelet_converters.frontends import torch
 
-        return torch.from_exported(path, preprocessing, average_pools=average_pools, output=output)
+        return torch.from_exported(path, preprocessing, max_pools=max_pools, output=output)
     if kind == "module":
         from spikelet_converters.frontends import torch
 
         if shape is None:
             raise UsageError(f"{source}: a module does not contain the shape of its input; give it with --input CxHxW")
         network = torch.load_module(source, weights, weights_key)
-        return torch.from_module(network, shape, preprocessing, average_pools=average_pools, output=output)
+        return torch.from_module(network, shape, preprocessing, max_pools=max_pools, output=output)
     from spikelet_converters.frontends.nir import read as read_nir
 
     # inputs of NIR networks are not normalised by default

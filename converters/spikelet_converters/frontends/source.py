@@ -15,7 +15,7 @@ from spikelet.graph import Graph
 from spikelet.nodes import Shape
 from spikelet.options import LARGEST, LEAST
 from spikelet_converters.frontends.builder import Builder
-from spikelet_converters.frontends.values import NOTHING, UNSCALED, Ending, Factor, Rounding, Value
+from spikelet_converters.frontends.values import NOTHING, UNSCALED, Ending, Factor, PoolForm, Rounding, Value
 
 Predict = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 """Converts normalised inputs (N, *shape) to the outputs of the source, (N, K)."""
@@ -103,7 +103,7 @@ class Source:
         maxima: Average pools of the imported graph that replace max pools of the source.
         roundings: Quantisers of the source that are not part of the imported graph, by node.
         border: Value of a zero of the source at the output of the input node, () or (C,).
-        averaged: Imports the source with average pools instead of its max pools, if it can be imported again.
+        other_pools: Functions that import the source with another form of its max pools, by this form.
         twin: Imports the source with slightly changed weights, or scales of quantised activations, so that the
             comparison does not depend on ties; None for a source without ties, or whose weights cannot be changed.
         layers: Imports every layer of neurons of a spiking source without the layers around it, by name. It compares
@@ -126,7 +126,7 @@ class Source:
     maxima: frozenset[str] = frozenset()
     roundings: Mapping[str, tuple[Rounding, ...]] = field(default_factory=dict)
     border: Factor = field(default_factory=lambda: NOTHING)
-    averaged: Callable[[], Source] | None = None
+    other_pools: Mapping[PoolForm, Callable[[], Source]] = field(default_factory=dict)
     twin: Callable[[], Source] | None = None
     layers: Callable[[], Mapping[str, Source]] = dict
     notes: tuple[str, ...] = ()
@@ -145,8 +145,9 @@ class Source:
 
 
 def build(
-    shape: Shape, add: Callable[[Builder, Value], object], preprocessing: Preprocessing, low: int = 0, high: int = 255
-) -> Builder:
+    shape: Shape, add: Callable[[Builder, Value], object], preprocessing: Preprocessing, low: int = 0, high: int = 255,
+    *, max_pools: PoolForm = "or",
+) -> Builder:  # fmt: skip
     """Return a builder with the normalised input of a source and its layers.
 
     An input of two axes is a line (C, L), or an image (H, W) if the layers do not fit a line. One of three axes is an
@@ -158,6 +159,7 @@ def build(
         preprocessing: Normalisation of the input.
         low: Smallest value of the input.
         high: Largest value of the input.
+        max_pools: Form of max pools.
 
     Raises:
         ConversionError: A layer has no spiking form, or the input has too many axes.
@@ -171,7 +173,7 @@ def build(
         layouts.append(((shape[2], *shape[:2]), (1, 2, 0)))
     failed: list[tuple[int, ConversionError]] = []
     for image, axes in layouts:
-        builder = Builder(image, calibrate=True)
+        builder = Builder(image, calibrate=True, max_pools=max_pools)
         try:
             add(builder, replace(preprocessing.start(builder, low, high), axes=axes))
         except ConversionError as error:

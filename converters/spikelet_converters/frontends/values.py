@@ -15,6 +15,9 @@ from spikelet.nodes import Shape
 from spikelet.nodes.neuron import Reset, Tie
 
 Factor = npt.NDArray[np.float64]
+PoolForm = Literal["or", "pairs", "average"]
+"""Form of max pools: neurons that fire if any in their window does, maxima of pairs, or average pools."""
+
 Ending = Literal[
     "logits",
     "softmax",

@@ -148,9 +148,9 @@ def test_a_fault_beside_max_pools_that_are_replaced(fault, tmp_path):
 
     right = {"kernel_shape": [2, 2], "strides": [2, 2]}
     wrong = {"kernel": {**right, "kernel_shape": [3, 2]}, "stride": {**right, "strides": [2, 1]}}.get(fault, right)
-    source = read(model(tmp_path / "a.onnx", nodes(**right)), RAW, average_pools=True)
+    source = read(model(tmp_path / "a.onnx", nodes(**right)), RAW, max_pools="average")
     own = {fault: tensor(fault) * np.float32(1.1)} if wrong is right else {}
-    changed = read(model(tmp_path / "b.onnx", nodes(**wrong), own=own), RAW, average_pools=True)
+    changed = read(model(tmp_path / "b.onnx", nodes(**wrong), own=own), RAW, max_pools="average")
     assert_misreading_is_refused(source, changed)
 
 

@@ -24,7 +24,6 @@ from spikelet_converters.conversion.copied_bundle import convert_copies
 from spikelet_converters.conversion.copies import with_copies
 from spikelet_converters.conversion.quantise import quantise
 from spikelet_converters.conversion.source import Calibration, convert_source
-from spikelet_converters.frontends.open import open_source
 from spikelet_converters.frontends.torch import from_module
 from spikelet_converters.maxima import maxima
 
@@ -225,52 +224,3 @@ def test_other_neurons_are_no_maxima(change):
     }[change]  # fmt: skip
     assert maxima(Graph({**graph.nodes, **changed}, graph.edges)) == {}
     assert neurons.layer_output(node, np.ones((1, 4, 1, 1), bool)).max() == 1
-
-
-class TestAdvice:
-    """Where spikes of overlapping windows are too many, average pools are tried."""
-
-    def file(self, tmp_path, name="overlapping"):
-        built, _ = source_of(POOLS[name], second=False)
-        path = tmp_path / f"{name}.pt2"
-        torch.export.save(torch.export.export(built, (torch.zeros(2, *SHAPE),)), path)
-        return path
-
-    def test_average_pools_are_tried_on_the_calibration_images(self, images, tmp_path, monkeypatch):
-        source = open_source(str(self.file(tmp_path)))
-        assert maxima(source.graph)
-        assert source.averaged is not None
-        other = source.averaged()
-        assert not maxima(other.graph)
-        settings = Calibration(images, steps=4)
-        monkeypatch.setattr("spikelet_converters.conversion.advice.POINT", -1.0)
-        sentences = convert_source(source, "small", calibration=settings).manifest.conversion["advice"]
-        pixels = torch.from_numpy(images.images).float()
-        with torch.no_grad():
-            predictions = torch.from_numpy(source.predict(images.images.astype(np.float32) / 255)).argmax(1)
-        bundle = convert_source(other, "averaged", calibration=settings, bits=None)
-        logits = sum(output for _, output in run(create(bundle.graph, "numpy"), pixels.numpy()[None], 4))
-        share = (torch.from_numpy(logits).argmax(1) == predictions).float().mean().item()
-        tried = []
-        monkeypatch.setattr("spikelet_converters.conversion.advice.advice", lambda *a: tried.extend(a[2]) or ["-"])
-        convert_source(source, "small", calibration=settings)
-        assert [option for option, _ in tried][-1] == "--max-pool average"
-        assert tried[-1][1] == pytest.approx(share, abs=0.02)
-        assert any("--max-pool average" in sentence for sentence in sentences) == (
-            tried[-1][1] == max(value for _, value in tried) or "does not help" in sentences[1]
-        )
-
-    def test_no_average_pool_replaces_one_with_padding(self, images, tmp_path, monkeypatch):
-        source = open_source(str(self.file(tmp_path, "padded")))
-        assert source.averaged is not None
-        tried = []
-        monkeypatch.setattr("spikelet_converters.conversion.advice.POINT", -1.0)
-        monkeypatch.setattr("spikelet_converters.conversion.advice.advice", lambda *a: tried.extend(a[2]) or ["-"])
-        convert_source(source, "small", calibration=Calibration(images, steps=2))
-        assert tried
-        assert "--max-pool average" not in dict(tried)
-
-    def test_a_network_without_max_pools_has_no_other_form(self, tmp_path):
-        built = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(72, 2)).eval()
-        torch.export.save(torch.export.export(built, (torch.zeros(2, *SHAPE),)), tmp_path / "a.pt2")
-        assert open_source(str(tmp_path / "a.pt2")).averaged is None

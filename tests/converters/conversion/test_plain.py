@@ -208,7 +208,7 @@ def test_max_pools_are_replaced_on_request(images):
     network = nn.Sequential(
         nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 4)
     )  # fmt: skip
-    source = from_module(network, SHAPE, average_pools=True)
+    source = from_module(network, SHAPE, max_pools="average")
     assert source.notes == ("module 2 (MaxPool2d): max pooling was replaced by average pooling, as requested",)
     bundle = convert_source(source, "small", calibration=Calibration(images, steps=4), data=[images])
     assert "accuracy_before_replacement" in bundle.manifest.results[0]

@@ -68,7 +68,7 @@ ONNX_CASES = [
     ),
     ("Clip", conv(node("Clip", ["c", "k", "k"])), "expected a larger upper bound"),
     ("AveragePool", conv(node("AveragePool", kernel_shape=[5, 5], pads=[2] * 4)), "or count the zeros"),
-    ("GlobalMaxPool", conv(node("GlobalMaxPool")), "replace it with --max-pool average"),
+    ("GlobalMaxPool", conv(node("GlobalMaxPool")), "use --max-pool pairs"),
     ("ReduceMean", conv(node("ReduceMean", axes=[1])), "expected height and width (2, 3)"),
     ("Flatten", conv(node("Flatten", axis=2)), "expected 1"),
     ("Exp", conv(node("Exp")), "write a softmax at the end as one operation"),
@@ -130,7 +130,7 @@ class Forward(nn.Module):
 
 
 TORCH_CASES = [
-    ("max_pool2d", lambda x: nn.functional.max_pool2d(x, 2), "--max-pool average"),
+    ("max_pool2d", lambda x: nn.functional.max_pool2d(x, 2), "--max-pool pairs"),
     ("softmax", lambda x: torch.softmax(x, 1), "expected the classes, axis 1 of (N, K)"),
     ("softmax", lambda x: torch.relu(torch.softmax(x, 1)), "one at the end, of the logits, is left out"),
     ("mul", lambda x: x * x, "fold the factor into the weights"),

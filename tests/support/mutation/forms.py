@@ -104,7 +104,7 @@ def _onnx(folder: Path) -> dict[str, Read]:
     ]
     add("whole pixels", [*cast, *tail()], kind=onnx.TensorProto.UINT8)
     maximum = [*onnx_forms.body(relu)[:2], n("MaxPool", ["r"], ["p"], kernel_shape=[2, 2], strides=[2, 2])]
-    add("max pools as average pools", [*maximum, *tail("p")], read={"average_pools": True})
+    add("max pools as average pools", [*maximum, *tail("p")], read={"max_pools": "average"})
     colours = {"mean": (0.4, 0.5, 0.3), "std": (0.2, 0.3, 0.25)}
     for name in ("pads", "Pad before Conv", "BatchNormalization first", "MaxPool"):
         nodes = {**coverage.FORMS, **onnx_forms.FORMS}[name]
@@ -202,7 +202,7 @@ def _torch() -> dict[str, Read]:
         readers[f"torch: end, {name}"] = _module(network)
         readers[f"exported: end, {name}"] = _program(network)
     pools = calls.Net(lambda x: torch.max_pool2d(torch.relu(x), 2)).eval()
-    readers["torch: max pools as average pools"] = _module(pools, average_pools=True)
+    readers["torch: max pools as average pools"] = _module(pools, max_pools="average")
     readers["torch: a branch on a size"] = _module(coverage.Branching().eval())
     for form, output in (("keys", "other"), ("index", "1")):
         readers[f"torch: output {output}"] = _module(outputs.Several(form).eval(), output=output)

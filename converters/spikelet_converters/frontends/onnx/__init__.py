@@ -15,6 +15,7 @@ from spikelet_converters.frontends.onnx.qonnx import translated
 from spikelet_converters.frontends.onnx.quantisers import has_scales, scales_changed
 from spikelet_converters.frontends.onnx.reader import HANDLERS, Reader
 from spikelet_converters.frontends.source import Preprocessing, Source, finished
+from spikelet_converters.frontends.values import PoolForm
 
 if TYPE_CHECKING:
     import onnx
@@ -25,7 +26,7 @@ def read(
     preprocessing: Preprocessing | None = None,
     *,
     shape: Shape | None = None,
-    average_pools: bool = False,
+    max_pools: PoolForm = "or",
     output: str | None = None,
 ) -> Source:
     """Import an ONNX file.
@@ -34,7 +35,7 @@ def read(
         path: The file.
         preprocessing: Normalisation of the input, by default pixel / 255, or none if the file takes integers.
         shape: Shape of one input, if the file does not fix it, or (C, H, W) of images for a file that takes (N, F).
-        average_pools: Replace max pools by average pools.
+        max_pools: Form of max pools.
         output: Name of the output, if the file has several.
 
     Raises:
@@ -50,7 +51,7 @@ def read(
         model, executable = translated(model, opset_of(model))
         executable = original or executable
         model, probabilities = two_classes.replaced(straight_through.removed(model))
-        reader = Reader(path, model, shape, average_pools, preprocessing)
+        reader = Reader(path, model, shape, max_pools, preprocessing)
         state = reader.run()
         arrange = reader.layout.arrange
         predict = predictor(path, executable, arrange)

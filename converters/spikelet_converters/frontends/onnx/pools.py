@@ -21,8 +21,7 @@ def _average_pool(step: Step) -> Value:
 
 
 def _max_pool(step: Step) -> Value:
-    average = step.state.average_pools
-    return step.builder.maxima_of(step.name, step.where, _window(step), step.value(), average=average)
+    return step.builder.maxima_of(step.name, step.where, _window(step), step.value())
 
 
 def _window(step: Step) -> Window:
@@ -40,8 +39,7 @@ def _window(step: Step) -> Window:
 def _global_max_pool(step: Step) -> Value:
     x = step.value()
     ones = (1,) * (len(sizes(x)) - 1)
-    average = step.state.average_pools
-    return step.builder.adaptive(step.name, step.where, ones, x, maxima=True, average=average)
+    return step.builder.adaptive(step.name, step.where, ones, x, maxima=True)
 
 
 def _global_average_pool(step: Step) -> Value:
@@ -71,8 +69,7 @@ def _reduce_sum(step: Step) -> Value:
 
 
 def _reduce_max(step: Step) -> Value:
-    average = step.state.average_pools
-    return step.builder.largest(step.name, step.where, _axes(step), _keeps_axes(step), step.value(), average=average)
+    return step.builder.largest(step.name, step.where, _axes(step), _keeps_axes(step), step.value())
 
 
 HANDLERS: dict[str, Handler] = {

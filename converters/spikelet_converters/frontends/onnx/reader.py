@@ -30,7 +30,7 @@ from spikelet_converters.frontends.onnx.step import Handler, Import, Step
 from spikelet_converters.frontends.refusals import ONNX as ADVICE
 from spikelet_converters.frontends.refusals import UNKNOWN
 from spikelet_converters.frontends.source import Preprocessing
-from spikelet_converters.frontends.values import Value, free_name
+from spikelet_converters.frontends.values import PoolForm, Value, free_name
 
 if TYPE_CHECKING:
     import onnx
@@ -66,7 +66,7 @@ class Reader:
     """
 
     def __init__(
-        self, path: Path, model: onnx.ModelProto, shape: Shape | None, average_pools: bool, preprocessing: Preprocessing
+        self, path: Path, model: onnx.ModelProto, shape: Shape | None, max_pools: PoolForm, preprocessing: Preprocessing
     ) -> None:
         from onnx import numpy_helper
 
@@ -75,9 +75,9 @@ class Reader:
         self.graph = model.graph
         self.layout = layout = layout_of(path, model.graph, entry, shape)
         image = layout.image
-        builder = Builder(image, calibrate=True)
+        builder = Builder(image, calibrate=True, max_pools=max_pools)
         batch = declared[0] if declared and declared[0] > 0 else None
-        self.state = Import(builder, opset_of(model), model.graph.output[0].name, batch, average_pools)
+        self.state = Import(builder, opset_of(model), model.graph.output[0].name, batch)
         self.state.constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
         quantised = {node.output[0] for node in model.graph.node if node.op_type == "QuantizeLinear"}
         clips = [node for node in model.graph.node if node.op_type == "Clip" and node.input[0] in quantised]

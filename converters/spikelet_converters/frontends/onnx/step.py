@@ -26,7 +26,6 @@ class Import:
         opset: Version of the operators.
         output: Name of the network's output.
         batch: Fixed size of the batch, or None.
-        average_pools: Whether max pools are replaced by average pools.
         constants: Tensors that do not depend on the input, by name.
         values: Tensors that depend on the input, by name.
         quantisers: (scale, zero point) of quantised values, by name.
@@ -39,7 +38,6 @@ class Import:
     opset: int
     output: str
     batch: int | None
-    average_pools: bool
     constants: dict[str, Constant] = field(default_factory=dict)
     values: dict[str, Value] = field(default_factory=dict)
     quantisers: dict[str, tuple[Constant, Constant | None]] = field(default_factory=dict)

@@ -39,7 +39,6 @@ class Call:
         arguments: Arguments by name: values of the network, arrays, numbers, lists of these.
         alone: Whether no other call uses its first value.
         last: Whether the network returns its output.
-        average_pools: Whether max pools are replaced by average pools.
         batch: Fixed size of the batch, or None.
     """
 
@@ -50,7 +49,6 @@ class Call:
     arguments: Mapping[str, object]
     alone: bool = False
     last: bool = False
-    average_pools: bool = False
     batch: int | None = None
 
     @property

@@ -30,11 +30,11 @@ from spikelet_converters.frontends.torch.constants import constant, evaluated, w
 from spikelet_converters.frontends.torch.dispatch import HANDLERS, added, returned
 from spikelet_converters.frontends.torch.moves import IDENTITY
 from spikelet_converters.frontends.torch.outputs import alone, chosen, last, needed
-from spikelet_converters.frontends.values import BATCH, Value, free_name
+from spikelet_converters.frontends.values import BATCH, PoolForm, Value, free_name
 
 
 def read(
-    program: torch.export.ExportedProgram, preprocessing: Preprocessing, *, average_pools: bool = False,
+    program: torch.export.ExportedProgram, preprocessing: Preprocessing, *, max_pools: PoolForm = "or",
     output: str | None = None,
 ) -> Source:  # fmt: skip
     """Import a program with one batched input.
@@ -42,7 +42,7 @@ def read(
     Args:
         program: The program.
         preprocessing: Normalisation of the input.
-        average_pools: Replace max pools by average pools.
+        max_pools: Form of max pools.
         output: Index of the output to convert, from 0, for a program with several.
 
     Raises:
@@ -52,9 +52,9 @@ def read(
     shape, fixed = entry_of(program)
 
     def layers(builder: Builder, x: Value) -> None:
-        add(program, builder, x, average_pools=average_pools, output=output)
+        add(program, builder, x, output=output)
 
-    builder = build(shape, layers, preprocessing)
+    builder = build(shape, layers, preprocessing, max_pools=max_pools)
     network = program.module()
 
     @torch.no_grad()
@@ -82,17 +82,14 @@ def entry_of(program: torch.export.ExportedProgram) -> tuple[Shape, int | None]:
     return tuple(int(size) for size in shape), batch if isinstance(batch, int) else None
 
 
-def add(
-    program: torch.export.ExportedProgram, builder: Builder, start: Value, *, average_pools: bool = False,
-    output: str | None = None,
-) -> None:  # fmt: skip
+def add(program: torch.export.ExportedProgram, builder: Builder, start: Value, *, output: str | None = None) -> None:
     """Add a program to a builder that has the normalised input.
 
     Raises:
         ConversionError: As `read`.
     """
     signature = program.graph_signature
-    reader = _Reader(builder, average_pools, entry_of(program)[1], output)
+    reader = _Reader(builder, entry_of(program)[1], output)
     for node, target in {**signature.inputs_to_parameters, **signature.inputs_to_buffers}.items():
         tensor = program.state_dict.get(target, program.constants.get(target))
         assert isinstance(tensor, torch.Tensor)
@@ -117,9 +114,8 @@ def add(
 class _Reader:
     """Adds calls to a builder, one after another."""
 
-    def __init__(self, builder: Builder, average_pools: bool, batch: int | None, output: str | None) -> None:
+    def __init__(self, builder: Builder, batch: int | None, output: str | None) -> None:
         self.builder = builder
-        self.average_pools = average_pools
         self.batch = batch
         self.output = output
         self.values: dict[str, object] = {}
@@ -156,9 +152,7 @@ class _Reader:
         name = free_name(_name(step), self.builder.nodes)
         is_alone = alone(step, lambda source: bool(values_of(self.values.get(source.name))), _is_identity)
         is_last = last(step, _is_identity, _kind)
-        return added(
-            Call(kind, name, where, self.builder, arguments, is_alone, is_last, self.average_pools, self.batch)
-        )
+        return added(Call(kind, name, where, self.builder, arguments, is_alone, is_last, self.batch))
 
     def _resolved(self, value: object) -> Any:
         return resolved(value, lambda node: self.values.get(node.name))

@@ -45,32 +45,25 @@ def trace(network: nn.Module, shape: Shape) -> Graph:
     return read(network, Builder(shape)).graph()
 
 
-def read(
-    network: nn.Module, builder: Builder, *, average_pools: bool = False, start: Value | None = None,
-    output: str | None = None,
-) -> Builder:  # fmt: skip
+def read(network: nn.Module, builder: Builder, *, start: Value | None = None, output: str | None = None) -> Builder:
     """Add a network to a builder.
 
     Args:
         network: The source network.
         builder: The builder to add to.
-        average_pools: Replace max pools by average pools.
         start: The normalised input, if the builder has it already.
         output: Index or key of the output to convert, for a network with several.
 
     Raises:
         ConversionError: As `trace`.
     """
-    return add(traced(network), builder, average_pools=average_pools, start=start, output=output)
+    return add(traced(network), builder, start=start, output=output)
 
 
-def add(
-    calls: Traced, builder: Builder, *, average_pools: bool = False, start: Value | None = None,
-    output: str | None = None,
-) -> Builder:  # fmt: skip
+def add(calls: Traced, builder: Builder, *, start: Value | None = None, output: str | None = None) -> Builder:
     """Add the traced calls of a network to a builder. Arguments and errors are those of `read`."""
     network, graph, reduced = calls
-    reader = _Reader(dict(network.named_modules()), builder, average_pools, start, output)
+    reader = _Reader(dict(network.named_modules()), builder, start, output)
     if reduced.steps > 1:
         builder.note(f"the loop over {reduced.steps} time-steps in forward was reduced to one time-step")
     if reduced.ending != "logits":
@@ -91,12 +84,10 @@ class _Reader:
     """Adds the traced calls to a builder, one after another."""
 
     def __init__(
-        self, modules: dict[str, nn.Module], builder: Builder, average_pools: bool, start: Value | None,
-        output: str | None,
-    ) -> None:  # fmt: skip
+        self, modules: dict[str, nn.Module], builder: Builder, start: Value | None, output: str | None
+    ) -> None:
         self.modules = modules
         self.builder = builder
-        self.average_pools = average_pools
         self.start = start
         self.output = output
         self.values: dict[fx.Node, object] = {}
@@ -190,7 +181,7 @@ class _Reader:
             raise ConversionError(f"{where}: {ADVICE.get(kind, UNKNOWN)}")
         name = free_name(step.name, self.builder.nodes)
         use = self._alone(step), self._last(step)
-        return added(Call(kind, name, where, self.builder, arguments, *use, self.average_pools))
+        return added(Call(kind, name, where, self.builder, arguments, *use))
 
     def _alone(self, step: fx.Node) -> bool:
         return alone(step, lambda source: bool(values_of(self.values.get(source))), self._passes_on)
@@ -245,7 +236,7 @@ class _Reader:
         # a module without a state may be called repeatedly: every call becomes a layer of its own
         free = free_name(name, self.builder.nodes)
         use = self._alone(step), self._last(step)
-        return added(Call(leaf[0], free, where, self.builder, arguments, *use, self.average_pools))
+        return added(Call(leaf[0], free, where, self.builder, arguments, *use))
 
     def _neuron(self, name: str, module: SpikingActivation, x: Value) -> Value:
         lam = module.lam.detach().numpy()

@@ -32,7 +32,7 @@ from spikelet_converters.frontends.torch.outputs import chosen
 from spikelet_converters.frontends.torch.simulation import loop, simulator
 from spikelet_converters.frontends.torch.tracer import hooked
 from spikelet_converters.frontends.torch.tracing import NotTraced, traced
-from spikelet_converters.frontends.values import Value
+from spikelet_converters.frontends.values import PoolForm, Value
 from spikelet_converters.weight_file import refuse_script
 from spikelet_converters.weights import fit
 
@@ -44,7 +44,7 @@ def from_module(
     shape: Shape,
     preprocessing: Preprocessing | None = None,
     *,
-    average_pools: bool = False,
+    max_pools: PoolForm = "or",
     output: str | int | None = None,
     low: int = 0,
     high: int = 255,
@@ -55,7 +55,7 @@ def from_module(
         network: The module.
         shape: Shape of one input, (F,), (C, L), (C, H, W), or (H, W) for a network that adds an axis.
         preprocessing: Normalisation of the input, by default pixel / 255.
-        average_pools: Replace max pools by average pools.
+        max_pools: Form of max pools.
         output: Index or key of the output to convert, for a network with several.
         low: Smallest value of the input.
         high: Largest value of the input.
@@ -81,23 +81,23 @@ def from_module(
     calls = cache(lambda: traced(network))
 
     def add(builder: Builder, x: Value) -> None:
-        fx.add(calls(), builder, average_pools=average_pools, start=x, output=key)
+        fx.add(calls(), builder, start=x, output=key)
 
     def add_program(builder: Builder, x: Value) -> None:
         assert program is not None
-        exported.add(program, builder, x, average_pools=average_pools, output=key)
+        exported.add(program, builder, x, output=key)
 
     program = _exported(network, shape) if hooked(network) else None
     try:
-        builder = build(shape, add if program is None else add_program, preprocessing, low, high)
+        builder = build(shape, add if program is None else add_program, preprocessing, low, high, max_pools=max_pools)
     except NotTraced as error:
         program = _exported(network, shape)
         if program is None:
             raise error from None
-        builder = build(shape, add_program, preprocessing, low, high)
+        builder = build(shape, add_program, preprocessing, low, high, max_pools=max_pools)
 
     def again(changed: nn.Module) -> Source:
-        return from_module(changed, shape, preprocessing, average_pools=average_pools, output=key, low=low, high=high)
+        return from_module(changed, shape, preprocessing, max_pools=max_pools, output=key, low=low, high=high)
 
     if builder.relus or builder.levels:
         if any(frameworks.is_neuron(module) for module in network.modules()):
@@ -154,7 +154,7 @@ def from_exported(
     path: str | Path,
     preprocessing: Preprocessing | None = None,
     *,
-    average_pools: bool = False,
+    max_pools: PoolForm = "or",
     output: str | int | None = None,
 ) -> Source:
     """Import a program written by torch.export.save (`.pt2`).
@@ -170,11 +170,11 @@ def from_exported(
     except Exception as error:  # torch raises many types of errors for an invalid file
         pass_out_of_memory(error, str(path))
         raise ConversionError(f"{path}: not a torch.export program ({one_line(error)})") from None
-    return from_program(program, preprocessing, average_pools=average_pools, output=output)
+    return from_program(program, preprocessing, max_pools=max_pools, output=output)
 
 
 def from_program(
-    program: torch.export.ExportedProgram, preprocessing: Preprocessing | None = None, *, average_pools: bool = False,
+    program: torch.export.ExportedProgram, preprocessing: Preprocessing | None = None, *, max_pools: PoolForm = "or",
     output: str | int | None = None,
 ) -> Source:  # fmt: skip
     """Import a torch.export.ExportedProgram, a graph of ATen calls.
@@ -182,12 +182,12 @@ def from_program(
     Args:
         program: The program.
         preprocessing: Normalisation of the input, by default pixel / 255.
-        average_pools: Replace max pools by average pools.
+        max_pools: Form of max pools.
         output: Index of the output to convert, for a program with several.
     """
     instance("program", program, torch.export.ExportedProgram)
     normalisation, key = check_preprocessing(preprocessing), check_output(output)
-    return exported.read(program, normalisation, average_pools=average_pools, output=key)
+    return exported.read(program, normalisation, max_pools=max_pools, output=key)
 
 
 def _exported(network: nn.Module, shape: Shape) -> torch.export.ExportedProgram | None:

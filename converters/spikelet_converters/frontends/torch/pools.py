@@ -34,7 +34,7 @@ def _average_pool(call: Call) -> Value:
 def _max_pool(call: Call) -> Value:
     if call.get("return_indices", False):
         raise ConversionError(f"{call.where}: returns the positions of its maxima; expected return_indices=False")
-    return call.builder.maxima_of(call.name, call.where, _window(call), call.x, average=call.average_pools)
+    return call.builder.maxima_of(call.name, call.where, _window(call), call.x)
 
 
 def _adaptive(call: Call) -> Value:
@@ -45,7 +45,7 @@ def _adaptive(call: Call) -> Value:
     if len(pixels) != axes or not all(size is None or isinstance(size, int) for size in pixels):
         raise ConversionError(f"{call.where}: has an output of {argument!r} pixels for {axes} axes")
     maxima = "max" in call.kind
-    return call.builder.adaptive(call.name, call.where, pixels, call.x, maxima=maxima, average=call.average_pools)
+    return call.builder.adaptive(call.name, call.where, pixels, call.x, maxima=maxima)
 
 
 def _mean(call: Call) -> Value:
@@ -60,7 +60,7 @@ def _sum(call: Call) -> Value:
 
 def _amax(call: Call) -> Value:
     keep, axes = bool(call.get("keepdim", False)), call.integers("dim", [0])
-    return call.builder.largest(call.name, call.where, axes, keep, call.x, average=call.average_pools)
+    return call.builder.largest(call.name, call.where, axes, keep, call.x)
 
 
 def _max(call: Call) -> Value | list[Value]:

@@ -359,14 +359,14 @@ def test_a_pool_of_maxima_is_compared_as_maxima(tmp_path):
     """--max-pool average replaces the pool; everything else is still compared."""
     nodes = [*body(RELU)[:2], n("MaxPool", ["r"], ["m"], kernel_shape=[2, 2], strides=[2, 2]), conv(("m", "w1x1"), "d"),
              n("Relu", ["d"], ["e"]), *tail("e")]  # fmt: skip
-    source = read(model(tmp_path / "a.onnx", nodes), RAW, average_pools=True)
+    source = read(model(tmp_path / "a.onnx", nodes), RAW, max_pools="average")
     assert len(source.maxima) == 1
     assert check_graph(source, None) < 1e-3
     assert not np.allclose(logits(source, pixels(SHAPE)), source.predict(pixels(SHAPE)), rtol=1e-3)
     everywhere = [*nodes[:2], n("GlobalMaxPool", ["r"], ["m"]), *nodes[3:]]
-    source = read(model(tmp_path / "a.onnx", everywhere), RAW, average_pools=True)
+    source = read(model(tmp_path / "a.onnx", everywhere), RAW, max_pools="average")
     assert len(source.maxima) == 1
     assert check_graph(source, None) < 1e-3
     padded = [*nodes[:2], n("MaxPool", ["r"], ["m"], kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4), *nodes[3:]]
     with pytest.raises(ConversionError, match="takes maxima at the border of the image"):
-        read(model(tmp_path / "a.onnx", padded), RAW, average_pools=True)
+        read(model(tmp_path / "a.onnx", padded), RAW, max_pools="average")

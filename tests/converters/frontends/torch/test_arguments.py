@@ -21,7 +21,7 @@ class Two(nn.Module):
         return self.first(x).relu(), self.second(x).relu()
 
 
-@pytest.mark.parametrize("name", ["network", "shape", "preprocessing", "output", "average_pools", "low", "high"])
+@pytest.mark.parametrize("name", ["network", "shape", "preprocessing", "output", "max_pools", "low", "high"])
 def test_an_argument_of_any_type_gives_a_source_or_an_error_of_spikelet(name):
     for value in VALUES:
         try:

@@ -109,12 +109,12 @@ def test_a_function_of_the_logits_at_the_end(end):
 
 def test_a_max_pool_that_is_replaced():
     network = Net(lambda x: F.max_pool2d(torch.relu(x), 2)).eval()
-    source = from_module(network, SHAPE, RAW, average_pools=True)
+    source = from_module(network, SHAPE, RAW, max_pools="average")
     assert len(source.maxima) == 1
     assert check_graph(source, None) < 1e-2
     padded = Net(lambda x: F.max_pool2d(torch.relu(x), 3, stride=2, padding=1)).eval()
     with pytest.raises(ConversionError, match="with dilation, which no average pool replaces"):
-        from_module(padded, SHAPE, RAW, average_pools=True)
+        from_module(padded, SHAPE, RAW, max_pools="average")
 
 
 @pytest.mark.parametrize(
