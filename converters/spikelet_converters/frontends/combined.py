@@ -130,7 +130,7 @@ class Combined(Neurons):
 
     def affine(self, where: str, gain: npt.ArrayLike, shift: npt.ArrayLike, x: Value, *, alone: bool = True) -> Value:
         """Add gain * x + shift, per channel, see `Construction.affine`."""
-        alone = alone and x.rounded is None
+        alone = alone and x.rounded is None and x.compared is None
         if x.regrouped or x.pads != NONE:
             x = self._plain("affine", where, x)
         gains, shifts = (

@@ -99,6 +99,7 @@ class Value:
         maxima: Pending max pools, which are added after the next rectifier. `shape` is the shape before them.
         view: Index of the number at each place of a reshaped value, see `spikelet_converters.frontends.rearranged`.
         rounded: The rounding before `factor` and `offset`, see `spikelet_converters.frontends.roundings`.
+        compared: The comparison before `factor` and `offset`, see `spikelet_converters.frontends.comparisons`.
     """
 
     node: str
@@ -115,6 +116,7 @@ class Value:
     maxima: tuple[Window, ...] = ()
     view: npt.NDArray[np.intp] | None = None
     rounded: Rounded | None = None
+    compared: Compared | None = None
 
     def channels(self) -> Factor:
         """Return the factor per channel, (C,)."""
@@ -146,6 +148,23 @@ class Rounded:
 
     value: Value
     shift: float
+    refusal: str
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A comparison, 1 where it holds and 0 elsewhere, that is pending until it chooses values.
+
+    Attributes:
+        value: The value that is compared.
+        threshold: () or (C,).
+        above: Whether it holds above the threshold, or below it.
+        refusal: Error message for a result that does not choose values.
+    """
+
+    value: Value
+    threshold: Factor
+    above: bool
     refusal: str
 
 

@@ -34,6 +34,12 @@ def _clip(step: Step) -> Value:
     return _clipped(step, low, high, step.value())
 
 
+def _thresholded_relu(step: Step) -> Value:
+    if real(step.attributes, "alpha", 1.0) != 0:
+        raise ConversionError(f"{step.where}: {ADVICE['ThresholdedRelu']}")
+    return _relu(step)
+
+
 def _maximum(step: Step) -> Value:
     """Take the larger of values and constants: a maximum of a value and 0 is a rectifier."""
     values = [step.value(index) for index in step.live]
@@ -100,4 +106,5 @@ HANDLERS: dict[str, Handler] = {
     "PRelu": _p_relu,
     "Relu": _relu,
     "Round": _rounded,
+    "ThresholdedRelu": _thresholded_relu,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spikelet.errors import ConversionError
+from spikelet_converters.frontends import comparisons
 from spikelet_converters.frontends.layout import per_channel, varies
 from spikelet_converters.frontends.onnx.step import Handler, Step
 from spikelet_converters.frontends.pixels import masked
@@ -27,6 +28,11 @@ def _add(step: Step) -> Value:
     return step.builder.affine(step.where, 1.0, sum(constants, np.zeros(())), total, alone=alone)
 
 
+def _mean(step: Step) -> Value:
+    """Average values."""
+    return step.builder.affine(step.where, 1 / len(step.node.input), 0.0, _add(step), alone=len(step.live) > 1)
+
+
 def _sub(step: Step) -> Value:
     if step.live == [0]:
         x = step.value()
@@ -47,6 +53,9 @@ def _sub(step: Step) -> Value:
 
 
 def _mul(step: Step) -> Value:
+    values = [step.value(index) for index in step.live]
+    if len(values) == 2 and any(x.compared is not None for x in values):
+        return comparisons.multiplied(step.builder, step.name, step.where, *values)
     if len(step.live) != 1:
         raise ConversionError(f"{step.where}: {PRODUCT}")
     (index,) = step.live
@@ -74,6 +83,7 @@ def _negative(step: Step) -> Value:
 HANDLERS: dict[str, Handler] = {
     "Add": _add,
     "Div": _div,
+    "Mean": _mean,
     "Mul": _mul,
     "Neg": _negative,
     "Sub": _sub,

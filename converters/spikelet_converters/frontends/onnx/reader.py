@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from spikelet.errors import ConversionError
 from spikelet.nodes import Shape
-from spikelet_converters.frontends import rearranged, roundings
+from spikelet_converters.frontends import comparisons, rearranged, roundings
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.onnx import (
     activations,
     arithmetic,
+    choices,
     endings,
     pools,
     quantisers,
@@ -39,6 +40,7 @@ HANDLERS: dict[str, Handler] = {
     **synapses.HANDLERS,
     **arithmetic.HANDLERS,
     **activations.HANDLERS,
+    **choices.HANDLERS,
     **pools.HANDLERS,
     **shapes.HANDLERS,
     **quantisers.HANDLERS,
@@ -52,6 +54,9 @@ _OF_VIEWS = ("Identity", "Reshape", "Shape", "Squeeze", "Transpose", "Unsqueeze"
 
 _OF_ROUNDED = ("Add", "Cast", "Clip", "Div", "Identity", "Mul", "Sub")
 """Operators that take values whose rounding is pending, see `roundings`."""
+
+_OF_COMPARISONS = ("Add", "Cast", "CastLike", "Div", "Identity", "Mul", "Not", "Sub", "Where")
+"""Operators that scale comparisons or choose by them, see `comparisons`."""
 
 _AFTER_THE_END = ("ArgMax", "Cast", "Identity", *endings.SCALES)
 _OF_PROBABILITIES = ("Log", "LogSoftmax", "Softmax")
@@ -123,6 +128,7 @@ class Reader:
         if x.view is not None:
             raise rearranged.refused(f"the output {self.state.output}", x)
         roundings.check([x], "the output")
+        comparisons.check([x], "the output")
         self.state.builder.output([x])
         return self.state
 
@@ -190,7 +196,9 @@ class Reader:
         viewed = next((x for name in node.input if (x := state.values.get(name)) and x.view is not None), None)
         if viewed is not None and node.op_type not in _OF_VIEWS:
             raise rearranged.refused(where, viewed)
-        roundings.check([state.values[name] for name in node.input if name in state.values], node.op_type, _OF_ROUNDED)
+        values = [state.values[name] for name in node.input if name in state.values]
+        roundings.check(values, node.op_type, _OF_ROUNDED)
+        comparisons.check(values, node.op_type, _OF_COMPARISONS)
         name = node.name.rpartition("/")[0].strip("/").replace("/", ".") if "/" in node.name else node.name
         layer = free_name(name or f"{node.op_type.lower()}{index}", state.builder.nodes)
         step = Step(state, node, layer, where, attributes_of(node, where))

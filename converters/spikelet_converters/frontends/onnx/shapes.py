@@ -191,7 +191,7 @@ def _cast(step: Step) -> Value:
 
     target = integer(step.attributes, "to", TensorProto.FLOAT)
     x = step.value()
-    if target != TensorProto.FLOAT and step.builder.ending != "argmax":
+    if target != TensorProto.FLOAT and step.builder.ending != "argmax" and x.compared is None:
         name = TensorProto.DataType.Name(target)
         raise ConversionError(f"{step.where}: casts to {name}, which rounds; expected FLOAT")
     return x
@@ -220,6 +220,7 @@ HANDLERS: dict[str, Handler] = {
     "Expand": _expand,
     "Flatten": _flatten,
     "Gather": _gather,
+    "CastLike": _identity,
     "Identity": _identity,
     "Pad": _pad,
     "Reshape": _reshape,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from spikelet.errors import ConversionError
+from spikelet_converters.frontends import comparisons
 from spikelet_converters.frontends.pixels import masked
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
-from spikelet_converters.frontends.torch.calls import Call, Handler
+from spikelet_converters.frontends.torch.calls import Call, Handler, values_of
 from spikelet_converters.frontends.values import Value
 
 
@@ -49,7 +52,10 @@ def _subtract_reversed(call: Call) -> Value:
     return call.builder.affine(call.where, -call.number("alpha", 1), other, x, alone=call.alone)
 
 
-def _multiply(call: Call) -> Value:
+def multiply(call: Call) -> Value:
+    """Multiply a value by a constant, or by a comparison with it."""
+    if len(call.values) == 2 and any(x.compared is not None for x in call.values):
+        return comparisons.multiplied(call.builder, call.name, call.where, *call.values)
     if len(call.values) != 1:
         raise ConversionError(f"{call.where}: {ADVICE['mul']}")
     x = call.values[0]
@@ -76,12 +82,38 @@ def _negate(call: Call) -> Value:
     return call.builder.affine(call.where, -1.0, 0.0, call.x, alone=call.alone)
 
 
+def _add_product(call: Call) -> Value:
+    """Add self + value tensor1 tensor2, or self + value tensor1 / tensor2."""
+    factors = {"self": call.get("tensor1"), "other": call.get("tensor2")}
+    kind, name = ("div", "quotient") if call.kind == "addcdiv" else ("mul", "product")
+    if not values_of(list(factors.values())):
+        raise ConversionError(f"{call.where}: adds a constant that it computes; add its value instead")
+    product = HANDLERS[kind](replace(call, name=f"{call.name}.{name}", kind=kind, arguments=factors, alone=False))
+    arguments = {"self": call.get("self", call.get("input")), "other": product, "alpha": call.number("value", 1)}
+    return _add(replace(call, arguments=arguments, alone=False))
+
+
+def _interpolate(call: Call) -> Value:
+    """Add (1 - weight) self + weight end."""
+    weight = call.number("weight", 0.0)
+
+    def share(value: object, factor: float) -> object:
+        if not isinstance(value, Value):
+            return factor * np.asarray(value)
+        return multiply(replace(call, arguments={"self": value, "other": factor}, alone=False))
+
+    first, second = share(call.get("self", call.get("input")), 1 - weight), share(call.get("end"), weight)
+    return _add(replace(call, arguments={"self": first, "other": second}, alone=False))
+
+
 HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("sub", "subtract"), _subtract),
-    **dict.fromkeys(("mul", "multiply"), _multiply),
+    **dict.fromkeys(("mul", "multiply"), multiply),
     **dict.fromkeys(("div", "divide", "true_divide"), _divide),
     **dict.fromkeys(("neg", "negative"), _negate),
     "add": _add,
+    **dict.fromkeys(("addcdiv", "addcmul"), _add_product),
+    "lerp": _interpolate,
     "rsub": _subtract_reversed,
 }
 """Functions that add a call to the graph, by the name of its operation."""

@@ -145,7 +145,7 @@ def resolved(value: Any, values: Callable[[fx.Node], object]) -> Any:
 OPERATORS: dict[Target, str] = {
     operator.add: "add", operator.iadd: "add", operator.sub: "sub", operator.isub: "sub", operator.mul: "mul",
     operator.imul: "mul", operator.truediv: "div", operator.itruediv: "div", operator.neg: "neg",
-    operator.matmul: "matmul", operator.getitem: "getitem",
+    operator.matmul: "matmul", operator.getitem: "getitem", operator.invert: "bitwise_not",
 }  # fmt: skip
 """Operators of Python."""
 
@@ -185,6 +185,8 @@ def bound(target: Target, args: Sequence[object], kwargs: Mapping[str, object]) 
     if target in OPERATORS:
         return dict(zip(("self", "other"), args, strict=False))
     function = _DISPATCHED[target][1] if target in _DISPATCHED else target
+    if name == "type":
+        return {"self": args[0]}
     if inspect.isfunction(function):
         try:
             bound_arguments = inspect.signature(function).bind(*args, **kwargs)

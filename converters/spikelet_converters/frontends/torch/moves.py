@@ -20,7 +20,7 @@ DROPOUTS = (
 
 IDENTITY = (
     "_to_copy", "alias", "bfloat16", "clone", "contiguous", "detach", "detach_copy", "double", "float", "half",
-    "lift_fresh_copy", "to", "type_as", *DROPOUTS,
+    "lift_fresh_copy", "to", "type", "type_as", *DROPOUTS,
 )  # fmt: skip
 """Operations whose output is their input in evaluation mode."""
 

@@ -125,7 +125,7 @@ def test_a_max_pool_that_is_replaced():
         (lambda x: torch.relu(x).mean(1), "a mean over axes 1 has no node"),
         (lambda x: torch.softmax(x, 1), "leave it out"),
         (lambda x: F.max_pool2d(torch.relu(x), 2, return_indices=True)[0], "expected return_indices=False"),
-        (lambda x: torch.where(x > 0, x, 0.0), "a comparison of activations has no spiking form"),
+        (lambda x: (x > 0).float(), "a comparison of activations has no spiking form"),
         (lambda x: torch.relu(x).flip(3), "mirror the weights after it, or the images"),
         (lambda x: torch.ones(3, 9) @ torch.relu(x), "on its left, W x; expected x W"),
         (lambda x: torch.exp(x), "write a softmax at the end as one operation"),

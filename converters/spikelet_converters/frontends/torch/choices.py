@@ -1,0 +1,80 @@
+"""Torch operations that compare values with numbers, and choose values by comparisons."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.errors import ConversionError
+from spikelet_converters.frontends import comparisons
+from spikelet_converters.frontends.refusals import TORCH as ADVICE
+from spikelet_converters.frontends.torch.arithmetic import multiply
+from spikelet_converters.frontends.torch.calls import Call, Handler
+from spikelet_converters.frontends.values import Factor, Value
+
+_ABOVE = {"ge": True, "greater": True, "greater_equal": True, "gt": True, "heaviside": True}
+_BELOW = {"le": False, "less": False, "less_equal": False, "lt": False}
+
+
+def _compared(call: Call) -> Value:
+    first, second = call.get("self", call.get("input")), call.get("other")
+    above, reverse = {**_ABOVE, **_BELOW}[call.kind], isinstance(second, Value)
+    x = second if isinstance(second, Value) else call.x
+    threshold = np.zeros(()) if call.kind == "heaviside" else call.per_channel("self" if reverse else "other", x)
+    advice = ADVICE["gt"]
+    if threshold is None or not call.builder.calibrate or (reverse and isinstance(first, Value)):
+        raise ConversionError(f"{call.where}: {advice}")
+    return comparisons.compared(call.where, x, threshold, above=above != reverse, advice=advice)
+
+
+def _where(call: Call) -> Value:
+    return _chosen(call, call.get("condition"), "self" if "self" in call.arguments else "input", "other")
+
+
+def _masked_fill(call: Call) -> Value:
+    return _chosen(call, call.get("mask"), "value", "self")
+
+
+def _chosen(call: Call, mask: object, held: str, other: str) -> Value:
+    if isinstance(mask, np.ndarray):
+        return _by_constants(call, mask, held, other)
+    if not isinstance(mask, Value) or mask.compared is None:
+        raise ConversionError(f"{call.where}: {ADVICE['where']}")
+    choices = [_choice(call, name, mask.compared.value) for name in (held, other)]
+    return comparisons.chosen(call.builder, call.name, call.where, mask, *choices)
+
+
+def _by_constants(call: Call, mask: npt.NDArray[np.generic], held: str, other: str) -> Value:
+    """Choose between a value and 0 by constants: the value is multiplied by 1 or 0."""
+    zero, factors = (other, mask) if isinstance(call.get(held), Value) else (held, ~np.asarray(mask, bool))
+    x, number = call.values[0], call.get(zero)
+    if not isinstance(number, np.ndarray | int | float) or np.any(number):
+        raise ConversionError(f"{call.where}: chooses by constants between a value and another than 0; expected 0")
+    return multiply(replace(call, arguments={"self": x, "other": factors.astype(np.float64)}))
+
+
+def _choice(call: Call, name: str, x: Value) -> Value | Factor:
+    choice = call.get(name)
+    if isinstance(choice, Value):
+        return choice
+    numbers = call.per_channel(name, x)
+    if numbers is None:
+        raise ConversionError(f"{call.where}: {ADVICE['where']}")
+    return numbers
+
+
+def _inverted(call: Call) -> Value:
+    if call.x.compared is None:
+        raise ConversionError(f"{call.where}: {ADVICE['gt']}")
+    return comparisons.inverted(call.builder, call.where, call.x)
+
+
+HANDLERS: dict[str, Handler] = {
+    **dict.fromkeys((*_ABOVE, *_BELOW), _compared),
+    **dict.fromkeys(("bitwise_not", "logical_not"), _inverted),
+    "masked_fill": _masked_fill,
+    "where": _where,
+}
+"""Functions that add a call to the graph, by the name of its operation."""
