@@ -47,14 +47,15 @@ def explain(
         lost = result["float_accuracy"] - result["accuracy_before_quantisation"][-1]
     sentences: list[str] = []
     if lost > POINT:
-        sentences = _trial_advice(source, by_layer, graph, uncorrected, caps, calibration)
+        sentences = _trial_advice(source, by_layer, graph, uncorrected, caps, calibration, bundle.manifest.bits)
     bundle.manifest.conversion["advice"] = sentences
     bundle.manifest.conversion["notes"] = [*source.notes, *bundle.manifest.conversion.get("notes", [])]
 
 
 def _trial_advice(
-    source: Source, by_layer: list[Loss], graph: Graph, uncorrected: Graph, caps: Caps, calibration: Calibration
-) -> list[str]:
+    source: Source, by_layer: list[Loss], graph: Graph, uncorrected: Graph, caps: Caps, calibration: Calibration,
+    bits: int | None,
+) -> list[str]:  # fmt: skip
     """Calibrate with other settings, and return advice from the agreement on the calibration images."""
     pixels = torch.from_numpy(calibration.images.images).float()
     before = agreement(graph, caps, pixels, calibration.steps, uncorrected)
@@ -64,12 +65,12 @@ def _trial_advice(
         other, plain, other_caps, _ = calibrated(source, changed, lambda done, total: None)
         attempts.append((trial.option, agreement(other, other_caps, pixels, changed.steps, plain)))
     if source.other_pools:
-        attempts += _with_other_pools(source, uncorrected, caps, calibration, pixels)
+        attempts += _with_other_pools(source, uncorrected, caps, calibration, pixels, bits)
     return advice(by_layer, before, attempts)
 
 
 def _with_other_pools(
-    source: Source, max_pooled: Graph, caps: Caps, calibration: Calibration, pixels: torch.Tensor
+    source: Source, max_pooled: Graph, caps: Caps, calibration: Calibration, pixels: torch.Tensor, bits: int | None
 ) -> list[tuple[str, float]]:
     """Convert with other forms of max pools, and with copies at T = 1, where an OR of spikes is the maximum.
 
@@ -79,10 +80,11 @@ def _with_other_pools(
         caps: The caps of its rectifiers.
         calibration: Settings of the calibration.
         pixels: (N, *shape).
+        bits: Bits of the weights, None for float32.
 
     Returns:
         The options and the shares of images with the prediction of `max_pooled`, without the forms in which the network
-        cannot be imported.
+        cannot be converted.
     """
     attempts = []
     analog = Analog(max_pooled)
@@ -91,6 +93,8 @@ def _with_other_pools(
     for form, imported in source.other_pools.items():
         try:
             other, plain, other_caps, _ = calibrated(imported(), calibration, lambda done, total: None)
+            if bits is not None:
+                fitted(folded(other), bits, calibration.steps)
         except ConversionError:
             continue
         share = agreement(other, other_caps, pixels, calibration.steps, plain, predictions)

@@ -11,12 +11,12 @@ from torch.nn.utils import parametrize
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.builder import Builder
-from spikelet_converters.frontends.frameworks import norse, sinabs, snntorch, spikingjelly
+from spikelet_converters.frontends.frameworks import norse, sinabs, snntorch, spikingjelly, written
 from spikelet_converters.frontends.frameworks.neuron import Importer
 from spikelet_converters.frontends.refusals import FRAMEWORK_NEURONS as REFUSED
 from spikelet_converters.frontends.values import Value
 
-MODULES = {"snntorch": snntorch, "spikingjelly": spikingjelly, "sinabs": sinabs, "norse": norse}
+MODULES = {"snntorch": snntorch, "spikingjelly": spikingjelly, "sinabs": sinabs, "norse": norse, "written": written}
 NEURONS: dict[tuple[str, str], Importer] = {
     (framework, kind): importer for framework, module in MODULES.items() for kind, importer in module.NEURONS.items()
 }
@@ -29,8 +29,10 @@ _SUBCLASSED_IN = ("spikingjelly.activation_based.layer", "brevitas.nn", "torch.a
 
 def framework(module: nn.Module) -> str | None:
     """Return the framework that defines the class of a module, or None if it is not one of the four."""
+    if isinstance(module, written.Written):
+        return "written"
     package = type(module).__module__.partition(".")[0]
-    return package if package in MODULES else None
+    return package if package in MODULES and package != "written" else None
 
 
 def is_layer(module: nn.Module) -> bool:

@@ -100,7 +100,8 @@ def from_module(
         return from_module(changed, shape, preprocessing, max_pools=max_pools, output=key, low=low, high=high)
 
     if builder.relus or builder.levels:
-        if any(frameworks.is_neuron(module) for module in network.modules()):
+        container = network if program is not None else calls()[0]
+        if any(frameworks.is_neuron(module) for module in container.modules()):
             raise ConversionError(
                 f"{next(iter({**builder.relus, **builder.levels}))}: is a rectifier in a network of spiking neurons; "
                 "expected one of the two: leave it out, or use a neuron in its place"

@@ -29,13 +29,11 @@ class Tracer(fx.Tracer):
     torch can record stacks (`record_stack_traces`), but imports its compiler for that, which takes more than a second.
 
     Attributes:
-        assigns: Whether assignments to parts of a value are calls, `x[i] = y`; torch.fx refuses them.
         hooks: Whether the hooks of layers are traced.
     """
 
-    def __init__(self, *, assigns: bool = False, hooks: bool = False) -> None:
+    def __init__(self, *, hooks: bool = False) -> None:
         super().__init__()
-        self.assigns = assigns
         self.hooks = hooks
 
     def create_node(
@@ -60,7 +58,7 @@ class Tracer(fx.Tracer):
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
         """Return the value of a node for the traced code."""
-        return _Assigned(node, self) if self.assigns else super().proxy(node)
+        return _Assigned(node, self)
 
     def call_module(
         self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -105,6 +103,33 @@ def sizes_traced() -> Iterator[None]:
     finally:
         for name, function in functions.items():
             setattr(torch, name, function)
+
+
+@contextmanager
+def functions_traced() -> Iterator[None]:
+    """Trace the `forward` of torch.autograd.Function, with which networks give spikes a surrogate gradient."""
+    apply = torch.autograd.Function.__dict__["apply"]
+
+    def traced(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        if not any(isinstance(value, fx.Proxy) for value in (*args, *kwargs.values())):
+            return apply.__get__(None, cls)(*args, **kwargs)
+        own_context = cls.setup_context is torch.autograd.function._SingleLevelFunction.setup_context
+        return cls.forward(_Context(), *args, **kwargs) if own_context else cls.forward(*args, **kwargs)
+
+    torch.autograd.Function.apply = classmethod(traced)  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        torch.autograd.Function.apply = apply  # type: ignore[method-assign]
+
+
+class _Context:
+    """The context of a function that is traced, which stores what its gradient needs."""
+
+    def save_for_backward(self, *tensors: object) -> None:
+        """Store nothing: the gradient is not computed."""
+
+    mark_non_differentiable = save_for_forward = save_for_backward
 
 
 def _recorded(function: Callable[..., torch.Tensor]) -> Callable[..., Any]:

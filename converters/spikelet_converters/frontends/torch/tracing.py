@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Set
 from typing import TypeAlias
 
 from torch import fx, nn
 
 from spikelet.errors import ConversionError, one_line, pass_out_of_memory
 from spikelet_converters.frontends import frameworks
-from spikelet_converters.frontends.torch import stacked, straight_through, time_loop
+from spikelet_converters.frontends.torch import stacked, straight_through, time_loop, written
 from spikelet_converters.frontends.torch.outputs import with_fields
-from spikelet_converters.frontends.torch.tracer import Tracer, hooks_of, sizes_traced
+from spikelet_converters.frontends.torch.totals import ASSIGN
+from spikelet_converters.frontends.torch.tracer import Tracer, functions_traced, hooks_of, sizes_traced
 
 Traced: TypeAlias = tuple[nn.Module, fx.Graph, time_loop.Reduced]
 """A traced network, see `traced`."""
+
+
+_EXPECTED = "it may not branch on values"
 
 
 class NotTraced(ConversionError):
@@ -33,13 +38,17 @@ def traced(network: nn.Module) -> Traced:
     """
     network = network.eval()
     inner = frameworks.children(network)
-    neurons = {name for name, module in network.named_modules() if frameworks.is_neuron(module)}
+    neurons: Set[str] = {name for name, module in network.named_modules() if frameworks.is_neuron(module)}
     if inner is not None:
         network = nn.Sequential(OrderedDict(inner))  # the container would store states, but the engine stores them
     elif neurons and (hooks_of(network._forward_hooks) or hooks_of(network._forward_pre_hooks)):
         network = nn.Sequential(OrderedDict(network=network))  # which calls the hooks of the network
         neurons = {f"network.{name}" for name in neurons}
     graph = _calls(network, bool(neurons))
+    if not neurons:
+        network, neurons = written.recognised(network, graph)
+        if not neurons and any(node.target is ASSIGN for node in graph.nodes):
+            raise NotTraced(f"{type(network).__name__}.forward: assigns to parts of a value; {_EXPECTED}")
     modules = dict(network.named_modules())
 
     def layer(step: fx.Node) -> nn.Module | None:
@@ -52,10 +61,10 @@ def traced(network: nn.Module) -> Traced:
 def _calls(network: nn.Module, spiking: bool) -> fx.Graph:
     """Return the calls of a network."""
     try:
-        with sizes_traced():
-            graph = Tracer(assigns=spiking, hooks=spiking).trace(network)
+        with sizes_traced(), functions_traced():
+            graph = Tracer(hooks=spiking).trace(network)
     except Exception as error:  # of the user's own code, which is called with proxies
         pass_out_of_memory(error, f"{type(network).__name__}.forward")
-        advice = time_loop.ADVICE if spiking else "it may not branch on values"
+        advice = time_loop.ADVICE if spiking else _EXPECTED
         raise NotTraced(f"{type(network).__name__}.forward: cannot be traced ({one_line(error)}); {advice}") from None
     return with_fields(stacked.removed(straight_through.removed(graph)))
