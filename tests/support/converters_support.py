@@ -90,7 +90,7 @@ def counts(graph, pixels, steps, engine="numpy"):
 def bundle_of(graph, steps=8):
     """Return a bundle of a graph with three random golden inputs."""
     rng = np.random.default_rng(0)
-    inputs = rng.integers(0, 256, (3, *graph.input.shape)).astype(np.float32)
+    inputs = rng.integers(graph.input.low, graph.input.high + 1, (3, *graph.input.shape)).astype(np.float32)
     exact = exact_steps(graph) if graph.exact else None
     manifest = Manifest("small", bits=8 if graph.exact else None, exact_steps=exact)
     return Bundle(graph, manifest, record_golden(graph, inputs, steps), "")

@@ -79,8 +79,8 @@ def test_data_without_labels_is_refused(call, folder):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ("--learning-rate -1", "learning_rate: expected 0 or more, found -1.0"),
-        ("--lambda-init 0", "lambda_init above 0"),
+        ("--learning-rate -1", "learning_rate: expected a number of 0 or more, found -1.0"),
+        ("--lambda-init 0", "lambda_init: expected a number above 0"),
         ("--model vgg16", "the images are too small for 5 pools that halve them"),
     ],
 )

@@ -66,11 +66,14 @@ class NetworkSpec:
         shape = options.shape("shape", self.shape)
         if len(shape) != 3:
             raise UsageError(f"shape: expected (C, H, W), found {shape}")
+        lambda_init = options.real("lambda_init", self.lambda_init, 0)
+        if not 0 < lambda_init <= LARGEST:
+            raise UsageError(f"lambda_init: expected a number above 0, at most 2^64, found {self.lambda_init}")
         numbers: dict[str, object] = {
             "shape": shape,
             "classes": options.whole("classes", self.classes),
             "levels": options.whole("levels", self.levels, 1, MAX_LEVELS),
-            "lambda_init": options.real("lambda_init", self.lambda_init, LEAST, LARGEST),
+            "lambda_init": lambda_init,
             "slope": options.real("slope", self.slope, 0, 1),
             "mean": _by_channel("mean", self.mean, shape[0], -LARGEST),
             "std": _by_channel("std", self.std, shape[0], LEAST),
