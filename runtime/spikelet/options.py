@@ -13,6 +13,7 @@ from spikelet.errors import DataError, UsageError
 
 TEXT_CHARACTERS = 60  # characters of a text in a message
 SHOWN_ITEMS = 8  # of a tuple
+SMALL, LARGE = 1e-6, 1e9  # limits of numbers below and above these are those of float32
 LARGEST_WHOLE = 2**63 - 1  # NumPy and torch take seeds and counts of 64 bits
 LARGEST = 2.0**64  # magnitude of a measured value, and of the value of white
 LEAST = 2.0**-64  # value of white, and width of a range of measured values: 255 / LEAST is finite
@@ -44,9 +45,18 @@ def real(name: str, value: object, least: float = -math.inf, most: float = math.
         except OverflowError:
             number = math.inf
     if not least <= number <= most:
-        expected = f"a number of {least:g} or more" if most == math.inf else f"a number of {least:g}…{most:g}"
-        raise _error(name, expected, value)
+        raise _error(name, _expected(least, most, number), value)
     return number
+
+
+def _expected(least: float, most: float, number: float) -> str:
+    """Return which numbers are accepted, with limits of float32 only if the number is beyond them."""
+    high = f"{most:g}".replace("e+0", "e")
+    if number > most:
+        return f"a number of at most {high}" if 0 < least < SMALL else f"a number of {least:g}…{high}"
+    if 0 < least < SMALL:
+        return "a number above 0" if most >= LARGE else f"a number above 0, at most {high}"
+    return f"a number of {least:g} or more" if most >= LARGE else f"a number of {least:g}…{high}"
 
 
 def span(name: str, value: object) -> tuple[float, float]:

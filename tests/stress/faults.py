@@ -73,6 +73,7 @@ class Campaign:
         gc.freeze()  # nor traversed by garbage collection, which would copy their memory
         assert self.run(f"{TRAIN} whole") == 0
         assert self.run("convert whole/best.pt -o good.snnb --data x.npz") == 0
+        assert self.run("verify good.snnb --engine native") == 0  # its library is in the cache from here on
         assert self.run("keygen key") == 0
 
     def run(self, line, kill_after=None, trouble=lambda: None):

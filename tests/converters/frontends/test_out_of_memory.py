@@ -26,7 +26,7 @@ class Network(nn.Module):
 @pytest.mark.parametrize(
     ("suffix", "package", "function"),
     [
-        ("nir", nir, "read"),
+        ("nir", nir, "dict2NIRNode"),
         ("onnx", onnx, "load"),
         ("onnx", onnxruntime, "InferenceSession"),
         ("pt2", torch.export, "load"),

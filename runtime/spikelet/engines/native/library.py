@@ -11,7 +11,7 @@ from pathlib import Path
 
 from spikelet.engines.native import cache, compiler
 from spikelet.errors import EngineError
-from spikelet.files.atomic import replacing
+from spikelet.files.atomic import not_written, replacing
 from spikelet.graph import Graph, once_per_graph
 from spikelet.lowering.c import HostProgram
 from spikelet.lowering.c.interface import library_source
@@ -97,12 +97,20 @@ def cross_compile(graph: Graph, target: str, folder: Path) -> Path:
 
 
 def compiled(source: str, target: str | None = None) -> bytes:
-    """Compile a source and return the bytes of the library."""
-    with tempfile.TemporaryDirectory(prefix="spikelet-") as folder:
-        text, library = Path(folder, "model.c"), Path(folder, "model.so")
-        text.write_text(source, "utf-8")
-        compiler.compile_library(text, library, target)
-        return library.read_bytes()
+    """Compile a source and return the bytes of the library.
+
+    Raises:
+        CompilerMissing: No compiler is installed.
+        EngineError: The compiler fails, or its files cannot be written.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="spikelet-") as folder:
+            text, library = Path(folder, "model.c"), Path(folder, "model.so")
+            text.write_text(source, "utf-8")
+            compiler.compile_library(text, library, target)
+            return library.read_bytes()
+    except OSError as error:
+        raise EngineError(f"engine native: {not_written(Path(tempfile.gettempdir()), error)}") from error
 
 
 def generic_key(graph: Graph, machine: str) -> str:
