@@ -17,7 +17,7 @@ from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.refusals import IN_PLACE, UNKNOWN
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.source import Preprocessing, Source, as_taken, build, finished
-from spikelet_converters.frontends.torch import stacked, straight_through
+from spikelet_converters.frontends.torch import classes, stacked, straight_through
 from spikelet_converters.frontends.torch.calls import (
     Call,
     bound,
@@ -99,7 +99,7 @@ def add(program: torch.export.ExportedProgram, builder: Builder, start: Value, *
         assert isinstance(value, torch.Tensor)
         reader.values[node] = constant(value)
     reader.values[str(signature.user_inputs[0])] = start
-    graph = stacked.removed(straight_through.removed(program.graph))
+    graph = classes.replaced(stacked.removed(straight_through.removed(program.graph)))
     (returned,) = (step for step in graph.nodes if step.op == "output")
     results = list(returned.args[0])
     used = needed(results if output is None else chosen(results, output))

@@ -10,7 +10,7 @@ from torch import fx, nn
 
 from spikelet.errors import ConversionError, one_line, pass_out_of_memory
 from spikelet_converters.frontends import frameworks
-from spikelet_converters.frontends.torch import stacked, straight_through, time_loop, written
+from spikelet_converters.frontends.torch import classes, stacked, straight_through, time_loop, written
 from spikelet_converters.frontends.torch.outputs import with_fields
 from spikelet_converters.frontends.torch.totals import ASSIGN
 from spikelet_converters.frontends.torch.tracer import Tracer, functions_traced, hooks_of, sizes_traced
@@ -67,4 +67,4 @@ def _calls(network: nn.Module, spiking: bool) -> fx.Graph:
         pass_out_of_memory(error, f"{type(network).__name__}.forward")
         advice = time_loop.ADVICE if spiking else _EXPECTED
         raise NotTraced(f"{type(network).__name__}.forward: cannot be traced ({one_line(error)}); {advice}") from None
-    return with_fields(stacked.removed(straight_through.removed(graph)))
+    return with_fields(classes.replaced(stacked.removed(straight_through.removed(graph))))
