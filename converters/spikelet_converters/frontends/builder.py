@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends.channels import selected
+from spikelet_converters.frontends.channels import repeated, selected
 from spikelet_converters.frontends.images import Images
 from spikelet_converters.frontends.layout import arranged, axes_of, reshaped, sizes, target_of
 from spikelet_converters.frontends.layout import padded as around
@@ -27,6 +27,34 @@ class Builder(Images):
     images (C, H, W) and lines (C, L), in any order of axes that the graph can express. Sizes are (height, width) or
     (length,).
     """
+
+    def add(self, name: str, where: str, inputs: list[Value]) -> Value:
+        """Add the sum of values of one shape; axes of size 1 are repeated, as the means of images are."""
+        images = [x for x in inputs if len(x.shape) == 3 and not x.regrouped and x.pads == NONE and not x.maxima]
+        shape = tuple(max(x.shape[axis] for x in images) for axis in range(3)) if images else ()
+        repeats = all(size in (1, most) for x in images for size, most in zip(x.shape, shape, strict=True))
+        if len(images) == len(inputs) and repeats:
+            inputs = [
+                self.repeated(name, where, [shape[axis] for axis in axes_of(x)], x) if x.shape != shape else x
+                for x in inputs
+            ]
+        return super().add(name, where, inputs)
+
+    def repeated(self, name: str, where: str, target: Sequence[int], x: Value) -> Value:
+        """Add a value that is broadcast to the sizes `target` of its axes, without the batch: axes of size 1 repeat."""
+        after = list(x.shape[1:])
+        for size, axis in zip(target, axes_of(x), strict=True):
+            if axis and size != x.shape[axis] == 1:
+                after[axis - 1] = size
+        if tuple(after) != x.shape[1:]:
+            height, width = x.shape[1:]
+            places = np.indices(after) * np.reshape([height > 1, width > 1], (2, 1, 1))
+            pixels = np.eye(height * width)[places[0] * width + places[1]]
+            shape = [after[axis - 1] for axis in sorted(axes_of(x)) if axis]
+            pixels = pixels.transpose(2, 0, 1).reshape(1, height * width, *shape)
+            inner = replace(x, axes=None) if len(axes_of(x)) == 3 else x
+            x = arranged(self.pixelwise(self.free_name(f"{name}.repeated"), where, pixels, inner), axes_of(x))
+        return repeated(where, x, target)
 
     def leaky(self, name: str, where: str, slope: npt.ArrayLike, x: Value) -> Value:
         """Add a leaky rectifier max(x, 0) - slope max(-x, 0) as two layers of neurons; slope: () or (C,)."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends import rearranged
-from spikelet_converters.frontends.channels import check_along_channels, concatenated, repeated, selected, tiled
+from spikelet_converters.frontends.channels import check_along_channels, concatenated, selected, tiled
 from spikelet_converters.frontends.layout import arranged, axes_of, sizes
 from spikelet_converters.frontends.onnx.attributes import integer, integers, real, text
 from spikelet_converters.frontends.onnx.constants import Constant
@@ -203,7 +203,8 @@ def _expand(step: Step) -> Value:
     if len(new) > len(before):
         raise ConversionError(f"{step.where}: expands to {len(new)} axes; expected {len(before)}")
     new = [1] * (len(before) - len(new)) + new
-    return repeated(step.where, x, [b if a == 1 else a for a, b in zip(new, before, strict=True)][1:])
+    target = [b if a == 1 else a for a, b in zip(new, before, strict=True)][1:]
+    return step.builder.repeated(step.name, step.where, target, x)
 
 
 def _tile(step: Step) -> Value:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends.channels import check_along_channels, concatenated, repeated, selected, tiled
+from spikelet_converters.frontends.channels import check_along_channels, concatenated, selected, tiled
 from spikelet_converters.frontends.layout import arranged, axes_of, reshaped, sizes
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.torch import resampling
@@ -177,11 +177,13 @@ def _pad(call: Call) -> Value:
 
 
 def _expand(call: Call) -> Value:
-    x, size = call.x, call.integers("size")
+    x, other = call.x, call.arguments.get("other")
+    size = (BATCH, *sizes(other)) if isinstance(other, Value) else call.integers("size")
     before = (BATCH, *sizes(x))
     if len(size) != len(before):
         raise ConversionError(f"{call.where}: expands to {len(size)} axes; expected {len(before)}")
-    return repeated(call.where, x, [b if a == -1 else a for a, b in zip(size, before, strict=True)][1:])
+    target = [b if a == -1 else a for a, b in zip(size, before, strict=True)][1:]
+    return call.builder.repeated(call.name, call.where, target, x)
 
 
 def _repeat(call: Call) -> Value:
@@ -200,7 +202,7 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("slice", "narrow"), _slice),
     **dict.fromkeys(("pad", "constant_pad_nd"), _pad),
     **dict.fromkeys(("repeat", "repeat_interleave", "tile"), _repeat),
-    "expand": _expand,
+    **dict.fromkeys(("expand", "expand_as"), _expand),
     "getitem": _getitem,
     "index": _index,
     "index_select": _index_select,
