@@ -30,6 +30,7 @@ FORMS = {
     "exp / sum of x - max": (lambda x: exponentials(shifted(x)), "softmax"),
     "exp / sum of x - amax": (lambda x: exponentials(x - x.amax(1, keepdim=True).detach()), "softmax"),
     "exp / sum of a scaled value": (lambda x: exponentials(x / 2.0), "softmax"),
+    "exp twice": (lambda x: torch.exp(x) / torch.exp(x).sum(1, keepdim=True), "softmax"),
     "softmax of x - max": (lambda x: torch.softmax(x - x.max(dim=1, keepdim=True).values, 1), "softmax"),
     "logsumexp": (lambda x: x - torch.logsumexp(x, 1, keepdim=True), "log_softmax"),
     "log of the sum": (log_of_the_sum, "log_softmax"),

@@ -65,14 +65,23 @@ def _found(node: fx.Node) -> _Found | None:
     if kind not in ("div", "sub") or len(args) != 2 or node.kwargs:
         return None
     summed = _sum_of_exponentials(args[1]) if kind == "div" else _log_of_sum(args[1])
-    if summed is None or summed[0] is not args[0]:
+    if summed is None or not _equal(summed[0], args[0]):
         return None
     return _Found("softmax" if kind == "div" else "log_softmax", _without_maximum(summed[1]), summed[2])
 
 
+def _equal(first: fx.Node, second: object) -> bool:
+    """Return whether both are one value, or exp(x) of one value."""
+    if not isinstance(second, fx.Node):
+        return False
+    return first is second or (_kind(first) == _kind(second) == "exp" and first.args[0] is second.args[0])
+
+
 def _index(largest: object) -> _Found | None:
     """Return the argmax for the call of a maximum of classes."""
-    if not isinstance(largest, fx.Node) or not isinstance(largest.args[0], fx.Node):
+    if not isinstance(largest, fx.Node) or _kind(largest) not in ("max", "topk"):
+        return None
+    if not isinstance(largest.args[0], fx.Node):
         return None
     if _kind(largest) == "topk" and largest.args[1:2] == (1,) and len(largest.args) == 2 and not largest.kwargs:
         return _Found("argmax", largest.args[0], -1)
@@ -107,7 +116,9 @@ def _without_maximum(x: fx.Node) -> fx.Node:
     if _kind(x) != "sub" or len(x.args) != 2:
         return x
     value, largest = x.args
-    while isinstance(largest, fx.Node) and (_kind(largest) in _DETACH or largest.args[1:] in ((0,), ("values",))):
+    while isinstance(largest, fx.Node) and (
+        _kind(largest) in _DETACH or (largest.args[1:] in ((0,), ("values",)) and _kind(largest) != "max")
+    ):
         largest = largest.args[0]
     same = isinstance(largest, fx.Node) and _kind(largest) in ("amax", "max") and largest.args[0] is value
     return value if same and isinstance(value, fx.Node) else x
