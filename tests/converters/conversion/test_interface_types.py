@@ -104,7 +104,7 @@ def test_arguments_of_every_wrong_type(calls):
             UsageError,
             "percentile: expected a number of 0…100, found 101",
         ),
-        (lambda b: Preprocessing(std=(0.0,)), UsageError, r"std: expected a number of 5\.42101e-20…"),
+        (lambda b: Preprocessing(std=(0.0,)), UsageError, r"std: expected a number above 0"),
     ],
 )
 def test_messages_name_the_argument(bundle, call, kind, message):
