@@ -207,3 +207,21 @@ def test_a_runtime_that_fails_is_named(int8, monkeypatch):
     runs, failed = int8.runtimes({"float": "a", "int8": "b"}, 1)
     assert runs == {"float, ONNX Runtime": len, "int8, ONNX Runtime": len}
     assert failed == dict.fromkeys(("float, OpenVINO", "int8, OpenVINO"), "no module named openvino")
+
+
+@pytest.mark.parametrize(
+    ("form", "product_bytes", "vector_bytes", "operations"),
+    [
+        ("lists", 32, 32, 3 * 4 * 100),  # two additions and a shift for 32 weights, in each of four time-steps
+        ("lists", 64, 64, 3 * 4 * 50),
+        ("tables", 32, 32, 4 * 100),  # 16 sums of four weights
+        ("counts", 32, 32, 4 * 2 * 200),
+        ("counts", 64, 64, 4 * 100),
+        ("image", 32, 32, 2 * 400),
+        ("dense", 32, 32, 4 * 2 * 800),
+    ],
+)
+def test_the_least_operations_of_a_form(form, product_bytes, vector_bytes, operations):
+    layer = {"form": form, "dense": 6400, "added": 3200.0}
+    with imported("layer_tables") as (layer_tables,):
+        assert layer_tables.least_operations(layer, 4, product_bytes, vector_bytes) == operations
