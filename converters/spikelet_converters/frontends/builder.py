@@ -30,6 +30,9 @@ class Builder(Images):
 
     def add(self, name: str, where: str, inputs: list[Value]) -> Value:
         """Add the sum of values of one shape; axes of size 1 are repeated, as the means of images are."""
+        pending = next((x.compared for x in inputs if x.compared is not None), None)
+        if pending is not None:
+            raise ConversionError(pending.refusal)
         images = [x for x in inputs if len(x.shape) == 3 and not x.regrouped and x.pads == NONE and not x.maxima]
         shape = tuple(max(x.shape[axis] for x in images) for axis in range(3)) if images else ()
         repeats = all(size in (1, most) for x in images for size, most in zip(x.shape, shape, strict=True))

@@ -29,7 +29,7 @@ from spikelet_converters.frontends.windows import Averages, symmetric
 Layer = Callable[[str, Value], Value]
 NOT_RECTIFIED = (
     "takes maxima of values that may be negative, which an OR of spikes cannot represent; put a ReLU directly before "
-    "or after it, or use --max-pool pairs"
+    "or after it, or use --max-pool pairs, or average in a network of spiking neurons"
 )
 PADDED = (
     "takes maxima of values that may be negative at the border of the image, where zeros would be larger; put a ReLU "

@@ -118,6 +118,7 @@ def _line(where: str, x: Value, choice: Value | npt.ArrayLike) -> tuple[Factor, 
     if not isinstance(choice, Value):
         return np.zeros(()), np.asarray(choice, np.float64)
     same = choice.node == x.node and choice.shape == x.shape and choice.axes == x.axes and not choice.parts
+    same = same and not choice.maxima and choice.rounded is None and not choice.regrouped and choice.pads == x.pads
     same = same and (choice.order is x.order or np.array_equal(choice.order, x.order))  # type: ignore[arg-type]
     if not same or choice.compared is not None or not x.factor.all():
         raise ConversionError(f"{where}: chooses between other values by a comparison; {_EXPECTED}")

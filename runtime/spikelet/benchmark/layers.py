@@ -103,6 +103,8 @@ def layer_times(
         engine.run_window(images[index : index + 1], steps)
         samples.append(engine.node_times() - before)
     by_layer = {name: np.zeros(len(samples)) for name in graph.order if isinstance(graph.nodes[name], Conv2d | Linear)}
+    if not by_layer:
+        return {}
     for name, nanoseconds in zip(graph.order, np.array(samples).T, strict=True):
         by_layer[_layer(graph, name)] += nanoseconds / 1000
     return {name: float(np.quantile(times, 0.25)) for name, times in by_layer.items()}

@@ -7,7 +7,8 @@ from networks import small_graph
 from spikelet.benchmark.layers import layer_times
 from spikelet.engines import create
 from spikelet.engines.native.timed import TimedEngine
-from spikelet.nodes import Conv2d, Linear
+from spikelet.graph import Graph
+from spikelet.nodes import IF, Conv2d, Input, Linear, Output
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, *small_graph().shapes["input"])).astype(np.float32)
 
@@ -28,6 +29,12 @@ def test_every_node_of_the_program_takes_time():
     engine.run_window(IMAGES, 4)
     taken = dict(zip(graph.order, engine.node_times() - before, strict=True))
     assert all(taken[name] > 0 for name in graph.order if isinstance(graph.nodes[name], Conv2d | Linear))
+
+
+def test_a_network_without_layers_of_weights_has_no_times():
+    one = np.ones(4, np.int32)
+    nodes = {"x": Input((4,), 0 * one), "if": IF(one, 0 * one), "y": Output()}
+    assert layer_times(Graph(nodes, (("x", "if"), ("if", "y"))), np.ones((1, 4), np.float32), 2, seconds=0) == {}
 
 
 def test_the_times_of_layers_are_those_of_all_nodes(monkeypatch):

@@ -186,7 +186,7 @@ def bound(target: Target, args: Sequence[object], kwargs: Mapping[str, object]) 
         return dict(zip(("self", "other"), args, strict=False))
     function = _DISPATCHED[target][1] if target in _DISPATCHED else target
     if name == "type":
-        return {"self": args[0]}
+        return {"self": args[0], "dtype": args[1] if len(args) > 1 else kwargs.get("dtype")}
     if inspect.isfunction(function):
         try:
             bound_arguments = inspect.signature(function).bind(*args, **kwargs)

@@ -25,6 +25,13 @@ IDENTITY = (
 """Operations whose output is their input in evaluation mode."""
 
 
+def _cast(call: Call) -> Value:
+    kind = str(call.get("dtype"))
+    if call.x.compared is None and not any(name in kind.lower() for name in ("float", "double", "half")):
+        raise ConversionError(f"{call.where}: casts to {kind}, which rounds; cast to float32, or leave it out")
+    return call.x
+
+
 def _dropout(call: Call) -> Value:
     if call.get("training", call.get("train", False)) and call.number("p", 0.5) > 0:
         raise ConversionError(
@@ -210,6 +217,7 @@ HANDLERS: dict[str, Handler] = {
     "stack": _stack,
     "unbind": _unbind,
     **dict.fromkeys(IDENTITY, lambda call: call.x),
+    "type": _cast,
     **dict.fromkeys(DROPOUTS, _dropout),
 }  # fmt: skip
 """Functions that add a call to the graph, by the name of its operation."""

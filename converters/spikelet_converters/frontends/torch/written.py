@@ -180,6 +180,8 @@ def _module(chain: list[_Update]) -> Written | None:
         ConversionError: The time-steps differ, or the neuron has another reset.
     """
     first, second = chain[0], chain[1]
+    if second.subtracted == second.erased == 0:  # rectifiers in the branches of a residual network
+        return None
     where = f"the comparison `{first.spikes.name}` of a loop over time-steps"
     theta, decay = second.theta, second.decay
     reset = _reset(theta, decay, second.subtracted, second.erased)

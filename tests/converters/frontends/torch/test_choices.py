@@ -100,6 +100,10 @@ def test_constants_that_choose_or_interpolate(function):
         (lambda x: (x > 0).float(), "a comparison of activations has no spiking form"),
         (lambda x: F.max_pool2d((x > 0).float(), 2), "a comparison of activations has no spiking form"),
         (lambda x: torch.cat([x > 0, x], 1)[:, 2:6], "a comparison of activations has no spiking form"),
+        (lambda x: x + (x > 0).float(), "a comparison of activations has no spiking form"),
+        (lambda x: x - (x > 0).float(), "a comparison of activations has no spiking form"),
+        (lambda x: (x > 0).float() + x, "a comparison of activations has no spiking form"),
+        (lambda x: torch.where(x > 0, F.max_pool2d(x, 3, 1, 1), 0.0), "chooses between other values by a comparison"),
         (lambda x: x * (x > 0.5), r"jumps at the threshold of its comparison, from 0 to 0\.5; expected equal values"),
         (lambda x: torch.where(x > 0, x + 1, 0.0), "jumps at the threshold of its comparison, from 0 to 1"),
         (lambda x: torch.where(x > 0, 1.0, 0.0), "jumps at the threshold"),
@@ -115,6 +119,11 @@ def test_other_choices_are_refused(function, message):
         from_module(Net(function).eval(), SHAPE, RAW)
     with pytest.raises(ConversionError, match=message):
         from_program(torch.export.export(Net(function).eval(), (torch.zeros(2, *SHAPE),)), RAW)
+
+
+def test_a_cast_to_whole_numbers_is_refused():
+    with pytest.raises(ConversionError, match=r"casts to torch.int32, which rounds; cast to float32"):
+        from_module(Net(lambda x: torch.relu(x).type(torch.int32).float()).eval(), SHAPE, RAW)
 
 
 def test_a_rectifier_that_is_written_out_precedes_a_max_pool():

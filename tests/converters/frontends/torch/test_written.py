@@ -289,6 +289,13 @@ def test_rectifiers_of_residual_layers_are_no_neurons():
             b = a + self.second(a * (a > 0))
             return self.last(b * (b > 0))
 
-    source = from_module(Residual().eval(), (6,), RAW)
-    assert len(source.relus) == 2
-    assert check_graph(source, None) < 1e-5
+    class Branches(Residual):
+        def forward(self, x):
+            a = self.first(x) + self.first(2 * x)
+            b = a + self.second(a * (a > 0))
+            return self.last(b * (b > 0))
+
+    for network in (Residual(), Branches()):
+        source = from_module(network.eval(), (6,), RAW)
+        assert len(source.relus) == 2
+        assert check_graph(source, None) < 1e-5
