@@ -370,6 +370,13 @@ class TestCommand:
         assert "chosen on splits.npz test, 50 images" in text
         assert "These are test images: choose on others" in text
 
+    def test_options_of_data_may_describe_the_images_of_confirm(self, call, folder):
+        images = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1)).astype(np.uint8)
+        np.savez(folder / "own.npz", images=images, labels=np.arange(3))
+        line = "plan vgg5-fashion-mnist --copies 1 --steps 1 --no-early-exit --count 3 --engine numpy --layout NHWC"
+        assert json.loads(call(f"{line} --confirm own.npz --json").out)["confirmed"]["data"] == "own.npz"
+        assert "--layout NHWC: describes images of your own" in call(line, code=2).err
+
     def test_every_setting_is_listed_with_t_by_copies(self, call):
         line = "plan small.snnb data.npz --copies 1,3=1 --no-early-exit"
         text = call(f"{line} --steps 4 --all").out
