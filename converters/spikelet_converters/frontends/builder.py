@@ -51,8 +51,8 @@ class Builder(Images):
                 after[axis - 1] = size
         if tuple(after) != x.shape[1:]:
             height, width = x.shape[1:]
-            places = np.indices(after) * np.reshape([height > 1, width > 1], (2, 1, 1))
-            pixels = np.eye(height * width)[places[0] * width + places[1]]
+            rows, columns = np.indices(after) * np.reshape([height > 1, width > 1], (2, 1, 1))
+            pixels = np.eye(height * width)[rows * width + columns]
             shape = [after[axis - 1] for axis in sorted(axes_of(x)) if axis]
             pixels = pixels.transpose(2, 0, 1).reshape(1, height * width, *shape)
             inner = replace(x, axes=None) if len(axes_of(x)) == 3 else x

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from converters_support import SHAPE
+from source_networks.pools import MAX_POOLS
 from source_networks.relu import smooth_pixels
 from spikelet import neurons
 from spikelet.bundle import read, write
@@ -28,14 +29,6 @@ from spikelet_converters.frontends.torch import from_module
 from spikelet_converters.maxima import maxima
 
 pytestmark = pytest.mark.usefixtures("nothing_compiled")
-
-POOLS = {
-    "plain": nn.MaxPool2d(2),
-    "overlapping": nn.MaxPool2d(3, 1),
-    "padded": nn.MaxPool2d(3, 2, 1),
-    "ceil_mode": nn.MaxPool2d(2, 3, ceil_mode=True),
-    "dilated": nn.MaxPool2d((2, 3), 1, (0, 1), dilation=(3, 2)),
-}
 
 
 def network(pool, second=True):
@@ -56,7 +49,7 @@ def source_of(pool, second=True):
 @pytest.fixture(scope="module")
 def images():
     pixels = smooth_pixels()
-    built, _ = source_of(POOLS["padded"])
+    built, _ = source_of(MAX_POOLS["padded"])
     with torch.no_grad():
         logits = built(torch.from_numpy(pixels).float() / 255)
         built[-1].bias -= logits.mean(0)
@@ -66,7 +59,7 @@ def images():
 
 def network_for(images):
     """Return the network with the labels of the images, and its imported graph."""
-    built, _ = source_of(POOLS["padded"])
+    built, _ = source_of(MAX_POOLS["padded"])
     with torch.no_grad():
         built[-1].bias -= built(torch.from_numpy(images.images).float() / 255).mean(0)
     return built, from_module(built, SHAPE)
@@ -83,9 +76,9 @@ def largest(pool, values):
     return pool(torch.from_numpy(values.astype(np.float32))).numpy()
 
 
-@pytest.mark.parametrize(("kind", "engine", "bits"), [*product(POOLS, ["numpy"], [8, None]), *product(["plain", "padded"], ["onnx", "native"], [8])])  # fmt: skip
+@pytest.mark.parametrize(("kind", "engine", "bits"), [*product(MAX_POOLS, ["numpy"], [8, None]), *product(["plain", "padded"], ["onnx", "native"], [8])])  # fmt: skip
 def test_a_neuron_fires_where_any_neuron_in_its_window_does(kind, engine, bits):
-    _, source = source_of(POOLS[kind])
+    _, source = source_of(MAX_POOLS[kind])
     graph = source.graph if bits is None else quantise(source.graph, bits).graph
     assert list(maxima(graph)) == ["2", "5"] or list(maxima(graph)) == ["n2", "n5"]
     first, pooled = graph.spiking[:2]
@@ -93,7 +86,7 @@ def test_a_neuron_fires_where_any_neuron_in_its_window_does(kind, engine, bits):
     pixels = np.random.default_rng(2).integers(0, 256, (1, 5, *SHAPE)).astype(np.float32)
     fired = 0
     for _ in run(runner, pixels, 6):
-        assert np.array_equal(runner.spikes(pooled), largest(POOLS[kind], runner.spikes(first)))
+        assert np.array_equal(runner.spikes(pooled), largest(MAX_POOLS[kind], runner.spikes(first)))
         fired += runner.spikes(first).mean()
     assert 0.5 < fired < 5
 
@@ -101,7 +94,7 @@ def test_a_neuron_fires_where_any_neuron_in_its_window_does(kind, engine, bits):
 @pytest.mark.parametrize(("kind", "copies"), [("plain", 4), ("padded", 5), ("dilated", 3)])
 def test_with_copies_at_one_time_step_it_sends_the_largest_number_of_copies(kind, copies):
     """The number of copies of a channel that fire behind the pool is the maximum of those before it."""
-    _, source = source_of(POOLS[kind])
+    _, source = source_of(MAX_POOLS[kind])
     plain = quantise(source.graph, 8).graph
     copied = with_copies(plain, copies)
     assert list(maxima(copied)) == list(maxima(plain))
@@ -116,7 +109,7 @@ def test_with_copies_at_one_time_step_it_sends_the_largest_number_of_copies(kind
         channels = plain.shapes[layer][0]
         return spikes.reshape(6, channels, copies, *spikes.shape[2:]).sum(2)
 
-    assert np.array_equal(counts(pooled), largest(POOLS[kind], counts(first)))
+    assert np.array_equal(counts(pooled), largest(MAX_POOLS[kind], counts(first)))
     assert 0 < counts(first).mean() < copies
     # the whole network: quantisers of `copies` levels and maxima, evaluated layer by layer
     value = pixels
@@ -125,7 +118,7 @@ def test_with_copies_at_one_time_step_it_sends_the_largest_number_of_copies(kind
         if name == plain.input_name:
             value = value - node.mean[:, None, None]
         elif name in maxima(plain):
-            value = largest(POOLS[kind] if name == pooled else nn.MaxPool2d(2), before)  # noqa: F821
+            value = largest(MAX_POOLS[kind] if name == pooled else nn.MaxPool2d(2), before)  # noqa: F821
         elif name in maxima(plain).values():
             before = value  # noqa: F841
         elif node.kind == "Conv2d":
@@ -144,7 +137,7 @@ def test_with_copies_at_one_time_step_it_sends_the_largest_number_of_copies(kind
 
 
 def test_copies_of_a_pool_follow_those_of_the_layer_before():
-    _, source = source_of(POOLS["plain"])
+    _, source = source_of(MAX_POOLS["plain"])
     graph = quantise(source.graph, 8).graph
     first, pooled = graph.spiking[:2]
     with pytest.raises(ConversionError, match=f"{pooled} takes maxima, and has as many copies as the layer before it"):
@@ -193,11 +186,11 @@ def test_a_constant_image_is_exact_at_one_time_step(bundle):
     runner.step(pixels)
     node = graph.neuron(first)
     current = runner.potentials(first) + node.theta[:, None, None] * runner.spikes(first) - node.v_init[:, None, None]
-    assert np.array_equal(runner.spikes(pooled), largest(POOLS["padded"], current) + node.v_init[:, None, None] >= node.theta[:, None, None])  # fmt: skip
+    assert np.array_equal(runner.spikes(pooled), largest(MAX_POOLS["padded"], current) + node.v_init[:, None, None] >= node.theta[:, None, None])  # fmt: skip
 
 
 def test_evaluation_with_rectifiers_is_that_of_the_source(images):
-    built, source = source_of(POOLS["dilated"])
+    built, source = source_of(MAX_POOLS["dilated"])
     analog = Analog(source.graph)
     pixels = torch.from_numpy(images.images[:8]).float()
     with torch.no_grad():
@@ -208,7 +201,7 @@ def test_evaluation_with_rectifiers_is_that_of_the_source(images):
 @pytest.mark.parametrize("change", ["theta", "v_init", "weight", "reset", "tie", "copies"])
 def test_other_neurons_are_no_maxima(change):
     """Any layer equal to a max pool is recognised as one; others are ordinary layers."""
-    _, source = source_of(POOLS["padded"], second=False)
+    _, source = source_of(MAX_POOLS["padded"], second=False)
     graph = quantise(source.graph, 8).graph
     (layer, pool) = next(iter(maxima(graph).items()))
     node, counts = graph.nodes[layer], graph.nodes[pool]

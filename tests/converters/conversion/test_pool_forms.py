@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from converters_support import SHAPE
+from source_networks.pools import MAX_POOLS
 from source_networks.relu import smooth_pixels
 from spikelet.data import ImageSet
 from spikelet.engines import create, run
@@ -19,12 +20,7 @@ from spikelet_converters.maxima import maxima
 
 pytestmark = pytest.mark.usefixtures("nothing_compiled")
 
-POOLS = {
-    "plain": nn.MaxPool2d(2),
-    "overlapping": nn.MaxPool2d(3, 1),
-    "padded": nn.MaxPool2d(3, 2, 1),
-    "ceil_mode": nn.MaxPool2d(2, 3, ceil_mode=True),
-    "dilated": nn.MaxPool2d((2, 3), 1, (0, 1), dilation=(3, 2)),
+POOLS = MAX_POOLS | {
     "one axis": nn.MaxPool2d((1, 3), (2, 1)),
     "global": nn.AdaptiveMaxPool2d(1),
 }

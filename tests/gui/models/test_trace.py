@@ -71,11 +71,11 @@ def test_the_potential_before_the_reset_is_that_of_the_dynamics(reset):
 def test_a_difference_of_neurons_that_reset_to_zero_is_no_tie(reset, potentials):
     """The potential of a spike is not recorded then; the threshold stood in for it, and made every difference a tie."""
     (first, frame), (second, _) = leaky(reset), leaky(reset, 3.0)
-    found = compare((Side(first, "numpy"), Side(second, "numpy")), frame, 6, quiet()).first
-    assert found.divergence.time == 2
-    assert found.potentials == pytest.approx(potentials)
-    assert found.fired == (True, False)
-    assert not found.tie
+    difference = compare((Side(first, "numpy"), Side(second, "numpy")), frame, 6, quiet()).first
+    assert difference.divergence.time == 2
+    assert difference.potentials == pytest.approx(potentials)
+    assert difference.fired == (True, False)
+    assert not difference.tie
 
 
 def test_early_exit_is_where_the_margin_is_reached(trace):

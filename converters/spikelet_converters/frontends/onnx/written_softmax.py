@@ -14,15 +14,17 @@ if TYPE_CHECKING:
 def replaced(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return the model with a Softmax or LogSoftmax of x, also for x - max(x); the model itself without one."""
     ends = _Ends(model)
-    found = {node.output[0]: end for node in model.graph.node if node.output and (end := ends.of(node)) is not None}
-    if not found:
+    ends_by_output = {
+        node.output[0]: end for node in model.graph.node if node.output and (end := ends.of(node)) is not None
+    }
+    if not ends_by_output:
         return model
     rewriter = Rewriter(model)
     for node in rewriter.graph.node:
-        if not node.output or node.output[0] not in found:
+        if not node.output or node.output[0] not in ends_by_output:
             rewriter.nodes.append(node)
             continue
-        operator, x, axis = found[node.output[0]]
+        operator, x, axis = ends_by_output[node.output[0]]
         rewriter.node(operator, [x], node.output[0], last=True, axis=axis)
     return rewriter.finished()
 

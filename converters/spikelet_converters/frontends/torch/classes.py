@@ -28,7 +28,7 @@ _CALLS: dict[str, tuple[Any, Any]] = {
 """The calls of a traced graph and of an exported one."""
 
 
-class _Found(NamedTuple):
+class _Function(NamedTuple):
     kind: str
     x: fx.Node
     axis: int
@@ -36,17 +36,17 @@ class _Found(NamedTuple):
 
 def replaced(graph: fx.Graph) -> fx.Graph:
     """Return the graph with single calls of such functions; a graph that has some is copied."""
-    if not any(_found(node) is not None for node in graph.nodes):
+    if not any(_function_of(node) is not None for node in graph.nodes):
         return graph
     exported = any(isinstance(node.target, torch._ops.OpOverload) for node in graph.nodes)
     copied = fx.Graph()
     copied.output(copied.graph_copy(graph, {}), None)
     for node in list(copied.nodes):
-        found = _found(node)
-        if found is not None:
-            target = _CALLS[found.kind][exported]
+        function = _function_of(node)
+        if function is not None:
+            target = _CALLS[function.kind][exported]
             with copied.inserting_before(node):
-                call = copied.call_function(target, (found.x, found.axis))
+                call = copied.call_function(target, (function.x, function.axis))
             node.replace_all_uses_with(call)
     for node in reversed(list(copied.nodes)):
         if not node.users and _kind(node) in _PARTS:
@@ -54,20 +54,20 @@ def replaced(graph: fx.Graph) -> fx.Graph:
     return copied
 
 
-def _found(node: fx.Node) -> _Found | None:
+def _function_of(node: fx.Node) -> _Function | None:
     """Return the function of classes that a call computes, None for another one."""
     kind, args = _kind(node), node.args
     if kind in ("getitem", "getattr") and args[1] in (1, "indices"):
         return _index(args[0])
     if kind in ("log_softmax", "softmax") and isinstance(args[0], fx.Node):
         x, axis = _without_maximum(args[0]), _axis(node)
-        return None if x is args[0] or axis is None else _Found(kind, x, axis)
+        return None if x is args[0] or axis is None else _Function(kind, x, axis)
     if kind not in ("div", "sub") or len(args) != 2 or node.kwargs:
         return None
     summed = _sum_of_exponentials(args[1]) if kind == "div" else _log_of_sum(args[1])
     if summed is None or not _equal(summed[0], args[0]):
         return None
-    return _Found("softmax" if kind == "div" else "log_softmax", _without_maximum(summed[1]), summed[2])
+    return _Function("softmax" if kind == "div" else "log_softmax", _without_maximum(summed[1]), summed[2])
 
 
 def _equal(first: fx.Node, second: object) -> bool:
@@ -77,16 +77,16 @@ def _equal(first: fx.Node, second: object) -> bool:
     return first is second or (_kind(first) == _kind(second) == "exp" and first.args[0] is second.args[0])
 
 
-def _index(largest: object) -> _Found | None:
+def _index(largest: object) -> _Function | None:
     """Return the argmax for the call of a maximum of classes."""
     if not isinstance(largest, fx.Node) or _kind(largest) not in ("max", "topk"):
         return None
     if not isinstance(largest.args[0], fx.Node):
         return None
     if _kind(largest) == "topk" and largest.args[1:2] == (1,) and len(largest.args) == 2 and not largest.kwargs:
-        return _Found("argmax", largest.args[0], -1)
+        return _Function("argmax", largest.args[0], -1)
     axis = _axis(largest) if _kind(largest) == "max" else None
-    return None if axis is None else _Found("argmax", largest.args[0], axis)
+    return None if axis is None else _Function("argmax", largest.args[0], axis)
 
 
 def _sum_of_exponentials(value: object) -> tuple[fx.Node, fx.Node, int] | None:

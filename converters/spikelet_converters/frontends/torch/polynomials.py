@@ -67,8 +67,8 @@ class Polynomials:
         if value in self.atoms and not expand:
             return {(value,): 1.0}
         if value not in self.known:
-            found = self._expanded(value)
-            self.known[value] = {(value,): 1.0} if found is None or len(found) > _MOST_TERMS else found
+            terms = self._expanded(value)
+            self.known[value] = {(value,): 1.0} if terms is None or len(terms) > _MOST_TERMS else terms
         return self.known[value]
 
     def _expanded(self, node: fx.Node) -> Polynomial | None:

@@ -194,8 +194,8 @@ def _module(chain: list[_Update]) -> Written | None:
         return [update.theta, update.decay, update.subtracted, update.erased, *update.currents.values()]
 
     start = [theta, *first.currents.values()], [first.theta, *second.currents.values()]
-    for expected, found in [start, *((numbers(second), numbers(update)) for update in chain[2:])]:
-        if len(expected) != len(found) or not np.allclose(expected, found, rtol=_CLOSE):
+    for expected, actual in [start, *((numbers(second), numbers(update)) for update in chain[2:])]:
+        if len(expected) != len(actual) or not np.allclose(expected, actual, rtol=_CLOSE):
             raise ConversionError(f"{where}: the potential has other factors at later time-steps; {_EXPECTED}")
     gains = list(first.currents.values())
     return Written(theta, decay, gains[0] if len(gains) == 1 else 1.0, reset, first.tie)
@@ -205,8 +205,8 @@ def _reset(theta: float, decay: float, subtracted: float, erased: float) -> Rese
     forms: dict[Reset, tuple[float, float]] = {
         "subtract": (-decay * theta, 0.0), "subtract-late": (-theta, 0.0), "zero": (0.0, -decay),
     }  # fmt: skip
-    found = (subtracted, erased)
-    return next((reset for reset, form in forms.items() if np.allclose(found, form, rtol=_CLOSE, atol=1e-9)), None)
+    factors = (subtracted, erased)
+    return next((reset for reset, form in forms.items() if np.allclose(factors, form, rtol=_CLOSE, atol=1e-9)), None)
 
 
 def _replace(graph: fx.Graph, name: str, update: _Update) -> None:

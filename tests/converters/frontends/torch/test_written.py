@@ -159,12 +159,12 @@ def compared(network):
     inputs = frames() if isinstance(network, Frames) else np.repeat(frames()[:1], STEPS, 0)
     engine = create(source.graph, "numpy")
     engine.reset(inputs.shape[1])
-    found = sum(engine.step(frame) for frame in inputs)
+    total = sum(engine.step(frame) for frame in inputs)
     with torch.no_grad():
         expected = network(torch.from_numpy(inputs if isinstance(network, Frames) else inputs[0])).numpy()
     expected = expected.sum(0) if expected.ndim == 3 else expected
     scale = STEPS if isinstance(network, TwoCurrents) else 1
-    assert np.array_equal(found, expected * scale)
+    assert np.array_equal(total, expected * scale)
     assert len(np.unique(expected)) > 3, "the network must distinguish the images"
     assert check_graph(source, None) == 0
     return source
