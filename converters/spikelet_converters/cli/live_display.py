@@ -41,6 +41,10 @@ class LiveDisplay:
         elif not self.quiet:
             print(text, flush=True)
 
+    def compiler_failed(self, message: str) -> None:
+        """Print the message of a compiler that failed."""
+        self.line(f"torch.compile failed, training continues without it: {message}")
+
     def __enter__(self) -> Self:
         if self.bar is not None:
             self.bar.start()

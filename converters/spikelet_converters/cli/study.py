@@ -9,6 +9,7 @@ summary.csv, plots), with one folder per run; the test split is read once per ru
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from spikelet.cli.printing import emit
 from spikelet.errors import MissingDependency, UsageError
 from spikelet.files.decoded import Document
 from spikelet.report.columns import table
+from spikelet_converters.cli.train_arguments import add_compile
 
 if TYPE_CHECKING:
     from spikelet_converters.study.grid import Study
@@ -44,6 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--page", type=Path, metavar="FILE.md", help="only write a page of published results")
     parser.add_argument("--others", type=existing, metavar="FILE.toml", help="results published by others, for --page")
     parser.add_argument("--device", default="auto", help="torch device (default: a GPU if available)")
+    add_compile(parser)
     parser.add_argument(
         "--dask",
         nargs="?",
@@ -96,12 +99,14 @@ def run(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace, study: Study, folder: Path) -> dict[str, str]:
     from spikelet_converters.cli.study_view import StudyView
     from spikelet_converters.study.pool import run_here, run_on_dask
+    from spikelet_converters.training.execution import Execution
 
     folder.mkdir(parents=True, exist_ok=True)
+    execution = Execution(stored_command(args), args.device, compiled=args.compile)
     with StudyView(study, quiet=args.json) as view:
         if args.dask is not None:
-            return run_on_dask(study, folder, stored_command(args), args.device, view, args.dask, args.workers)
-        return run_here(study, folder, stored_command(args), args.device, view)
+            return run_on_dask(study, folder, execution, view, args.dask, args.workers)
+        return run_here(study, folder, replace(execution, on_compiler_failure=view.compiler_failed), view)
 
 
 def _finish(args: argparse.Namespace, study: Study, folder: Path) -> Document:

@@ -57,7 +57,15 @@ def run(args: argparse.Namespace) -> int:
                 args.out,
                 start=None if args.start is None else load_checkpoint(args.start),
                 resume=args.resume,
-                execution=Execution(stored_command(args), device, workers, view.batch, view.epoch),
+                execution=Execution(
+                    stored_command(args),
+                    device,
+                    workers,
+                    view.batch,
+                    view.epoch,
+                    compiled=args.compile,
+                    on_compiler_failure=view.compiler_failed,
+                ),
                 on_phase=view.phase,
             )
     except KeyboardInterrupt:

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from spikelet.choices import FEATURES
 from spikelet.cli.arguments import existing, number, positive
 from spikelet.cli.data import add_data_options
-
-if TYPE_CHECKING:
-    pass
 
 RESIDUALS = ("none", "gaussian", "local", "channel", "empirical", "exact", "exact-rate", "exact-sample")
 
@@ -45,6 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--start", type=existing, metavar="CHECKPOINT", help="start with the weights of another run")
     parser.add_argument("--resume", action="store_true", help="continue from the run's last checkpoint")
     parser.add_argument("--device", default="auto", help="torch device (default: a GPU if available)")
+    add_compile(parser)
     parser.add_argument("--data-name", metavar="NAME", help="name of the data in results")
     parser.add_argument(
         "--features",
@@ -57,6 +54,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _add_residual(parser)
     _add_augmentation(parser)
     _add_final_phase(parser)
+
+
+def add_compile(parser: argparse.ArgumentParser) -> None:
+    """Add the option --compile."""
+    help_text = (
+        "compile the training pass with torch.compile: a minute first, then faster; the last bits of weights differ"
+    )
+    parser.add_argument("--compile", action="store_true", help=help_text)
 
 
 def _add_optimiser(parser: argparse.ArgumentParser) -> None:

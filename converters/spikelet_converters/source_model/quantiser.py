@@ -21,13 +21,14 @@ class Form:
     Attributes:
         levels: Number of levels L of the quantiser.
         slope: Share of the clipped identity.
-        steps: T of the spike rate for the gradient of `shift`, a number or one value per row, (N,); 0 is `levels`.
+        steps: T of the spike rate for the gradient of `shift`, () or one value per row, (N,); None is `levels`. It is a
+            tensor, because a number would be a constant of a compiled pass, which would be compiled again for each T.
         surrogate: Name in `SURROGATES` of the replacement of the derivative of the floor.
     """
 
     levels: int
     slope: float = 0.0
-    steps: int | Tensor = 0
+    steps: Tensor | None = None
     surrogate: str = "straight"
 
 
@@ -78,10 +79,11 @@ class ClipFloor(torch.autograd.Function):
         grad_lam = (inner(grad, a) - inner(grad_z, z)) / lam
         grad_shift = None
         if shift is not None and ctx.needs_input_grad[3]:
-            steps = form.steps if isinstance(form.steps, Tensor) else form.steps or form.levels
-            part = grad_z / along_rows(steps, z.ndim) if isinstance(steps, Tensor) else grad_z
-            scale = (1 - form.slope) * lam / (1 if isinstance(steps, Tensor) else steps)
-            grad_shift = part.sum([i for i in range(z.ndim) if i != 1]) * scale
+            axes, scale = [i for i in range(z.ndim) if i != 1], (1 - form.slope) * lam
+            if form.steps is not None and form.steps.ndim:
+                grad_shift = (grad_z / along_rows(form.steps, z.ndim)).sum(axes) * scale
+            else:
+                grad_shift = grad_z.sum(axes) * (scale / (form.levels if form.steps is None else form.steps))
         return grad_z, grad_lam, None, grad_shift, None
 
 

@@ -15,15 +15,15 @@ class Residual(nn.Module):
 
     Attributes:
         name: Name of the strategy in recipes and checkpoints.
-        steps: T of the spike rate that `perturb` returns, if it differs from L of the quantiser; 0 otherwise. One
-            value per image, (N,), if they differ.
+        steps: T of the spike rate that `perturb` returns, () or one value per image, (N,); None if it is that of the
+            quantiser, L.
         measured: Name of the buffer whose shape is unknown until it is measured or loaded; "" if there is none.
         lambda_rate: Spike rate from which the gradient of lambda is computed, instead of the activation; or None.
     """
 
     name: ClassVar[str]
     measured: ClassVar[str] = ""
-    steps: int | Tensor = 0
+    steps: Tensor | None = None
     lambda_rate: Tensor | None = None
 
     def perturb(self, activation: Tensor) -> Tensor:

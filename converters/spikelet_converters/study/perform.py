@@ -10,6 +10,7 @@ import json
 import platform
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from spikelet.data import ImageSet, read
@@ -33,17 +34,14 @@ from spikelet_converters.training.recipe import Recipe
 Tick = Callable[[str, int, int], None]
 
 
-def perform(
-    study: Study, name: str, folder: Path, *, command: str, device: str = "auto", tick: Tick = lambda *_: None
-) -> Document:
+def perform(study: Study, name: str, folder: Path, execution: Execution, *, tick: Tick = lambda *_: None) -> Document:
     """Perform the remaining parts of a run.
 
     Args:
         study: The study.
         name: Name of the run.
         folder: Folder of the study.
-        command: Command line, for the results.
-        device: Device as named by torch, or "auto".
+        execution: Command line, device ("auto": a GPU if available) and compilation.
         tick: Called with the part ("training" or "testing"), the work done and the total.
 
     Returns:
@@ -60,8 +58,8 @@ def perform(
         finished: Document = json.loads(metrics_path.read_text("utf-8"))
         return finished
     data = training_images(study)
-    device = choose_device(device)
-    checkpoint = _network(study, run, folder, data, Execution(command, device, on_batch=_ticking(tick)))
+    command, device = execution.command, choose_device(execution.device)
+    checkpoint = _network(study, run, folder, data, replace(execution, device=device, on_batch=_ticking(tick)))
     if run.method == START:
         return {}
     baseline = run.make_baseline()

@@ -16,6 +16,7 @@ from spikelet.errors import MissingDependency, SpikeletError
 from spikelet.files.decoded import Document, ReadOnlyDocument
 from spikelet_converters.study.grid import Study
 from spikelet_converters.study.perform import perform
+from spikelet_converters.training.execution import Execution
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -40,14 +41,13 @@ class StudyObserver(Protocol):
         """Report the error of a failed run."""
 
 
-def run_here(study: Study, folder: Path, command: str, device: str, observer: StudyObserver) -> dict[str, str]:
+def run_here(study: Study, folder: Path, execution: Execution, observer: StudyObserver) -> dict[str, str]:
     """Perform all runs one after another.
 
     Args:
         study: The study.
         folder: Folder of the study.
-        command: Command line, for the results.
-        device: Device as named by torch, or "auto".
+        execution: Command line and device of the runs.
         observer: Display of the progress.
 
     Returns:
@@ -61,9 +61,7 @@ def run_here(study: Study, folder: Path, command: str, device: str, observer: St
             continue
         observer.begin(run.name)
         try:
-            observer.done(
-                run.name, perform(study, run.name, folder, command=command, device=device, tick=observer.tick)
-            )
+            observer.done(run.name, perform(study, run.name, folder, execution, tick=observer.tick))
         except SpikeletError as error:
             failed[run.name] = str(error)
             observer.failed(run.name, failed[run.name])
@@ -71,15 +69,14 @@ def run_here(study: Study, folder: Path, command: str, device: str, observer: St
 
 
 def run_on_dask(
-    study: Study, folder: Path, command: str, device: str, observer: StudyObserver, address: str, workers: int = 2
+    study: Study, folder: Path, execution: Execution, observer: StudyObserver, address: str, workers: int = 2
 ) -> dict[str, str]:
     """Perform all runs on a Dask cluster whose machines share the folders.
 
     Args:
         study: The study.
         folder: Folder of the study.
-        command: Command line, for the results.
-        device: Device as named by torch, or "auto".
+        execution: Command line and device of the runs.
         observer: Display of the progress.
         address: Address of the scheduler, or "local" to start a cluster on this machine.
         workers: Number of workers of a local cluster.
@@ -104,8 +101,7 @@ def run_on_dask(
                 study,
                 run.name,
                 folder.resolve(),
-                command,
-                device,
+                execution,
                 threads,
                 predecessor,
                 pure=False,
@@ -125,7 +121,7 @@ def run_on_dask(
 
 
 def _remote(
-    study: Study, name: str, folder: Path, command: str, device: str, threads: int | None, predecessor: Document | None
+    study: Study, name: str, folder: Path, execution: Execution, threads: int | None, predecessor: Document | None
 ) -> Document:
     """Perform a run on a worker. Errors are returned as messages, so that Dask does not retry the run."""
     import torch
@@ -135,7 +131,7 @@ def _remote(
     if threads is not None:
         torch.set_num_threads(threads)
     try:
-        return perform(study, name, folder, command=command, device=device)
+        return perform(study, name, folder, execution)
     except SpikeletError as error:
         return {"error": str(error)}
 

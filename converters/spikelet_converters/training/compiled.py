@@ -15,21 +15,29 @@ class CompiledForward:
 
     If the compiler fails (no C++ compiler, an unsupported operation), the network is called without it from then on.
 
-    Attributes:
-        failure: Message of the compiler, or None.
+    Args:
+        network: The network.
+        on_failure: Called once with the message of the compiler, if it fails.
     """
 
-    def __init__(self, network: nn.Module) -> None:
-        self.failure: str | None = None
+    def __init__(self, network: nn.Module, on_failure: Callable[[str], None] = lambda _: None) -> None:
         self._network = network
-        self._call: Forward = torch.compile(network)
+        self._on_failure = on_failure
+        torch.compiler.reset()  # forms that were compiled for earlier networks count towards a limit
+        self._call: Forward | None = torch.compile(network)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the compiler has not failed."""
+        return self._call is not None
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Return the logits (N, K) for pixels (N, C, H, W)."""
-        if self.failure is None:
+        if self._call is not None:
             try:
                 return self._call(pixels)
             except Exception as error:  # the compiler raises errors of many types
-                self.failure = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+                self._call = None
+                self._on_failure(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
         logits: Tensor = self._network(pixels)
         return logits

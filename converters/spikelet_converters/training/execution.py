@@ -37,6 +37,7 @@ class Execution:
         on_batch: Called after each batch.
         on_epoch: Called after each epoch with the new row of the log.
         compiled: Compile the training pass, if torch can. The last bits of the weights then differ.
+        on_compiler_failure: Called with the message of a compiler that fails; training continues without it.
     """
 
     command: str = ""
@@ -45,6 +46,7 @@ class Execution:
     on_batch: Callable[[TrainingProgress], None] = lambda _: None
     on_epoch: Callable[[Document], None] = lambda _: None
     compiled: bool = False
+    on_compiler_failure: Callable[[str], None] = lambda _: None
 
 
 DEFAULT_EXECUTION = Execution()

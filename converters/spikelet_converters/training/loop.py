@@ -71,7 +71,7 @@ def train(
         begin.take_weights(network, start)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stubs of torch
     loss_of = loss_of_recipe(recipe, start, device)
-    forward: Forward = CompiledForward(network) if execution.compiled else network
+    forward: Forward = CompiledForward(network, execution.on_compiler_failure) if execution.compiled else network
     optimiser = make_optimiser(network, recipe)
     penalties = penalties_of(network, spec, recipe)
     training_pass = TrainingPass(network, forward, optimiser, loss_of, penalties, spec, recipe, execution)
@@ -108,7 +108,9 @@ def train(
             **{f"sigma.{name}": sigma for name, sigma in deviations.items()},
         }
         log.append(row)
-        checkpoint = Checkpoint(spec, network.state_dict(), {**provenance, "validation": row})
+        compiled = isinstance(forward, CompiledForward) and forward.compiled
+        facts = {**provenance, "compiled": compiled, "validation": row}
+        checkpoint = Checkpoint(spec, network.state_dict(), facts)
         best = _save(checkpoint, best, {"optimiser": optimiser.state_dict(), "log": log}, out)
         files.write(log)
         execution.on_epoch(row)
@@ -156,7 +158,6 @@ def _provenance(
         "command": execution.command,
         "torch": str(torch.__version__),
         "device": device if workers.size == 1 else f"{device}, {workers.size} workers",
-        "compiled": execution.compiled,
     }
 
 

@@ -21,6 +21,7 @@ from spikelet_converters.study.remote.pixel_coding import decode, encode
 from spikelet_converters.study.remote.queue import Queue
 from spikelet_converters.training import training_pass
 from spikelet_converters.training.checkpoint import load_checkpoint
+from spikelet_converters.training.execution import Execution
 from studies import bars, write_idx
 
 STUDY = """
@@ -105,7 +106,7 @@ def test_a_finished_network_is_measured_at_home_without_training(home, uninterru
     assert not load_checkpoint(tmp_path / "two" / RUNS[1] / "last.pt").weights, "finished: without the optimiser"
     monkeypatch.setattr(training_pass.TrainingPass, "epoch", None)
     study = read_study(home / "two.toml", home / "bars3")
-    metrics = perform(study, RUNS[1], tmp_path / "two", command="spikelet study …", device="cpu")
+    metrics = perform(study, RUNS[1], tmp_path / "two", Execution("spikelet study …"))
     assert set(metrics["accuracy"]) == {"1", "2"}
     assert metrics["training"]["epoch"] in (1, 2)
 

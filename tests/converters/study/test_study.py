@@ -25,6 +25,7 @@ from spikelet_converters.study.protocol import LEDGER
 from spikelet_converters.study.summary import read_metrics, summarise
 from spikelet_converters.study.summary_text import to_csv, to_markdown
 from spikelet_converters.training.checkpoint import load_checkpoint
+from spikelet_converters.training.execution import Execution
 from studies import STUDY, fork_dask_workers, write_study
 
 
@@ -358,7 +359,7 @@ def more(done, folder):
     (folder / "more.toml").write_text(MORE)
     study = read_study(folder / "more.toml")
     for run in study.runs:
-        perform(study, run.name, folder / "more", command="spikelet study more.toml", device="cpu")
+        perform(study, run.name, folder / "more", Execution("spikelet study more.toml"))
     return study, folder / "more"
 
 

@@ -1,13 +1,18 @@
 """Compiled training: the same network as without, and training goes on when the compiler fails."""
 
 import functools
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from converters_support import colours
+from spikelet import cli
 from spikelet_converters.source_model.networks import NetworkSpec
-from spikelet_converters.training import loop
+from spikelet_converters.source_model.residuals import RESIDUALS
+from spikelet_converters.source_model.residuals.strategy import LIMIT
+from spikelet_converters.training.checkpoint import load_checkpoint
 from spikelet_converters.training.compiled import CompiledForward
 from spikelet_converters.training.execution import Execution
 from spikelet_converters.training.loop import train
@@ -25,19 +30,45 @@ def data():
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # by the tracer itself
 @pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is:DeprecationWarning")  # by a module that it imports
 @pytest.mark.filterwarnings("ignore:Guards may run slower on Python 3.13.0:RuntimeWarning")  # of torch, on that version
-def test_the_traced_pass_trains_the_same_network(data, tmp_path, monkeypatch):
-    """The backend "eager" traces the pass as every backend does, and then executes its operations as they are."""
-    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager", fullgraph=True))
-    passes = []
-    monkeypatch.setattr(loop, "CompiledForward", lambda network: passes.append(CompiledForward(network)) or passes[0])
-    plain = train(SPEC, RECIPE, data, tmp_path / "plain")
-    compiled = train(SPEC, RECIPE, data, tmp_path / "compiled", execution=Execution(compiled=True))
-    assert compiled.provenance["compiled"]
-    assert [forward.failure for forward in passes] == [None], "one graph, without breaks"
-    assert all(torch.allclose(value, plain.weights[key], atol=1e-5) for key, value in compiled.weights.items())
+class TestTraced:
+    """Other backends trace the pass as the default does, and then execute its operations as they are."""
+
+    def test_it_trains_the_same_network(self, data, tmp_path, monkeypatch):
+        monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager", fullgraph=True))
+        failures = []
+        plain = train(SPEC, RECIPE, data, tmp_path / "plain")
+        execution = Execution(compiled=True, on_compiler_failure=failures.append)
+        compiled = train(SPEC, RECIPE, data, tmp_path / "compiled", execution=execution)
+        assert compiled.provenance["compiled"]
+        assert failures == [], "one graph, without breaks"
+        assert all(torch.allclose(value, plain.weights[key], atol=1e-5) for key, value in compiled.weights.items())
+
+    @pytest.mark.parametrize("residual", RESIDUALS)
+    def test_it_is_compiled_once_for_all_time_steps(self, residual, monkeypatch):
+        graphs = []
+
+        def backend(graph, inputs):
+            graphs.append(graph)
+            return graph.forward
+
+        monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=backend, fullgraph=True))
+        strategy, failures = RESIDUALS[residual], []
+        network = replace(SPEC, residual=residual, train_potential=True).build()
+        forward = CompiledForward(network, failures.append)
+        pixels = torch.randint(0, 256, (4, 3, 8, 8), generator=torch.Generator().manual_seed(0)).float()
+        strategy.refresh(network.eval(), [pixels], 4)
+        network.train()
+        for steps in (1, 2, 3, 5):
+            strategy.prepare(network, pixels, (steps, LIMIT, 1, 2) if strategy.by_image else steps)
+            forward(pixels).sum().backward()
+        assert failures == [], "one graph, without breaks"
+        assert len(graphs) == 1
 
 
-def test_a_compiler_that_fails_is_replaced_by_the_network(monkeypatch):
+@pytest.fixture
+def no_compiler(monkeypatch):
+    """Let every compiled call fail."""
+
     def failing(network):
         def call(pixels):
             raise RuntimeError("no compiler\nfound")
@@ -45,10 +76,23 @@ def test_a_compiler_that_fails_is_replaced_by_the_network(monkeypatch):
         return call
 
     monkeypatch.setattr(torch, "compile", failing)
-    network = torch.nn.Linear(2, 3)
-    forward = CompiledForward(network)
+
+
+def test_a_compiler_that_fails_is_replaced_by_the_network(no_compiler):
+    network, failures = torch.nn.Linear(2, 3), []
+    forward = CompiledForward(network, failures.append)
     pixels = torch.ones(1, 2)
-    assert forward.failure is None
     for _ in range(2):
         assert torch.equal(forward(pixels), network(pixels))
-    assert forward.failure == "RuntimeError: no compiler"
+    assert failures == ["RuntimeError: no compiler"], "reported once"
+
+
+def test_the_command_reports_that_the_compiler_failed(no_compiler, data, tmp_path, capsys):
+    np.savez(tmp_path / "images.npz", x_train=data.images, y_train=data.labels)
+    options = "--model vgg5 --residual none --epochs 1 --batch 16 --compile --device cpu"
+    assert (
+        cli.main(["train", "--data", str(tmp_path / "images.npz"), "--out", str(tmp_path / "run"), *options.split()])
+        == 0
+    )
+    assert "torch.compile failed, training continues without it: RuntimeError: no compiler" in capsys.readouterr().out
+    assert not load_checkpoint(tmp_path / "run" / "best.pt").provenance["compiled"]

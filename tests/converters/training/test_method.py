@@ -74,8 +74,8 @@ def test_a_trained_potential_is_the_shift_of_the_quantiser_and_of_the_neuron():
 def test_the_gradient_of_a_potential_is_lambda_over_t():
     z = torch.tensor([[0.3, -1.0], [2.0, 0.6]])
     lam, shift = torch.tensor(1.0), torch.full((2,), 0.5, requires_grad=True)
-    for steps in (0, 1, 8):
-        a = ClipFloor.apply(z, lam, Form(4, steps=steps), shift)
+    for steps in (None, 1, 8):
+        a = ClipFloor.apply(z, lam, Form(4, steps=None if steps is None else torch.tensor(steps)), shift)
         (gradient,) = torch.autograd.grad(a.sum(), shift)
         assert gradient.tolist() == pytest.approx([1 / (steps or 4)] * 2), "one element of each channel is inside"
 

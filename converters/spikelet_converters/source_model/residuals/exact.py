@@ -51,8 +51,8 @@ class ExactResidual(Residual):
         self.rate: Tensor | None = None
 
     def set_rate(self, rate: Tensor | None, levels: int) -> None:
-        """Set the spike rate of the batch, (N, C, …), and the number of its levels; None and 0 without simulation."""
-        self.rate, self.steps = rate, levels
+        """Set the spike rate of the batch, (N, C, …), or None, and the number of its levels."""
+        self.rate, self.steps = rate, None if rate is None else torch.tensor(levels, device=rate.device)
 
     def perturb(self, activation: Tensor) -> Tensor:
         if self.rate is None or self.rate.shape != activation.shape:

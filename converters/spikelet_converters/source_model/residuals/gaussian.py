@@ -37,7 +37,7 @@ class GaussianResidual(Residual):
         self.register_buffer("sigma", torch.zeros(()))
 
     def perturb(self, activation: Tensor) -> Tensor:
-        if not self.sigma.any():
+        if not torch.compiler.is_compiling() and not self.sigma.any():  # a compiled pass cannot branch on values
             return activation
         sigma = along_channels(self.sigma, activation.ndim) if self.sigma.ndim else self.sigma
         return activation - sigma * torch.randn_like(activation)

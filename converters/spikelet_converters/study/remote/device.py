@@ -31,7 +31,6 @@ from spikelet_converters.training.parallel import choose_device
 
 MODULE = "spikelet_converters.study.remote.device"
 COMPILED_FROM = 20  # smallest number of epochs of a compiled run; compiling takes a minute
-SIMULATED = "exact"  # residual whose training pass would be compiled again for each T
 Report = Callable[[str], None]
 
 
@@ -72,8 +71,7 @@ def train_item(
     if clock.left <= 0:
         return False
     watch = EpochWatch(clock)
-    options = item.run.options
-    compiles = compiled and options.get("epochs", 0) >= COMPILED_FROM and options.get("residual", "none") != SIMULATED
+    compiles = compiled and item.run.options.get("epochs", 0) >= COMPILED_FROM
     execution = Execution(command, device, compiled=compiles, on_batch=watch.on_batch, on_epoch=watch.on_epoch)
     try:
         train_network(item.study, item.run.name, item.folder, queue.data(item), execution)

@@ -28,9 +28,11 @@ class ResidualPenalty(Penalty):
 
     def term(self, name: str, layer: SpikingActivation, z: Tensor, a: Tensor) -> Tensor | None:
         residual = layer.residual
-        if not isinstance(residual, ExactResidual) or residual.rate is None or not isinstance(residual.steps, int):
+        if not isinstance(residual, ExactResidual) or residual.rate is None:
             return None
         steps, lam = residual.steps, layer.lam
+        if steps is None or steps.ndim:
+            return None
         theta = along_channels(lam, z.ndim) if lam.ndim else lam
         start = 0.5 if layer.shift is None else along_channels(layer.shift, z.ndim)
         spikes = (steps * residual.rate / theta).detach().round()
