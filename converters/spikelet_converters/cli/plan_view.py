@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from spikelet.display import number_of
@@ -87,9 +88,18 @@ def _smallest_costs(result: Plan) -> str:
     from spikelet_converters.planning.settings import UNITS
 
     least = [
-        f"{min(point.cost(cost) for point in result.points):,.10g} {UNITS[cost]}" for cost in result.budget.limited
+        f"{_rounded_up(min(point.cost(cost) for point in result.points)):,.10g} {UNITS[cost]}"
+        for cost in result.budget.limited
     ]
     return f"The least over all settings: {'; '.join(least)}."
+
+
+def _rounded_up(value: float, digits: int = 4) -> float:
+    """Return a number rounded up to significant digits, so that it suffices as a limit; whole numbers as they are."""
+    if not math.isfinite(value) or value.is_integer():
+        return value
+    decimals = digits - 1 - math.floor(math.log10(abs(value)))
+    return math.ceil(value * 10**decimals) / 10**decimals
 
 
 def _head(result: Plan) -> list[str]:

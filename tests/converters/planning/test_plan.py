@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -388,6 +389,13 @@ class TestCommand:
     def test_a_budget_that_no_setting_meets(self, call):
         text = call("plan small.snnb data.npz --max-neurons 1 --copies 1 --steps 2", code=1).out
         assert "No setting is within the budget, at most 1 neurons. The least over all settings: 2 neurons." in text
+
+    def test_the_least_cost_is_sufficient_as_a_budget(self, call):
+        line = "plan small.snnb data.npz --copies 1 --steps 2 --profile loihi --max-energy"
+        text = call(f"{line} 1e-9", code=1).out
+        energy = re.search(r"The least over all settings: (\S+) µJ", text).group(1)
+        assert len(energy.replace(".", "").lstrip("0")) <= 4
+        assert "Recommended" in call(f"{line} {energy}").out
 
     def test_refusals_and_the_plot(self, call, folder):
         text = call("plan leaky.snnb data.npz --steps 2 --plot front.svg --profile loihi --time").out
