@@ -60,9 +60,15 @@ def read(
     if shape is not None:
         shape = checked_shape("shape", shape)
     try:
-        return _read(path, split, shape, options)
+        images = _read(path, split, shape, options)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if options.features is not None and images.shape != options.features.shape:
+        raise DataError(
+            f"{path}: expected recordings of sound (.wav) or arrays of their features, "
+            f"of shape {options.features.shape}, found shape {images.shape}"
+        )
+    return images
 
 
 def _read(path: Path, split: Split, shape: Shape | None, options: DataOptions) -> ImageSet:

@@ -73,6 +73,16 @@ def test_measured_arrays_train_a_network(tmp_path, capsys):
     assert call(f"run {tmp_path}/a.snnb {tmp_path}/one.npy --engine numpy --json", capsys)["images"] == 1
 
 
+def test_images_are_not_features_of_sound(tmp_path, capsys):
+    np.savez(tmp_path / "a.npz", x_train=np.zeros((60, 28, 28), np.uint8), y_train=np.zeros(60, np.int64))
+    assert cli.main(f"train --data {tmp_path}/a.npz --features log-mel --out {tmp_path}/run".split()) == 1
+    message = (
+        "expected recordings of sound (.wav) or arrays of their features, of shape (32, 1, 48), found shape (1, 28, 28)"
+    )
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("options", ["--range 0 1", "--white 255"])
 def test_features_have_a_range_of_their_own(options, sounds, tmp_path, capsys):
     assert cli.main(f"train --data {sounds} --features log-mel {options} --out {tmp_path}/run".split()) == 2
