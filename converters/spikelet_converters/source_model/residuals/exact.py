@@ -50,9 +50,9 @@ class ExactResidual(Residual):
         super().__init__()
         self.rate: Tensor | None = None
 
-    def set_rate(self, rate: Tensor | None, levels: int) -> None:
-        """Set the spike rate of the batch, (N, C, …), or None, and the number of its levels."""
-        self.rate, self.steps = rate, None if rate is None else torch.tensor(levels, device=rate.device)
+    def set_rate(self, rate: Tensor | None, levels: Tensor) -> None:
+        """Set the spike rate of the batch, (N, C, …), or None, and the number of its levels, ()."""
+        self.rate, self.steps = rate, None if rate is None else levels
 
     def perturb(self, activation: Tensor) -> Tensor:
         if self.rate is None or self.rate.shape != activation.shape:
@@ -70,10 +70,11 @@ class ExactStrategy(ResidualStrategy):
         assert not isinstance(steps, tuple)
         copies, time_steps = neurons_and_steps(steps)
         rates = layer_rates(network, pixels, Mode.SPIKES, time_steps, copies) if time_steps else {}
+        levels = torch.tensor(copies * time_steps, device=pixels.device)
         for name, layer in spiking_layers(network).items():
             assert isinstance(layer.residual, ExactResidual)
             layer.limit = steps == LIMIT
-            layer.residual.set_rate(rates.get(name), copies * time_steps)
+            layer.residual.set_rate(rates.get(name), levels)
 
     def passes(self, steps: Draw) -> int:
         return neurons_and_steps(steps)[1]
@@ -84,7 +85,7 @@ class RateGradientResidual(ExactResidual):
 
     name = "exact-rate"
 
-    def set_rate(self, rate: Tensor | None, levels: int) -> None:
+    def set_rate(self, rate: Tensor | None, levels: Tensor) -> None:
         super().set_rate(rate, levels)
         self.lambda_rate = rate
 
