@@ -185,11 +185,12 @@ def _earlier(result: Metrics) -> str:
 
 
 def _epochs(runs: Sequence[Metrics]) -> dict[str, float]:
-    """Return the mean duration of an epoch in seconds, by device."""
+    """Return the mean duration of an epoch in seconds, by device and compilation."""
     durations: dict[str, list[float]] = {}
     for training in (run["training"] for run in runs):
         if training["epoch_seconds"]:
-            durations.setdefault(training["device"], []).append(training["epoch_seconds"])
+            device = f"{training['device']}{', compiled' if training.get('compiled') else ''}"
+            durations.setdefault(device, []).append(training["epoch_seconds"])
     return {device: sum(seconds) / len(seconds) for device, seconds in durations.items()}
 
 

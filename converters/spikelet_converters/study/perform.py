@@ -58,16 +58,35 @@ def perform(study: Study, name: str, folder: Path, execution: Execution, *, tick
         finished: Document = json.loads(metrics_path.read_text("utf-8"))
         return finished
     data = training_images(study)
-    command, device = execution.command, choose_device(execution.device)
-    checkpoint = _network(study, run, folder, data, replace(execution, device=device, on_batch=_ticking(tick)))
+    execution = replace(execution, device=choose_device(execution.device), on_batch=_ticking(tick))
+    checkpoint = _network(study, run, folder, data, execution)
     if run.method == START:
         return {}
+    metrics = _measured(study, run, folder, data, checkpoint, execution, tick)
+    with replacing(metrics_path) as file:
+        file.write(json.dumps(metrics, indent=1).encode())
+    return metrics
+
+
+def _measured(
+    study: Study, run: Run, folder: Path, data: ImageSet, checkpoint: Checkpoint, execution: Execution, tick: Tick
+) -> Document:
+    """Convert a network, measure it on the test split, and return the metrics of its run.
+
+    Args:
+        study, run: The study, and the run of the network.
+        folder: Folder of the study.
+        data: Training images of the study.
+        checkpoint: The network.
+        execution: Command line and device.
+        tick: Called with "testing", the number of images and their total.
+    """
     baseline = run.make_baseline()
     training, validation = _split(data, run, checkpoint)
     calibration = training.take(slice(0, study.calibration))
     weights = weights_digest(checkpoint.weights)
     sealed = SealedTest(study.data, folder, study.data_name, study.test_images)
-    test = sealed.open(name, weights, data.digest).with_classes(data.classes)
+    test = sealed.open(run.name, weights, data.digest).with_classes(data.classes)
     started = time.perf_counter()
     result = measure_spiking(
         checkpoint,
@@ -75,17 +94,17 @@ def perform(study: Study, name: str, folder: Path, execution: Execution, *, tick
         calibration,
         test,
         study.time_steps,
-        run_folder,
+        folder / run.name,
         bits=study.bits,
         engine=study.engine,
         copies=run.copies,
-        command=command,
+        command=execution.command,
         on_progress=lambda n, total: tick("testing", n, total),
     )
-    metrics = {
+    return {
         **run.as_dict(),
         **result.as_json(),
-        "source": measure_source(checkpoint, test, run.seed, device=device),
+        "source": measure_source(checkpoint, test, run.seed, device=execution.device),
         **_baseline_facts(baseline, len(calibration)),
         **_network_facts(run, checkpoint),
         "bits": study.bits,
@@ -94,13 +113,10 @@ def perform(study: Study, name: str, folder: Path, execution: Execution, *, tick
         "held_out": len(validation),
         "neurons": result.neurons,
         "test_seconds": time.perf_counter() - started,
-        "command": command,
+        "command": execution.command,
         "version": __version__,
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
     }
-    with replacing(metrics_path) as file:
-        file.write(json.dumps(metrics, indent=1).encode())
-    return metrics
 
 
 def _baseline_facts(baseline: Baseline | None, calibration: int) -> Document:
@@ -203,6 +219,7 @@ def _training(checkpoint: Checkpoint) -> Document:
         "epoch": provenance["validation"]["epoch"],
         "epoch_seconds": provenance["validation"].get("training_seconds"),
         "device": provenance.get("device"),
+        "compiled": provenance.get("compiled", False),
     }
 
 

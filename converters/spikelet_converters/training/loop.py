@@ -104,8 +104,7 @@ def train(
             **evaluate(network, validation, recipe.times),
             "seconds": time.perf_counter() - started,
             "training_seconds": training_seconds,
-            **{f"lambda.{name}": layer.lam.mean().item() for name, layer in spiking_layers(network).items()},
-            **{f"sigma.{name}": sigma for name, sigma in deviations.items()},
+            **_state_of_layers(network, deviations),
         }
         log.append(row)
         compiled = isinstance(forward, CompiledForward) and forward.compiled
@@ -116,6 +115,12 @@ def train(
         execution.on_epoch(row)
     workers.wait()
     return load_checkpoint(out / "best.pt")
+
+
+def _state_of_layers(network: nn.Module, deviations: dict[str, float]) -> Document:
+    """Return the mean threshold and the measured deviation of the residual error of each layer, for the log."""
+    thresholds = {f"lambda.{name}": layer.lam.mean().item() for name, layer in spiking_layers(network).items()}
+    return {**thresholds, **{f"sigma.{name}": sigma for name, sigma in deviations.items()}}
 
 
 def _save(checkpoint: Checkpoint, best: Checkpoint | None, training: Document, out: Path) -> Checkpoint:

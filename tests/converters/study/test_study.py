@@ -235,13 +235,15 @@ class TestPage:
         for result in results:
             result["command"] = f"spikelet study parts.toml --only '{result['name']}' --out runs/parts"
             if result["training"]:
+                assert not result["training"]["compiled"]
                 gpu = result["point"]["seed"] == 2
-                result["training"].update(device="cuda:0" if gpu else "cpu", epoch_seconds=10.0 if gpu else 200.0)
+                device = {"device": "cuda:0", "compiled": True} if gpu else {"device": "cpu"}
+                result["training"].update(device, epoch_seconds=10.0 if gpu else 200.0)
         (folder / "parts.toml").write_text(STUDY)
         (folder / "parts.results.json").write_text(json.dumps({"results": results}))
         call("study parts.toml --page parts.md")
         page = (folder / "parts.md").read_text()
-        assert "200 s per epoch (cpu); 10 s per epoch (cuda:0)" in page
+        assert "200 s per epoch (cpu); 10 s per epoch (cuda:0, compiled)" in page
         assert "Command (in parts, with `--only`): `spikelet study parts.toml --out runs/parts`." in page
 
     def test_points_of_the_grid_are_distinguished(self, done, call, folder):
