@@ -265,6 +265,18 @@ def test_the_name_of_a_threshold_stays_in_a_low_chart(qtbot, value):
     assert plot.plotItem.vb.sceneBoundingRect().adjusted(-4, -4, 4, 4).contains(area)
 
 
+def test_the_title_below_a_chart_is_whole(qtbot):
+    plot = Plot("margin", "time-step", "margin")
+    qtbot.addWidget(plot)
+    plot.resize(300, 140)
+    plot.show()
+    plot.grab()
+    title = plot.getAxis("bottom").label
+    end = title.mapRectToScene(title.boundingRect()).bottom() - title.document().documentMargin()
+    assert title.isVisible()
+    assert end <= plot.height()
+
+
 def test_an_axis_of_shares_ends_at_one(qtbot):
     plot = Plot("accuracy", "t", "accuracy", percent=("left",))
     qtbot.addWidget(plot)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from spikelet.display import number_of
 from spikelet.report.charts import Curve, curves
 from spikelet.report.figures import Figure
 from spikelet.report.svg import COLOURS, WIDTH, Canvas
@@ -42,7 +43,7 @@ def _overlay(layer: LayerReport, engine: str) -> Figure:
     steps = len(engine_values)
     column = (WIDTH - RIGHT - LEFT) / steps
     bottom = TOP + ROW * len(sample.neurons)
-    title = f"{layer.name}: {len(sample.neurons)} neurons on image {sample.image}"
+    title = f"{layer.name}: {number_of(len(sample.neurons), 'neuron')} on image {sample.image}"
     title += ", those that diverge first" if layer.first_divergence is not None else ""
     canvas = Canvas(WIDTH, bottom + 40, title)
     _legend(canvas, engine)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spikelet.display import number_of
 from spikelet.files.decoded import Document
 from spikelet.report.columns import table
 
@@ -33,7 +34,7 @@ def text(path: Path, bundle: Bundle) -> str:
     manifest = bundle.manifest
     lines = [f"wrote {path}, {path.stat().st_size:,} bytes"]
     if manifest.exact_steps is not None:
-        lines[0] += f", {manifest.bits} bits, exact for {manifest.exact_steps} time-steps"
+        lines[0] += f", {manifest.bits} bits, exact for {number_of(manifest.exact_steps, 'time-step')}"
     lines += [f"note: {note}" for note in manifest.conversion.get("notes", [])]
     layers = manifest.conversion["layers"]
     if "by_step" not in layers[0]:
@@ -76,27 +77,25 @@ def _result(result: Document) -> str:
 
 
 def _answers(result: Document) -> str:
+    images = number_of(result["images"], "image")
     if "accuracy" not in result:
         agreement = result.get("agreement_with_float")
         if agreement is None:
-            return f"{result['data']}: {result['images']} images without labels"
-        return (
-            f"{result['data']}: {result['images']} images without labels; "
-            f"{agreement:.1%} agreement with the source network"
-        )
+            return f"{result['data']}: {images} without labels"
+        return f"{result['data']}: {images} without labels; {agreement:.1%} agreement with the source network"
     last = result["accuracy"][-1]
     if "float_accuracy" not in result:
         first = f" at T=1 {result['accuracy'][0]:.1%}," if len(result["accuracy"]) > 1 else ""
-        return f"{result['data']}, {result['images']} images: spiking{first} at T={result['steps']} {last:.1%}"
+        return f"{result['data']}, {images}: spiking{first} at T={result['steps']} {last:.1%}"
     if "accuracy_before_quantisation" not in result:
         return (
-            f"{result['data']}, {result['images']} images: source network {result['float_accuracy']:.1%}, spiking at "
+            f"{result['data']}, {images}: source network {result['float_accuracy']:.1%}, spiking at "
             f"T=1 {result['accuracy'][0]:.1%}, at T={result['steps']} {last:.1%}"
         )
     before = result["accuracy_before_quantisation"][-1]
     replaced = result.get("accuracy_before_replacement")
     before_pools = "" if replaced is None else f" ({replaced:.1%} before its max pools were replaced)"
     return (
-        f"{result['data']}, {result['images']} images: source network {result['float_accuracy']:.1%}{before_pools}, "
+        f"{result['data']}, {images}: source network {result['float_accuracy']:.1%}{before_pools}, "
         f"spiking at T={result['steps']} {last:.1%}; quantisation cost {100 * (before - last):+.1f} points"
     )

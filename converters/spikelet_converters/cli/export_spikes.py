@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     recording.write(args.output, result.spikes, args.dt)
     spikes = {name: int(value.sum()) for name, value in result.spikes.items()}
     facts = {"output": str(args.output), "images": len(images), "steps": len(result.logits), "spikes": spikes}
-    of_images = f"spikes of {len(layers)} layers, {number_of(len(images), 'image')}"
+    of_images = f"spikes of {number_of(len(layers), 'layer')}, {number_of(len(images), 'image')}"
     text = f"wrote {args.output}: {sum(spikes.values()):,} {of_images}"
     emit(args, facts, text)
     return 0

@@ -17,6 +17,7 @@ from spikelet.cli.arguments import existing, positive
 from spikelet.cli.command import command_line, stored_command
 from spikelet.cli.output_files import check_output_file
 from spikelet.cli.printing import emit
+from spikelet.display import number_of
 from spikelet.errors import MissingDependency, UsageError
 from spikelet.files.decoded import Document
 from spikelet.report.columns import table
@@ -137,6 +138,8 @@ def _plan(study: Study) -> Document:
 def _plan_text(study: Study) -> str:
     rows = []
     for run in study.runs:
-        action = f"{run.options['epochs']} epochs" if run.trains else run.baseline or run.checkpoint or "unchanged"
+        action = (
+            number_of(run.options["epochs"], "epoch") if run.trains else run.baseline or run.checkpoint or "unchanged"
+        )
         rows.append([run.name, str(action), run.begins or ""])
-    return f"{study.title}: {len(study.runs)} runs\n{table(['run', 'action', 'starts with'], rows)}"
+    return f"{study.title}: {number_of(len(study.runs), 'run')}\n{table(['run', 'action', 'starts with'], rows)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spikelet.cli.printing import Progress
+from spikelet.display import number_of
 from spikelet.files.decoded import ReadOnlyDocument
 from spikelet_converters.cli.live_display import LiveDisplay
 
@@ -43,7 +44,9 @@ class TrainingView(LiveDisplay):
         """Print the start of a phase, if there is more than one."""
         if count > 1:
             self.simple.label = f"phase {number}/{count}"
-            self.line(f"phase {number} of {count}: {phase.recipe.epochs} epochs, residual {phase.spec.residual}")
+            self.line(
+                f"phase {number} of {count}: {number_of(phase.recipe.epochs, 'epoch')}, residual {phase.spec.residual}"
+            )
 
     def batch(self, progress: TrainingProgress) -> None:
         """Update the bar after a batch."""

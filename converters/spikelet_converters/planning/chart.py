@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spikelet.display import number_of
 from spikelet.report.charts import Curve, curves
 from spikelet_converters.planning.plan import Plan
 from spikelet_converters.planning.settings import Cost
@@ -34,5 +35,5 @@ def chart(result: Plan) -> str:
         series.append(
             Curve(f"recommended: {result.chosen.setting}", [(result.chosen.cost(cost), result.chosen.accuracy)])
         )
-    title = f"Settings of {result.bundle} on {result.data}, {result.images:,} images"
+    title = f"Settings of {result.bundle} on {result.data}, {number_of(result.images, 'image')}"
     return curves(title, series, AXES[cost], "accuracy, 95% interval")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spikelet.bundle.manifest import Manifest
-from spikelet.display import markdown
+from spikelet.display import markdown, number_of
 from spikelet.files.decoded import Document
 from spikelet.graph import Graph
 from spikelet.nodes import Array, is_float
@@ -13,11 +13,11 @@ def card(graph: Graph, manifest: Manifest) -> str:
     """Return a model card in Markdown, from the network and its recorded measurements."""
     shape = "x".join(map(str, graph.input.shape))
     weights = sum(value.size for value in _weights(graph))
-    neurons = graph.neuron_count
+    layers, neurons = number_of(len(graph.spiking), "layer"), number_of(graph.neuron_count, "neuron")
     lines = [
         f"# {markdown(manifest.name)}",
         "",
-        f"A spiking network of {len(graph.spiking)} layers, {neurons:,} neurons and {weights:,} weights, "
+        f"A spiking network of {layers}, {neurons} and {number_of(weights, 'weight')}, "
         f"for inputs of {shape} in {graph.input.low}…{graph.input.high}. "
         "Run it with `spikelet run`, check it with `spikelet verify`.",
         "",
@@ -42,8 +42,8 @@ def _arithmetic(manifest: Manifest) -> str:
     if manifest.exact_steps is None:
         return "Arithmetic: float32. Engines agree up to threshold ties."
     return (
-        f"Arithmetic: exact, {manifest.bits}-bit weights. Within {manifest.exact_steps} time-steps every engine "
-        "fires the same spikes, whatever the input."
+        f"Arithmetic: exact, {manifest.bits}-bit weights. Within {number_of(manifest.exact_steps, 'time-step')} "
+        "every engine fires the same spikes, whatever the input."
     )
 
 
@@ -53,7 +53,7 @@ def _accuracy(result: Document) -> list[str]:
     after: list[float] = result["accuracy"]
     before: list[float] = result.get("accuracy_before_quantisation", after)
     lines = [
-        f"## Accuracy on {markdown(result['data'])} ({result['images']} images)",
+        f"## Accuracy on {markdown(result['data'])} ({number_of(result['images'], 'image')})",
         "",
         *([f"Source network: {result['float_accuracy']:.1%}.", ""] if "float_accuracy" in result else []),
         "| time-steps | spiking | before quantisation |",

@@ -6,6 +6,7 @@ import argparse
 import os
 import platform
 import warnings
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import TYPE_CHECKING, TypedDict
@@ -82,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
         auto = choose("auto", _one_neuron())
     engines = {name: _try(name) for name in ENGINES}
     assets = [str(path) for path in shipped.files()]
+    signatures = {path.name: signing.status(path) for path in shipped.files() if path.suffix == SUFFIX}
     facts: Facts = {
         "spikelet": __version__,
         "python": platform.python_version(),
@@ -94,10 +96,10 @@ def run(args: argparse.Namespace) -> int:
         "web": tools(),
         "checks": {entry.name: entry.load()() for entry in entry_points(group=CHECKS)},
         "assets": assets,
-        "signatures": {path.name: asdict(signing.status(path)) for path in shipped.files() if path.suffix == SUFFIX},
+        "signatures": {name: asdict(signature) for name, signature in signatures.items()},
         "signature_policy": _policy(),
     }
-    emit(args, facts, _text(facts))
+    emit(args, facts, _text(facts, signatures))
     return 0
 
 
@@ -165,7 +167,7 @@ def _try(engine: str) -> str:
     return "works" if fired == [1.0, 0.0] else f"gives wrong spikes: {fired}"
 
 
-def _text(facts: Facts) -> str:
+def _text(facts: Facts, signatures: Mapping[str, signing.Status]) -> str:
     rows = []
     for name, (extra, purpose) in PACKAGES.items():
         installed = facts["packages"][name]
@@ -184,7 +186,7 @@ def _text(facts: Facts) -> str:
             *(f"{name}: {state}" for name, state in facts["checks"].items()),
             "",
             f"signatures: {facts['signature_policy']}",
-            *(f"{name}: {check['state']}; {check['detail']}" for name, check in facts["signatures"].items()),
+            *(f"{name}: {signature.text}" for name, signature in signatures.items()),
             *([f"shipped: {path}" for path in facts["assets"]] or ["shipped: nothing"]),
         ]
     )

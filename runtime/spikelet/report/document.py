@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from spikelet.benchmark.latency import Latency, batches
+from spikelet.display import number_of
 from spikelet.metrics.energy import Estimate
 from spikelet.metrics.fault_results import FaultFacts
 from spikelet.metrics.hardware import Profile
@@ -103,7 +104,7 @@ def html(report: Report, drawn: Sequence[Figure]) -> str:
     """Return the HTML of the page. drawn: figures from `all_figures`."""
     first = report.measured[0]
     facts = (
-        f"{first.data.name}, {len(first.data):,} images (sha256 {first.data.digest[:16]}…), T = "
+        f"{first.data.name}, {number_of(len(first.data), 'image')} (sha256 {first.data.digest[:16]}…), T = "
         f"{first.counted.steps}, engine {first.engine}, spikelet {first.facts()['version']}."
     )
     bundles = [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from spikelet.display import number_of
 from spikelet.errors import UsageError
 from spikelet.metrics.fault_results import FaultFacts, FaultPoint
 from spikelet.metrics.faults import KINDS
@@ -78,7 +79,8 @@ def fault_figures(facts: FaultFacts) -> list[Figure]:
 def fault_section(facts: FaultFacts, art: dict[str, str]) -> Section:
     """Return the section of the report. art: HTML of the figures by name."""
     lead = (
-        f"{facts['bundle']}: {facts['data']}, {facts['images']:,} images; {len(facts['seeds'])} faulty devices for "
+        f"{facts['bundle']}: {facts['data']}, {number_of(facts['images'], 'image')}; "
+        f"{number_of(len(facts['seeds']), 'faulty device')} for "
         f"each level. Shown is the {facts['measure']}; interval: {facts['interval']}."
     )
     pictures = "".join(html for name, html in art.items() if name.startswith("faults-"))

@@ -13,7 +13,7 @@ from spikelet.benchmark.latency import Latency, batches
 from spikelet.display import table_cell
 from spikelet.metrics.energy import LEVELS, Energy, Estimate, Levels
 from spikelet.metrics.measurement import Measurement
-from spikelet.report.charts import Bar, Curve, bars, curves, percent, ranges, raster
+from spikelet.report.charts import Bar, Curve, bars, curves, ranges, raster
 from spikelet.report.names import spiking_label
 from spikelet.report.wording import LEVEL_NAMES, short
 
@@ -119,10 +119,7 @@ def exit_figures(measured: Sequence[Measurement], names: Sequence[str]) -> list[
 def rate_figure(measurement: Measurement) -> Figure:
     """Draw the spike rate by layer, with the spread over its neurons."""
     title = "Spike rate by layer (bar: mean; line: 5% to 95% of the neurons)"
-    rows = [
-        Bar(r.layer, r.rate, r.low, r.high, f"{percent(round(r.rate, 3))}, {short(r.dead)} dead")
-        for r in measurement.rates
-    ]
+    rows = [Bar(r.layer, r.rate, r.low, r.high, f"{r.rate:.1%}, {short(r.dead)} dead") for r in measurement.rates]
     numbers: list[tuple[object, ...]] = [
         (r.layer, r.neurons, r.rate, r.low, r.median, r.high, r.dead, r.saturated) for r in measurement.rates
     ]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from spikelet.display import number_of
 from spikelet.metrics.energy import Estimate
 from spikelet.metrics.hardware import Profile
 from spikelet.metrics.measurement import Measurement
+from spikelet.metrics.rates import SATURATED
 from spikelet.report import wording
 from spikelet.report.page import Section, bullets, paragraph, table
 from spikelet.report.tables import (
@@ -58,7 +60,9 @@ def rate_section(measured: Sequence[Measurement], names: Sequence[str], art: Art
     """Write the spike rates, the numbers of dead and saturated neurons, and a raster."""
     head, rows = rate_table(measured, names)
     body = _pictures(art, "spike-rates") + table(head, rows)
-    body += paragraph("Dead: never fired on any of these images. Saturated: fired at 95% of all time-steps or more.")
+    body += paragraph(
+        f"Dead: never fired on any of these images. Saturated: fired at {SATURATED:.0%} of all time-steps or more."
+    )
     return Section("spikes", "Spikes", body + _pictures(art, "raster"))
 
 
@@ -108,9 +112,9 @@ def neurobench_section(measured: Sequence[Measurement], names: Sequence[str]) ->
     """Write the NeuroBench metrics."""
     head, rows = neurobench_table(measured, names)
     note = (
-        f"By the definitions of NeuroBench, on the first {measured[0].neurobench.images} images: MACs are counted if "
-        "the input of a layer contains values other than 0, 1 and -1, so that spikes summed by a pool count as MACs, "
-        "once per value. The first layer is counted at every time-step."
+        f"By the definitions of NeuroBench, on the first {number_of(measured[0].neurobench.images, 'image')}: MACs are "
+        "counted if the input of a layer contains values other than 0, 1 and -1, so that spikes summed by a pool count "
+        "as MACs, once per value. The first layer is counted at every time-step."
     )
     return Section("neurobench", "NeuroBench", table(head, rows) + paragraph(note))
 

@@ -56,8 +56,15 @@ def break_even(rates: tuple[float, float] | None) -> str:
     """Format the spike rate below which the spiking network needs less energy than a baseline."""
     if rates is None:
         return "no figure"
-    low, high = ["never cheaper" if rate <= 0 else "always cheaper" if rate >= 1 else f"{rate:.1%}" for rate in rates]
+    low, high = map(_bound, rates)
     return low if low == high else f"{low} (low), {high} (high)"
+
+
+def _bound(rate: float) -> str:
+    """Format one break-even rate; spike rates are above 0 and at most 1."""
+    if rate <= 0:
+        return "spiking never cheaper"
+    return "spiking always cheaper" if rate >= 1 else f"{rate:.1%}"
 
 
 def count(value: float) -> str:

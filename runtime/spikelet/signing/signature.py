@@ -49,6 +49,11 @@ class Status:
     key: str
     detail: str
 
+    @property
+    def text(self) -> str:
+        """State and detail in one line."""
+        return self.detail if self.state == "unsigned" else f"{self.state}; {self.detail}"
+
 
 def signature_file(path: str | Path) -> Path:
     """Return the path of a bundle's signature file: the path of the bundle with `.sig` appended.

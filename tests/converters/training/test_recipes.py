@@ -17,6 +17,7 @@ from spikelet import cli
 from spikelet.data import arrays
 from spikelet.errors import UsageError
 from spikelet_converters.cli import train as command
+from spikelet_converters.cli.training_view import TrainingView
 from spikelet_converters.source_model.activation import spiking_layers
 from spikelet_converters.source_model.networks import NETWORKS, NetworkSpec
 from spikelet_converters.source_model.residuals import RESIDUALS
@@ -241,6 +242,15 @@ class TestSchedule:
 def test_a_device_that_torch_cannot_use_is_refused(name):
     with pytest.raises(UsageError, match=f"device {name}: torch .*; use --device cpu"):
         choose_device(name)
+
+
+def test_the_number_of_epochs_of_a_phase(capsys):
+    for epochs in (1, 2):
+        TrainingView().phase(epochs, 2, Phase(SPEC, Recipe(epochs=epochs)))
+    assert capsys.readouterr().out.splitlines() == [
+        "phase 1 of 2: 1 epoch, residual none",
+        "phase 2 of 2: 2 epochs, residual none",
+    ]
 
 
 def test_two_phases_in_one_call_stopped_and_resumed(data, tmp_path, monkeypatch, capsys):

@@ -8,6 +8,20 @@ import pytest
 from spikelet.report.charts import Bar, Curve, bars, curves, ranges, raster
 from spikelet.report.markdown import to_html
 from spikelet.report.svg import Axis
+from spikelet.report.wording import break_even
+
+
+@pytest.mark.parametrize(
+    ("rates", "text"),
+    [
+        (None, "no figure"),
+        ((0.25, 0.25), "25.0%"),
+        ((-0.1, 0.055), "spiking never cheaper (low), 5.5% (high)"),
+        ((1.2, 3.0), "spiking always cheaper"),
+    ],
+)
+def test_break_even_rates_name_the_cheaper_network(rates, text):
+    assert break_even(rates) == text
 
 
 class TestCharts:

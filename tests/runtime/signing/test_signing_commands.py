@@ -81,7 +81,9 @@ class TestCommands:
         assert not signing.signature_file(path).exists()
 
     def test_doctor_reports_an_invalid_policy(self, call, monkeypatch):
-        assert "signatures: not required (SPIKELET_TRUSTED_KEYS is not set)" in call("doctor")[1]
+        report = call("doctor")[1]
+        assert "signatures: not required (SPIKELET_TRUSTED_KEYS is not set)" in report
+        assert "\nvgg9-cifar10.snnb: not signed (no vgg9-cifar10.snnb.sig)\n" in report
         monkeypatch.setenv(signing.TRUSTED_KEYS, "none.pub")
         code, out, _ = call("doctor")
         assert code == 0

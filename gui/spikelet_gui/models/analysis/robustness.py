@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from spikelet.bundle import Bundle
 from spikelet.data import ImageSet
+from spikelet.display import number_of
 from spikelet.metrics.fault_results import Point, Robustness
 from spikelet.metrics.faults import KINDS
 from spikelet.metrics.robustness import all_faults, robustness
@@ -102,7 +103,7 @@ def verdict(result: Robustness, time: int) -> str:
         first = next((point for point in row.points if notable_loss(result, point, time)), None)
         if first is not None:
             notable.append(f"{row.title.lower()} from {level_text(first.fault.level)}")
-    note = f"Smaller losses are within the intervals of {result.images:,} images."
+    note = f"Smaller losses are within the intervals of {number_of(result.images, 'image')}."
     if notable:
         return f"{text} Faults that cost {NOTABLE * 100:g} points or more: {'; '.join(notable)}. {note}"
     return f"{text} No measured fault certainly costs {NOTABLE * 100:g} points. {note}" if result.points else text

@@ -67,7 +67,8 @@ class Plot(ChartView):
         for side in decades:
             axes[side].setLogMode(side == "bottom", side == "left")
         self.setMinimumSize(120, 80)
-        self.plotItem.layout.setContentsMargins(0, HALF_LINE, 0, 0)  # space for the label at the upper end of an axis
+        # space for the label at the upper end of an axis, and for descenders of the title below the lower axis
+        self.plotItem.layout.setContentsMargins(0, HALF_LINE, 0, 2)
         small = font(8.5)
         for side in ("left", "bottom"):
             axis = self.getAxis(side)

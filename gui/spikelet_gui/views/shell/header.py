@@ -77,7 +77,9 @@ class Header(View):
         bundle = document.bundle
         graph, manifest = bundle.graph, bundle.manifest
         exact = (
-            f"exact, {manifest.bits} bits, {number_of(manifest.exact_steps or 0, 'step')}" if graph.exact else "float32"
+            f"exact, {manifest.bits} bits, {number_of(manifest.exact_steps or 0, 'time-step')}"
+            if graph.exact
+            else "float32"
         )
         self.name.show_text(document.name)
         size = number_of(graph.neuron_count, "neuron")

@@ -124,10 +124,10 @@ def help_dialog(parent: QWidget) -> QDialog:
     dialog.setWindowTitle("Keys")
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     outer = QVBoxLayout(dialog)
-    outer.setContentsMargins(16, 16, 16, 12)
+    outer.setContentsMargins(8, 8, 8, 12)
     inner = QWidget()
     columns = QHBoxLayout(inner)  # one column is higher than a small screen
-    columns.setContentsMargins(0, 0, 0, 0)
+    columns.setContentsMargins(8, 6, 8, 6)  # the frame of the focus is around the text
     columns.setSpacing(24)
     for part in (KEYS[:3], KEYS[3:]):
         column = QVBoxLayout()

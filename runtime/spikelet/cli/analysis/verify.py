@@ -54,14 +54,13 @@ def run(args: argparse.Namespace) -> int:
         "engines": [result.as_json() for result in results],
         "step_model": step.as_json(),
     }
-    state = "" if signature.state == "unsigned" else f"{signature.state}; "
     emit(
         args,
         facts,
         "\n".join(
             [
                 f"{args.bundle}: integrity OK, sha256 {bundle.digest[:16]}…",
-                f"signature: {state}{signature.detail}",
+                f"signature: {signature.text}",
                 *map(_text, results),
                 _step_text(step),
             ]

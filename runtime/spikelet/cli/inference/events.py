@@ -14,6 +14,7 @@ from spikelet.choices import BINNINGS, ENGINES, SPLITS, Split
 from spikelet.cli.arguments import bundle_file, existing, positive
 from spikelet.cli.data import class_names, labels_for
 from spikelet.cli.printing import Progress, emit
+from spikelet.display import number_of
 from spikelet.errors import DataError
 from spikelet.report.columns import table
 
@@ -103,7 +104,7 @@ def _folder(args: argparse.Namespace, model: Model) -> int:
         "accuracy": accuracy,
     }
     rows = [[str(t + 1), f"{share:.1%}"] for t, share in enumerate(accuracy)]
-    emit(args, facts, f"{title}, {len(paths):,} recordings\n\n{table(['time-steps', 'accuracy'], rows)}")
+    emit(args, facts, f"{title}, {number_of(len(paths), 'recording')}\n\n{table(['time-steps', 'accuracy'], rows)}")
     return 0
 
 

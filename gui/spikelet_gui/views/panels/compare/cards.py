@@ -181,7 +181,7 @@ class PredictionsCard(ComparisonCard):
         survey = self.inspector.results.survey
         if survey is not None:
             agreement = survey.agreement[min(time, len(survey.agreement)) - 1]
-            lines.append(f"equal predictions on {agreement:.1%} of {survey.images:,} images")
+            lines.append(f"equal predictions on {agreement:.1%} of {number_of(survey.images, 'image')}")
             lines += [f"accuracy of the {NAMES[side]}: {shares[-1]:.1%}" for side, shares in survey.accuracy.items()]
         self.message.setText("<br>".join(lines))
 

@@ -215,7 +215,7 @@ class ComparePanel(Panel):
 def verdict(comparison: Comparison) -> str:
     """Summarise a comparison in one or two sentences."""
     if not comparison.layers:
-        return "No layer of both has the same name and shape; sizes, spike rates and predictions are compared."
+        return "No layers have equal names and shapes; sizes, spike rates and predictions are compared."
     differing = sum(comparison.differing(layer) for layer in comparison.layers)
     if not differing:
         return f"None of {comparison.spikes:,} spikes differ in {number_of(len(comparison.layers), 'layer')}."

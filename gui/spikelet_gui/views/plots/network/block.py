@@ -8,6 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import QGraphicsItem, QGraphicsSceneHoverEvent, QStyleOptionGraphicsItem, QWidget
 
+from spikelet.metrics.rates import SATURATED
 from spikelet_gui.models.network.blocks import Block
 from spikelet_gui.views.plots.network.form import COLUMN_GAP, ROOMY, Form
 from spikelet_gui.views.widgets.readout import Reading, Value
@@ -15,7 +16,7 @@ from spikelet_gui.views.widgets.theme import colour, font, heat, readable_on, th
 
 MEANINGS = {
     "dead": "fired for no image",
-    "saturated": "fired at every time-step of every image",
+    "saturated": f"fired at {SATURATED:.0%} of all time-steps or more",
     "silent": "did not fire for this image",
 }
 SHORT = {"saturated": "sat."}
