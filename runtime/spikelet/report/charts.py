@@ -83,7 +83,8 @@ def curves(
     legend = _legend_rows([_fit(curve.name, 76) for curve in series])
     canvas = Canvas(WIDTH, bottom + 52 + 20 * len(legend), title)
     ends = (min(xs), max(xs)) if max(xs) > min(xs) else (min(xs) - 0.5, max(xs) + 0.5)
-    across = Axis(x, *ends, LEFT + 8, WIDTH - RIGHT - 8, form=x_form)
+    counts = all(float(value).is_integer() for value in xs)
+    across = Axis(x, *ends, LEFT + 8, WIDTH - RIGHT - 8, form=x_form, whole=counts)
     low, high = span(ys or [0.0, 1.0])
     low = low if ys and min(ys) < 0 else max(low, 0.0)  # the margin does not make the axis negative
     up = Axis(y, low, min(high, 1.0) if form is percent else high, bottom, TOP, form=form)

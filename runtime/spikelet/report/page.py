@@ -27,7 +27,8 @@ th { border-bottom: 2px solid #bbb; }
 .wide { overflow-x: auto; }
 figure { margin: 1rem 0; }
 figure svg { max-width: 100%; height: auto; display: block; }
-@media screen and (max-width: 36rem) { figure { overflow-x: auto; } figure svg { max-width: none; } }
+@media screen and (max-width: 36rem) { figure { overflow-x: auto; }
+  figure svg { width: 100%; min-width: 28rem; max-width: none; } }
 figcaption { font-weight: 600; margin-bottom: 0.3rem; }
 .note { background: #f3f6fa; border-left: 4px solid #0072B2; padding: 0.6rem 0.9rem; max-width: 44rem; }
 .facts { font-size: 0.9rem; color: #444; overflow-wrap: anywhere; }

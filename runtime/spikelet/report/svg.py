@@ -28,6 +28,7 @@ class Axis:
         start, end: Positions of its ends, in pixels.
         log: Whether the axis is logarithmic.
         form: Formats values at the ticks.
+        whole: Whether ticks are whole numbers, for values that are counts.
     """
 
     label: str
@@ -37,6 +38,7 @@ class Axis:
     end: float
     log: bool = False
     form: Callable[[float], str] = lambda value: f"{value:g}"
+    whole: bool = False
 
     def __call__(self, value: float) -> float:
         """Return the position of a value, in pixels."""
@@ -56,6 +58,8 @@ class Axis:
             return [self.low]
         step = 10.0 ** math.floor(math.log10(span / 4))
         step *= next(factor for factor in (1, 2, 5, 10) if span / (step * factor) <= 9)
+        if self.whole:
+            step = max(step, 1.0)
         first = math.ceil(self.low / step - 1e-9)
         last = math.floor(self.high / step + 1e-9)
         return [round(i * step, 12) for i in range(first, last + 1)]

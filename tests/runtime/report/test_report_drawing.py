@@ -37,6 +37,11 @@ class TestCharts:
     def test_ticks_are_round_and_inside(self, low, high, ticks):
         assert Axis("x", low, high, 0, 100).ticks() == pytest.approx(ticks)
 
+    def test_ticks_of_counts_are_whole(self):
+        svg = curves("t", [Curve("a", [(1, 0.5), (2, 0.6), (3, 0.7)])], "time-steps T", "y", form=str)
+        texts = [element.text for element in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+        assert texts[: texts.index("time-steps T")] == ["1", "2", "3"]
+
     def test_decades(self):
         axis = Axis("x", 1, 1e4, 0, 400, log=True)
         assert axis.ticks() == pytest.approx([1, 10, 100, 1000, 10000])
