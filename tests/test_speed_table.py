@@ -28,15 +28,16 @@ def intercepts() -> bool:
 
 @pytest.fixture
 def page_tables():
-    with imported("page_tables.readme", "page_tables.int8", "page_tables.measured") as modules:
+    with imported(*(f"page_tables.{name}" for name in ("readme", "int8", "measured", "native"))) as modules:
         yield modules
 
 
 def test_the_readme_and_the_guide_show_the_measured_times(page_tables):
-    readme, int8, measured = page_tables
-    for path, with_table in ((readme.README, readme.with_table), (int8.GUIDE, int8.with_table)):
+    readme, int8, measured, native = page_tables
+    tables = ((readme.README, readme.with_table), (int8.GUIDE, int8.with_table), (native.GUIDE, native.with_tables))
+    for path, with_tables in tables:
         text = path.read_text("utf-8")
-        assert with_table(text, measured.stored()) == text
+        assert with_tables(text, measured.stored()) == text
 
 
 def test_a_table_has_one_column_of_each_network_and_processor(page_tables):
@@ -82,6 +83,27 @@ def test_the_guide_compares_with_the_fastest_network_of_8_bits(page_tables):
         "| a; 4 copies, T = 1, batch 1 | 0.50 | 0.50 |",
         "| b; T = 4, batch 32 | 0.50 |  |",
     ]
+
+
+def test_the_guide_compares_with_the_float_network_and_with_one_thread(page_tables):
+    page = """
+### a
+| 1 | 1 | 4 | float network | 2.00 | 2.00 | 1.00 | 1.00 |
+| 1 | 1 | 4 | spikelet, native | 3.00 | 9.00 | 1.50 | 9.00 |
+| 1 | 1 | 4 | spikelet, native, step by step | 4.00 | 9.00 | 2.00 | 9.00 |
+| 1 | 2 | 4 | spikelet, native | 2.00 | 9.00 | 9.00 | 9.00 |
+### b
+| 32 | 1 | 4 | spikelet, native, 4 copies | 1.00 | 9.00 | 0.25 | 9.00 |
+"""
+    pages, native = {"AVX2": page, "AVX-512": page[: page.index("### b")]}, page_tables[3]
+    head, _, *rows = native.to_float(pages).splitlines()
+    assert head == "| native / float network, one thread | AVX2 | AVX-512 |"
+    assert rows == [
+        "| a; T = 4, batch 1 | 1.50 | 1.50 |",
+        "| a; T = 4, step by step, batch 1 | 2.00 | 2.00 |",
+        "| b; 4 copies, T = 1, batch 32 | 0.25 |  |",
+    ]
+    assert native.to_two_threads(pages).splitlines()[2:] == ["| a; T = 4, batch 1 | 1.50 | 1.50 |"]
 
 
 RESTRICTED = """

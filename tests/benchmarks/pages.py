@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from contenders import processors
-from page_tables import int8, readme
+from page_tables import int8, native, readme
 from page_tables.measured import PAGES, stored
 
 SPEED = Path(__file__).with_name("speed.py")
@@ -34,8 +34,9 @@ def main() -> None:
         print(page.read_text("utf-8"))
     for vectors in OPTIONS.keys() - set(measurable()):
         print(f"{PAGES[vectors].name} is kept: it is for {vectors}, this processor is {processors.description()}")
-    for path, with_table in ((readme.README, readme.with_table), (int8.GUIDE, int8.with_table)):
-        path.write_text(with_table(path.read_text("utf-8"), stored()), "utf-8")
+    tables = ((readme.README, readme.with_table), (int8.GUIDE, int8.with_table), (native.GUIDE, native.with_tables))
+    for path, with_tables in tables:
+        path.write_text(with_tables(path.read_text("utf-8"), stored()), "utf-8")
 
 
 if __name__ == "__main__":
