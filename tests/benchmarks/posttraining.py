@@ -58,7 +58,7 @@ is ±{interval:.1f} points; that of differences on the same images is smaller.
 spikelet {spikelet}: `spikelet convert --calibration`, one bundle for each T, 8-bit weights, default engine of the runtime.
 SpikingJelly {spikingjelly}: `RateCodingRecipe` (`max`, `99.9%`) and `LocalThresholdBalancingRecipe`, float32. The latter
 adjusts its thresholds with each batch of {batch}. One row uses {passes} passes over the {calibration} images, another
-{balanced:,} images, far more than spikelet.
+{balanced:,} images, far more than spikelet uses.
 """
 
 
