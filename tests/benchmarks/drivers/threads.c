@@ -31,7 +31,7 @@ int main(int argc, char **argv)
             return 2;
     }
     const int count = atoi(argv[3]), steps = atoi(argv[4]), threads = atoi(argv[5]);
-    void *crew = threads > 1 ? spikelet_recruit(threads, 0) : NULL;
+    void *workers = threads > 1 ? spikelet_start_workers(threads, 0) : NULL;
     struct state *state = memory(sizeof *state);
     struct work *work = memory((size_t)threads * steps * sizeof *work);
     memset(work, 0, (size_t)threads * steps * sizeof *work);
@@ -39,7 +39,7 @@ int main(int argc, char **argv)
         if (fread(image, sizeof *image, PIXELS, images) != PIXELS)
             return 2;
         spikelet_reset(&parameters, (char *)state, sizeof *state, 1);
-        spikelet_step(crew, &parameters, (char *)state, sizeof *state, 1, work, image, steps, NULL, NULL, NULL, NULL);
+        spikelet_step(workers, &parameters, (char *)state, sizeof *state, 1, work, image, steps, NULL, NULL, NULL, NULL);
         int best = 0, classes = sizeof state->logits / sizeof *state->logits / WINDOW;
         for (int t = 1; t < steps; t++)
             for (int k = 0; k < classes; k++)
@@ -48,8 +48,8 @@ int main(int argc, char **argv)
             best = state->logits[k] > state->logits[best] ? k : best;
         printf("%d\n", best);
     }
-    printf("%d\n", crew ? (int)phase_of(&((struct crew *)crew)->team) : 0);
-    if (crew)
-        spikelet_dismiss(crew);
+    printf("%d\n", workers ? (int)phase_of(&((struct workers *)workers)->team) : 0);
+    if (workers)
+        spikelet_stop_workers(workers);
     return 0;
 }

@@ -12,7 +12,7 @@ import pytest
 
 from networks import Builder, small_graph
 from spikelet.engines import create
-from spikelet.engines.native.crew import Crew
+from spikelet.engines.native.workers import Workers
 from spikelet.lowering.c import HostProgram
 from spikelet.lowering.c.text.declarations import NODES
 from spikelet.metrics.fanout import sites
@@ -26,7 +26,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="threads of the library ar
 @pytest.fixture(autouse=True)
 def cores(monkeypatch):
     """Use the requested number of threads, also on machines with fewer cores."""
-    monkeypatch.setattr("spikelet.engines.native.crew._cores", lambda: 64)
+    monkeypatch.setattr("spikelet.engines.native.workers._cores", lambda: 64)
 
 
 def branched():
@@ -113,7 +113,7 @@ def test_one_thread_equals_the_reference(graph):
 @posix
 @pytest.mark.parametrize("spins", [0, 10])
 def test_threads_that_sleep_are_woken(graph, monkeypatch, spins):
-    monkeypatch.setattr("spikelet.engines.native.crew.SPINS", spins)
+    monkeypatch.setattr("spikelet.engines.native.workers.SPINS", spins)
     expected, actual = (trace(graph, count) for count in (1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(expected, actual, strict=True))
 
@@ -134,7 +134,7 @@ def test_a_forked_process_works_alone():
 
 
 def test_a_library_without_threads_works_alone():
-    assert Crew(object(), 2).address is None
+    assert Workers(object(), 2).address is None
 
 
 @posix
@@ -149,12 +149,12 @@ def test_the_threads_end_with_the_engine():
 
 
 def test_there_are_no_more_threads_than_cores(monkeypatch):
-    recruited = []
-    library = SimpleNamespace(spikelet_recruit=lambda threads, spins: recruited.append(threads))
+    started = []
+    library = SimpleNamespace(spikelet_start_workers=lambda threads, spins: started.append(threads))
     for cores in (1, 2, 3, 8):
-        monkeypatch.setattr("spikelet.engines.native.crew._cores", lambda cores=cores: cores)
-        Crew(library, 4)
-    assert recruited == [2, 3, 4]
+        monkeypatch.setattr("spikelet.engines.native.workers._cores", lambda cores=cores: cores)
+        Workers(library, 4)
+    assert started == [2, 3, 4]
 
 
 TEAM = """

@@ -14,10 +14,10 @@ from spikelet.engines.base import Engine, Float, Spikes, Workload
 from spikelet.engines.count import Count
 from spikelet.engines.native.compiled import CompiledNetwork, compiled_network
 from spikelet.engines.native.conversions import channel_last, potentials_of_copies, whole_pixels
-from spikelet.engines.native.crew import Crew
 from spikelet.engines.native.library import prepare_graph, ready
 from spikelet.engines.native.memory import ALIGNMENT, HUGE_PAGE, Bytes, Number, aligned_copy, zero_bytes
 from spikelet.engines.native.sizes import program_sizes
+from spikelet.engines.native.workers import Workers
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.limits import Limits
@@ -84,7 +84,7 @@ class NativeEngine(Engine):
         self._order = slice(None) if order == sorted(order) else np.array(order, np.intp)  # a slice is not copied
         self._threads = threads or 1
         self._pool = _pool(self._threads) if self._threads > 1 else None
-        self._crew: Crew | None = None  # started when a single image is run
+        self._workers: Workers | None = None  # started when a single image is run
         self._addresses: list[int] = []
         self._work = self._workspaces(1)
         self._index = 0  # of the last step in the window
@@ -224,8 +224,8 @@ class NativeEngine(Engine):
         if self._pool is None:
             self._run(images, 0, self.batch, steps, 0)
         elif len(self._shares) == 1:
-            self._crew = self._crew or Crew(self._compiled.library, self._threads, self._compiled)
-            self._run(images, 0, self.batch, steps, 0, self._crew.address)
+            self._workers = self._workers or Workers(self._compiled.library, self._threads, self._compiled)
+            self._run(images, 0, self.batch, steps, 0, self._workers.address)
         else:
             left = deque(self._shares)
             jobs = [
@@ -248,9 +248,9 @@ class NativeEngine(Engine):
             self._run(images, first, count, steps, thread)
 
     def _run(
-        self, images: Ints | None, first: int, count: int, steps: int, thread: int, crew: int | None = None
+        self, images: Ints | None, first: int, count: int, steps: int, thread: int, workers: int | None = None
     ) -> None:
-        """Run some samples on one thread, or on those of a crew; ctypes releases the interpreter lock."""
+        """Run some samples on one thread, or with the workers; ctypes releases the interpreter lock."""
         compiled, step = self._compiled, self._compiled.library.spikelet_step
         size, work = compiled.state_bytes, self._addresses[thread]
         samples = 1 if self.record else count  # the workspace holds the spikes of the last sample only
@@ -262,7 +262,7 @@ class NativeEngine(Engine):
         for start in range(first, first + count, samples):
             image = None if images is None else images[start:].ctypes.data
             state = self._address + start * size
-            step(crew, compiled.parameters, state, size, samples, work, image, steps, turns, costs, counts, events)
+            step(workers, compiled.parameters, state, size, samples, work, image, steps, turns, costs, counts, events)
             for name in self.record:
                 address = self._spikes[name][start].ctypes.data
                 of_sample = self._turns[start:].ctypes.data

@@ -165,9 +165,9 @@ def _declare(library: ctypes.CDLL) -> None:
         function.restype = None
     if hasattr(library, "spikelet_node_times"):
         library.spikelet_node_times.argtypes, library.spikelet_node_times.restype = [], ctypes.POINTER(ctypes.c_uint64)
-    if hasattr(library, "spikelet_recruit"):
-        library.spikelet_recruit.argtypes, library.spikelet_recruit.restype = [number, number], pointer
-        library.spikelet_dismiss.argtypes, library.spikelet_dismiss.restype = [pointer], None
+    if hasattr(library, "spikelet_start_workers"):
+        library.spikelet_start_workers.argtypes, library.spikelet_start_workers.restype = [number, number], pointer
+        library.spikelet_stop_workers.argtypes, library.spikelet_stop_workers.restype = [pointer], None
 
 
 def _load_once(data: bytes) -> ctypes.CDLL | None:

@@ -86,21 +86,21 @@ struct call {
 };
 
 /* A team and its threads; the caller's thread is thread 0. */
-struct crew {
+struct workers {
     struct team team;
     struct call call; /* written and read with the team's mutex */
     int started;
     struct member {
-        struct crew *crew;
+        struct workers *workers;
         pthread_t thread;
         int number;
     } members[];
 };
 
 /* Take part in a call. Returns the phase in which it ends. */
-static uint64_t step_along(struct crew *crew, const struct call *call, int thread)
+static uint64_t step_along(struct workers *workers, const struct call *call, int thread)
 {
-    struct team *team = &crew->team;
+    struct team *team = &workers->team;
     struct share share = {-1, team->parts, thread, team->threads, call->w + (size_t)thread * call->steps, team, call->phase};
     step(call->p, call->s, call->w, call->image, call->steps, &share);
     return share.phase;
@@ -109,38 +109,38 @@ static uint64_t step_along(struct crew *crew, const struct call *call, int threa
 static void *work_along(void *argument)
 {
     const struct member *member = argument;
-    struct crew *crew = member->crew;
+    struct workers *workers = member->workers;
     for (uint64_t phase = 0;;) {
-        await_end(&crew->team, phase); /* a call begins */
-        pthread_mutex_lock(&crew->team.mutex);
-        const struct call call = crew->call; /* the newest one; a thread that is late misses those before it */
-        pthread_mutex_unlock(&crew->team.mutex);
+        await_end(&workers->team, phase); /* a call begins */
+        pthread_mutex_lock(&workers->team.mutex);
+        const struct call call = workers->call; /* the newest one; a thread that is late misses those before it */
+        pthread_mutex_unlock(&workers->team.mutex);
         if (!call.steps)
             return NULL;
-        phase = step_along(crew, &call, member->number);
+        phase = step_along(workers, &call, member->number);
     }
 }
 
 /* Set the call that the threads share, and start it. */
-static void begin_call(struct crew *crew, struct call *call)
+static void begin_call(struct workers *workers, struct call *call)
 {
-    call->phase = phase_of(&crew->team) + 1;
-    pthread_mutex_lock(&crew->team.mutex);
-    crew->call = *call;
-    pthread_mutex_unlock(&crew->team.mutex);
-    begin_phase(&crew->team, call->phase);
+    call->phase = phase_of(&workers->team) + 1;
+    pthread_mutex_lock(&workers->team.mutex);
+    workers->call = *call;
+    pthread_mutex_unlock(&workers->team.mutex);
+    begin_phase(&workers->team, call->phase);
 }
 
 /* End the threads and free the memory. */
-void spikelet_dismiss(void *pointer)
+void spikelet_stop_workers(void *pointer)
 {
-    struct crew *crew = pointer;
-    begin_call(crew, &(struct call){0});
-    for (int i = 0; i < crew->started; i++)
-        pthread_join(crew->members[i].thread, NULL);
-    pthread_cond_destroy(&crew->team.changed);
-    pthread_mutex_destroy(&crew->team.mutex);
-    free(crew);
+    struct workers *workers = pointer;
+    begin_call(workers, &(struct call){0});
+    for (int i = 0; i < workers->started; i++)
+        pthread_join(workers->members[i].thread, NULL);
+    pthread_cond_destroy(&workers->team.changed);
+    pthread_mutex_destroy(&workers->team.mutex);
+    free(workers);
 }
 
 /* Start threads - 1 threads, MOST_PARTS - 1 at most, that share the time-steps of a sample with the caller. Returns NULL
@@ -148,64 +148,64 @@ void spikelet_dismiss(void *pointer)
  *
  * spins: how often a thread looks for work before it sleeps.
  */
-void *spikelet_recruit(int threads, int spins)
+void *spikelet_start_workers(int threads, int spins)
 {
     enum { PARTS = 2 }; /* of each thread, so that threads which are late or slow do not delay the others */
     threads = threads < MOST_PARTS ? threads : MOST_PARTS;
-    const size_t bytes = sizeof(struct crew) + (size_t)threads * sizeof(struct member);
-    struct crew *crew = aligned_alloc(64, (bytes + 63) / 64 * 64);
-    if (!crew)
+    const size_t bytes = sizeof(struct workers) + (size_t)threads * sizeof(struct member);
+    struct workers *workers = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    if (!workers)
         return NULL;
-    memset(crew, 0, bytes);
-    pthread_mutex_init(&crew->team.mutex, NULL);
-    pthread_cond_init(&crew->team.changed, NULL);
-    crew->team.threads = threads;
-    crew->team.parts = threads * PARTS < MOST_PARTS ? threads * PARTS : MOST_PARTS;
-    crew->team.spins = spins;
+    memset(workers, 0, bytes);
+    pthread_mutex_init(&workers->team.mutex, NULL);
+    pthread_cond_init(&workers->team.changed, NULL);
+    workers->team.threads = threads;
+    workers->team.parts = threads * PARTS < MOST_PARTS ? threads * PARTS : MOST_PARTS;
+    workers->team.spins = spins;
     for (int i = 0; i < threads - 1; i++) {
-        crew->members[i].crew = crew;
-        crew->members[i].number = i + 1;
-        if (pthread_create(&crew->members[i].thread, NULL, work_along, &crew->members[i])) {
-            spikelet_dismiss(crew);
+        workers->members[i].workers = workers;
+        workers->members[i].number = i + 1;
+        if (pthread_create(&workers->members[i].thread, NULL, work_along, &workers->members[i])) {
+            spikelet_stop_workers(workers);
             return NULL;
         }
-        crew->started++;
+        workers->started++;
     }
-    return crew;
+    return workers;
 }
 
 #endif /* THREADS */
 
-/* Run time-steps of one sample, with the threads of a crew if there is one. */
-static void step_together(void *crew, const struct parameters *p, struct state *s, struct work *w, const model_pixel *image,
+/* Run time-steps of one sample, with the workers if there are any. */
+static void step_together(void *workers, const struct parameters *p, struct state *s, struct work *w, const model_pixel *image,
                           int steps)
 {
 #ifdef THREADS
-    if (crew) {
+    if (workers) {
         struct call call = {p, s, w, image, steps, 0};
-        begin_call(crew, &call);
-        step_along(crew, &call, 0);
+        begin_call(workers, &call);
+        step_along(workers, &call, 0);
         return;
     }
 #endif
-    (void)crew;
+    (void)workers;
     struct share share = ALONE(w);
     step(p, s, w, image, steps, &share);
 }
 
 /* Run `steps` time-steps, WINDOW at most, of n samples.
  *
- * crew: what spikelet_recruit returned, or NULL for one thread. Each thread has its own workspaces.
+ * workers: what spikelet_start_workers returned, or NULL for one thread. Each thread has its own workspaces.
  * states: n structs, `stride` bytes apart. w: [threads][steps]. images: [n][PIXELS], or NULL to keep the last ones.
  * lowest: [n][LOWEST], see copies.h; needed if there is something to count and neurons have copies.
  * costs, counts: [all neurons], see count_spikes. operations: [n][steps], written; or NULL to count nothing.
  */
-void spikelet_step(void *crew, const struct parameters *p, char *states, size_t stride, int n, struct work *w,
+void spikelet_step(void *workers, const struct parameters *p, char *states, size_t stride, int n, struct work *w,
                    const model_pixel *images, int steps, uint8_t *lowest, const uint32_t *costs, uint32_t *counts,
                    uint64_t *operations)
 {
     for (int i = 0; i < n; i++) {
-        step_together(crew, p, (struct state *)(states + i * stride), w, images ? images + (size_t)i * PIXELS : NULL, steps);
+        step_together(workers, p, (struct state *)(states + i * stride), w, images ? images + (size_t)i * PIXELS : NULL, steps);
         if (operations)
             count_spikes(w, steps, lowest ? lowest + (size_t)i * LOWEST : NULL, costs, counts, operations + (size_t)i * steps);
     }

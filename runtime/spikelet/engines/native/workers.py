@@ -9,7 +9,7 @@ import weakref
 SPINS = 2000  # polls for work before a thread sleeps, about 50 microseconds
 
 
-class Crew:
+class Workers:
     """Threads of a library, started once and ended with this object.
 
     There are at most as many threads as cores that this process may use. If no thread can be started (a single core, no
@@ -26,10 +26,10 @@ class Crew:
         self._address: int | None = None
         self._process = os.getpid()
         threads = min(threads, _cores())
-        if threads > 1 and hasattr(library, "spikelet_recruit"):
-            self._address = library.spikelet_recruit(threads, SPINS)
+        if threads > 1 and hasattr(library, "spikelet_start_workers"):
+            self._address = library.spikelet_start_workers(threads, SPINS)
         if self._address is not None:
-            weakref.finalize(self, _dismiss, library, self._address, self._process, parameters)
+            weakref.finalize(self, _stop, library, self._address, self._process, parameters)
 
     @property
     def address(self) -> int | None:
@@ -37,9 +37,9 @@ class Crew:
         return self._address if os.getpid() == self._process else None
 
 
-def _dismiss(library: ctypes.CDLL, address: int, process: int, parameters: object) -> None:
+def _stop(library: ctypes.CDLL, address: int, process: int, parameters: object) -> None:
     if os.getpid() == process:
-        library.spikelet_dismiss(address)
+        library.spikelet_stop_workers(address)
 
 
 def _cores() -> int:
