@@ -1,5 +1,6 @@
 """Help of the command line, names of shipped bundles, suggestions for misspellings, results for photographs."""
 
+import argparse
 import importlib.metadata
 import json
 import re
@@ -132,6 +133,25 @@ def test_every_help_line_is_that_of_its_module():
     assert {name: registry.help_line(name) for name in registry.names()} == {
         name: registry.find(name).HELP for name in registry.names()
     }
+
+
+def all_actions(parser):
+    """Yield the arguments of a command and of its subcommands."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for subparser in action.choices.values():
+                yield from all_actions(subparser)
+        else:
+            yield action
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_every_argument_is_described_and_names_its_value_briefly(name):
+    parser = argparse.ArgumentParser(name, add_help=False)
+    registry.find(name).configure(parser)
+    for action in all_actions(parser):
+        assert action.help, action
+        assert action.nargs == 0 or action.choices or action.metavar, action
 
 
 @pytest.mark.parametrize("example", [cli.EXAMPLE, *(registry.find(name).EXAMPLE for name in registry.names())])

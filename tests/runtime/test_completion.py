@@ -53,4 +53,4 @@ def test_every_command_is_listed_once_by_its_use(monkeypatch):
     assert sorted(listed) == sorted(registry.names())
     assert OTHER not in groups()
     monkeypatch.setattr(registry, "names", lambda: ["run", "of-a-plugin"])
-    assert groups() == {"run a network": ["run"], OTHER: ["of-a-plugin"]}
+    assert groups() == {"run a bundle": ["run"], OTHER: ["of-a-plugin"]}

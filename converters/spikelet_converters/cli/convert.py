@@ -10,7 +10,7 @@ SOURCE is one of these:
   model.nir        a spiking network in the Neuromorphic Intermediate Representation
   model.snnb       a bundle, or the name of a shipped one, which gets --copies of its neurons
 
-The source takes pixels 0...255 as (pixel / 255 - mean) / std, or with --range LOW HIGH measured values as
+The source takes pixels 0…255 as (pixel / 255 - mean) / std, or with --range LOW HIGH measured values as
 (value - mean) / std. The conversion is measured on the included images, if they fit, and on --data.
 """
 

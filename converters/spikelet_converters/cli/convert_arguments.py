@@ -19,8 +19,8 @@ PLAIN_STEPS = 16  # default T of plain networks
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("source", metavar="SOURCE")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.snnb")
+    parser.add_argument("source", metavar="SOURCE", help="checkpoint, network or bundle, see above")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.snnb", help="bundle to write")
     parser.add_argument(
         "--bits", type=int, choices=range(4, 13), help="bits of a weight (default 8; spiking networks: float32)"
     )
@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=existing, metavar="DATA", help="images to measure the conversion on")
     parser.add_argument("--count", type=positive, default=500, metavar="N", help="number of these images (default 500)")
     parser.add_argument("--data-name", metavar="NAME", help="name of the data in results")
-    add_data_options(parser)
+    add_data_options(parser, range_default="that of a checkpoint or bundle, if it has one")
     _add_copies(parser)
     _add_plain(parser)
     _add_source(parser)
@@ -105,14 +105,15 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--input", metavar="CxHxW", help="shape of one input, if the source does not contain it")
     group.add_argument("--output-name", metavar="NAME", help="output to convert, by name or index, of several")
     group.add_argument(
-        "--mean", type=number, nargs="+", default=[0.0], help="mean per channel, of pixels 0...1 (default 0)"
+        "--mean", type=number, nargs="+", default=[0.0], metavar="M", help="mean per channel, of pixels 0…1 (default 0)"
     )
     group.add_argument(
         "--std",
         type=number,
         nargs="+",
         default=[1.0],
-        help="standard deviation per channel, of pixels 0...1 (default 1)",
+        metavar="S",
+        help="standard deviation per channel, of pixels 0…1 (default 1)",
     )
     group.add_argument(
         "--raw-pixels", action="store_true", help="the source takes pixels 0…255, normalised with --mean and --std"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 
-from spikelet.cli.arguments import above_zero, bundle_file
+from spikelet.cli.arguments import above_zero, add_bundle
 from spikelet.cli.output_files import check_output_file, output_argument
 from spikelet.cli.printing import emit
 from spikelet_converters.choices import NIR_FORMS, TIME_STEP
@@ -21,7 +21,7 @@ EXAMPLE = "spikelet export nir vgg9-cifar10 vgg9.nir"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the format's arguments."""
-    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
+    add_bundle(parser)
     output_argument(parser, "OUT.nir", "file to write")
     parser.add_argument("--form", choices=NIR_FORMS, default="annotated", help="form of the file (default annotated)")
     parser.add_argument(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 
-from spikelet.cli.arguments import bundle_file
+from spikelet.cli.arguments import add_bundle
 from spikelet.cli.output_files import check_output_folder, keep_other_files, output_argument
 from spikelet.cli.printing import emit
 
@@ -17,7 +17,7 @@ EXAMPLE = "spikelet export onnx vgg9-cifar10 vgg9-onnx/"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the format's arguments."""
-    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
+    add_bundle(parser)
     output_argument(parser, "DIR", "output folder, created if it does not exist")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from spikelet.cli.arguments import above_zero, bundle_file, existing, positive
+from spikelet.cli.arguments import above_zero, add_bundle, existing, positive
 from spikelet.cli.data import add_data_options, find_images
 from spikelet.cli.output_files import check_output_file, output_argument
 from spikelet.cli.printing import emit
@@ -18,7 +18,7 @@ EXAMPLE = "spikelet export spikes vgg9-cifar10 spikes.csv --count 2 --steps 4 --
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the format's arguments."""
-    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
+    add_bundle(parser)
     output_argument(parser, "OUT.{csv,npz,nir}", "file to write; its suffix selects the format")
     parser.add_argument("--data", type=existing, metavar="DATA", help="images (default: the included images that fit)")
     parser.add_argument("--layers", nargs="+", metavar="LAYER", help="layers to record (default all)")

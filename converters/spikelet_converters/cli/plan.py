@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikelet import limits, shipped
-from spikelet.choices import ENGINES, MAX_COPIES, profiles
-from spikelet.cli.arguments import above_zero, add_threads, bundle_file, existing, number, positive
+from spikelet.choices import MAX_COPIES, profiles
+from spikelet.cli.arguments import above_zero, add_bundle, add_data, add_engine, add_threads, existing, number, positive
 from spikelet.cli.data import add_data_options, find_images
 from spikelet.cli.output_files import check_output_file
 from spikelet.cli.printing import Progress, emit
@@ -36,11 +36,11 @@ EXAMPLE = "spikelet plan vgg9-cifar10 --max-steps 1"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
-    parser.add_argument("data", type=existing, metavar="DATA", nargs="?")
+    add_bundle(parser)
+    add_data(parser)
     _add_budget(parser)
     _add_settings(parser)
-    parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto")
+    add_engine(parser)
     parser.add_argument(
         "--count", type=positive, metavar="N", help="use N images, drawn with a fixed seed (default: all)"
     )
@@ -82,7 +82,10 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     """Add the options that select the settings to compare."""
     group = parser.add_argument_group("settings")
     group.add_argument(
-        "--copies", type=_copies, metavar="K,K=T", help="numbers of copies, with the largest T of one (default 1,2,4,8)"
+        "--copies",
+        type=_copies,
+        metavar="K,K=T",
+        help="numbers of copies; K=T also sets the largest T for K copies (default 1,2,4,8)",
     )
     add_copies_start(group)
     group.add_argument(

@@ -22,8 +22,8 @@ EXAMPLE = "spikelet residuals runs/a/best.pt --data cifar/ --steps 4 -o residual
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("checkpoint", type=existing, metavar="CHECKPOINT")
-    parser.add_argument("--data", type=existing, required=True, metavar="DIR")
+    parser.add_argument("checkpoint", type=existing, metavar="CHECKPOINT", help="checkpoint of `spikelet train`")
+    parser.add_argument("--data", type=existing, required=True, metavar="DATA", help="images on which it is measured")
     parser.add_argument("--steps", type=positive, default=4, metavar="T", help="number of time-steps (default 4)")
     parser.add_argument(
         "--count", type=positive, default=500, metavar="N", help="number of validation images (default 500)"

@@ -32,7 +32,7 @@ EXAMPLE = "spikelet study docs/studies/vgg9-cifar10.toml --data cifar/ --out run
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("study", type=existing, nargs="+", metavar="FILE.toml")
+    parser.add_argument("study", type=existing, nargs="+", metavar="FILE.toml", help="study file; several for --page")
     parser.add_argument(
         "--data", type=existing, metavar="DIR", help="folder of the images, if not the one in the study file"
     )
@@ -46,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--publish", action="store_true", help="write the results beside the study file")
     parser.add_argument("--page", type=Path, metavar="FILE.md", help="only write a page of published results")
     parser.add_argument("--others", type=existing, metavar="FILE.toml", help="results published by others, for --page")
-    parser.add_argument("--device", default="auto", help="torch device (default: a GPU if available)")
+    parser.add_argument("--device", default="auto", metavar="NAME", help="torch device (default: a GPU if available)")
     add_compile(parser)
     parser.add_argument(
         "--dask",
@@ -56,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="run on a Dask cluster; without an address, on a local one",
     )
     parser.add_argument(
-        "--workers", type=positive, default=2, help="number of workers of the local cluster (default 2)"
+        "--workers", type=positive, default=2, metavar="N", help="number of workers of the local cluster (default 2)"
     )
 
 

@@ -23,7 +23,7 @@ MODELS = ("vgg9", "vgg16", "resnet20", "resnet18", "vgg5", "line5")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command. Those that a recipe may set have no default here."""
-    parser.add_argument("--data", type=existing, required=True, metavar="DATA")
+    parser.add_argument("--data", type=existing, required=True, metavar="DATA", help="training data, see above")
     parser.add_argument(
         "-o",
         "--out",
@@ -40,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="S", help="random seed")
     parser.add_argument("--start", type=existing, metavar="CHECKPOINT", help="start with the weights of another run")
     parser.add_argument("--resume", action="store_true", help="continue from the run's last checkpoint")
-    parser.add_argument("--device", default="auto", help="torch device (default: a GPU if available)")
+    parser.add_argument("--device", default="auto", metavar="NAME", help="torch device (default: a GPU if available)")
     add_compile(parser)
     parser.add_argument("--data-name", metavar="NAME", help="name of the data in results")
     parser.add_argument(
@@ -48,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=FEATURES,
         help="train on features of recordings of sound: powers in bands of the mel scale",
     )
-    add_data_options(parser, classes=False, split=False)
+    add_data_options(parser, classes=False, split=False, range_default="the values are pixels")
     _add_optimiser(parser)
     _add_activation(parser)
     _add_residual(parser)
@@ -68,8 +68,8 @@ def _add_optimiser(parser: argparse.ArgumentParser) -> None:
     """Add the options of the optimiser and its schedule."""
     group = parser.add_argument_group("epochs and optimiser")
     group.add_argument("--epochs", type=positive, metavar="N", help="number of epochs")
-    group.add_argument("--batch", type=positive, help="batch size")
-    group.add_argument("--learning-rate", type=number, help="initial learning rate")
+    group.add_argument("--batch", type=positive, metavar="N", help="batch size")
+    group.add_argument("--learning-rate", type=number, metavar="RATE", help="initial learning rate")
     group.add_argument("--warmup", type=number, metavar="EPOCHS", help="number of warm-up epochs")
     group.add_argument("--clip", type=number, metavar="NORM", help="largest norm of the gradient (0: any)")
     group.add_argument("--freeze-norm", action="store_const", const=True, help="keep the statistics of batch norm")
@@ -80,11 +80,14 @@ def _add_activation(parser: argparse.ArgumentParser) -> None:
     """Add the options of the quantised activation and its thresholds."""
     group = parser.add_argument_group("activation and thresholds")
     group.add_argument("--levels", type=positive, metavar="L", help="number of quantiser levels")
-    group.add_argument("--lambda-init", type=number, help="initial threshold")
+    group.add_argument("--lambda-init", type=number, metavar="LAMBDA", help="initial threshold")
     group.add_argument(
-        "--lambda-rate", type=number, help="learning rate of the thresholds, relative to that of the weights"
+        "--lambda-rate",
+        type=number,
+        metavar="FACTOR",
+        help="learning rate of the thresholds, relative to that of the weights",
     )
-    group.add_argument("--lambda-decay", type=number, help="weight decay of the thresholds")
+    group.add_argument("--lambda-decay", type=number, metavar="W", help="weight decay of the thresholds")
     group.add_argument(
         "--lambda-hold", type=number, metavar="SHARE", help="share of the run, at its end, with fixed thresholds"
     )
@@ -94,7 +97,9 @@ def _add_activation(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--train-potential", action="store_const", const=True, help="train the initial potential, one per channel"
     )
-    group.add_argument("--slope", type=number, help="share of the clipped identity in the activation (SlipReLU)")
+    group.add_argument(
+        "--slope", type=number, metavar="SHARE", help="share of the clipped identity in the activation (SlipReLU)"
+    )
     group.add_argument("--surrogate", choices=["straight", "triangle"], help="gradient of the activation")
 
 
@@ -145,8 +150,10 @@ def _add_final_phase(parser: argparse.ArgumentParser) -> None:
         "--finish", choices=[*RESIDUALS, "no"], help="residual model of the final phase; no: no final phase"
     )
     group.add_argument("--finish-epochs", type=positive, metavar="N", help="epochs of the final phase")
-    group.add_argument("--finish-learning-rate", type=number, help="learning rate of the final phase")
-    group.add_argument("--finish-time-steps", nargs="+", type=time_steps, metavar="T", help="as --time-steps")
+    group.add_argument("--finish-learning-rate", type=number, metavar="RATE", help="learning rate of the final phase")
+    group.add_argument(
+        "--finish-time-steps", nargs="+", type=time_steps, metavar="T", help="--time-steps of the final phase"
+    )
     group.add_argument(
         "--distil",
         type=number,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikelet.choices import ENGINES
-from spikelet.cli.arguments import bundle_file, existing, number, positive
+from spikelet.cli.arguments import add_data, bundle_file, number, positive
 from spikelet.cli.data import add_data_options, data_options, find_images
 from spikelet.cli.output_files import check_output_file
 from spikelet.cli.printing import Progress, emit
@@ -40,8 +40,14 @@ IMAGES = 20  # default number of images
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE", nargs="?")
-    parser.add_argument("data", type=existing, metavar="DATA", nargs="?")
+    parser.add_argument(
+        "bundle",
+        type=bundle_file,
+        metavar="BUNDLE",
+        nargs="?",
+        help="bundle file, or the name of a shipped bundle; or a NIR file; none with --dynamics",
+    )
+    add_data(parser)
     parser.add_argument(
         "--images",
         type=positive,
@@ -68,6 +74,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--eps",
         type=number,
+        metavar="SHARE",
         default=TIE_TOLERANCE,
         help="tolerance of ties in float32 bundles, relative to the sums in a neuron (default %(default)g)",
     )

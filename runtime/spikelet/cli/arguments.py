@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 from spikelet import limits
+from spikelet.choices import ENGINES
 from spikelet.cli.parser import suggestion
 
 
@@ -60,6 +61,39 @@ def above_zero(text: str) -> float:
     if value <= 0:
         raise argparse.ArgumentTypeError(f"expected a number above 0, found {text!r}")
     return value
+
+
+def add_bundle(parser: argparse.ArgumentParser) -> None:
+    """Add the argument BUNDLE."""
+    parser.add_argument(
+        "bundle", type=bundle_file, metavar="BUNDLE", help="bundle file, or the name of a shipped bundle"
+    )
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Add the optional argument DATA."""
+    parser.add_argument(
+        "data",
+        type=existing,
+        metavar="DATA",
+        nargs="?",
+        help="images, arrays or recordings (default: the shipped images that fit the network)",
+    )
+
+
+def add_steps(parser: argparse.ArgumentParser) -> None:
+    """Add the option --steps."""
+    parser.add_argument("--steps", type=positive, metavar="T", help="time-steps T (default: that of the bundle)")
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Add the option --engine."""
+    parser.add_argument(
+        "--engine",
+        choices=["auto", *ENGINES],
+        default="auto",
+        help="engine to use (default auto: the first available one of native, onnx and numpy)",
+    )
 
 
 def add_threads(parser: argparse.ArgumentParser) -> None:

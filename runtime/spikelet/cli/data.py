@@ -19,13 +19,20 @@ if TYPE_CHECKING:
     from spikelet.data import DataOptions, ImageSet
 
 
-def add_data_options(parser: argparse.ArgumentParser, *, classes: bool = True, split: bool = True) -> None:
+def add_data_options(
+    parser: argparse.ArgumentParser,
+    *,
+    classes: bool = True,
+    split: bool = True,
+    range_default: str = "that of the bundle",
+) -> None:
     """Add --split, --layout, --white, --range and --classes.
 
     Args:
         parser: Parser of the command.
         classes: Whether to add --classes.
         split: Whether to add --split.
+        range_default: What holds without --range, for its help.
     """
     group = parser.add_argument_group("images")
     if split:
@@ -41,7 +48,7 @@ def add_data_options(parser: argparse.ArgumentParser, *, classes: bool = True, s
         type=float,
         nargs=2,
         metavar=("LOW", "HIGH"),
-        help="values of an array that become 0 and 255, for measured data (default: that of the bundle)",
+        help=f"values of an array that become 0 and 255, for measured data (default: {range_default})",
     )
     if classes:
         group.add_argument(

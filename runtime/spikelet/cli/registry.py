@@ -34,11 +34,11 @@ COMMANDS = {
 }
 # Commands by use, in the order of the help. Commands that are not listed are in the last group.
 GROUPS = {
-    "run a network": ("models", "run", "events", "watch", "gui"),
-    "make one": ("train", "convert", "plan"),
-    "measure it": ("inspect", "report", "compare", "energy", "bench", "robustness"),
-    "check it": ("verify", "validate", "doctor"),
-    "bring it to a device": ("export", "deploy", "compile", "keygen", "sign"),
+    "run a bundle": ("models", "run", "events", "watch", "gui"),
+    "create a bundle": ("train", "convert", "plan"),
+    "measure a bundle": ("inspect", "report", "compare", "energy", "bench", "robustness"),
+    "check a bundle and this machine": ("verify", "validate", "doctor"),
+    "deploy a bundle": ("export", "deploy", "compile", "keygen", "sign"),
     "research": ("study", "residuals"),
 }
 OTHER = "other commands"

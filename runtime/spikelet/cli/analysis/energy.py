@@ -11,8 +11,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spikelet.choices import BUFFER, ENGINES, MAIN_PROFILE, profiles
-from spikelet.cli.arguments import add_threads, bundle_file, existing, positive
+from spikelet.choices import BUFFER, MAIN_PROFILE, profiles
+from spikelet.cli.arguments import add_bundle, add_data, add_engine, add_steps, add_threads, positive
 from spikelet.cli.data import add_data_options, find_images
 from spikelet.cli.printing import Progress, emit
 from spikelet.display import number_of
@@ -29,15 +29,15 @@ EXAMPLE = "spikelet energy vgg9-cifar10 --steps 8 --profile cmos45-int8"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
-    parser.add_argument("data", type=existing, metavar="DATA", nargs="?")
+    add_bundle(parser)
+    add_data(parser)
     configure_measuring(parser)
 
 
 def configure_measuring(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of every command that measures."""
-    parser.add_argument("--steps", type=positive, help="time-steps T (default: that of the bundle)")
-    parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto")
+    add_steps(parser)
+    add_engine(parser)
     parser.add_argument(
         "--count", type=positive, metavar="N", help="use N images, drawn with a fixed seed (default: all)"
     )

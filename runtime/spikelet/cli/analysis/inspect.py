@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, TypedDict
 
-from spikelet.cli.arguments import bundle_file
+from spikelet.cli.arguments import add_bundle
 from spikelet.cli.printing import emit
 from spikelet.display import without_escapes
 from spikelet.report.columns import table
@@ -20,7 +20,7 @@ EXAMPLE = "spikelet inspect vgg9-cifar10"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
+    add_bundle(parser)
 
 
 def run(args: argparse.Namespace) -> int:

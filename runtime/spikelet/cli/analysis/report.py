@@ -16,7 +16,7 @@ from spikelet.benchmark.latency import Latency
 from spikelet.benchmark.measure import measure as benchmark
 from spikelet.choices import MAIN_PROFILE
 from spikelet.cli.analysis.energy import chosen_profiles, configure_measuring, measure_bundle
-from spikelet.cli.arguments import bundle_file, existing
+from spikelet.cli.arguments import add_bundle, add_data, existing
 from spikelet.cli.output_files import check_output_file
 from spikelet.cli.printing import emit
 from spikelet.display import number_of
@@ -37,9 +37,9 @@ EXAMPLE = "spikelet report vgg9-cifar10 -o report.html --figures figures/"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
-    parser.add_argument("data", type=existing, metavar="DATA", nargs="?")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.html")
+    add_bundle(parser)
+    add_data(parser)
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.html", help="page to write")
     parser.add_argument(
         "--web", type=existing, metavar="PAGE.html", help="link to this page of `spikelet deploy --target web`"
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikelet.choices import FAULT_SEEDS, FAULTS
-from spikelet.cli.arguments import bundle_file, existing, number, positive
+from spikelet.cli.arguments import add_bundle, add_data, add_steps, number, positive
 from spikelet.cli.data import add_data_options, find_images
 from spikelet.cli.output_files import check_output_file
 from spikelet.cli.printing import Progress, emit
@@ -32,9 +32,9 @@ COUNT = 100
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
-    parser.add_argument("data", type=existing, metavar="DATA", nargs="?")
-    parser.add_argument("--steps", type=positive, help="time-steps T (default: that of the bundle)")
+    add_bundle(parser)
+    add_data(parser)
+    add_steps(parser)
     parser.add_argument(
         "--count",
         type=positive,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from spikelet import signing
 from spikelet.choices import ENGINES
-from spikelet.cli.arguments import bundle_file, existing
+from spikelet.cli.arguments import add_bundle, existing
 from spikelet.cli.printing import emit
 from spikelet.display import number_of
 
@@ -28,7 +28,7 @@ EXAMPLE = "spikelet verify vgg9-cifar10 --engine onnx"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
+    add_bundle(parser)
     parser.add_argument("--engine", choices=["auto", *ENGINES], help="engine to use (default: all that are available)")
     parser.add_argument("--key", type=existing, metavar="NAME.pub", help="public key that the file must be signed with")
 

@@ -10,7 +10,7 @@ import argparse
 import time
 from pathlib import Path
 
-from spikelet.cli.arguments import bundle_file
+from spikelet.cli.arguments import add_bundle
 from spikelet.cli.printing import emit
 from spikelet.errors import UsageError
 
@@ -20,7 +20,7 @@ EXAMPLE = "spikelet compile vgg9-cifar10 --target aarch64-linux-gnu -o board/"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
+    add_bundle(parser)
     parser.add_argument("--target", metavar="TRIPLET", help="cross compile with TRIPLET-gcc, such as aarch64-linux-gnu")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder for the cross compiled library")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikelet import shipped
-from spikelet.cli.arguments import bundle_file, existing
+from spikelet.cli.arguments import add_bundle, existing
 from spikelet.cli.output_files import check_output_file, check_output_folder
 from spikelet.cli.printing import emit
 from spikelet.deploy.targets import TARGETS, WEB
@@ -32,8 +32,8 @@ EXAMPLE = "spikelet deploy vgg9-cifar10 --target raspberrypi -o board.tar.gz"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
-    parser.add_argument("--target", required=True, choices=[*TARGETS, WEB])
+    add_bundle(parser)
+    parser.add_argument("--target", required=True, choices=[*TARGETS, WEB], help="board, or web for a page")
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT", help="new folder, NAME.tar.gz, or NAME.html for web"
     )

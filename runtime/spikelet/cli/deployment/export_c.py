@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypedDict
 
 from spikelet.choices import C_PREFIX
-from spikelet.cli.arguments import bundle_file
+from spikelet.cli.arguments import add_bundle
 from spikelet.cli.output_files import check_output_folder, keep_other_files, output_argument
 from spikelet.cli.printing import emit
 from spikelet.deploy.packages.kinds import PACKAGES
@@ -39,7 +39,7 @@ class LayerFacts(TypedDict):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the format."""
-    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
+    add_bundle(parser)
     output_argument(parser, "DIR", "output folder, created if it does not exist")
     parser.add_argument("--mcu", action="store_true", help="for a microcontroller: plain C99, smallest memory")
     order = "order of the values of an image: channel first (chw, default) or last, as cameras write them (hwc)"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from spikelet.benchmark.latency import Latency, batches
 from spikelet.choices import ENGINES
-from spikelet.cli.arguments import add_threads, bundle_file
+from spikelet.cli.arguments import add_bundle, add_threads
 from spikelet.cli.printing import emit
 from spikelet.errors import EngineError
 from spikelet.report.columns import table
@@ -27,7 +27,7 @@ EXAMPLE = "spikelet bench vgg9-cifar10 --threads 1"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
+    add_bundle(parser)
     parser.add_argument("--engine", choices=list(ENGINES), help="engine to use (default: all that are available)")
     add_threads(parser)
     parser.add_argument(

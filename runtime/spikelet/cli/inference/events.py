@@ -10,8 +10,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from spikelet.choices import BINNINGS, ENGINES, SPLITS, Split
-from spikelet.cli.arguments import bundle_file, existing, positive
+from spikelet.choices import BINNINGS, SPLITS, Split
+from spikelet.cli.arguments import add_bundle, add_engine, existing, positive
 from spikelet.cli.data import class_names, labels_for
 from spikelet.cli.printing import Progress, emit
 from spikelet.display import number_of
@@ -32,17 +32,20 @@ EXAMPLE = "spikelet events gestures.snnb recording.csv --steps 20"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
-    parser.add_argument("events", type=existing, metavar="EVENTS")
+    add_bundle(parser)
+    parser.add_argument(
+        "events", type=existing, metavar="EVENTS", help="recording, or a folder with one folder for each class"
+    )
     parser.add_argument(
         "--steps",
         type=positive,
+        metavar="T",
         help="number of time-steps into which a recording is binned (default: that of the bundle, or 8)",
     )
     parser.add_argument(
         "--bin", choices=BINNINGS, default="time", help="bins of equal duration, or with equal numbers of events"
     )
-    parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto")
+    add_engine(parser)
     parser.add_argument("--split", choices=SPLITS, help="folder of a split (default: test, or valid)")
     parser.add_argument("--classes", type=class_names, metavar="NAMES|FILE", help="class names by index, for a folder")
 

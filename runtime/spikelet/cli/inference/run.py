@@ -10,8 +10,7 @@ import argparse
 import time
 from typing import TYPE_CHECKING, TypedDict
 
-from spikelet.choices import ENGINES
-from spikelet.cli.arguments import add_threads, bundle_file, existing, number, positive
+from spikelet.cli.arguments import add_bundle, add_data, add_engine, add_steps, add_threads, number, positive
 from spikelet.cli.data import add_data_options, find_images
 from spikelet.cli.printing import Progress, emit
 from spikelet.display import number_of
@@ -61,10 +60,10 @@ class Facts(TypedDict):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
-    parser.add_argument("data", type=existing, metavar="DATA", nargs="?")
-    parser.add_argument("--steps", type=positive, help="time-steps T (default: that of the bundle)")
-    parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto")
+    add_bundle(parser)
+    add_data(parser)
+    add_steps(parser)
+    add_engine(parser)
     exits = parser.add_mutually_exclusive_group()
     exits.add_argument(
         "--early-exit",

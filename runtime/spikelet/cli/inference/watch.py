@@ -23,8 +23,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from spikelet.choices import ENGINES, FRAME_FORMATS
-from spikelet.cli.arguments import above_zero, bundle_file, existing, number, positive
+from spikelet.choices import FRAME_FORMATS
+from spikelet.cli.arguments import above_zero, add_bundle, add_engine, existing, number, positive
 from spikelet.cli.inference.latency import Summary
 from spikelet.cli.inference.new_images import Version, new_images
 from spikelet.display import number_of, printable
@@ -50,10 +50,17 @@ Answer = TypedDict("Answer", {"file": str, "class": int, "label": str, "steps": 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
-    parser.add_argument("source", type=_source, metavar="SOURCE")
-    parser.add_argument("--steps", type=positive, help=f"time-steps T (default {CAMERA_STEPS}, or that of the bundle)")
-    parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto")
+    add_bundle(parser)
+    parser.add_argument(
+        "source",
+        type=_source,
+        metavar="SOURCE",
+        help="folder, camera such as /dev/video0, or - for frames on standard input",
+    )
+    parser.add_argument(
+        "--steps", type=positive, metavar="T", help=f"time-steps T (default {CAMERA_STEPS}, or that of the bundle)"
+    )
+    add_engine(parser)
     parser.add_argument(
         "--early-exit",
         type=number,

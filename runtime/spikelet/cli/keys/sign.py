@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from spikelet import signing
-from spikelet.cli.arguments import bundle_file, existing
+from spikelet.cli.arguments import add_bundle, existing
 from spikelet.cli.keys.keygen import password
 from spikelet.cli.printing import emit
 from spikelet.files.atomic import replacing
@@ -21,7 +21,7 @@ EXAMPLE = "spikelet sign vgg9-cifar10 --key keys/release-2026.key"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
+    add_bundle(parser)
     parser.add_argument("--key", type=existing, required=True, metavar="NAME.key", help="private key to sign with")
 
 
