@@ -27,8 +27,8 @@ EVALUATED = frozenset([
     "Transpose", "Trilu", "Unsqueeze", "Where", "Xor",
 ])  # fmt: skip
 
-
-_SHAPES = {"ConstantOfShape": 0, "Expand": 1, "Tile": 1}  # index of the input that states the shape, by operator
+SHAPE_INPUTS = {"ConstantOfShape": 0, "Expand": 1, "Tile": 1}  # index of the input that states the shape, by operator
+SIZED = ("ConstantOfShape", "Expand", "Pad", "Range", "Tile")  # operators whose values are sizes of the output
 
 
 def of_one_sample(node: onnx.NodeProto, inputs: list[Constant | None], batch: int | None) -> list[Constant | None]:
@@ -36,7 +36,7 @@ def of_one_sample(node: onnx.NodeProto, inputs: list[Constant | None], batch: in
 
     Constants that are broadcast to the batch, such as coordinates of pixels, are alike for all samples.
     """
-    index = _SHAPES.get(node.op_type)
+    index = SHAPE_INPUTS.get(node.op_type)
     shape = inputs[index] if index is not None and index < len(inputs) else None
     if index is None or shape is None or shape.ndim != 1 or not shape.size or shape[0] not in (BATCH, batch):
         return inputs
@@ -44,11 +44,11 @@ def of_one_sample(node: onnx.NodeProto, inputs: list[Constant | None], batch: in
     return [*inputs[:index], one, *inputs[index + 1 :]]
 
 
-def evaluate(node: object, where: str, inputs: list[Constant | None], opset: int) -> list[Constant]:
+def evaluate(node: onnx.NodeProto, where: str, inputs: list[Constant | None], opset: int) -> list[Constant]:
     """Evaluate one operator with the reference implementation of ONNX, which supports all its attributes.
 
     Args:
-        node: An onnx.NodeProto.
+        node: The operator.
         where: The node in error messages.
         inputs: Its inputs; None for one that is left out.
         opset: Version of the operators.
@@ -59,11 +59,9 @@ def evaluate(node: object, where: str, inputs: list[Constant | None], opset: int
     Raises:
         ConversionError: The operator is not evaluated here, or cannot be evaluated on these inputs.
     """
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
+    from onnx import NodeProto, TensorProto, helper, numpy_helper
     from onnx.reference import ReferenceEvaluator
 
-    assert isinstance(node, onnx.NodeProto)
     if node.op_type not in EVALUATED or node.domain not in ("", "ai.onnx", "com.microsoft"):  # see `check_domain`
         raise ConversionError(
             f"{where}: computes a constant with an unsupported operator; simplify the file first "
@@ -73,7 +71,7 @@ def evaluate(node: object, where: str, inputs: list[Constant | None], opset: int
     by_name = {name: value for name, value in zip(node.input, inputs, strict=True) if name and value is not None}
     weights = [numpy_helper.from_array(np.asarray(by_name[name]), name) for name in names]
     outputs = [helper.make_tensor_value_info(name, TensorProto.UNDEFINED, None) for name in node.output if name]
-    node_of_onnx = onnx.NodeProto()
+    node_of_onnx = NodeProto()
     node_of_onnx.CopyFrom(node)
     node_of_onnx.domain = ""
     graph = helper.make_graph([node_of_onnx], "constant", [], outputs, weights)
@@ -94,16 +92,13 @@ def evaluate(node: object, where: str, inputs: list[Constant | None], opset: int
     return [np.asarray(value) for value in values]
 
 
-_SIZED = ("ConstantOfShape", "Expand", "Pad", "Range", "Tile")  # whose values are sizes of the output
-
-
 def _shape(model: onnx.ModelProto, inputs: list[Constant | None]) -> list[int]:
-    """The shape of a constant before it is computed, [] if it cannot be large or is not known."""
+    """Return the shape of a constant before it is computed, [] if it cannot be large or is not known."""
     import onnx
 
     (node,) = model.graph.node
     elements = np.prod([float(np.size(value)) for value in inputs if value is not None])
-    if node.op_type not in _SIZED and elements <= LARGEST:
+    if node.op_type not in SIZED and elements <= LARGEST:
         return []
     if node.op_type == "Range":
         start, limit, step = (float(np.ravel(value)[0]) if value is not None else 1.0 for value in inputs[:3])
