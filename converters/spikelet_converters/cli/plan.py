@@ -150,22 +150,25 @@ def _images(args: argparse.Namespace, bundle: Bundle) -> tuple[ImageSet, str | N
     """
     from spikelet.data.names import SPLIT_NAMES
 
+    if args.data is None and args.confirm is not None:  # options of data other than --split describe those of --confirm
+        args = _with(args, layout="auto", white=None, range=None)
     if args.split is not None or args.data is None:
         return find_images(args, args.data, bundle, args.count), args.split
     try:
-        args.split = "valid"
-        images = find_images(args, args.data, bundle, args.count)
+        images = find_images(_with(args, split="valid"), args.data, bundle, args.count)
     except DataError:  # the data have other splits, or the next reading raises it again
-        args.split = None
         return find_images(args, args.data, bundle, args.count), None
     return images, "valid" if images.name.split()[-1].casefold() in SPLIT_NAMES["valid"] else None
 
 
 def _confirmation_images(args: argparse.Namespace, bundle: Bundle) -> ImageSet:
     """Return the images of --confirm."""
-    options = argparse.Namespace(**vars(args))
-    options.split = None
-    return find_images(options, args.confirm, bundle, None)
+    return find_images(_with(args, split=None), args.confirm, bundle, None)
+
+
+def _with(args: argparse.Namespace, **options: object) -> argparse.Namespace:
+    """Return the arguments with some changed."""
+    return argparse.Namespace(**{**vars(args), **options})
 
 
 def _commands(args: argparse.Namespace, bundle: Bundle, result: Plan, split: str | None) -> list[str]:

@@ -134,7 +134,7 @@ def find_images(
         UsageError: --classes does not fit, no shipped images fit, or an option describes data that are not named.
         DataError: The data cannot be read, or its classes are not those of the network.
     """
-    if path is None and getattr(args, "confirm", None) is None:  # those of plan may describe the data of --confirm
+    if path is None:
         _refuse_options_of_data(args)
     graph, described = bundle.graph, bundle.manifest
     names = labels_for(args, graph.classes, described.labels)

@@ -77,6 +77,8 @@ class TestCommand:
         line = "plan vgg5-fashion-mnist --copies 1 --steps 1 --no-early-exit --count 3 --engine numpy --layout NHWC"
         assert json.loads(call(f"{line} --confirm own.npz --json").out)["confirmed"]["data"] == "own.npz"
         assert "--layout NHWC: describes images of your own" in call(line, code=2).err
+        # --split never describes them: the images of --confirm are those of their test split
+        assert "--split valid: describes images" in call(f"{line} --split valid --confirm own.npz", code=2).err
 
     def test_every_setting_is_listed_with_t_by_copies(self, call):
         line = "plan small.snnb data.npz --copies 1,3=1 --no-early-exit"
