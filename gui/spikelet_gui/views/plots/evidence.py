@@ -88,7 +88,7 @@ class MarginCard(CardView):
     def __init__(self, inspector: Inspector) -> None:
         super().__init__(inspector, "Margin")
         self.plot = Plot("margin over time", "time-step", "margin")
-        self.plot.setToolTip("Drag the line: inference stops when the margin reaches the threshold")
+        self.plot.setToolTip("Drag the line: an image exits when its margin reaches the threshold")
         self.curve = self.plot.line([], [], 0, symbol="o", symbolSize=5)
         self.threshold = self.plot.marker(theme().over, inspector.measured.set_threshold, vertical=False, text="exit")
         self.threshold.label.setPosition(1)  # after the last time-step, where there is no curve

@@ -29,9 +29,9 @@ class ExitCard(CardView):
     """Accuracy and mean time-step by threshold, with a threshold that can be dragged."""
 
     def __init__(self, inspector: Inspector) -> None:
-        note = "drag the line: inference stops when the margin reaches the threshold"
+        note = "drag the line: an image exits when its margin reaches the threshold"
         super().__init__(inspector, "Early exit", note, self._data)
-        self.plot = Plot("early exit by threshold", "margin at which inference stops", percent=("left",))
+        self.plot = Plot("early exit by threshold", "margin at which an image exits", percent=("left",))
         self.plot.set_title("left", "accuracy", theme().series[0])
         self.accuracy = self.plot.line([], [], 0, 2.4, name="accuracy")
         self.right = pg.ViewBox(enableMenu=False)
