@@ -60,8 +60,8 @@ class ReplayCard(CardView):
             self.lines.addWidget(label("Not replayed yet: click Replay.", "muted", wrap=True))
         for name, result in checks.verified.items():
             message = (
-                f"{result.differing_spikes:,} of {result.spikes:,} spikes differ, "
-                f"{number_of(result.differing_logits, 'logit')}; "
+                f"{result.differing_spikes:,} of {result.spikes:,} spikes and "
+                f"{number_of(result.differing_logits, 'logit')} differ; "
                 f"{number_of(result.samples, 'image')}, {number_of(result.steps, 'time-step')}"
             )
             if result.first is not None:
