@@ -169,7 +169,10 @@ class TestSnnTorch:
         ("make", "message"),
         [
             (lambda snn: snn.RLeaky(beta=0.9, all_to_all=False, V=1.0, init_hidden=True), "is recurrent.*use Leaky"),
-            (lambda snn: snn.Alpha(alpha=0.9, beta=0.8, init_hidden=True), "alpha kernel has no node; use Synaptic"),
+            (
+                lambda snn: snn.Alpha(alpha=0.9, beta=0.8, init_hidden=True),
+                "alpha kernel is not supported; use Synaptic",
+            ),
             (lambda snn: snn.Leaky(beta=0.9, inhibition=True, init_hidden=True), "train with inhibition=False"),
             (lambda snn: snn.Leaky(beta=0.9, reset_mechanism="none", init_hidden=True), "use 'subtract' or 'zero'"),
             (lambda snn: snn.Leaky(beta=0.0, init_hidden=True), "its potential decays to 0 within one time-step"),

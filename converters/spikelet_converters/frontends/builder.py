@@ -124,14 +124,16 @@ class Builder(Images):
         x = self.padded(name, where, x)
         merged = x.merged
         if merged and {axis % 3 for axis in axes} != {2}:
-            raise ConversionError(f"{where}: {kind} over axes {list(axes)} has no node; expected the pixels, axis 2")
+            raise ConversionError(
+                f"{where}: {kind} over axes {list(axes)} is not supported; expected the pixels, axis 2"
+            )
         x, axes = replace(x, merged=False), (2, 3) if merged else axes
         axis_order = axes_of(x)
         reduced = {axis % (len(axis_order) + 1) for axis in axes}
         pixels = {axis_order[axis - 1] for axis in reduced if axis}
         if not reduced or 0 in reduced or 0 in pixels or len(x.shape) != 3 or x.grid is not None:
             raise ConversionError(
-                f"{where}: {kind} over axes {list(axes)} has no node; expected height and width (2, 3)"
+                f"{where}: {kind} over axes {list(axes)} is not supported; expected height and width (2, 3)"
             )
         return x, axis_order[:2] if merged else axis_order, pixels
 

@@ -206,7 +206,7 @@ class Images(MaxPools):
                 raise ConversionError(f"{where}: expected an input (N, C, H, W), found (N, {x.shape[0]})")
             if axes not in (None, 2):
                 raise ConversionError(
-                    f"{where}: a window of {axes} axes has no node here; expected (N, C, H, W), or lines (N, C, L) "
+                    f"{where}: a window of {axes} axes is not supported; expected (N, C, H, W), or lines (N, C, L) "
                     "that the network takes: rows of an image are not channels"
                 )
             return in_order(where, x), np.zeros(0) if weight is None else weight

@@ -9,8 +9,8 @@ _ENDING = "a softmax inside the network has no spiking form here; one at the end
 _PRODUCT = "a product of activations has no spiking form here; use a convolutional network"
 _POWER = "a power of activations has no spiking form here; fine-tune with ReLU in its place"
 _ROUNDING = (
-    "a rounding of activations has no node; leave it out and calibrate the clamp before it (--calibration), or use "
-    "levels of a quantiser (SpikingActivation, QuantReLU, QuantizeLinear), which are spike counts"
+    "a rounding of activations is not supported; leave it out and calibrate the clamp before it (--calibration), or "
+    "use levels of a quantiser (SpikingActivation, QuantReLU, QuantizeLinear), which are spike counts"
 )
 IN_PLACE = (
     "changes a value, or a part of it, in place, and its result is not used; use the result, x = f(x), and torch.cat "
@@ -72,7 +72,7 @@ TORCH = {
         ("Transformer", "TransformerEncoder", "TransformerEncoderLayer"),
         "a product of activations has no spiking form here; use a convolutional network",
     ),
-    "Conv3d": "has no node in bundles; use a Conv2d for every time-step",
+    "Conv3d": "is not supported; use a Conv2d for every time-step",
     "LSTM": "bundles have no recurrence; use a feed-forward network",
     "GRU": "bundles have no recurrence; use a feed-forward network",
     "RNN": "bundles have no recurrence; use a feed-forward network",
@@ -163,34 +163,34 @@ FRAMEWORK_NEURONS = {
     ("snntorch", "RSynaptic"): f"{RECURRENT}; use Synaptic",
     ("snntorch", "SLSTM"): f"{RECURRENT}; use Leaky",
     ("snntorch", "SConv2dLSTM"): f"{RECURRENT}; use Leaky",
-    ("snntorch", "Alpha"): "the alpha kernel has no node; use Synaptic, whose current decays with one exponential",
+    ("snntorch", "Alpha"): "the alpha kernel is not supported; use Synaptic, whose current decays with one exponential",
     ("snntorch", "Lapicque"): "use Leaky with beta = 1 - dt / (R C), which is the same neuron",
     ("snntorch", "LeakyParallel"): "trains without a reset; use Leaky",
-    ("spikingjelly", "QIFNode"): "a quadratic neuron has no node; use LIFNode",
-    ("spikingjelly", "EIFNode"): "an exponential neuron has no node; use LIFNode",
-    ("spikingjelly", "IzhikevichNode"): "an Izhikevich neuron has no node; use LIFNode",
+    ("spikingjelly", "QIFNode"): "a quadratic neuron is not supported; use LIFNode",
+    ("spikingjelly", "EIFNode"): "an exponential neuron is not supported; use LIFNode",
+    ("spikingjelly", "IzhikevichNode"): "an Izhikevich neuron is not supported; use LIFNode",
     ("spikingjelly", "PSN"): "does not run step by step; use LIFNode",
     ("spikingjelly", "MaskedPSN"): "does not run step by step; use LIFNode",
     ("spikingjelly", "SlidingPSN"): "does not run step by step; use LIFNode",
     ("spikingjelly", "GatedLIFNode"): "its gates change at every time-step; use LIFNode",
     ("spikingjelly", "KLIFNode"): "rectifies its potential; use LIFNode",
     ("spikingjelly", "MaxPool2d"): "a maximum of rates is not a rate of spikes; train with average pooling",
-    ("sinabs", "ALIF"): "an adaptive threshold has no node; use LIF",
+    ("sinabs", "ALIF"): "an adaptive threshold is not supported; use LIF",
     ("sinabs", "ALIFRecurrent"): f"{RECURRENT}; use LIF",
     ("sinabs", "LIFRecurrent"): f"{RECURRENT}; use LIF",
     ("sinabs", "IAFRecurrent"): f"{RECURRENT}; use IAF",
     ("sinabs", "NeuromorphicReLU"): "use torch.nn.ReLU and calibrate",
-    ("sinabs", "SpikingMaxPooling2dLayer"): "a maximum of spikes has no node; train with SumPool2d",
+    ("sinabs", "SpikingMaxPooling2dLayer"): "a maximum of spikes is not supported; train with SumPool2d",
     ("norse", "LIFRecurrent"): f"{RECURRENT}; use LIF",
     ("norse", "LIFRecurrentCell"): f"{RECURRENT}; use LIFCell",
-    ("norse", "LIFAdExCell"): "an exponential neuron has no node; use LIFCell",
-    ("norse", "LIFExCell"): "an exponential neuron has no node; use LIFCell",
-    ("norse", "LIFRefracCell"): "a refractory period has no node; use LIFCell",
-    ("norse", "LSNNCell"): "an adaptive threshold has no node; use LIFCell",
-    ("norse", "IzhikevichCell"): "an Izhikevich neuron has no node; use LIFCell",
+    ("norse", "LIFAdExCell"): "an exponential neuron is not supported; use LIFCell",
+    ("norse", "LIFExCell"): "an exponential neuron is not supported; use LIFCell",
+    ("norse", "LIFRefracCell"): "a refractory period is not supported; use LIFCell",
+    ("norse", "LSNNCell"): "an adaptive threshold is not supported; use LIFCell",
+    ("norse", "IzhikevichCell"): "an Izhikevich neuron is not supported; use LIFCell",
 }
 
 NIR = {
     "Delay": "bundles have no delays; only a delay of 0 is read, use a network without delays",
-    "Threshold": "a threshold without a state has no node in bundles; use an IF",
+    "Threshold": "a threshold without a state is not supported; use an IF",
 }

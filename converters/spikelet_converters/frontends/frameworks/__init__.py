@@ -87,7 +87,7 @@ def read(builder: Builder, name: str, module: nn.Module, x: Value) -> Value | No
     if torch_type(module) is not type(module):
         return None
     supported = sorted(name for package, name in NEURONS if package == source)
-    raise ConversionError(f"{where}: has no node in bundles; expected one of {', '.join(supported)}")
+    raise ConversionError(f"{where}: is not supported; expected one of {', '.join(supported)}")
 
 
 __all__ = ["MODULES", "NEURONS", "REFUSED", "children", "framework", "is_layer", "is_neuron", "read", "torch_type"]

@@ -46,7 +46,7 @@ def leaky_readout(builder: Builder, name: str, where: str, module: Module, x: Va
 def sum_pool(builder: Builder, name: str, where: str, module: Module, x: Value) -> Value:
     """Import a sum pool."""
     if module.ceil_mode:
-        raise ConversionError(f"{where}: ceil_mode has no node; pad the image instead")
+        raise ConversionError(f"{where}: ceil_mode is not supported; pad the image instead")
     kernel, stride = module.kernel_size, module.stride or module.kernel_size
     return builder.sum_pool(name, where, _pair(kernel), _pair(stride), x)
 

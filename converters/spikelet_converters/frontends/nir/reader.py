@@ -91,7 +91,7 @@ class Reader:
             return self.builder.output([x])
         handler: Callable[..., Value] | None = getattr(self, f"_{kind.lower()}", None)
         if handler is None:
-            raise ConversionError(f"{where}: {ADVICE.get(kind, 'has no node in bundles')}")
+            raise ConversionError(f"{where}: {ADVICE.get(kind, 'is not supported')}")
         return handler(name, where, node, x)
 
     def _affine(self, name: str, where: str, node: NirNode, x: Value) -> Value:
@@ -137,7 +137,7 @@ class Reader:
 
     def _sumpool2d(self, name: str, where: str, node: NirNode, x: Value) -> Value:
         if any(_pair(node.padding)):
-            raise ConversionError(f"{where}: padding {_pair(node.padding)} has no node; pad the image instead")
+            raise ConversionError(f"{where}: padding {_pair(node.padding)} is not supported; pad the image instead")
         pool = self.builder.pool if type(node).__name__ == "AvgPool2d" else self.builder.sum_pool
         return pool(name, where, _pair(node.kernel_size), _pair(node.stride), x)
 

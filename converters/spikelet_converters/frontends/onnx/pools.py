@@ -16,7 +16,7 @@ def _average_pool(step: Step) -> Value:
     count = bool(integer(step.attributes, "count_include_pad", 0))
     windows = _window(step)
     if windows.dilation != (1, 1):
-        raise ConversionError(f"{step.where}: dilation {windows.dilation} of an average pool has no node; use 1")
+        raise ConversionError(f"{step.where}: dilation {windows.dilation} of an average pool is not supported; use 1")
     return step.builder.averages_of(step.name, step.where, windows, count, step.value())
 
 

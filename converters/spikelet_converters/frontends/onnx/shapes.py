@@ -78,7 +78,9 @@ def _unsqueeze(step: Step) -> Value:
     for index in sorted(new):
         target.insert(index - 1, 1)
     if 0 in new or len(new) < len(axes):
-        raise ConversionError(f"{step.where}: adds axes {axes} to (N, {', '.join(map(str, shape))}), which has no node")
+        raise ConversionError(
+            f"{step.where}: adds axes {axes} to (N, {', '.join(map(str, shape))}), which is not supported"
+        )
     return rearranged.reshape(step.builder, step.name, step.where, [BATCH, *target], None, x)
 
 

@@ -128,7 +128,9 @@ def _getitem(call: Call) -> Value:
     target = tuple(1 if entry is None else next(shape) for entry in kept)
     changed = reshaped(x, target) if entries[0] is not None else None
     if changed is None:
-        raise ConversionError(f"{call.where}: adds axes to (N, {', '.join(map(str, sizes(x)))}), which has no node")
+        raise ConversionError(
+            f"{call.where}: adds axes to (N, {', '.join(map(str, sizes(x)))}), which is not supported"
+        )
     return changed
 
 

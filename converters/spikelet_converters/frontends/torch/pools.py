@@ -26,7 +26,7 @@ def _window(call: Call) -> Window:
 
 def _average_pool(call: Call) -> Value:
     if call.get("divisor_override") is not None:
-        raise ConversionError(f"{call.where}: divisor_override has no node; leave it out")
+        raise ConversionError(f"{call.where}: divisor_override is not supported; leave it out")
     count = bool(call.get("count_include_pad", True))
     return call.builder.averages_of(call.name, call.where, _window(call), count, call.x)
 

@@ -208,7 +208,7 @@ def test_a_misreading_of_a_network_with_many_ties_is_detected(monkeypatch):
         (nir_of(nir.Linear(WEIGHT[:, :2])), r"node n0 \(Linear\): expected an input of shape \(2,\), found \(3,\)"),
         (
             nir_of(nir.SumPool2d(np.array([2, 2]), np.array([2, 2]), np.array([1, 1])), shape=(3, 4, 4)),
-            r"node n0 \(SumPool2d\): padding \(1, 1\) has no node; pad the image instead",
+            r"node n0 \(SumPool2d\): padding \(1, 1\) is not supported; pad the image instead",
         ),
     ],
 )  # fmt: skip

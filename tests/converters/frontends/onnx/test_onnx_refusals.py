@@ -52,7 +52,7 @@ CASES = {
                         r"adds shapes \(4, 7, 7\) and \(4, 9, 9\)"),
     "a minimum": (body(n("Min", ["c", "c"], ["r"])), "a minimum of activations has no spiking form here"),
     "a power": (body(n("Pow", ["c", "two"], ["r"])), "a power of activations has no spiking form here; fine-tune"),
-    "a rounding": (body(n("Round", ["c"], ["r"])), "a rounding of activations has no node; leave it out and calibrate"),
+    "a rounding": (body(n("Round", ["c"], ["r"])), "a rounding of activations is not supported; leave it out and calibrate"),
     "an operator without advice": (body(n("Sin", ["c"], ["r"])), "see docs/reference/support.md"),
     "a rounding that is not clipped": (body(n("Floor", ["c"], ["q"]), n("Relu", ["q"], ["r"])), r"#1 \(Floor\): a rounding of"),
     "a rounding that is clipped from above": (body(n("Round", ["c"], ["q"]), n("Clip", ["q", "", "two"], ["r"])),

@@ -74,7 +74,7 @@ class Net(nn.Module):
             Net(nn.Conv2d(4, 4, 3, padding=9, padding_mode="circular")),
             r"module middle \(Conv2d\): pads .* by wrap, more than the image of \(8, 8\) pixels has",
         ),
-        (Net(nn.AvgPool2d(2, divisor_override=3)), r"module middle \(AvgPool2d\): divisor_override has no node"),
+        (Net(nn.AvgPool2d(2, divisor_override=3)), r"module middle \(AvgPool2d\): divisor_override is not supported"),
         (Net(nn.Conv2d(5, 4, 3)), r"module middle \(Conv2d\): expected 5 input channels, found 4"),
         (Net(nn.LayerNorm([4, 8, 8])), r"module middle \(LayerNorm\)"),
         (

@@ -123,7 +123,7 @@ def test_quantisers_that_round_first(rounding, levels, form, tmp_path):
 def test_roundings_that_are_not_clipped_from_zero(rounding):
     network = Net(nn.Sequential(RoundsFirst(rounding, torch.tensor([0.7])), nn.Linear(8, 8))).eval()
     with pytest.raises(
-        ConversionError, match=r"a rounding of activations has no node|clips integers from -2 to 4; expected"
+        ConversionError, match=r"a rounding of activations is not supported|clips integers from -2 to 4; expected"
     ):
         from_module(network, (1, 4, 5), RAW)
 
@@ -148,7 +148,7 @@ def test_quantisers(rounding, levels, form, tmp_path):
     network = nn.Sequential(Quantiser(rounding, torch.tensor([0.7])), Quantiser(rounding, torch.rand(8) + 0.5))
     network = Net(nn.Sequential(network[0], nn.Linear(8, 8), network[1])).eval()
     if not levels:
-        with pytest.raises(ConversionError, match="a rounding of activations has no node"):
+        with pytest.raises(ConversionError, match="a rounding of activations is not supported"):
             read_as(form, network, tmp_path)
         return
     quantised = read_as(form, network, tmp_path)
@@ -286,7 +286,7 @@ def test_hooks(network):
 @pytest.mark.parametrize(("between", "message"), [
     (lambda x: x + torch.randn(x.shape[0], 8), "it draws random numbers in evaluation mode too; draw them only if self"),
     (lambda x: x + torch.randn_like(x), "it draws random numbers in evaluation mode too"),
-    (lambda x: torch.floor(x * 4) / 4, "a rounding of activations has no node; leave it out and calibrate the clamp"),
+    (lambda x: torch.floor(x * 4) / 4, "a rounding of activations is not supported; leave it out and calibrate the clamp"),
     (lambda x: torch.softmax(x, 1), "a softmax inside the network has no spiking form here; one at the end"),
     (lambda x: x.reshape(x.shape[0] * 2, 4), r"reshapes \(N, 8\) to \[2N, 4\]"),
 ])  # fmt: skip
