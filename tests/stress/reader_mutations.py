@@ -49,8 +49,8 @@ def computed(source):
     from spikelet_converters.conversion.check import Imported
     from spikelet_converters.conversion.check_spikes import CHECKED_STEPS, simulated
 
-    if source.simulate is None and source.twin is not None:
-        source = source.twin()
+    if source.simulate is None and source.perturbed is not None:
+        source = source.perturbed()
     node = source.graph.input
     inputs = np.random.default_rng(9).integers(node.low, node.high + 1, (6, *source.shape)).astype(np.float32)
     inputs[3:] = np.rint(inputs[3:] * 0.1)

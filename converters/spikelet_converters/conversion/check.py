@@ -33,7 +33,7 @@ from spikelet_converters.conversion.check_spikes import (
     tied,
 )
 from spikelet_converters.frontends import Source
-from spikelet_converters.frontends.source import TWIN_CHANGE, Predict
+from spikelet_converters.frontends.source import PERTURBATION, Predict
 from spikelet_converters.frontends.values import Rounding
 
 IMAGES = 8  # number of images, and of random inputs
@@ -63,13 +63,13 @@ def check_graph(source: Source, images: ImageSet | None) -> float | None:
             differences.append(compare_loop(source, source.loop, name, inputs))
         if source.roundings and name != NOISE:
             differences.append(_compare_without_rounding(source, name, inputs))
-    if source.twin is not None:
-        twin = replace(source.twin(), twin=None)
-        for name, inputs in _inputs(twin, None).items():
-            changed = f"{name} and weights or scales that were changed by up to {TWIN_CHANGE:.0%}"
-            _compare(twin, changed, inputs)
-            if twin.loop is not None:
-                compare_loop(twin, twin.loop, changed, inputs)
+    if source.perturbed is not None:
+        perturbed = replace(source.perturbed(), perturbed=None)
+        for name, inputs in _inputs(perturbed, None).items():
+            changed = f"{name} and weights or scales that were changed by up to {PERTURBATION:.0%}"
+            _compare(perturbed, changed, inputs)
+            if perturbed.loop is not None:
+                compare_loop(perturbed, perturbed.loop, changed, inputs)
     return max(difference.largest for difference in differences)
 
 

@@ -94,9 +94,9 @@ def _is_last(expected: Outputs, actual: Outputs) -> bool:
 def tied(source: Source) -> float:
     """Return the largest difference that ties may explain, see `agreement.agree`.
 
-    It is not limited for a source with a twin, whose comparison does not depend on ties.
+    It is not limited for a source that can be perturbed, whose comparison does not depend on ties.
     """
-    return TIED if source.twin is None else math.inf
+    return TIED if source.perturbed is None else math.inf
 
 
 def summed(source: Source, frames: npt.NDArray[np.float32], steps: int) -> tuple[Outputs, Moved]:

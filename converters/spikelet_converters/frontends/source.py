@@ -23,8 +23,8 @@ Predict = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 Simulate = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 """Converts normalised inputs (T, N, *shape), one per time-step, to the outputs of a spiking source, (T, N, K)."""
 
-TWIN_CHANGE = 0.02
-"""Largest relative change of a weight or scale of a twin, see `Source.twin`."""
+PERTURBATION = 0.02
+"""Largest relative change of a weight or scale by `Source.perturbed`."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Source:
         roundings: Quantisers of the source that are not part of the imported graph, by node.
         border: Value of a zero of the source at the output of the input node, () or (C,).
         other_pools: Functions that import the source with another form of its max pools, by this form.
-        twin: Imports the source with slightly changed weights, or scales of quantised activations, so that the
+        perturbed: Imports the source with slightly changed weights, or scales of quantised activations, so that the
             comparison does not depend on ties; None for a source without ties, or whose weights cannot be changed.
         layers: Imports every layer of neurons of a spiking source without the layers around it, by name. It compares
             parameters that have no effect in the network, where all of its neurons are silent or saturated.
@@ -127,7 +127,7 @@ class Source:
     roundings: Mapping[str, tuple[Rounding, ...]] = field(default_factory=dict)
     border: Factor = field(default_factory=lambda: NOTHING)
     other_pools: Mapping[PoolForm, Callable[[], Source]] = field(default_factory=dict)
-    twin: Callable[[], Source] | None = None
+    perturbed: Callable[[], Source] | None = None
     layers: Callable[[], Mapping[str, Source]] = dict
     notes: tuple[str, ...] = ()
     labels: tuple[str, ...] | None = None

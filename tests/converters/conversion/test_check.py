@@ -210,7 +210,7 @@ def test_a_misread_mean_of_integers_at_ties(monkeypatch, tmp_path):
 
     monkeypatch.setattr(images, "averages", misread_averages)
     source = read(path, RAW)
-    assert not is_refused(replace(source, twin=None))  # the ties explain the difference
+    assert not is_refused(replace(source, perturbed=None))  # the ties explain the difference
     assert is_refused(source)
 
 

@@ -122,9 +122,9 @@ class TestMeanOfIntegers:
 
     def test_it_is_accepted(self, imported):
         source = imported()
-        assert is_refused(replace(source, twin=None)), "the effect of ties is larger than the outputs"
+        assert is_refused(replace(source, perturbed=None)), "the effect of ties is larger than the outputs"
         assert check_graph(source, None) > 1, "and the copy with other scales has none"
-        assert not is_refused(source.twin())
+        assert not is_refused(source.perturbed())
 
     def test_a_misread_mean_is_refused(self, imported, monkeypatch):
         right = imported()
@@ -137,7 +137,9 @@ class TestMeanOfIntegers:
         source = imported()
         assert is_refused(source)
         monkeypatch.undo()
-        assert not is_refused(replace(source, twin=right.twin)), "the ties of the network explain the difference"
+        assert not is_refused(replace(source, perturbed=right.perturbed)), (
+            "the ties of the network explain the difference"
+        )
 
 
 # spiking sources

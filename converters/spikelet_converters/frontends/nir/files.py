@@ -20,7 +20,7 @@ from spikelet_converters.frontends.nir.nesting import flat, input_shape, leading
 from spikelet_converters.frontends.nir.reader import Reader
 from spikelet_converters.frontends.nir.simulation import simulator
 from spikelet_converters.frontends.nir.structure import ROOT, check_structure
-from spikelet_converters.frontends.source import TWIN_CHANGE, Preprocessing, Source, finished
+from spikelet_converters.frontends.source import PERTURBATION, Preprocessing, Source, finished
 
 
 def read(
@@ -116,7 +116,7 @@ def from_nir(
 
     return replace(
         imported(nodes),
-        twin=lambda: imported(_without_ties(nodes)),
+        perturbed=lambda: imported(_without_ties(nodes)),
         layers=lambda: {name: _alone(nodes[name], name, shape, step) for name, shape in inputs.items()},
     )
 
@@ -138,7 +138,7 @@ def _alone(node: NirNode, name: str, shape: Shape, dt: float) -> Source:
 
 
 def _without_ties(nodes: dict[str, NirNode]) -> dict[str, NirNode]:
-    """Return the nodes with weights changed by up to TWIN_CHANGE, so that sums of spikes do not equal thresholds."""
+    """Return the nodes with weights changed by up to PERTURBATION, so that sums of spikes do not equal thresholds."""
     rng = np.random.default_rng(0)
     changed = {}
     for name, node in nodes.items():
@@ -148,6 +148,6 @@ def _without_ties(nodes: dict[str, NirNode]) -> dict[str, NirNode]:
             if value is not None:
                 values = np.asarray(value, np.float64)
                 shape = () if field == "scale" else values.shape  # a scale is the same within a channel
-                moved = (values * rng.uniform(1 - TWIN_CHANGE, 1 + TWIN_CHANGE, shape)).astype(np.float32)
+                moved = (values * rng.uniform(1 - PERTURBATION, 1 + PERTURBATION, shape)).astype(np.float32)
                 setattr(changed[name], field, moved)
     return changed

@@ -67,7 +67,7 @@ def read(
     return replace(
         source,
         labels=labels if labels is not None and len(labels) == source.graph.classes else None,
-        twin=(lambda: imported(scales_changed(model))) if has_scales(model) else None,
+        perturbed=(lambda: imported(scales_changed(model))) if has_scales(model) else None,
     )
 
 

@@ -14,7 +14,7 @@ from spikelet_converters.frontends.onnx.constants import Constant
 from spikelet_converters.frontends.onnx.model import tensors_of
 from spikelet_converters.frontends.onnx.qonnx import is_quantiser
 from spikelet_converters.frontends.onnx.step import Handler, Step
-from spikelet_converters.frontends.source import TWIN_CHANGE
+from spikelet_converters.frontends.source import PERTURBATION
 from spikelet_converters.frontends.values import Rounding, Value
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def has_scales(model: onnx.ModelProto) -> bool:
 
 
 def scales_changed(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a copy of a model whose activations are quantised with scales that are changed by up to TWIN_CHANGE.
+    """Return a copy of a model whose activations are quantised with scales that are changed by up to PERTURBATION.
 
     In the model itself, values are often at a tie between two integers: a mean of integers is quantised with their own
     scale, or all scales are powers of two. With scales that have no common divisor, ties are rare.
@@ -127,7 +127,7 @@ def scales_changed(model: onnx.ModelProto) -> onnx.ModelProto:
     for node, tensor in list(_quantisers(changed.graph)):
         scales[node.output[0]] = name = f"{node.output[0]}.changed_scale"
         scale = numpy_helper.to_array(tensor)
-        moved = np.asarray(scale, np.float32) * rng.uniform(1 - TWIN_CHANGE, 1 + TWIN_CHANGE, scale.shape)
+        moved = np.asarray(scale, np.float32) * rng.uniform(1 - PERTURBATION, 1 + PERTURBATION, scale.shape)
         changed.graph.initializer.append(numpy_helper.from_array(np.asarray(moved, np.float32), name))
         node.input[1] = name
     for node in changed.graph.node:

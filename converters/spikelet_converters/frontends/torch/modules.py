@@ -109,7 +109,7 @@ def from_module(
         source = finished("torch module", builder, _predict(network, shape, key), preprocessing)
         if not quant_aware.has_scales(network):
             return source
-        return replace(source, twin=lambda: again(quant_aware.scales_changed(network)))
+        return replace(source, perturbed=lambda: again(quant_aware.scales_changed(network)))
     container, graph, reduced = calls()
     _refuse_ending(builder)
     source = finished(
@@ -117,7 +117,7 @@ def from_module(
         loop=loop(network, reduced, shape, key),
     )  # fmt: skip
     return replace(
-        source, twin=lambda: again(without_ties(network)), layers=lambda: layers_alone(container, graph, shape)
+        source, perturbed=lambda: again(without_ties(network)), layers=lambda: layers_alone(container, graph, shape)
     )
 
 

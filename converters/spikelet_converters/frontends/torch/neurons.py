@@ -13,7 +13,7 @@ from torch import fx, nn
 from spikelet.nodes import IF, LIF, Shape
 from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.builder import Builder
-from spikelet_converters.frontends.source import TWIN_CHANGE, Preprocessing, Source, build, finished
+from spikelet_converters.frontends.source import PERTURBATION, Preprocessing, Source, build, finished
 from spikelet_converters.frontends.torch.fx import add
 from spikelet_converters.frontends.torch.simulation import fresh, inputs_of_neurons, simulator
 from spikelet_converters.frontends.torch.tracing import traced
@@ -21,7 +21,7 @@ from spikelet_converters.frontends.values import Value
 
 
 def without_ties(network: nn.Module) -> nn.Module:
-    """Return a copy of a network with weights changed by up to TWIN_CHANGE, so that sums do not equal thresholds."""
+    """Return a copy of a network with weights changed by up to PERTURBATION, so that sums do not equal thresholds."""
     changed = fresh(network)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -32,7 +32,7 @@ def without_ties(network: nn.Module) -> nn.Module:
                 if not parameter.is_floating_point():
                     continue
                 noise = 2 * torch.rand(parameter.shape, generator=generator) - 1
-                parameter.mul_((1 + TWIN_CHANGE * noise).to(parameter.device))
+                parameter.mul_((1 + PERTURBATION * noise).to(parameter.device))
     return changed
 
 

@@ -22,7 +22,7 @@ from torch.ao.quantization import DeQuantStub, FakeQuantizeBase, ObserverBase, Q
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.builder import Builder
-from spikelet_converters.frontends.source import TWIN_CHANGE
+from spikelet_converters.frontends.source import PERTURBATION
 from spikelet_converters.frontends.values import Rounding, Value
 from spikelet_converters.source_model.activation import SpikingActivation
 
@@ -52,7 +52,7 @@ def has_scales(network: nn.Module) -> bool:
 
 
 def scales_changed(network: nn.Module) -> nn.Module:
-    """Return a copy of a network with scales of quantisers changed by up to TWIN_CHANGE, so that ties are rare.
+    """Return a copy of a network with scales of quantisers changed by up to PERTURBATION, so that ties are rare.
 
     In the network itself, values are often at a tie between two integers, as a mean of integers that is quantised with
     their own scale.
@@ -63,7 +63,7 @@ def scales_changed(network: nn.Module) -> nn.Module:
         scale = _scale(module)
         if scale is not None:
             noise = 2 * torch.rand(scale.shape, generator=generator) - 1
-            scale.data.mul_((1 + TWIN_CHANGE * noise).to(scale.device))
+            scale.data.mul_((1 + PERTURBATION * noise).to(scale.device))
         if isinstance(module, FakeQuantizeBase):
             module.disable_observer()  # it would compute the scale again
     return changed

@@ -170,7 +170,7 @@ def test_a_misreading_of_a_network_with_many_ties_is_detected(monkeypatch):
     source = from_nir(network)
     with pytest.raises(ConversionError, match="computes other outputs than the network on random inputs and weights"):
         check_graph(source, None)
-    assert check_graph(replace(source, twin=None), None) > 0, "ties alone hide it"
+    assert check_graph(replace(source, perturbed=None), None) > 0, "ties alone hide it"
 
 
 @pytest.mark.parametrize(
