@@ -84,7 +84,13 @@ class Folded:
         return kept
 
     def logits(self, images: npt.NDArray[np.uint8], steps: int, neuron: Neuron = plain) -> Tensor:
-        """Return the logits summed up to each time-step, (T, N, K) float64, in the units of the source network."""
+        """Return the logits summed up to each time-step, (T, N, K) float64, in the units of the source network.
+
+        Args:
+            images: Pixels, (N, *shape).
+            steps: Number of time-steps T.
+            neuron: Computes the spikes of a layer from its current.
+        """
         by_step = self.run(images, steps, neuron)[self.graph.output_name]
         return by_step.double().cumsum(0) * self.graph.output.scale
 

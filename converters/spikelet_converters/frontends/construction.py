@@ -48,7 +48,7 @@ class Construction:
         shape: Shape of one input, (C, H, W) or (F,).
         calibrate: Whether a ReLU becomes a neuron whose threshold is calibrated later. Its node has theta = 1 and
             its cap is in `relus`.
-        max_pools: Form of max pools.
+        max_pools: Form of max pools: "or" (neurons that fire if one of their inputs fires), "pairs" or "average".
         nodes: The nodes, by name.
         edges: The edges, as (source, target).
         relus: Caps of the rectifiers by layer, None for a rectifier without a cap.

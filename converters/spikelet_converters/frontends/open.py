@@ -75,7 +75,7 @@ def open_source(
         mean: Mean per channel, of pixels scaled to 0…1, or of 0…255 with raw_pixels.
         std: Standard deviation per channel, in the same units.
         raw_pixels: Whether the source takes pixels 0…255.
-        max_pools: Form of max pools.
+        max_pools: Form of max pools: "or" (neurons that fire if one of their inputs fires), "pairs" or "average".
         output: Output to convert, for a network with several: its name in an ONNX or NIR file, else its
             index or key.
         dt: Length of a time-step in seconds, for NIR.

@@ -72,7 +72,7 @@ class Preprocessing:
         options.real("scale", self.scale, LEAST, LARGEST)
 
     def start(self, builder: Builder, low: int = 0, high: int = 255) -> Value:
-        """Add the normalised input to a builder."""
+        """Add the normalised input, with values low…high, to a builder."""
         x = builder.input(low, high)
         mean, std = (np.asarray(v if len(v) > 1 else v[0], np.float64) for v in (self.mean, self.std))
         return builder.normalise("mean and std of the input", mean * self.scale, std * self.scale, x)
@@ -159,7 +159,7 @@ def build(
         preprocessing: Normalisation of the input.
         low: Smallest value of the input.
         high: Largest value of the input.
-        max_pools: Form of max pools.
+        max_pools: Form of max pools: "or" (neurons that fire if one of their inputs fires), "pairs" or "average".
 
     Raises:
         ConversionError: A layer has no spiking form, or the input has too many axes.

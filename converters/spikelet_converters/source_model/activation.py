@@ -108,6 +108,7 @@ class SpikingActivation(nn.Module):
         return values / (along_channels(lam, values.ndim) if lam.ndim else lam)
 
     def forward(self, z: Tensor) -> Tensor:
+        """Return the activation of a current z, (N, C, …); in spike mode, theta times the spikes."""
         z, lam = z.float(), self.lam  # thresholds are never rounded, also under mixed precision
         simulation = self.simulation
         if simulation.mode is Mode.SPIKES:

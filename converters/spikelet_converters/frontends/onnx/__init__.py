@@ -35,7 +35,7 @@ def read(
         path: The file.
         preprocessing: Normalisation of the input, by default pixel / 255, or none if the file takes integers.
         shape: Shape of one input, if the file does not fix it, or (C, H, W) of images for a file that takes (N, F).
-        max_pools: Form of max pools.
+        max_pools: Form of max pools: "or" (neurons that fire if one of their inputs fires), "pairs" or "average".
         output: Name of the output, if the file has several.
 
     Raises:

@@ -42,7 +42,7 @@ def read(
     Args:
         program: The program.
         preprocessing: Normalisation of the input.
-        max_pools: Form of max pools.
+        max_pools: Form of max pools: "or" (neurons that fire if one of their inputs fires), "pairs" or "average".
         output: Index of the output to convert, from 0, for a program with several.
 
     Raises:

@@ -55,7 +55,7 @@ def from_module(
         network: The module.
         shape: Shape of one input, (F,), (C, L), (C, H, W), or (H, W) for a network that adds an axis.
         preprocessing: Normalisation of the input, by default pixel / 255.
-        max_pools: Form of max pools.
+        max_pools: Form of max pools: "or" (neurons that fire if one of their inputs fires), "pairs" or "average".
         output: Index or key of the output to convert, for a network with several.
         low: Smallest value of the input.
         high: Largest value of the input.
@@ -160,6 +160,12 @@ def from_exported(
 ) -> Source:
     """Import a program written by torch.export.save (`.pt2`).
 
+    Args:
+        path: The file.
+        preprocessing: Normalisation of the input, by default pixel / 255.
+        max_pools: Form of max pools: "or" (neurons that fire if one of their inputs fires), "pairs" or "average".
+        output: Index or key of the output to convert, for a program with several.
+
     Raises:
         ConversionError: The file is not an exported program, or a layer has no spiking form.
     """
@@ -183,7 +189,7 @@ def from_program(
     Args:
         program: The program.
         preprocessing: Normalisation of the input, by default pixel / 255.
-        max_pools: Form of max pools.
+        max_pools: Form of max pools: "or" (neurons that fire if one of their inputs fires), "pairs" or "average".
         output: Index of the output to convert, for a program with several.
     """
     instance("program", program, torch.export.ExportedProgram)

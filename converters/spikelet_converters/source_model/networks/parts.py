@@ -35,6 +35,7 @@ class Normalise(nn.Module):
         self.register_buffer("std", torch.tensor([float(s) for s in std]).reshape(1, -1, 1, 1))
 
     def forward(self, pixels: Tensor) -> Tensor:
+        """Return the normalised input, (N, C, H, W), of pixels 0…255 of the same shape."""
         return (pixels - self.mean) / self.std
 
 
