@@ -142,7 +142,7 @@ def test_tabs_and_menus_show_an_ampersand(qtbot, opened, tmp_path, path):
     copy = tmp_path / "a&b.snnb"
     copy.write_bytes(path.read_bytes())
     opened.inspector.settings.remember(copy)
-    opened.header._fill_recent()
+    opened.header.menu.aboutToShow.emit()
     assert opened.header.menu.actions()[0].text().startswith("a&&b.snnb")
 
 
@@ -167,7 +167,7 @@ def test_a_file_whose_name_reverses_the_direction_of_text_is_not_disguised(opene
     assert opened.header.name.text() == r"a\u202egnp.snnb"
     assert opened.windowTitle() == r"a\u202egnp.snnb – spikelet"
     opened.inspector.settings.remember(file)
-    opened.header._fill_recent()
+    opened.header.menu.aboutToShow.emit()
     assert opened.header.menu.actions()[0].text().startswith(r"a\u202egnp.snnb   ")
     drawn = [QLabel.text(label) for label in opened.findChildren(QLabel)]
     assert not [text for text in drawn if "\u202e" in text]
@@ -189,7 +189,7 @@ def test_long_names_do_not_widen_the_window(qapp, rest, tmp_path):
             window.show_panel(panel)
             rest(window)
             assert window.panels[panel].width() <= window.stack.width(), panel
-        window.header._fill_recent()
+        window.header.menu.aboutToShow.emit()
         assert window.header.menu.sizeHint().width() < window.width()
         name = window.header.name
         assert name.text().endswith("…")

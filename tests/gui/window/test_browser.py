@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QImage
 
-from gui_support.driving import drop, hover, opened_window
+from gui_support.driving import drop, hover, opened_window, option_button
 from spikelet.metrics.accuracy import wilson
 from spikelet_gui.models.analysis.browse import (
     KINDS,
@@ -42,7 +42,7 @@ def panel(filled, rest):
     filled.inspector.show_measured(0)
     filled.show_panel("accuracy")
     panel = filled.panels["accuracy"]
-    panel.choice._group.button(0).click()
+    option_button(panel.choice, 0).click()
     rest(filled)
     return panel
 
@@ -191,7 +191,7 @@ def test_the_effect_of_early_exit_without_labels_has_no_accuracy(filled, panel, 
 
 def test_a_cell_lists_its_images_with_mouse_and_keys(filled, panel, rest, qtbot):
     sweep = filled.inspector.measured.sweep
-    panel.choice._group.button(1).click()
+    option_button(panel.choice, 1).click()
     rest(filled)
     matrix = panel.classes.matrix
     counts = confusion(sweep, 4, 3)

@@ -52,7 +52,7 @@ def test_the_session_is_restored(qtbot, rest, path):
     assert (second.panel, second.inspector.selection.layer, second.inspector.cursor.steps) == ("layers", "if2", 5)
     assert second.inspector.index == 2
     assert second.header.menu is not None
-    second.header._fill_recent()
+    second.header.menu.aboutToShow.emit()
     assert path.name in second.header.menu.actions()[0].text()
     discard(second)
 

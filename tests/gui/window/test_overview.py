@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import Qt
 
 from gui_support.bundles import bundle_of, plain_graph
-from gui_support.driving import draw_once, drop, start_again
+from gui_support.driving import draw_once, drop, option_button, start_again
 from spikelet.bundle import write
 from spikelet.metrics.energy import Energy
 from spikelet_gui.models.analysis.costs import energy_text, unit_of
@@ -28,14 +28,10 @@ def card(opened):
     return opened.panels["overview"].findChild(NetworkCard)
 
 
-def segment(card, index):
-    return card.basis._group.button(index)
-
-
 def test_rates_of_this_image_or_of_all_images(opened, rest, data, card, qtbot):
     inspector = opened.inspector
     assert card.basis.chosen == 0, "nothing is measured over many images yet"
-    assert not segment(card, 1).isEnabled()
+    assert not option_button(card.basis, 1).isEnabled()
     assert card.looks()["if1"].rate == inspector.trace.rate("if1", 4)
     drop(opened, data)
     rest(opened)
@@ -45,7 +41,7 @@ def test_rates_of_this_image_or_of_all_images(opened, rest, data, card, qtbot):
     assert card.basis.chosen == 1
     assert card.looks()["if1"].rate == measured["if1"].rate
     assert card.card.note.toolTip() == "over 60 images, T = 4; colours: 0 to 30%"
-    qtbot.mouseClick(segment(card, 0), Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(option_button(card.basis, 0), Qt.MouseButton.LeftButton)
     assert card.looks()["if1"].rate == inspector.trace.rate("if1", 4) != measured["if1"].rate
     silent = (inspector.trace.spikes["if1"].sum(axis=0) == 0).sum()
     assert card.looks()["if1"].flags == f"{silent:,} silent"

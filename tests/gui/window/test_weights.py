@@ -5,7 +5,7 @@ import pytest
 from PySide6.QtCore import QPointF
 
 from gui_support.bundles import bundle_of, residual_graph
-from gui_support.driving import hover, opened_window
+from gui_support.driving import hover, opened_window, option_button
 from spikelet.bundle import write
 from spikelet.errors import UsageError
 from spikelet_gui.models.network import weights as weights_module
@@ -75,7 +75,7 @@ def residual(qapp, rest, tmp_path_factory):
     write(bundle_of(residual_graph(units=1), "residual"), path)
     with opened_window(path) as window:
         window.show_panel("layers")
-        window.panels["layers"].choice._group.button(1).click()
+        option_button(window.panels["layers"].choice, 1).click()
         rest(window)
         yield window
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import pyqtgraph as pg
 from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication, QMouseEvent
+from PySide6.QtWidgets import QPushButton
 
 from spikelet_gui.models.jobs import Jobs
 from spikelet_gui.models.session.settings import Settings
@@ -197,3 +198,8 @@ def click_block(qtbot, window, name):
     item = view.items_by_name[name]
     centre = view.mapFromScene(item.mapToScene(item.boundingRect().center()))
     qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(centre.x(), centre.y()))
+
+
+def option_button(segments, index):
+    """Return the button of an option of `Segments`."""
+    return segments.findChildren(QPushButton)[index]
