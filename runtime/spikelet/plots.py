@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import options
+from spikelet.display import number_of
 from spikelet.errors import MissingDependency, UsageError
 from spikelet.graph import Graph
 from spikelet.inputs import as_labels
@@ -95,7 +96,7 @@ class Plots:
         ax.plot(steps, [100 * point["accuracy"] for point in points], marker="o")
         low, high = ([100 * point[bound] for point in points] for bound in ("low", "high"))
         ax.fill_between(steps, low, high, alpha=0.2, label="95% interval (Wilson)")
-        ax.set(xlabel="time-steps", ylabel="accuracy (%)", title=f"{result.sums.shape[1]} samples")
+        ax.set(xlabel="time-steps", ylabel="accuracy (%)", title=number_of(result.sums.shape[1], "sample"))
         ax.legend()
         return ax
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikelet.cli.printing import emit
+from spikelet.display import number_of
 from spikelet.errors import DataError, UsageError
 from spikelet.files.atomic import replacing
 from spikelet.report.columns import table
@@ -48,8 +49,8 @@ def summary(report: RecurrentReport) -> str:
     """Return the report as text for a terminal."""
     loops = "; ".join(f"{source} -> {target}" for source, target in report.loops)
     lines = [
-        f"{report.name}, float32, against Brian2 {report.brian2_version}: {report.samples} samples, {report.steps} "
-        f"time-steps of {report.dt:g} s",
+        f"{report.name}, float32, against Brian2 {report.brian2_version}: {number_of(report.samples, 'sample')}, "
+        f"{number_of(report.steps, 'time-step')} of {report.dt:g} s",
         f"recurrent connections, one time-step late: {loops}" if loops else "no recurrent connections",
         "",
     ]
