@@ -218,7 +218,8 @@ def varies(constant: npt.NDArray[np.generic], x: Value) -> bool:
     """Return whether a constant that is broadcast with a value differs along the pixels of an image."""
     axes = axes_of(x)
     shape = (1,) * (len(axes) + 1 - constant.ndim) + constant.shape
-    if x.regrouped or len(x.shape) != 3 or len(shape) != len(axes) + 1 or np.ptp(constant) == 0:
+    alike = not constant.size or (constant == constant.flat[0]).all()
+    if alike or x.regrouped or len(x.shape) != 3 or len(shape) != len(axes) + 1:
         return False
     return any(size > 1 and axis != 0 for axis, size in zip(axes, shape[1:], strict=True))
 

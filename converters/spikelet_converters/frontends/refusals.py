@@ -13,8 +13,8 @@ _ROUNDING = (
     "use levels of a quantiser (SpikingActivation, QuantReLU, QuantizeLinear), which are spike counts"
 )
 IN_PLACE = (
-    "changes a value, or a part of it, in place, and its result is not used; use the result, x = f(x), and torch.cat "
-    "for parts"
+    "changes a value, or a part of it, in place, which is used by another name; use the result, x = f(x), and "
+    "torch.cat for parts"
 )
 RANDOM = ("bernoulli", "normal", "rand", "rand_like", "randint", "randn", "randn_like")
 """Names of torch functions that draw random numbers, whose results are no constants."""
@@ -95,6 +95,7 @@ TORCH = {
     **dict.fromkeys(("baddbmm", "bmm", "scaled_dot_product_attention"), _PRODUCT),
     "bilinear": "a product of activations has no spiking form here; use nn.Linear",
     **dict.fromkeys(RANDOM, _RANDOM),
+    **dict.fromkeys(("copy", "fill", "index_put", "masked_scatter", "select_scatter", "slice_scatter"), IN_PLACE),
     "getattr": "an attribute of an activation is not supported; use a method, such as transpose(1, 2)",
     "stack": "a new axis of activations is only read if they are added or averaged along it, or have no channels; add "
     "them, or use torch.cat along the channels",

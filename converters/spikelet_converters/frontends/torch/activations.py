@@ -9,6 +9,7 @@ from spikelet_converters.frontends import endings, roundings
 from spikelet_converters.frontends.layout import is_of_classes
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.torch.calls import Call, Handler
+from spikelet_converters.frontends.torch.casts import check_type
 from spikelet_converters.frontends.values import AFTER_SOFTMAX, Ending, Value
 
 
@@ -80,7 +81,7 @@ def maximum(call: Call) -> Value:
 
 def _minimum(call: Call) -> Value:
     """Clip a value at a number from above."""
-    bounds = [value for value in call.arguments.values() if isinstance(value, np.ndarray | int | float)]
+    bounds = [value for _, value in call.arguments.items() if isinstance(value, np.ndarray | int | float)]
     if len(call.values) != 1 or [np.size(bound) for bound in bounds] != [1]:
         raise ConversionError(f"{call.where}: {ADVICE['minimum']}")
     return _clipped(call, None, float(np.ravel(bounds[0])[0]), call.values[0])
@@ -120,6 +121,8 @@ def _ending(call: Call) -> Value:
     kind, before = call.kind.strip("_"), call.builder.ending
     if not call.last or (kind == "log" and before != "softmax"):
         raise ConversionError(f"{call.where}: {ADVICE[kind]}")
+    check_type(call)
+    call.get("keepdim")  # of an argmax, whose shape does not matter
     ending, x, axis = ENDINGS[call.kind], call.x, call.get("dim", -1)
     if ending not in ("sigmoid", "tanh") and not is_of_classes(x, axis):
         raise ConversionError(f"{call.where}: is along axis {axis}; expected the classes, axis 1 of (N, K)")

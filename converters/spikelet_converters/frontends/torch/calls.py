@@ -27,6 +27,32 @@ Target: TypeAlias = object
 Arguments: TypeAlias = dict[str, object]
 
 
+class Recorded(dict[str, object]):
+    """Arguments by name, which record the names that were read.
+
+    Attributes:
+        read: Names that were read; `values()` reads none.
+    """
+
+    def __init__(self, arguments: Mapping[str, object]) -> None:
+        super().__init__(arguments)
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> object:
+        self.read.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return an argument."""
+        self.read.add(name)
+        return super().get(name, default)
+
+    def items(self) -> Any:
+        """Return all arguments, which counts as reading them."""
+        self.read.update(self)
+        return super().items()
+
+
 @dataclass(frozen=True)
 class Call:
     """One call.

@@ -22,6 +22,8 @@ def _compared(call: Call) -> Value:
     first, second = call.get("self", call.get("input")), call.get("other")
     above, reverse = {**_ABOVE, **_BELOW}[call.kind], isinstance(second, Value)
     x = second if isinstance(second, Value) else call.x
+    if call.kind == "heaviside":
+        call.get("values")  # at 0, where the choices of a rectifier are equal
     threshold = np.zeros(()) if call.kind == "heaviside" else call.per_channel("self" if reverse else "other", x)
     advice = ADVICE["gt"]
     if threshold is None or not call.builder.calibrate or (reverse and isinstance(first, Value)):
@@ -35,6 +37,15 @@ def _where(call: Call) -> Value:
 
 def _masked_fill(call: Call) -> Value:
     return _chosen(call, call.get("mask"), "value", "self")
+
+
+def _assigned(call: Call) -> Value:
+    """Assign a number where a comparison holds, x[x < 0] = 0."""
+    indices = call.get("indices")
+    mask = indices[0] if isinstance(indices, tuple | list) and len(indices) == 1 else None
+    if not isinstance(mask, Value) or call.get("accumulate", False):
+        raise ConversionError(f"{call.where}: {ADVICE[call.kind]}")
+    return _chosen(call, mask, "values", "self")
 
 
 def _chosen(call: Call, mask: object, held: str, other: str) -> Value:
@@ -74,6 +85,7 @@ def _inverted(call: Call) -> Value:
 HANDLERS: dict[str, Handler] = {
     **dict.fromkeys((*_ABOVE, *_BELOW), _compared),
     **dict.fromkeys(("bitwise_not", "logical_not"), _inverted),
+    "index_put": _assigned,
     "masked_fill": _masked_fill,
     "where": _where,
 }

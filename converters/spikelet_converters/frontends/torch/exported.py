@@ -14,10 +14,10 @@ from spikelet.nodes import Shape
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.fixed_batch import in_batches
 from spikelet_converters.frontends.layout import sizes
-from spikelet_converters.frontends.refusals import IN_PLACE, UNKNOWN
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
+from spikelet_converters.frontends.refusals import UNKNOWN
 from spikelet_converters.frontends.source import Preprocessing, Source, as_taken, build, finished
-from spikelet_converters.frontends.torch import classes, stacked, straight_through
+from spikelet_converters.frontends.torch import classes, in_place, stacked, straight_through
 from spikelet_converters.frontends.torch.calls import (
     Call,
     bound,
@@ -27,8 +27,7 @@ from spikelet_converters.frontends.torch.calls import (
     values_of,
 )
 from spikelet_converters.frontends.torch.constants import constant, evaluated, without_values
-from spikelet_converters.frontends.torch.dispatch import HANDLERS, added, returned
-from spikelet_converters.frontends.torch.moves import IDENTITY
+from spikelet_converters.frontends.torch.dispatch import HANDLERS, IDENTITY, added, returned
 from spikelet_converters.frontends.torch.outputs import alone, chosen, last, needed
 from spikelet_converters.frontends.values import BATCH, PoolForm, Value, free_name
 
@@ -88,8 +87,9 @@ def add(program: torch.export.ExportedProgram, builder: Builder, start: Value, *
     Raises:
         ConversionError: As `read`.
     """
-    signature = program.graph_signature
     reader = _Reader(builder, entry_of(program)[1], output)
+    program = in_place.functional(program)
+    signature = program.graph_signature
     for node, target in {**signature.inputs_to_parameters, **signature.inputs_to_buffers}.items():
         tensor = program.state_dict.get(target, program.constants.get(target))
         assert isinstance(tensor, torch.Tensor)
@@ -101,14 +101,12 @@ def add(program: torch.export.ExportedProgram, builder: Builder, start: Value, *
     reader.values[str(signature.user_inputs[0])] = start
     graph = classes.replaced(stacked.removed(straight_through.removed(program.graph)))
     (returned,) = (step for step in graph.nodes if step.op == "output")
-    results = list(returned.args[0])
+    results = list(returned.args[0])[-len(signature.user_outputs) :]  # after those that are written to buffers
+    returned.args = (results,)
     used = needed(results if output is None else chosen(results, output))
     for step in graph.nodes:
         if step in used or step.op == "output":
             reader.read(step)
-        elif _changes(step):
-            where = f"`{_kind(step)}` at node {step.name} of the exported program{_module(step)}"
-            raise ConversionError(f"{where}: {IN_PLACE}")
 
 
 class _Reader:
@@ -156,12 +154,6 @@ class _Reader:
 
     def _resolved(self, value: object) -> Any:
         return resolved(value, lambda node: self.values.get(node.name))
-
-
-def _changes(step: fx.Node) -> bool:
-    """Return whether a call changes its first argument."""
-    schema = getattr(step.target, "_schema", None)
-    return schema is not None and schema.is_mutable
 
 
 def _is_identity(step: fx.Node) -> bool:

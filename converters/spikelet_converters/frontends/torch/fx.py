@@ -15,16 +15,15 @@ from spikelet.graph import Graph
 from spikelet.nodes import Shape
 from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.builder import Builder
-from spikelet_converters.frontends.refusals import IN_PLACE, UNKNOWN
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
+from spikelet_converters.frontends.refusals import UNKNOWN
 from spikelet_converters.frontends.torch import quant_aware
 from spikelet_converters.frontends.torch.calls import Call, bound, name_of, resolved, values_of
 from spikelet_converters.frontends.torch.constants import attribute, constant, evaluated, size_of, without_values
-from spikelet_converters.frontends.torch.dispatch import HANDLERS, added, returned
+from spikelet_converters.frontends.torch.dispatch import HANDLERS, IDENTITY, added, returned
 from spikelet_converters.frontends.torch.leaves import LEAVES, passes_on
-from spikelet_converters.frontends.torch.moves import IDENTITY
 from spikelet_converters.frontends.torch.outputs import alone, chosen, last, needed
-from spikelet_converters.frontends.torch.tracer import source_line
+from spikelet_converters.frontends.torch.tracer import called
 from spikelet_converters.frontends.torch.tracing import Traced, traced
 from spikelet_converters.frontends.values import Value, free_name
 from spikelet_converters.source_model.activation import SpikingActivation
@@ -75,8 +74,6 @@ def add(calls: Traced, builder: Builder, *, start: Value | None = None, output: 
     for step in graph.nodes:
         if step in used or step.op in ("placeholder", "output"):
             reader.read(step)
-        elif reader.changes(step) and used.intersection(step.all_input_nodes):
-            raise ConversionError(f"{reader.where(step)}: {IN_PLACE}")
     return builder
 
 
@@ -96,13 +93,6 @@ class _Reader:
         """Add one call."""
         if not self._ignored(step):
             self.values[step] = self._value(step)
-
-    def changes(self, step: fx.Node) -> bool:
-        """Return whether a call changes its argument in place."""
-        if step.op == "call_module":
-            return bool(getattr(self.modules[str(step.target)], "inplace", False))
-        method = str(step.target) if step.op == "call_method" else ""
-        return bool(step.kwargs.get("inplace")) or (method.endswith("_") and not method.endswith("__"))
 
     def _ignored(self, step: fx.Node) -> bool:
         """Return whether a call handles states of a framework's neuron, which the engine stores."""
@@ -153,13 +143,8 @@ class _Reader:
                 "linear layer at the end as the readout: its outputs are summed over time"
             )
 
-    def where(self, step: fx.Node) -> str:
-        """Return a call in error messages."""
-        name = getattr(step.target, "__name__", str(step.target))
-        return f"`{name}` at node {step.name} of the traced network{source_line(step)}"
-
     def _function(self, step: fx.Node) -> object:
-        where = self.where(step)
+        where = called(step)
         self._refuse_states(where, step)
         args = resolved(step.args, self.values.get)
         kwargs = resolved(step.kwargs, self.values.get)

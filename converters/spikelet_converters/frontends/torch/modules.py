@@ -29,13 +29,14 @@ from spikelet_converters.frontends.torch import exported, fx, quant_aware
 from spikelet_converters.frontends.torch.arguments import check_output, check_preprocessing, check_shape
 from spikelet_converters.frontends.torch.neurons import layers_alone, without_ties
 from spikelet_converters.frontends.torch.outputs import chosen
-from spikelet_converters.frontends.torch.simulation import loop, simulator
+from spikelet_converters.frontends.torch.simulation import loop, output_of, simulator
 from spikelet_converters.frontends.torch.tracer import hooked
 from spikelet_converters.frontends.torch.tracing import NotTraced, traced
 from spikelet_converters.frontends.values import PoolForm, Value
 from spikelet_converters.weight_file import refuse_script
 from spikelet_converters.weights import fit
 
+_ANY_BATCH = "expected a network in evaluation mode that takes float32 inputs in batches of any size"
 BATCH = 7919  # batch size of the example with which a network is exported, a size that no layer has
 
 
@@ -268,9 +269,9 @@ def load_module(reference: str, weights: Path | None, weights_key: str | None = 
 
 
 def _predict(network: nn.Module, shape: Shape, output: str | None) -> Predict:
-    @torch.no_grad()
     def predict(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        logits: npt.NDArray[np.float32] = chosen(network(torch.from_numpy(as_taken(inputs, shape))), output).numpy()
-        return logits
+        taken = torch.from_numpy(as_taken(inputs, shape)).clone()  # which the network may change
+        message = f"cannot be evaluated on inputs of shape {tuple(taken.shape)}"
+        return output_of(network, lambda: chosen(network(taken), output), message, _ANY_BATCH)
 
     return predict

@@ -18,22 +18,13 @@ DROPOUTS = (
     "alpha_dropout", "dropout", "dropout1d", "dropout2d", "feature_alpha_dropout", "feature_dropout", "native_dropout",
 )  # fmt: skip
 
-IDENTITY = (
-    "_to_copy", "alias", "bfloat16", "clone", "contiguous", "detach", "detach_copy", "double", "float", "half",
-    "lift_fresh_copy", "to", "type", "type_as", *DROPOUTS,
-)  # fmt: skip
+IDENTITY = ("alias", "clone", "contiguous", "detach", "detach_copy", "lift_fresh_copy", *DROPOUTS)
 """Operations whose output is their input in evaluation mode."""
 
 
-def _cast(call: Call) -> Value:
-    kind = str(call.get("dtype"))
-    if call.x.compared is None and not any(name in kind.lower() for name in ("float", "double", "half")):
-        raise ConversionError(f"{call.where}: casts to {kind}, which rounds; cast to float32, or leave it out")
-    return call.x
-
-
 def _dropout(call: Call) -> Value:
-    if call.get("training", call.get("train", False)) and call.number("p", 0.5) > 0:
+    rate, training = call.number("p", 0.5), call.get("training", call.get("train", False))
+    if training and rate > 0:
         raise ConversionError(
             f"{call.where}: drops values at random in evaluation mode too; give it training=self.training, or use "
             "nn.Dropout; call eval() on a network before torch.export"
@@ -84,7 +75,8 @@ def _split(call: Call) -> list[Value]:
     if call.kind == "chunk":
         widths = [-(-x.shape[0] // int(call.number("chunks", 1)))]
     elif call.kind == "tensor_split":
-        widths = [len(part) for part in np.array_split(np.arange(x.shape[0]), int(call.number("sections", 1)))]
+        borders = list(call.integers("indices")) if "indices" in call.arguments else int(call.number("sections", 1))
+        widths = [len(part) for part in np.array_split(np.arange(x.shape[0]), borders)]
     else:
         widths = list(call.integers("split_sizes" if "split_sizes" in call.arguments else next(
             name for name in ("split_size", "split_size_or_sections") if name in call.arguments
@@ -93,6 +85,10 @@ def _split(call: Call) -> list[Value]:
         widths = [min(widths[0], x.shape[0] - start) for start in range(0, x.shape[0], widths[0])]
     if sum(widths) != x.shape[0]:
         raise ConversionError(f"{call.where}: splits {x.shape[0]} channels into {widths}; expected as many in all")
+    if 0 in widths:
+        raise ConversionError(
+            f"{call.where}: splits {x.shape[0]} channels into {widths}; expected parts of one or more"
+        )
     ends = np.cumsum(widths)
     return [selected(x, np.arange(end - width, end)) for width, end in zip(widths, ends, strict=True)]
 
@@ -111,6 +107,37 @@ def _select(call: Call) -> Value:
     slices: list[object] = [slice(None)] * (len(sizes(call.x)) + 1)
     slices[int(call.number("dim", 0)) % len(slices)] = int(call.number("index", 0))
     return _indexed(call, slices)
+
+
+def _scattered(call: Call) -> Value:
+    """Replace some of the channels of a value by those of another, as an assignment x[:, 1:] = y does."""
+    x, other = call.x, call.get("src")
+    axis = int(call.number("dim", 0)) % (len(sizes(x)) + 1)
+    start, end, step = (
+        int(call.number(name, default)) for name, default in (("start", 0), ("end", BATCH), ("step", 1))
+    )
+    if call.kind == "slice_scatter" and isinstance(other, Value) and (axis, start, step) == (0, 0, 1) and end >= BATCH:
+        return other  # all samples
+    check_along_channels(call.where, "assigns to a part of", x, axis)
+    if call.kind == "select_scatter":
+        replaced = np.arange(x.shape[0])[[int(call.number("index", 0))]]
+    else:
+        replaced = np.arange(x.shape[0])[start:end:step]
+    part = selected(x, replaced)
+    if isinstance(other, Value) and sizes(other) != sizes(part):  # without the axis of channels
+        other = call.builder.reshaped(f"{call.name}.part", call.where, [BATCH, *sizes(part)], None, other)
+    if not isinstance(other, Value):
+        raise ConversionError(f"{call.where}: {ADVICE[call.kind]}")
+    pick = np.arange(x.shape[0])
+    pick[replaced] = x.shape[0] + np.arange(len(replaced))
+    return selected(concatenated(call.where, [x, other]), pick)
+
+
+def _copied(call: Call) -> Value:
+    x, other = call.x, call.get("src")
+    if not isinstance(other, Value) or sizes(other) != sizes(x):
+        raise ConversionError(f"{call.where}: {ADVICE[call.kind]}")
+    return other
 
 
 def _getitem(call: Call) -> Value:
@@ -212,6 +239,8 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("pad", "constant_pad_nd"), _pad),
     **dict.fromkeys(("repeat", "repeat_interleave", "tile"), _repeat),
     **dict.fromkeys(("expand", "expand_as"), _expand),
+    **dict.fromkeys(("select_scatter", "slice_scatter"), _scattered),
+    "copy": _copied,
     "getitem": _getitem,
     "index": _index,
     "index_select": _index_select,
@@ -219,7 +248,6 @@ HANDLERS: dict[str, Handler] = {
     "stack": _stack,
     "unbind": _unbind,
     **dict.fromkeys(IDENTITY, lambda call: call.x),
-    "type": _cast,
     **dict.fromkeys(DROPOUTS, _dropout),
 }  # fmt: skip
 """Functions that add a call to the graph, by the name of its operation."""

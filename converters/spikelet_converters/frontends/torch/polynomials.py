@@ -9,13 +9,14 @@ import torch
 from torch import fx, nn
 
 from spikelet_converters.frontends.torch.calls import name_of
+from spikelet_converters.frontends.torch.casts import CASTS, is_exact
 from spikelet_converters.frontends.torch.constants import attribute
 from spikelet_converters.frontends.torch.totals import ZEROS
 
 Term: TypeAlias = tuple[fx.Node, ...]
 Polynomial: TypeAlias = dict[Term, float]  # factors by product of values; () is the constant
 
-IDENTITY = ("clone", "contiguous", "detach", "double", "float", "to", "type", "type_as")
+_SAME = ("clone", "contiguous", "detach")
 _MOST_TERMS = 16
 
 
@@ -46,7 +47,7 @@ class Polynomials:
         while limit is not None and isinstance(value, fx.Node):
             kind, args = name_of(value.target), value.args
             other = self._number(args[1]) if len(args) == 2 and not value.kwargs else None
-            if kind in IDENTITY:
+            if _is_same(kind, value):
                 value = args[0]
             elif other is None or not isinstance(args[0], fx.Node) or kind not in ("add", "div", "mul", "sub"):
                 return value, limit
@@ -75,7 +76,7 @@ class Polynomials:
         if node.op not in ("call_function", "call_method"):
             return None
         kind, args = name_of(node.target), node.args
-        if kind in IDENTITY:
+        if _is_same(kind, node):
             return self.of(args[0])
         if node.kwargs or not all(isinstance(value, fx.Node | int | float) for value in args):
             return None
@@ -89,8 +90,10 @@ class Polynomials:
             case ("div" | "true_divide", 2):
                 divisor = self._number(args[1])
                 return _product(self.of(args[0]), {(): 1 / divisor}) if divisor else None
-            case ("neg" | "negative", 1):
-                return _product(self.of(args[0]), {(): -1.0})
+            case ("bitwise_not" | "logical_not" | "neg" | "negative", 1) if (
+                kind.startswith("neg") or args[0] in self.atoms
+            ):
+                return _sum({} if kind.startswith("neg") else {(): 1.0}, _product(self.of(args[0]), {(): -1.0}))
             case ("where", 3):
                 return self._chosen(args[0], args[1], args[2])
             case ("masked_fill", 3):
@@ -134,6 +137,12 @@ class Polynomials:
             return float(function(tensor, *others)) if function is not None else None
         except (RuntimeError, TypeError, ValueError):
             return None
+
+
+def _is_same(kind: str, node: fx.Node) -> bool:
+    """Return whether a call returns the numbers of its first argument."""
+    others = [value for value in (*node.args[1:], *node.kwargs.values()) if not isinstance(value, fx.Node)]
+    return kind in _SAME or (kind in CASTS and is_exact(kind, others))
 
 
 def _sum(first: Mapping[Term, float], second: Mapping[Term, float]) -> Polynomial:

@@ -10,6 +10,7 @@ from spikelet.errors import ConversionError
 from spikelet_converters.frontends.layout import sizes, window_of
 from spikelet_converters.frontends.torch.activations import maximum
 from spikelet_converters.frontends.torch.calls import Call, Handler
+from spikelet_converters.frontends.torch.casts import check_type
 from spikelet_converters.frontends.values import Value, Window
 
 
@@ -49,6 +50,7 @@ def _adaptive(call: Call) -> Value:
 
 
 def _mean(call: Call) -> Value:
+    check_type(call)
     return call.builder.mean(call.name, call.where, call.integers("dim", [0]), bool(call.get("keepdim", False)), call.x)
 
 

@@ -85,7 +85,7 @@ def _pixel_unshuffle(call: Call) -> Value:
 
 
 def _einsum(call: Call) -> Value:
-    entries = [entry for argument in call.arguments.values() for entry in _entries(argument)]
+    entries = [entry for _, argument in call.arguments.items() for entry in _entries(argument)]
     equation, operands = (entries or [None])[0], entries[1:]
     if not isinstance(equation, str) or not all(isinstance(operand, Value | np.ndarray) for operand in operands):
         raise ConversionError(f"{call.where}: expected an equation, a value and constant weights")

@@ -69,7 +69,8 @@ def _permute(call: Call) -> Value:
             order.insert(target, source)
     else:
         order = list(range(rank))
-        first, second = (int(call.number(name, 0)) % rank for name in ("dim0", "dim1"))
+        names = ("axis0", "axis1") if call.kind == "swapaxes" else ("dim0", "dim1")
+        first, second = (int(call.number(name, 0)) % rank for name in names)
         order[first], order[second] = order[second], order[first]
     return rearranged.transpose(call.where, call.builder.padded(call.name, call.where, x), order)
 

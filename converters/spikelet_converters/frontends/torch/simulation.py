@@ -46,7 +46,7 @@ def simulator(network: nn.Module, graph: fx.Graph, shape: Shape, output: str | N
             steps = _steps(root, graph, inputs.shape[1], output)
             return torch.stack([steps.step(torch.from_numpy(np.ascontiguousarray(x))) for x in arranged])
 
-        return _evaluated(root, outputs, _unevaluated(arranged.shape[1:]), _ONE_STEP)
+        return output_of(root, outputs, _unevaluated(arranged.shape[1:]), _ONE_STEP)
 
     return simulate
 
@@ -67,7 +67,7 @@ def inputs_of_neurons(network: nn.Module, graph: fx.Graph, shape: Shape) -> dict
         shapes.update(steps.shapes)
         return torch.zeros(0)
 
-    _evaluated(network, outputs, _unevaluated((1, *shape)), _ONE_STEP)
+    output_of(network, outputs, _unevaluated((1, *shape)), _ONE_STEP)
     return shapes
 
 
@@ -118,7 +118,7 @@ def loop(network: nn.Module, reduced: Reduced, shape: Shape, output: str | None)
             return total * divisor if reduced.ending == "logits" else total
 
         message = f"the network cannot be evaluated on inputs of shape {arranged.shape}"
-        return _evaluated(network, summed, message, ADVICE)
+        return output_of(network, summed, message, ADVICE)
 
     left = 1.0 if reduced.ending == "logits" else divisor
     return Loop(reduced.steps, frames is not None, outputs, reduced.ending, left)
@@ -132,10 +132,18 @@ def _first(value: Any) -> Any:
 
 
 @torch.no_grad()
-def _evaluated(
-    network: nn.Module, function: Callable[[], Tensor], message: str, advice: str
-) -> npt.NDArray[np.float32]:
-    """Return the result of a function that calls the network."""
+def output_of(network: nn.Module, function: Callable[[], Tensor], message: str, advice: str) -> npt.NDArray[np.float32]:
+    """Return the result of a function that calls the network.
+
+    Args:
+        network: The network, which is named in error messages.
+        function: The function.
+        message: What cannot be evaluated.
+        advice: A remedy.
+
+    Raises:
+        ConversionError: The framework's or the user's own code raises an error.
+    """
     try:
         result: npt.NDArray[np.float32] = function().float().numpy()
     except ConversionError:

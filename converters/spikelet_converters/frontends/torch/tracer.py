@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -86,7 +87,22 @@ def _result(hook: Callable[..., Any], *arguments: Any) -> Any:
 
 
 class _Assigned(fx.Proxy):
-    """A value to whose parts other values are assigned."""
+    """A value that is changed in place, as a whole or in parts."""
+
+    def __iadd__(self, other: object) -> fx.Proxy:
+        return self._changed(operator.iadd, other)
+
+    def __isub__(self, other: object) -> fx.Proxy:
+        return self._changed(operator.isub, other)
+
+    def __imul__(self, other: object) -> fx.Proxy:
+        return self._changed(operator.imul, other)
+
+    def __itruediv__(self, other: object) -> fx.Proxy:
+        return self._changed(operator.itruediv, other)
+
+    def _changed(self, function: Callable[..., Any], other: object) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", function, (self, other), {})
 
     def __setitem__(self, index: object, value: object) -> None:
         self.tracer.create_proxy("call_function", ASSIGN, (self, index, value), {})
@@ -177,3 +193,9 @@ def source_line(step: fx.Node) -> str:
     """Return the line of the user's code that made a traced call as text, empty for a call inside torch."""
     line = step.meta.get(_LINE)
     return f', "{line.filename}", line {line.lineno}, in {line.name} {line.line}' if line is not None else ""
+
+
+def called(step: fx.Node) -> str:
+    """Return a traced call in error messages."""
+    name = getattr(step.target, "__name__", str(step.target))
+    return f"`{name}` at node {step.name} of the traced network{source_line(step)}"

@@ -10,10 +10,11 @@ from torch import fx, nn
 
 from spikelet.errors import ConversionError, one_line, pass_out_of_memory
 from spikelet_converters.frontends import frameworks
-from spikelet_converters.frontends.torch import classes, stacked, straight_through, time_loop, written
+from spikelet_converters.frontends.refusals import IN_PLACE
+from spikelet_converters.frontends.torch import classes, in_place, stacked, straight_through, time_loop, written
 from spikelet_converters.frontends.torch.outputs import with_fields
 from spikelet_converters.frontends.torch.totals import ASSIGN
-from spikelet_converters.frontends.torch.tracer import Tracer, functions_traced, hooks_of, sizes_traced
+from spikelet_converters.frontends.torch.tracer import Tracer, called, functions_traced, hooks_of, sizes_traced
 
 Traced: TypeAlias = tuple[nn.Module, fx.Graph, time_loop.Reduced]
 """A traced network, see `traced`."""
@@ -50,6 +51,9 @@ def traced(network: nn.Module) -> Traced:
         if not neurons and any(node.target is ASSIGN for node in graph.nodes):
             raise NotTraced(f"{type(network).__name__}.forward: assigns to parts of a value; {_EXPECTED}")
     modules = dict(network.named_modules())
+    changed = in_place.conflict(graph, modules)
+    if changed is not None:
+        raise NotTraced(f"{called(changed)}: {IN_PLACE}")
 
     def layer(step: fx.Node) -> nn.Module | None:
         return modules.get(str(step.target)) if step.op == "call_module" else None

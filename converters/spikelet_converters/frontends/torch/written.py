@@ -23,11 +23,13 @@ from spikelet.errors import ConversionError
 from spikelet.nodes.neuron import Reset, Tie
 from spikelet_converters.frontends.frameworks.written import Written
 from spikelet_converters.frontends.torch.calls import name_of
-from spikelet_converters.frontends.torch.polynomials import IDENTITY, Polynomials, Term
+from spikelet_converters.frontends.torch.casts import CASTS
+from spikelet_converters.frontends.torch.polynomials import Polynomials, Term
 from spikelet_converters.frontends.torch.totals import ASSIGN, ZEROS
 from spikelet_converters.frontends.values import free_name
 
 _TIES: dict[str, Tie] = {"ge": ">=", "greater_equal": ">=", "gt": ">", "greater": ">"}
+_SAME = (*CASTS, "clone", "contiguous", "detach")
 _CLOSE = 1e-6
 _EXPECTED = "expected spikes s = (v >= theta) and a reset v - theta s, or v (1 - s)"
 
@@ -72,7 +74,7 @@ def recognised(network: nn.Module, graph: fx.Graph) -> tuple[nn.Module, frozense
     Raises:
         ConversionError: A potential has another reset, or is used after the loop.
     """
-    _refill(graph)
+    _simplify(graph)
     extended = copy.copy(network)
     extended._modules = dict(network._modules)
     names: list[str] = []
@@ -101,9 +103,14 @@ def recognised(network: nn.Module, graph: fx.Graph) -> tuple[nn.Module, frozense
     return extended, frozenset(names)
 
 
-def _refill(graph: fx.Graph) -> None:
-    """Replace zeros to which 1 is assigned where a comparison holds, `spikes[v > 0] = 1`, by the comparison."""
+def _simplify(graph: fx.Graph) -> None:
+    """Replace other forms of a comparison by it: its casts, and `spikes[v > 0] = 1` of zeros."""
     for node in list(graph.nodes):
+        source = node.args[0] if node.args else None
+        cast = node.op in ("call_function", "call_method") and name_of(node.target) in _SAME
+        if cast and isinstance(source, fx.Node) and name_of(source.target) in _TIES:
+            node.replace_all_uses_with(source)
+            graph.erase_node(node)
         if node.target is not ASSIGN:
             continue
         zeros, mask, value = node.args
@@ -220,9 +227,3 @@ def _replace(graph: fx.Graph, name: str, update: _Update) -> None:
             total = graph.call_function(operator.add, (total, node))
         call = graph.call_module(name, (total,))
     update.spikes.replace_all_uses_with(call)
-    pending = list(call.users)
-    while pending:
-        node = pending.pop()
-        if node.op in ("call_function", "call_method") and name_of(node.target) in IDENTITY and node.args[0] is call:
-            pending += node.users
-            node.replace_all_uses_with(call)

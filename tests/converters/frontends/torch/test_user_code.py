@@ -236,30 +236,6 @@ def test_channels_taken_apart_and_stacked():
         assert check_graph(source, None) < 1e-3
 
 
-def assigned(x):
-    x = x.clone()
-    x[:, 0] = x[:, 0] * 2
-    return x
-
-
-def rectified_in_place(x):
-    torch.nn.functional.relu(x, inplace=True)
-    return x
-
-
-def multiplied_in_place(x):
-    x.mul_(2)
-    return x
-
-
-@pytest.mark.parametrize("exchange", [assigned, rectified_in_place, multiplied_in_place])
-def test_changes_in_place_are_named(exchange):
-    with pytest.raises(
-        ConversionError, match=r"changes a value, or a part of it, in place, .* use the result, x = f\(x\)"
-    ):
-        from_module(Colours(exchange).eval(), (3, 4, 5), RAW)
-
-
 def test_a_layer_of_torchscript():
     network = Net(lambda x: x).eval()
     with warnings.catch_warnings():

@@ -1,0 +1,151 @@
+"""Calls that change a value in place which the network uses by another name too."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from spikelet.errors import ConversionError
+from spikelet_converters.conversion.check import check_graph
+from spikelet_converters.frontends import Preprocessing
+from spikelet_converters.frontends.torch import from_module, from_program
+
+RAW = Preprocessing(scale=1.0)
+SHAPE = (3, 4, 5)
+
+
+class Net(nn.Module):
+    def __init__(self, change, rectify=torch.relu):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.last = nn.Conv2d(3, 4, 3, padding=1), nn.Linear(80, 3)
+        self.change, self.rectify = change, rectify
+
+    def forward(self, x):
+        return self.last(self.rectify(self.change(self.conv(x / 100))).flatten(1))
+
+
+def operator(x):
+    y = x
+    y += 1
+    return x + y
+
+
+def method(x):
+    y = x
+    y.sub_(0.1)
+    return x + y
+
+
+def unused(x):
+    x.mul_(2)
+    return x
+
+
+def function(x):
+    before = x
+    x = F.relu(x, True)
+    return before + x
+
+
+def functions_result_unused(x):
+    F.relu(x, inplace=True)
+    return x
+
+
+def output(x):
+    torch.add(x, 1, out=x)
+    return x
+
+
+def view(x):
+    x[:, :2].mul_(2)
+    return x
+
+
+def chunk(x):
+    first, _ = x.chunk(2, 1)
+    first.add_(1)
+    return x
+
+
+def slices(x):
+    x = x.clone()
+    x[:, 1:3] += 1
+    x[:, 0] = x[:, 0] * 2
+    x[:, ::2] = x[:, 1::2]
+    return x
+
+
+def masked(x):
+    x[x < 0] = 0
+    return x
+
+
+def harmless(x):
+    x = F.dropout(x, 0.5, False, True)
+    y = x * 2
+    y += x
+    height = y.shape[2]
+    return y.view(-1, 4, height, 5).mul_(0.5)
+
+
+CHANGES = [
+    operator, method, unused, function, functions_result_unused, output, view, chunk, slices, masked, harmless,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_value_that_changes_in_place_is_read_as_changed(change):
+    assert check_graph(from_module(Net(change).eval(), SHAPE, RAW), None) < 1e-5
+
+
+@pytest.mark.parametrize("change", [operator, function, chunk, slices])
+def test_a_program_that_changes_values_in_place(change):
+    network, shape = Net(change).eval(), {0: torch.export.Dim.DYNAMIC}
+    with torch.no_grad():
+        program = torch.export.export(network, (torch.rand(2, *SHAPE),), dynamic_shapes=(shape,))
+    assert check_graph(from_program(program, RAW), None) < 1e-5
+
+
+def test_modules_that_change_their_input():
+    network = Net(lambda x: x, nn.ReLU(inplace=True)).eval()
+    network.change = lambda x: x + network.rectify(x)
+    assert check_graph(from_module(network, SHAPE, RAW), None) < 1e-5
+
+
+def filled(x):
+    x[:, 0] = 0.5
+    return x
+
+
+def copied(x):
+    y = torch.empty_like(x)
+    y[:, :2], y[:, 2:] = x[:, 2:], x[:, :2]
+    return y
+
+
+@pytest.mark.parametrize("change", [filled, copied])
+def test_other_changes_are_named(change):
+    with pytest.raises(ConversionError, match=r"changes a value, .* use the result, x = f\(x\)|a value of the network"):
+        from_module(Net(change).eval(), SHAPE, RAW)
+
+
+def test_the_comparison_keeps_its_inputs():
+    """A network may change its input, which the imported graph takes too."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(60, 3), nn.ReLU())
+
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = network
+
+        def forward(self, x):
+            return self.layers(x.div_(255))
+
+    source = from_module(Scaled().eval(), SHAPE, RAW)
+    pixels = np.full((1, *SHAPE), 200, np.float32)
+    source.predict(pixels)
+    assert (pixels == 200).all()
+    assert check_graph(source, None) < 1e-5
