@@ -29,6 +29,8 @@ from spikelet_converters.frontends.values import Value, free_name
 from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks.parts import Normalise
 
+_ONE_INPUT = "expected a network with one input, whose other arguments have defaults that it can use"
+
 
 def trace(network: nn.Module, shape: Shape) -> Graph:
     """Return the float32 graph of a source network, whose IF nodes have the names of their modules.
@@ -152,6 +154,8 @@ class _Reader:
         if step.target is operator.getitem and self._is_neuron(step.args[0]):
             return args[0]  # the spikes; states are ignored
         if kind == "getitem" and not isinstance(args[0], Value):
+            if args[0] is None:
+                raise ConversionError(f"{where}: takes an entry of an argument that is None; {_ONE_INPUT}")
             return args[0][args[1]]
         if kind == "getattr" and args[1] in ("data", "values") and values_of(args[0]):
             return values_of(args[0])[0]  # the same numbers; the values of a maximum

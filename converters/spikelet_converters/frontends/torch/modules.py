@@ -25,7 +25,7 @@ from spikelet.options import path as checked_path
 from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.source import Predict, Preprocessing, Source, as_taken, build, finished
-from spikelet_converters.frontends.torch import exported, fx, quant_aware
+from spikelet_converters.frontends.torch import exported, fx, quant_aware, stepwise
 from spikelet_converters.frontends.torch.arguments import check_output, check_preprocessing, check_shape
 from spikelet_converters.frontends.torch.neurons import layers_alone, without_ties
 from spikelet_converters.frontends.torch.outputs import chosen
@@ -88,25 +88,24 @@ def from_module(
         assert program is not None
         exported.add(program, builder, x, output=key)
 
+    def again(changed: nn.Module) -> Source:
+        return from_module(changed, shape, preprocessing, max_pools=max_pools, output=key, low=low, high=high)
+
     program = _exported(network, shape) if hooked(network) else None
     try:
         builder = build(shape, add if program is None else add_program, preprocessing, low, high, max_pools=max_pools)
-    except NotTraced as error:
-        program = _exported(network, shape)
+    except ConversionError as error:
+        step = stepwise.read(network, again) if output is None else None
+        if step is not None:
+            return step
+        program = _exported(network, shape) if isinstance(error, NotTraced) else None
         if program is None:
             raise error from None
         builder = build(shape, add_program, preprocessing, low, high, max_pools=max_pools)
 
-    def again(changed: nn.Module) -> Source:
-        return from_module(changed, shape, preprocessing, max_pools=max_pools, output=key, low=low, high=high)
-
     if builder.relus or builder.levels:
         container = network if program is not None else calls()[0]
-        if any(frameworks.is_neuron(module) for module in container.modules()):
-            raise ConversionError(
-                f"{next(iter({**builder.relus, **builder.levels}))}: is a rectifier in a network of spiking neurons; "
-                "expected one of the two: leave it out, or use a neuron in its place"
-            )
+        _refuse_both(builder, container)
         source = finished("torch module", builder, _predict(network, shape, key), preprocessing)
         if not quant_aware.has_scales(network):
             return source
@@ -120,6 +119,15 @@ def from_module(
     return replace(
         source, perturbed=lambda: again(without_ties(network)), layers=lambda: layers_alone(container, graph, shape)
     )
+
+
+def _refuse_both(builder: Builder, container: nn.Module) -> None:
+    """Raise ConversionError for a network of rectifiers that has spiking neurons too."""
+    if any(frameworks.is_neuron(module) for module in container.modules()):
+        raise ConversionError(
+            f"{next(iter({**builder.relus, **builder.levels}))}: is a rectifier in a network of spiking neurons; "
+            "expected one of the two: leave it out, or use a neuron in its place"
+        )
 
 
 def _refuse_script(network: nn.Module) -> None:

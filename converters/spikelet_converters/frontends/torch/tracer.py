@@ -21,6 +21,7 @@ from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks.parts import Normalise
 
 _LINE = "spikelet line"  # key of a node's meta
+_CONSTANT = "_tensor_constant"  # start of the names that torch.fx gives to constants of a graph
 _SIZED = ("empty", "full", "ones", "rand", "randn", *(name for name in ZEROS if hasattr(torch, name)))
 
 
@@ -119,6 +120,40 @@ def sizes_traced() -> Iterator[None]:
     finally:
         for name, function in functions.items():
             setattr(torch, name, function)
+
+
+@contextmanager
+def attributes_kept(network: nn.Module) -> Iterator[None]:
+    """Restore the attributes of a network and its modules, such as the potentials that its `forward` stores."""
+    before = {module: dict(vars(module)) for module in network.modules()}
+    try:
+        yield
+    finally:
+        for module, attributes in before.items():
+            constants = {name: value for name, value in vars(module).items() if name.startswith(_CONSTANT)}
+            vars(module).clear()
+            vars(module).update(constants | attributes)
+
+
+@contextmanager
+def lengths_traced(network: nn.Module) -> Iterator[None]:
+    """Trace `len(x)` in the modules of Python that define a network as the size of its first axis."""
+    forwards = (
+        type(module).forward for module in network.modules() if not type(module).__module__.startswith("torch.")
+    )
+    modules = {id(names): names for forward in forwards if (names := getattr(forward, "__globals__", None)) is not None}
+    changed = [names for names in modules.values() if "len" not in names]
+    for names in changed:
+        names["len"] = _length
+    try:
+        yield
+    finally:
+        for names in changed:
+            del names["len"]
+
+
+def _length(value: Any) -> Any:
+    return value.size(0) if isinstance(value, fx.Proxy) else len(value)
 
 
 @contextmanager

@@ -14,7 +14,15 @@ from spikelet_converters.frontends.refusals import IN_PLACE
 from spikelet_converters.frontends.torch import classes, in_place, stacked, straight_through, time_loop, written
 from spikelet_converters.frontends.torch.outputs import with_fields
 from spikelet_converters.frontends.torch.totals import ASSIGN
-from spikelet_converters.frontends.torch.tracer import Tracer, called, functions_traced, hooks_of, sizes_traced
+from spikelet_converters.frontends.torch.tracer import (
+    Tracer,
+    attributes_kept,
+    called,
+    functions_traced,
+    hooks_of,
+    lengths_traced,
+    sizes_traced,
+)
 
 Traced: TypeAlias = tuple[nn.Module, fx.Graph, time_loop.Reduced]
 """A traced network, see `traced`."""
@@ -65,7 +73,7 @@ def traced(network: nn.Module) -> Traced:
 def _calls(network: nn.Module, spiking: bool) -> fx.Graph:
     """Return the calls of a network."""
     try:
-        with sizes_traced(), functions_traced():
+        with attributes_kept(network), sizes_traced(), lengths_traced(network), functions_traced():
             graph = Tracer(hooks=spiking).trace(network)
     except Exception as error:  # of the user's own code, which is called with proxies
         pass_out_of_memory(error, f"{type(network).__name__}.forward")

@@ -15,6 +15,7 @@ import copy
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 from torch import fx, nn
@@ -86,7 +87,7 @@ def recognised(network: nn.Module, graph: fx.Graph) -> tuple[nn.Module, frozense
         name = free_name(f"neurons{len(names) + 1}", extended._modules)
         extended._modules[name] = module
         names.append(name)
-        potentials += [update.potential for update in chain]
+        potentials += [update.potential for update in chain if update.potential not in update.currents]
         for update in chain:
             _replace(graph, name, update)
     if not names:
@@ -104,21 +105,46 @@ def recognised(network: nn.Module, graph: fx.Graph) -> tuple[nn.Module, frozense
 
 
 def _simplify(graph: fx.Graph) -> None:
-    """Replace other forms of a comparison by it: its casts, and `spikes[v > 0] = 1` of zeros."""
+    """Replace other forms of a comparison by it, and assignments where it holds by functions.
+
+    These forms are its casts, comparisons of its spikes with a number, and `spikes[v > 0] = 1` of zeros.
+    `v[spikes] = 0` becomes `v.masked_fill(spikes, 0)` in all later calls.
+    """
+    order = {node: index for index, node in enumerate(graph.nodes)}
     for node in list(graph.nodes):
-        source = node.args[0] if node.args else None
-        cast = node.op in ("call_function", "call_method") and name_of(node.target) in _SAME
-        if cast and isinstance(source, fx.Node) and name_of(source.target) in _TIES:
-            node.replace_all_uses_with(source)
+        if node.target is ASSIGN:
+            _assignment(graph, node, order)
+        elif node.args and _compares(node.args[0]) and _is_same(node):
+            node.replace_all_uses_with(node.args[0])
             graph.erase_node(node)
-        if node.target is not ASSIGN:
-            continue
-        zeros, mask, value = node.args
-        compares = isinstance(mask, fx.Node) and name_of(mask.target) in _TIES
-        if compares and isinstance(zeros, fx.Node) and name_of(zeros.target) in ZEROS and value == 1:
-            graph.erase_node(node)
-            zeros.replace_all_uses_with(mask)
-            graph.erase_node(zeros)
+
+
+def _assignment(graph: fx.Graph, node: fx.Node, order: Mapping[fx.Node, int]) -> None:
+    base, mask, value = node.args
+    if not isinstance(base, fx.Node) or not _compares(mask) or not isinstance(value, int | float):
+        return
+    graph.erase_node(node)
+    if name_of(base.target) in ZEROS and value == 1:
+        base.replace_all_uses_with(mask)
+        graph.erase_node(base)
+        return
+    with graph.inserting_after(mask):
+        filled = graph.call_method("masked_fill", (base, mask, float(value)))
+    base.replace_all_uses_with(filled, delete_user_cb=lambda user: order.get(user, -1) > order[node])
+
+
+def _compares(value: object) -> TypeGuard[fx.Node]:
+    return isinstance(value, fx.Node) and name_of(value.target) in _TIES
+
+
+def _is_same(node: fx.Node) -> bool:
+    """Return whether a call returns the spikes that it takes."""
+    kind = name_of(node.target) if node.op in ("call_function", "call_method") else ""
+    number = node.args[1] if len(node.args) == 2 else None
+    if isinstance(number, int | float):
+        above = {"ge": 0 < number <= 1, "gt": 0 <= number < 1, "eq": number == 1, "ne": number == 0}
+        return above.get(kind, False)
+    return kind in _SAME
 
 
 def _updates(network: nn.Module, graph: fx.Graph) -> dict[fx.Node, _Update]:
@@ -153,7 +179,7 @@ def _update(
 ) -> _Update:
     """Return the update whose potential is a polynomial; without currents if it is that of no neuron."""
     tie = _TIES[name_of(node.target)]
-    potentials = [term[0] for term in terms if len(term) == 1 and term[0] in by_potential]
+    potentials = [term[0] for term in terms if len(term) == 1 and term[0] in by_potential and term[0] is not potential]
     if not potentials:
         before, known = None, {}
         decay = subtracted = erased = 0.0
