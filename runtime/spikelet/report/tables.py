@@ -202,7 +202,7 @@ def _accuracy(measurement: Measurement, step: int) -> str:
 
 
 def _share(value: float | None) -> str:
-    return "not in the bundle" if value is None else f"{value:.2%}"
+    return "not recorded" if value is None else f"{value:.2%}"
 
 
 def _macs(measurement: Measurement) -> float:

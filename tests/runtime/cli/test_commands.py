@@ -137,6 +137,12 @@ def test_inspect(call, images):
     assert "sha256" in out
 
 
+def test_inspect_shows_the_range_of_the_thresholds(call):
+    nodes = json.loads(call("inspect vgg5-fashion-mnist --json")[1])["nodes"]
+    assert next(node["theta"] for node in nodes if node["name"] == "if1") == [4928.0, 260096.0]
+    assert "4,928 – 260,096\n" in call("inspect vgg5-fashion-mnist")[1]
+
+
 def test_inspect_shows_commands_as_they_are_typed(call, folder, tmp_path):
     command = "spikelet convert 'a [1].pt' -o <b> --bits 8"
     bundle = read(folder / "small.snnb")

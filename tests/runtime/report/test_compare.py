@@ -14,7 +14,7 @@ class TestCompare:
         reports = [json.loads(call(f"energy {name}.snnb insects.npz --steps 3 --json")[1]) for name in "ab"]
         line = next(line for line in out.splitlines() if line.startswith("accuracy at T = 3"))
         assert re.findall(r"(\S+) \(", line) == [f"{report['accuracy'][-1]['accuracy']:.2%}" for report in reports]
-        assert "not in the bundle" in next(line for line in out.splitlines() if line.startswith("source network"))
+        assert "not recorded" in next(line for line in out.splitlines() if line.startswith("source network"))
         assert "estimate, not a measurement" in out
 
     def test_on_one_page(self, call, folder):

@@ -77,10 +77,15 @@ def _describe(graph: Graph, name: str) -> _Described:
     return entry
 
 
+def _number(value: float) -> str:
+    """Format a threshold: whole numbers with separators, others with six digits."""
+    return f"{value:,.0f}" if value.is_integer() else f"{value:g}"
+
+
 def _text(bundle: Bundle, nodes: list[_Described]) -> str:
     rows = []
     for node in nodes:
-        theta = "-".join(f"{v:g}" for v in sorted(set(node["theta"]))) if "theta" in node else ""
+        theta = " – ".join(map(_number, sorted(set(node.get("theta", [])))))
         kind = f"{node['kind']} ×{node['copies']}" if node.get("copies", 1) > 1 else node["kind"]
         rows.append([node["name"], kind, "x".join(map(str, node["shape"])), f"{node['parameters']:,}", theta])
     head = ["node", "kind", "output shape", "parameters", "theta"]
