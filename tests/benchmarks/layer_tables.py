@@ -16,7 +16,7 @@ HEAD = """
 "Operations" are the least operations on vector registers that the form of a layer takes for all time-steps, without the
 updates of neurons. "MB" is the size of its weights; a loop that reads 32 MB in order reads {rate:.1f} GB/s here.
 
-| copies, T | layer | form | us | share | million operations | operations per ns | MB | GB/s |
+| copies, T | layer | form | µs | share | million operations | operations per ns | MB | GB/s |
 |---|---|---|---|---|---|---|---|---|"""
 REPEATS = 9
 BLOCK = 2**25  # bytes

@@ -81,7 +81,7 @@ def _layers_text(work: list[LayerWork], steps: int) -> str:
         time = "?" if layer["microseconds"] is None else f"{layer['microseconds']:,.1f}"
         sizes = [f"{layer['dense']:,}", f"{layer['added']:,.0f}", f"{share:.1%}", time]
         rows.append([layer["node"], *sizes, FORMS[layer["form"]]])
-    head = ["layer", "dense products", "weights added", "share", f"us, T = {steps}", "native engine"]
+    head = ["layer", "dense products", "weights added", "share", f"µs, T = {steps}", "native engine"]
     return table(head, rows)
 
 
