@@ -69,7 +69,8 @@ def plan_text(
 
 def _origin(result: Plan, images: ImageSet, split: str | None) -> str:
     """Return a note on the bias of the accuracy of the chosen setting."""
-    text = f"One of {len(result.points)} settings was chosen on {result.data}, so its accuracy is optimistic"
+    chosen_from = number_of(len(result.points), "setting")
+    text = f"Chosen from {chosen_from} on {result.data}, so that its accuracy is optimistic"
     if is_test_data(images, split):
         return f"{text}. These are test images: choose on others (DATA with --split valid or train) before you publish"
     return f"{text}; --confirm DATA measures it on other images"

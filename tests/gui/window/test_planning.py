@@ -62,7 +62,7 @@ def test_the_settings_are_those_of_the_command(panel, opened, data):
     assert all(point.time > 0 for point in measured.points)
     assert panel.state.chosen == expected.chosen or panel.state.chosen.accuracy == expected.chosen.accuracy
     assert panel.table.table.rowCount() == len(panel.state.front)
-    assert "settings is chosen on 60 images of images.npz" in panel.setting.message.text()
+    assert "settings on 60 images of images.npz" in panel.setting.message.text()
     head, rows = panel.chart.card.data().head, panel.chart.card.data().rows
     assert len(rows) == len(measured.points)
     assert len(head) == len(rows[0])

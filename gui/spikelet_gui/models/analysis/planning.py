@@ -65,10 +65,8 @@ class Planned:
         """Describe the images on which settings are chosen, and the bias of the accuracy of a chosen one."""
         plan = self.plan
         test = " They are test images: choose on others before you publish." if "test" in plan.data.split() else ""
-        return (
-            f"One of {len(plan.points)} settings is chosen on {number_of(plan.images, 'image')} of {plan.data}, "
-            f"so its accuracy is optimistic.{test}"
-        )
+        settings, images = number_of(len(plan.points), "setting"), number_of(plan.images, "image")
+        return f"Chosen from {settings} on {images} of {plan.data}, so that its accuracy is optimistic.{test}"
 
     def refusals(self) -> str:
         """State which numbers of copies this network cannot have, and why; "" if there are none."""
