@@ -27,7 +27,7 @@ SUFFIX = ".results.json"
 EARLIER_OPTIONS, EARLIER_IMAGES = {"snnc": {"iterations": 200}}, 600  # defaults of results that do not state them
 ONLY = re.compile(r" --only ('[^']*'|\S+)")
 
-INTRODUCTION = """# Results
+INTRODUCTION = """# Results: {title}
 
 Written by `{command}`; do not edit. All figures on this page, except those of the last section, come from runs of the
 study files. The `.results.json` file next to each study file has the command of each run.
@@ -110,7 +110,8 @@ def write_page(studies: Sequence[Study], page: Path, command: str, others: Path 
     """
     folder = page.parent / page.stem
     files: dict[str, str] = {}
-    text = [INTRODUCTION.format(command=command)]
+    title = studies[0].title if len(studies) == 1 else f"{len(studies)} studies"
+    text = [INTRODUCTION.format(title=title, command=command)]
     for study in studies:
         metrics = own_results(study)
         text += [f"## {study.title}", ""]

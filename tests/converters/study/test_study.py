@@ -176,6 +176,7 @@ class TestPage:
         (folder / "later.toml").write_text(STUDY.replace("Bars", "Later"))
         call("study bars.toml later.toml --page results.md")
         page = (folder / "results.md").read_text()
+        assert page.startswith("# Results: 2 studies\n")
         assert "All 10 runs of `bars.toml` are complete." in page
         assert "`later.toml` has not been run." in page
         assert "srp on the network of `qcfs`" in page
@@ -398,6 +399,7 @@ class TestMore:
         publish(study, metrics)
         write_page([study], out / "page.md", "spikelet …")
         page = (out / "page.md").read_text()
+        assert page.startswith(f"# Results: {study.title}\n")
         assert "shorter than published: 20 images instead of 1,024, 2 iterations instead of 5,000" in page
         assert "A control with one level." in page
         assert costs_table(study, rows) in page
