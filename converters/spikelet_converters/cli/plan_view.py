@@ -86,11 +86,10 @@ def _shown(front: list[Point], chosen: Point | None) -> list[Point]:
 
 def _smallest_costs(result: Plan) -> str:
     """Return the smallest value of every limited cost over all settings."""
-    from spikelet_converters.planning.settings import UNITS
+    from spikelet_converters.planning.settings import amount
 
     least = [
-        f"{_rounded_up(min(point.cost(cost) for point in result.points)):,.10g} {UNITS[cost]}"
-        for cost in result.budget.limited
+        amount(cost, _rounded_up(min(point.cost(cost) for point in result.points))) for cost in result.budget.limited
     ]
     return f"The least over all settings: {'; '.join(least)}."
 

@@ -10,13 +10,14 @@ from spikelet.options import real
 
 Cost = Literal["steps", "neurons", "operations", "energy", "time"]
 COSTS: tuple[Cost, ...] = ("steps", "neurons", "operations", "energy", "time")
-UNITS: dict[Cost, str] = {
-    "steps": "time-steps",
-    "neurons": "neurons",
-    "operations": "synaptic operations",
-    "energy": "µJ",
-    "time": "ms",
-}
+COUNTED: dict[Cost, str] = {"steps": "time-step", "neurons": "neuron", "operations": "synaptic operation"}
+UNITS: dict[Cost, str] = {"energy": "µJ", "time": "ms"}
+
+
+def amount(cost: Cost, value: float) -> str:
+    """Return a cost with its unit, such as "4 time-steps"."""
+    unit = UNITS[cost] if cost in UNITS else COUNTED[cost] + "s" * (value != 1)
+    return f"{value:,.10g} {unit}"
 
 
 @dataclass(frozen=True)
@@ -118,5 +119,5 @@ class Budget:
         return asdict(self)
 
     def __str__(self) -> str:
-        limits = [f"{getattr(self, cost):,.10g} {UNITS[cost]}" for cost in self.limited]
+        limits = [amount(cost, getattr(self, cost)) for cost in self.limited]
         return "at most " + " and ".join(limits) if limits else "no limit"

@@ -90,7 +90,7 @@ class TestCommand:
 
     def test_a_budget_that_no_setting_meets(self, call):
         text = call("plan small.snnb data.npz --max-neurons 1 --copies 1 --steps 2", code=1).out
-        assert "No setting is within the budget, at most 1 neurons. The least over all settings: 2 neurons." in text
+        assert "No setting is within the budget, at most 1 neuron. The least over all settings: 2 neurons." in text
 
     def test_the_least_cost_is_sufficient_as_a_budget(self, call):
         line = "plan small.snnb data.npz --copies 1 --steps 2 --profile loihi --max-energy"
