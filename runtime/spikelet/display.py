@@ -12,6 +12,7 @@ LISTED_NAMES = 6  # names in a line
 # Control characters, line and paragraph separators, and controls of the direction of text.
 CONTROLS = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
 _CONTROL = re.compile(f"[{CONTROLS}]")
+UNPRINTABLE = re.compile(f"[{CONTROLS}\ud800-\udfff]")  # surrogates are not valid text
 # Characters that Markdown interprets; _ within a word, as in `a_b`, is not. A word can become the first one of a line.
 _MARKUP = re.compile(r"[\\`*\[\]<>|~$&]|(?<![^\W_])_|_(?![^\W_])|(?<!\S)[-+#=]|(?<=\d)[.)](?=\s|$)|(?<=www)\.|:(?=//)")
 _ENTITIES = {"<": "&lt;", "&": "&amp;"}
@@ -22,10 +23,10 @@ _BYTE = re.compile("[\udc80-\udcff]")  # a byte in the name of a file that is no
 
 
 def printable(text: str, allowed: str = "") -> str:
-    """Return a text with an escape for each character that controls a terminal, such as `\\x1b`.
+    """Return a text with an escape for each character that controls a terminal or is not valid text, such as `\\x1b`.
 
-    Names of files and folders can contain such characters. Surrogates, which stand for bytes that are not valid text,
-    are left to the console.
+    Names of files and folders can contain such characters, and bytes that are no text in UTF-8, which Python represents
+    by surrogates. The result can be encoded, and is a valid name in a bundle.
 
     Args:
         text: Any text.
@@ -34,8 +35,14 @@ def printable(text: str, allowed: str = "") -> str:
     Examples:
         >>> printable("a\\nb\\x1b[31m")
         'a\\\\nb\\\\x1b[31m'
+        >>> printable("caf\\udce9.png")
+        'caf\\\\xe9.png'
     """
-    return _CONTROL.sub(lambda match: match[0] if match[0] in allowed else repr(match[0])[1:-1], text)
+    return UNPRINTABLE.sub(lambda match: match[0] if match[0] in allowed else _escape(match[0]), text)
+
+
+def _escape(character: str) -> str:
+    return f"\\x{ord(character) - 0xDC00:02x}" if _BYTE.match(character) else repr(character)[1:-1]
 
 
 def markdown(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -49,13 +50,14 @@ def html(report: ValidationReport | None, dynamics: DynamicsReport | None = None
 
 def markdown(report: ValidationReport | None, dynamics: DynamicsReport | None, figures: str) -> str:
     """Return the validation as Markdown. figures: name of the folder with the figures."""
+    folder = quote(os.fsencode(figures))
     parts = [f"# {display.markdown(_title(report))}", _verdict(report, dynamics)]
     for chapter in _chapters(report, dynamics):
         parts += [f"## {chapter.title}", *chapter.text]
         if chapter.table is not None:
             head, rows = chapter.table
             parts.append("\n".join(_row(cells) for cells in [head, ["---"] + ["---:"] * (len(head) - 1), *rows]))
-        parts += [f"![{figure.title}]({quote(figures)}/{quote(figure.name)}.svg)" for figure in chapter.figures]
+        parts += [f"![{figure.title}]({folder}/{quote(figure.name)}.svg)" for figure in chapter.figures]
     return "\n\n".join(parts) + "\n"
 
 

@@ -72,7 +72,7 @@ def load() -> ModuleType:
     if lacks_ptp():
         sys.meta_path.insert(0, finder)
     try:
-        with quiet(), _handlers_kept():
+        with quiet(), _handlers_kept(), _replaced(sys, "argv", [""]):  # Brian2 would store the script and its arguments
             import brian2
     except Exception as error:
         pass_out_of_memory(error, "Brian2")

@@ -26,6 +26,7 @@ from spikelet.cli.command import stored_command
 from spikelet.cli.data import data_options, labels_for
 from spikelet.cli.output_files import check_output_file
 from spikelet.cli.printing import Progress, emit
+from spikelet.display import printable
 from spikelet.errors import MissingDependency, UsageError
 from spikelet.options import whole
 from spikelet_converters.cli.convert_arguments import PLAIN_STEPS, configure
@@ -94,6 +95,11 @@ def _refuse_options(args: argparse.Namespace, kind: str) -> None:
         raise UsageError("--weights-key selects weights of a file; give the file with --weights")
 
 
+def _name(args: argparse.Namespace) -> str:
+    """Return the name of the network: that of its file, as text that a bundle may contain."""
+    return printable(args.output.stem)
+
+
 def _bundle(args: argparse.Namespace, path: Path) -> Bundle:
     """Return the bundle with copies."""
     from spikelet.bundle import read
@@ -115,7 +121,7 @@ def _copied(args: argparse.Namespace, bundle: Bundle, time_steps: int | None = N
         bundle,
         args.copies if isinstance(args.copies, int) else args.copies(graph),
         start=args.copies_start,
-        name=args.output.stem,
+        name=_name(args),
         time_steps=time_steps,
         data=images_to_measure(
             args,
@@ -140,7 +146,7 @@ def _checkpoint(args: argparse.Namespace) -> Bundle:
     labels = labels_for(args, classes, None if names is None else tuple(names))
     return convert(
         checkpoint,
-        args.output.stem,
+        _name(args),
         bits=args.bits or 8,
         float32=args.float32,
         time_steps=args.steps or DEFAULT_STEPS,
@@ -171,7 +177,7 @@ def _source(args: argparse.Namespace) -> Bundle:
     bits = None if args.float32 else args.bits or (None if source.spiking and not source.levels else 8)
     bundle = convert_source(
         source,
-        args.output.stem,
+        _name(args),
         calibration=calibration,
         bits=bits,
         time_steps=args.steps,

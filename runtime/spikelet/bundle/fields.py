@@ -50,6 +50,10 @@ class Fields:
         _check_length(f"{self.path}.{key}", value, longest)
         return value
 
+    def boolean(self, key: str) -> bool:
+        """Return true or false."""
+        return self._typed(key, bool)
+
     def whole(self, key: str, least: int | None = None, most: int | None = None) -> int:
         """Return an integer of `least` to `most`; bool is not accepted."""
         value = self._get(key)
@@ -127,7 +131,7 @@ def _number(path: str, value: object, least: float | None, most: float | None) -
 
 
 def _check_range(path: str, kind: str, value: float, least: float | None, most: float | None) -> None:
-    if (least is not None and value < least) or (most is not None and value > most):
+    if not ((least is None or value >= least) and (most is None or value <= most)):  # NaN is in no range
         bounds = f"{least} or more" if most is None else f"{least}…{most}"
         expected = f"{kind} of {bounds}"
         raise BundleError.at(path, f"expected {expected}, found {value}", expected=expected, found=str(value))

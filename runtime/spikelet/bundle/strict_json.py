@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import NoReturn
 
-from spikelet.display import CONTROLS
+from spikelet.display import UNPRINTABLE
 from spikelet.errors import BundleError
 
 # Python needs up to 35 bytes of memory per byte of JSON, hence limits for both size and number of values.
@@ -18,7 +17,6 @@ MAX_DEPTH = 32
 MAX_KEY = 256
 MAX_TEXT = 10_000
 MAX_DIGITS = 40
-UNPRINTABLE = re.compile(f"[{CONTROLS}\ud800-\udfff]")  # lone surrogates are refused as well
 
 
 def decode(member: str, content: bytes | memoryview) -> dict[str, object]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from spikelet.choices import LAYOUTS, SPLITS, Split
 from spikelet.cli.arguments import above_zero
+from spikelet.display import printable
 from spikelet.errors import UsageError
 from spikelet.options import span
 from spikelet.shipped import find_data
@@ -67,7 +68,7 @@ def class_names(text: str) -> tuple[str, ...]:
         lines = path.read_text("utf-8-sig").splitlines() if is_file else text.split(",")
     except (OSError, ValueError) as error:
         raise argparse.ArgumentTypeError(f"{text}: cannot be read as names ({error})") from None
-    names = tuple(line.strip() for line in lines if line.strip())
+    names = tuple(printable(line.strip()) for line in lines if line.strip())
     if not is_file and len(names) == 1 and path.suffix:
         raise argparse.ArgumentTypeError(f"{text}: no such file, and a single name; expected two or more names")
     if len(names) < 2 or len(set(names)) < len(names):

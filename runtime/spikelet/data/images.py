@@ -13,6 +13,7 @@ import numpy.typing as npt
 from spikelet import options
 from spikelet.data.classes import matched, numbered, ordered
 from spikelet.data.labels import MOST_LABEL
+from spikelet.display import printable
 from spikelet.equality import EqualFields
 from spikelet.errors import DataError, UsageError, translated
 from spikelet.nodes import Shape
@@ -28,7 +29,7 @@ class ImageSet(EqualFields):
         images: (N, C, H, W) uint8, pixel values 0…255, or (N, F) for networks that take (F,).
         labels: (N,) class indices, converted to int64, or None.
         classes: Names of the classes by index, or None.
-        name: Name of the data in results.
+        name: Name of the data in results. Here and in `classes`, characters that are not printable are escaped.
         files: Name of the file of each image, or () if the images are not separate files.
         provenance: Conversion of measured values to 0…255, as entries of a bundle's provenance; empty for pixels.
         columns: Number of classes that one-hot labels had, or None.
@@ -62,7 +63,9 @@ class ImageSet(EqualFields):
                 raise DataError(f"{self.name}: labels must be whole numbers, found {self.labels.dtype}")
         if self.classes is not None:
             options.instances("ImageSet.classes", self.classes, str)
+            object.__setattr__(self, "classes", tuple(map(printable, self.classes)))
         options.instance("ImageSet.name", self.name, str)
+        object.__setattr__(self, "name", printable(self.name))
         options.instances("ImageSet.files", self.files, str)
         if self.images.dtype != np.uint8 or self.images.ndim not in (2, 4):
             raise DataError(

@@ -21,6 +21,7 @@ from spikelet.report.tables import (
     operations_table,
     rate_table,
 )
+from spikelet.report.validation import validation_tables
 from spikelet.verify import StepVerification, Verification
 
 Art = dict[str, str]  # HTML of the figures by name
@@ -145,21 +146,8 @@ def verification_section(
     if validation is None:
         body += paragraph("No result of an independent simulator was given (--validation FILE).")
     else:
-        plain = {key: value for key, value in validation.items() if not isinstance(value, dict | list)}
-        body += "<h3>Independent simulator</h3>" + table(["", ""], list(plain.items()), text=True)
-        for value in validation.values():
-            if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
-                columns = list(value[0])
-                cells = [[_plain(row.get(column)) for column in columns] for row in value]
-                body += table([column.replace("_", " ") for column in columns], cells)
+        body += validation_tables(validation)
     return Section("verification", "Verification", body)
-
-
-def _plain(value: object) -> str:
-    """Format a JSON value as a table cell."""
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
-    return "-" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def conversion_section(measured: Sequence[Measurement], names: Sequence[str]) -> Section:

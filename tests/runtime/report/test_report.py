@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from page_support.reports import EVIL, Page
+from page_support.reports import EVIL, Page, validation_of
 from spikelet.bundle import read
 from spikelet.data import arrays
 from spikelet.deploy.web.document import document
@@ -115,13 +115,34 @@ class TestReport:
         assert "The images have no labels, so there is no accuracy." in " ".join(page.texts)
 
     def test_the_verdict_of_a_simulator_is_shown(self, call, folder):
-        verdict = {"ok": True, "simulator": "Brian2", "layers": [{"layer": "if1", "differing": 0}]}
+        verdict = validation_of(folder / "a.snnb")
         (folder / "brian.json").write_text(json.dumps(verdict))
         assert call("report a.snnb insects.npz -o v.html --steps 2 --no-latency --validation brian.json")[0] == 0
         text = " ".join(Page((folder / "v.html").read_text("utf-8")).texts)
         assert "Independent simulator" in text
-        assert "Brian2" in text
-        assert "differing if1 0" in text
+        assert "brian2_version 2.9.0 bundle one" in text
+        assert "first divergence if1 6 12 0 0.0 -" in text
+
+    @pytest.mark.parametrize(
+        ("changed", "message"),
+        [
+            ({"digest": "0" * 64}, "v.json: is the validation of another bundle, one"),
+            ({"digest": None}, "v.json.digest: expected a string, found null; expected a file that `spikelet validate"),
+            ({"ok": "true"}, "v.json.ok: expected true or false, found a string"),
+            ({"images": True}, "v.json.images: expected a whole number, found true or false"),
+            ({"layers": [3]}, "v.json.layers[0]: expected an object, found a whole number"),
+            ({"layers": [{"name": "if1"}]}, "v.json.layers[0]: neurons is missing"),
+            ({"seconds": float("nan")}, "v.json.seconds: expected a number of 0"),
+            ({"engine": "\ud800"}, "v.json: a text contains U+D800; expected text without control characters"),
+            ({"engine": "\u202e"}, "v.json: a text contains U+202E"),
+        ],
+    )
+    def test_a_validation_is_that_of_the_bundle(self, call, folder, changed, message):
+        (folder / "v.json").write_text(json.dumps(validation_of(folder / "a.snnb", **changed)))
+        code, out, err = call("report a.snnb insects.npz -o w.html --steps 1 --no-latency --validation v.json")
+        assert (code, out) == (2, "")
+        assert message in err
+        assert not (folder / "w.html").exists()
 
     def test_it_links_to_the_page_that_runs_the_bundle(self, call, folder):
         digest = read(folder / "a.snnb").digest

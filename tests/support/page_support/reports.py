@@ -1,10 +1,11 @@
 """Bundles for reports, and a parsed report page."""
 
 from html.parser import HTMLParser
+from pathlib import Path
 
 from networks import small_graph
 from spikelet.bounds.ranges import exact_steps
-from spikelet.bundle import Bundle, Manifest, write
+from spikelet.bundle import Bundle, Manifest, read, write
 from spikelet.verify import record_golden
 
 LABELS = ("ant", "bee", "cat")
@@ -50,3 +51,14 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         self.texts.append(data)
+
+
+def validation_of(path: Path, **changed: object) -> dict[str, object]:
+    """Return a result of `spikelet validate -o FILE.json` for a bundle, with changed entries."""
+    layer = {"name": "if1", "neurons": 6, "spikes": 12, "differing_spikes": 0, "max_potential_difference": 0.0}
+    facts = {
+        "ok": True, "brian2_version": "2.9.0", "bundle": "one", "digest": read(path).digest, "arithmetic": "exact",
+        "engine": "numpy", "images": 2, "steps": 3, "mode": "whole", "target": "numpy", "seed": 0, "seconds": 0.5,
+        "first_divergence": None, "layers": [{**layer, "first_divergence": None}],
+    }  # fmt: skip
+    return {**facts, **changed}

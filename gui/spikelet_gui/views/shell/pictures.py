@@ -12,6 +12,7 @@ from PySide6.QtGui import QPainter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QAbstractItemView, QAbstractScrollArea, QGraphicsItem, QGraphicsView, QWidget
 
+from spikelet.display import printable
 from spikelet.files.atomic import replacing
 from spikelet_gui.views.plots.chart import ChartView
 
@@ -46,7 +47,7 @@ def write_svg(widget: QWidget, path: Path) -> None:
     for item in hidden:
         item.hide()
     try:
-        page = _svg(widget.size(), lambda painter: widget.render(painter, QPoint()), path.stem)
+        page = _svg(widget.size(), lambda painter: widget.render(painter, QPoint()), printable(path.stem))
     finally:
         for item in hidden:
             item.show()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -101,11 +102,12 @@ def make_report(args: argparse.Namespace, paths: list[Path], web: Path | None = 
     from spikelet.verify import verify_step
 
     profiles = chosen_profiles(args)
-    validation = None if args.validation is None else read_object(args.validation)
+    compared = web or args.validation or args.robustness
+    digests = {bundles.read(path).digest for path in paths} if compared else set()
+    validation = None if args.validation is None else _validation(args.validation, digests)
     faults = None if args.robustness is None else _robustness(args.robustness)
     if args.steps is None and len(paths) > 1:
         args.steps = min(bundles.read(path).default_steps for path in paths)  # all bundles are compared at the same T
-    digests = {bundles.read(path).digest for path in paths} if web or faults else set()
     if web is not None:
         _check_page(web, paths[0], digests)
     if faults is not None and faults["bundle_digest"] not in digests:
@@ -168,7 +170,7 @@ def _check_page(page: Path, bundle: Path, digests: set[str]) -> None:
 def _link(path: Path, folder: Path) -> str:
     """Return the address of a file, relative to a page in a folder."""
     try:
-        return quote(Path(os.path.relpath(path, folder)).as_posix())
+        return quote(os.fsencode(Path(os.path.relpath(path, folder)).as_posix()))
     except ValueError:  # on another drive of Windows
         return path.resolve().as_uri()
 
@@ -194,11 +196,17 @@ def _verification(measurement: Measurement) -> list[Verification]:
     return [verify(measurement.bundle, engine) for engine in available(measurement.bundle.graph)]
 
 
-def _validation_of(bundle: Path, digest: str) -> dict[str, object] | None:
+def _validation_of(bundle: Path, digest: str) -> Mapping[str, object] | None:
     """Return the content of BUNDLE.validation.json next to the bundle if it belongs to this file, else None."""
     path = bundle.with_suffix(".validation.json")
     content = read_object(path) if path.is_file() else None
-    return content if content is not None and content.get("digest") == digest else None
+    return _validation(path, {digest}) if content is not None and content.get("digest") == digest else None
+
+
+def _validation(path: Path, digests: set[str]) -> Mapping[str, object]:
+    from spikelet.report.validation import check
+
+    return check(str(path), read_object(path), digests)
 
 
 def _robustness(path: Path) -> FaultFacts:
