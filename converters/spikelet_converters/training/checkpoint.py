@@ -96,6 +96,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     try:
         spec = dict(content["spec"])
         spec["shape"], spec["mean"], spec["std"] = (tuple(spec[key]) for key in ("shape", "mean", "std"))
-        return Checkpoint(NetworkSpec(**spec), content["weights"], content["provenance"], content["training"])
-    except (KeyError, TypeError, UsageError) as error:
+        facts = dict(content["provenance"]), dict(content["training"])
+        return Checkpoint(NetworkSpec(**spec), content["weights"], *facts)
+    except (KeyError, TypeError, ValueError, UsageError) as error:
         raise ConversionError(f"{path}: damaged checkpoint ({error})") from None

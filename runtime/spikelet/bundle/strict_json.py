@@ -50,7 +50,7 @@ def decode(member: str, content: bytes | memoryview) -> dict[str, object]:
         )
     try:
         value = json.loads(
-            raw.decode(),
+            raw.decode("utf-8", "surrogatepass"),  # the check of texts names halves of surrogate pairs
             object_pairs_hook=_unique,
             parse_constant=_no_constant,
             parse_float=_finite,

@@ -11,6 +11,7 @@ from spikelet.errors import ConversionError
 from spikelet.verify import verify
 from spikelet_converters.conversion.checkpoint import convert
 from spikelet_converters.source_model.activation import Mode
+from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.source_model.simulation import layer_rates
 from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
 
@@ -105,6 +106,15 @@ class TestCheckpoint:
             load_checkpoint(tmp_path / "a.pt")
         torch.save({"spikelet_checkpoint": 1, "spec": {"model": 1}}, tmp_path / "a.pt")
         with pytest.raises(ConversionError, match="damaged checkpoint"):
+            load_checkpoint(tmp_path / "a.pt")
+
+    @pytest.mark.parametrize("key", ["spec", "provenance", "training"])
+    @pytest.mark.parametrize("value", [None, 3, "text", [[]], [3]])
+    def test_parts_of_another_type_are_refused(self, key, value, tmp_path):
+        spec = NetworkSpec("vgg9", (3, 32, 32), 5, (1, 2, 3), (1.0, 1.0, 1.0)).as_dict()
+        parts = {"spec": spec, "weights": {}, "provenance": {}, "training": {}}
+        torch.save({"spikelet_checkpoint": 1, **parts, key: value}, tmp_path / "a.pt")
+        with pytest.raises(ConversionError, match=r"a\.pt: damaged checkpoint \("):
             load_checkpoint(tmp_path / "a.pt")
 
     def test_a_pickle_with_a_call_is_not_executed(self, tmp_path):

@@ -82,7 +82,9 @@ class TestTexts:
         refused(bundled(network(), name="n" * length), r"manifest\.json\.name: expected 1 to 256 characters")
         refused(bundled(network(), labels=("n" * length,)), r"manifest\.json\.labels\[0\]: expected 1 to 256")
 
-    @pytest.mark.parametrize("code", [0, 9, 10, 13, 0x1B, 0x7F, 0x85, 0x61C, 0x200F, 0x2028, 0x2029, 0x202E, 0x2066])
+    @pytest.mark.parametrize(
+        "code", [0, 9, 10, 13, 0x1B, 0x7F, 0x85, 0x61C, 0x200F, 0x2028, 0x2029, 0x202E, 0x2066, 0xD800, 0xDCFF]
+    )
     def test_no_text_of_the_manifest_controls_a_display(self, code):
         text = f"a{chr(code)}b"
         for changed, path in (
