@@ -1,5 +1,6 @@
 """Documents, inputs and settings, valid and damaged."""
 
+import json
 from itertools import pairwise
 
 import numpy as np
@@ -14,6 +15,7 @@ from spikelet.nodes import IF, Input, Linear, Output
 from spikelet.verify import record_golden
 from spikelet_gui.models.session import settings as stored
 from spikelet_gui.models.session.document import BrokenBundle, open_document
+from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.sources.data_file import DataFile
 from spikelet_gui.models.session.sources.inputs import can_draw, fit, open_source
 from spikelet_gui.models.session.sources.rgb import shown
@@ -118,6 +120,29 @@ def test_damaged_settings_are_as_at_the_first_start(tmp_path, text):
     file.write_text(text)
     assert stored.load(file) == stored.Settings()
     assert stored.load(tmp_path / "none") == stored.Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("image", [-1, 2**40]),
+        ("steps", [0, -3, 10**30]),
+        ("speed", [0.0, -1.0, float("nan"), float("inf"), 10**400]),
+        ("threshold", [-1.0, float("nan"), float("inf"), 1e300]),
+        ("window", ["\ud800", "é"]),
+        *((name, ["a" * 300, "b/" * 4000, "\0", "\ud800"]) for name in ("bundle", "second")),
+        *((name, [["a" * 300], [["a" * 300]], [["\0"]], [3], [[]]]) for name in ("recent", "data", "recent_data")),
+    ],
+)
+def test_settings_out_of_range_are_as_at_the_first_start(tmp_path, name, values):
+    file = tmp_path / "inspector.json"
+    for value in values:
+        file.write_text(json.dumps({name: value}))
+        assert stored.load(file) == stored.Settings(), value
+
+
+def test_an_odd_speed_becomes_the_nearest(tmp_path):
+    assert Inspector(lambda call: None, stored.Settings(speed=3), None).cursor.speed in (2.0, 4.0)
 
 
 def test_arrays_of_a_network_of_features_are_read_with_the_range_that_the_bundle_states(tmp_path):

@@ -37,7 +37,8 @@ class InputRun:
         self.status, self.failed = Signal[[str]](), Signal[[str]]()
         self.jobs, self.settings = jobs, settings
         self.cursor = Cursor()
-        self.cursor.loop, self.cursor.speed = settings.loop, settings.speed
+        self.cursor.set_loop(settings.loop)
+        self.cursor.set_speed(settings.speed)
         self.document: Document | None = None
         self.source: Inputs | None = None
         self.index = 0

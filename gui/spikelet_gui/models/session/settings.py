@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from spikelet.errors import SpikeletError
 from spikelet.files.atomic import replacing
@@ -14,6 +16,8 @@ from spikelet.files.atomic import replacing
 RECENT = 10  # largest number of recent bundles, and of recent data sets
 RATES = ("image", "all")  # spike rates of the drawing of the network: of this image, or over all images
 MAX_BYTES = 2**16
+MOST = 2**31 - 1  # of a number
+PATH_CHARACTERS, PART_BYTES = 4096, 255  # of a path, and of the name of a file or folder
 
 
 @dataclass
@@ -94,7 +98,7 @@ def folder() -> Path:
 
 
 def load(path: Path) -> Settings:
-    """Read settings. Defaults replace entries that are missing or of a wrong type; unknown entries are ignored."""
+    """Read settings. Defaults replace entries that are missing or not valid; unknown entries are ignored."""
     try:
         if path.stat().st_size > MAX_BYTES:
             return Settings()
@@ -106,13 +110,43 @@ def load(path: Path) -> Settings:
         return settings
     for setting in fields(Settings):
         value, default = stored.get(setting.name), getattr(settings, setting.name)
-        if type(value) is type(default):
-            setattr(settings, setting.name, value)
-        elif type(default) is float and type(value) is int:
-            setattr(settings, setting.name, float(value))
-    settings.recent = [recent for recent in settings.recent if isinstance(recent, str)][:RECENT]
-    settings.recent_data = settings.recent_data[:RECENT]
+        same_type = type(value) is type(default) or (type(default) is float and type(value) is int)
+        if same_type and VALID.get(setting.name, _any)(value):
+            setattr(settings, setting.name, type(default)(value))
+    settings.recent = [recent for recent in settings.recent if is_path(recent)][:RECENT]
+    settings.recent_data = [entry for entry in settings.recent_data if _names_data(entry)][:RECENT]
     return settings
+
+
+def is_path(value: object) -> bool:
+    """Return whether a value is a text that the operating system permits as a path, of a file that may be missing."""
+    if not isinstance(value, str) or len(value) > PATH_CHARACTERS or "\0" in value:
+        return False
+    try:
+        return all(len(os.fsencode(part)) <= PART_BYTES for part in Path(value).parts)
+    except UnicodeEncodeError:  # half a surrogate pair
+        return False
+
+
+def _names_data(entry: object) -> bool:
+    return isinstance(entry, list) and len(entry) > 0 and is_path(entry[0])
+
+
+def _any(value: object) -> bool:
+    return True
+
+
+VALID: dict[str, Callable[[Any], bool]] = {
+    "bundle": is_path,
+    "second": is_path,
+    "data": lambda entry: not entry or _names_data(entry),
+    "image": lambda index: 0 <= index <= MOST,
+    "steps": lambda steps: 1 <= steps <= MOST,
+    "speed": lambda speed: 0 < speed <= MOST,
+    "threshold": lambda threshold: 0 <= threshold <= MOST,
+    "window": str.isascii,
+}
+"""Conditions on values of settings, which another program may have written."""
 
 
 def save(settings: Settings, path: Path) -> None:
