@@ -18,6 +18,7 @@ from spikelet_converters.frontends.channels import parts_of
 from spikelet_converters.frontends.combined import Combined
 from spikelet_converters.frontends.values import (
     NONE,
+    NOTHING,
     ONE,
     Dynamics,
     Factor,
@@ -62,8 +63,11 @@ class MaxPools(Combined):
         x = self._plain(name, where, x)
         if self.max_pools == "pairs" and self.calibrate:
             pads = reached((x.shape[1], x.shape[2]), window)
-            if pads == NONE or self.is_nonnegative(x, scaled=True):
+            bare = x if x.parts else replace(x, offset=NOTHING)  # the maximum of values plus a number
+            if pads == NONE or all(self.is_nonnegative(part, scaled=True) for part in parts_of(x)[0]):
                 return self._of_pairs(name, where, window, pads, x)
+            if bare is not x and self.is_nonnegative(bare, scaled=True):
+                return self.affine(where, 1.0, x.offset, self._of_pairs(name, where, window, pads, bare), alone=False)
             return replace(x, maxima=(replace(window, where=where),))
         if not all(self._is_spikes(part) or self.is_nonnegative(part, scaled=True) for part in parts_of(x)[0]):
             return replace(x, maxima=(replace(window, where=where),))

@@ -88,6 +88,24 @@ class TestPairs:
             from_module(network(conv(), POOLS["padded"], conv_of(4)), SHAPE, max_pools="pairs")
         assert from_module(network(conv(), POOLS["padded"], nn.ReLU()), SHAPE, max_pools="pairs").graph.spiking
 
+    @pytest.mark.parametrize("pool", [POOLS["padded"], nn.MaxPool2d(2, 2, ceil_mode=True)], ids=["padded", "ceil_mode"])
+    @pytest.mark.parametrize("act", [nn.Hardtanh(), nn.Hardtanh(0.2, 0.7)], ids=["from -1", "from 0.2"])
+    def test_zeros_around_values_with_a_lowest_value_are_that_value(self, act, pool, images):
+        source = from_module(network(conv(), act, pool), SHAPE, max_pools="pairs")
+        assert check_graph(source, images) < 1e-5
+
+    def test_zeros_around_channels_of_several_layers(self, images):
+        class Joined(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.conv = conv()
+
+            def forward(self, x):
+                return torch.cat([torch.relu(self.conv(x)), torch.relu(-self.conv(x))], 1)
+
+        source = from_module(network(Joined(), POOLS["padded"]), SHAPE, max_pools="pairs")
+        assert check_graph(source, images) < 1e-5
+
     def test_the_error_decreases_with_the_number_of_time_steps(self, images):
         """Rates of 1/2 at 0 make an OR of spikes fire too often at any T."""
         built = after("plain", nn.Hardtanh)
