@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.builder import Builder
-from spikelet_converters.frontends.values import UNSCALED, Ending
+from spikelet_converters.frontends.values import AFTER_SOFTMAX, UNSCALED, Ending
 
 SHIFTED = ("log_softmax", "sigmoid", "tanh")  # small probabilities would be lost in a sum
 
@@ -20,9 +20,13 @@ def record(builder: Builder, where: str, ending: Ending, note: str, refusal: str
         refusal: Error message for a function that may not follow the one before it.
 
     Raises:
-        ConversionError: It follows another function whose outputs are scaled.
+        ConversionError: It follows another function of which it is no known function, or whose outputs are scaled.
     """
-    if builder.scale != UNSCALED and ending != "argmax":
+    before = builder.ending
+    follows = before == "logits" or (before == "softmax" and ending in AFTER_SOFTMAX.values())
+    if (ending == "argmax" and before == "argmax") or (
+        ending != "argmax" and (not follows or builder.scale != UNSCALED)
+    ):
         raise ConversionError(refusal)
     builder.ending = ending
     builder.scale = UNSCALED

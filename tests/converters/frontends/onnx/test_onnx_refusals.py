@@ -106,6 +106,8 @@ CASES = {
     "a maximum of channels": ([*body(RELU)[:2], n("ReduceMax", ["r"], ["y"], axes=[1, 2])], "a maximum over axes"),
     "a softmax of pixels": ([*body(RELU)[:2], n("Softmax", ["r"], ["y"], axis=1)], "expected the classes"),
     "a softmax of the batch": ([*body(RELU)[:-1], n("Softmax", ["f"], ["y"], axis=0)], "is along axis 0; expected the classes"),
+    "an argmax of an argmax": ([*body(RELU)[:-1], n("ArgMax", ["f"], ["a"], axis=1), n("ArgMax", ["a"], ["y"], axis=-1)], "an ArgMax inside the network"),
+    "a sigmoid of a softmax": ([*body(RELU)[:-1], n("Softmax", ["f"], ["a"], axis=1), n("Sigmoid", ["a"], ["y"])], "a softmax inside the network"),
     "an argmax of the batch": ([*body(RELU)[:-1], n("ArgMax", ["f"], ["y"], axis=0)], "is along axis 0; expected the classes"),
     "top k": ([*body(RELU)[:-1], n("TopK", ["f", "k1"], ["y", "i"])], "leave it out: a bundle returns the logits of all"),
     "other integers": (body(n("QuantizeLinear", ["c", "s", "zi"], ["q"]), n("DequantizeLinear", ["q", "s", "zi"], ["r"])),
