@@ -161,7 +161,7 @@ def _called(kind: type) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a short text for a value: texts, numbers and short tuples as they are, the type of anything else."""
+    """Return a short text for a value: texts, numbers, short tuples and lists as they are, of others the type."""
     if isinstance(value, str):
         return repr(value) if len(value) <= TEXT_CHARACTERS else f"{value[:TEXT_CHARACTERS]!r}…"
     if value is None or isinstance(value, bool | float) or (isinstance(value, int) and value.bit_length() <= 128):
@@ -170,6 +170,8 @@ def shown(value: object) -> str:
         return text  # a scalar of NumPy
     if isinstance(value, int):
         return f"an integer of {value.bit_length()} bits"
+    if type(value) is list and len(value) <= SHOWN_ITEMS:
+        return f"[{', '.join(shown(item) for item in value)}]"
     if type(value) is tuple and len(value) <= SHOWN_ITEMS:
         items = [shown(item) for item in value]
         return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"

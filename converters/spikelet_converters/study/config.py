@@ -25,6 +25,7 @@ from spikelet import options
 from spikelet.errors import UsageError
 from spikelet.files.decoded import Document, ReadOnlyDocument
 from spikelet.files.toml import read_toml
+from spikelet.options import shown
 from spikelet_converters.baselines import BASELINES
 from spikelet_converters.source_model.networks import NETWORKS
 from spikelet_converters.source_model.residuals import RESIDUALS
@@ -76,10 +77,11 @@ def read_study(path: str | Path, data: str | Path | None = None, start: str | No
         raise UsageError(f"{path}: [data] has no path; name the images with --data")
     reference = content.get("reference", next(iter(methods)))
     if reference not in methods:
-        raise UsageError(f"{path}: reference: there is no method {reference!r}")
+        raise UsageError(f"{path}: reference: there is no method {shown(reference)}")
     time_steps = test.get("time_steps", [1, 2, 3, 4, 6, 8, 16, 32])
     if not isinstance(time_steps, list) or not time_steps or any(type(t) is not int or t < 1 for t in time_steps):
-        raise UsageError(f"{path}: [test] time_steps: expected whole numbers of 1 or more, found {time_steps!r}")
+        found = shown(time_steps)
+        raise UsageError(f"{path}: [test] time_steps: expected whole numbers of 1 or more, found {found}")
     runs = tuple(_runs(path, content))
     _check_values(path, runs)
     return Study(
@@ -109,7 +111,7 @@ def _runs(path: Path, content: ReadOnlyDocument) -> list[Run]:
             raise UsageError(f"{path}: [grid] {key}: expected an option of network or recipe, with a list of values")
     for model in grid["model"]:
         if model not in NETWORKS:
-            raise UsageError(f"{path}: [grid] model: unknown network {model!r}; known: {', '.join(NETWORKS)}")
+            raise UsageError(f"{path}: [grid] model: unknown network {shown(model)}; known: {', '.join(NETWORKS)}")
     runs = []
     for values in itertools.product(*grid.values()):
         point = dict(zip(grid, values, strict=True))
@@ -164,7 +166,7 @@ def _method(
     has_start = START in content
     if of is not None:
         if of not in content["method"] and not (of == START and has_start):
-            raise UsageError(f"{path}: {where} of: there is no method {of!r}")
+            raise UsageError(f"{path}: {where} of: there is no method {shown(of)}")
         return _untrained(path, point, name, of, baseline, options)
     if baseline is not None:
         needed = f'baseline = "{baseline}" needs of = "…", the method whose network it changes'
@@ -182,12 +184,12 @@ def _untrained(path: Path, point: ReadOnlyDocument, name: str, of: str, baseline
     if baseline is None:
         if options:
             raise UsageError(
-                f'{path}: {where}: {next(iter(options))!r} has no effect without training or baseline = "…"'
+                f'{path}: {where}: {shown(next(iter(options)))} has no effect without training or baseline = "…"'
             )
         return Run(run_name(name, point), name, point, begins=begins, copies=copies)
     run = Run(run_name(name, point), name, point, begins=begins, baseline=baseline, baseline_options=options)
     if baseline not in BASELINES:
-        raise UsageError(f"{path}: {where} baseline: unknown {baseline!r}; known: {', '.join(BASELINES)}")
+        raise UsageError(f"{path}: {where} baseline: unknown {shown(baseline)}; known: {', '.join(BASELINES)}")
     try:
         run.make_baseline()
     except TypeError as error:
@@ -198,7 +200,7 @@ def _untrained(path: Path, point: ReadOnlyDocument, name: str, of: str, baseline
 def _options(path: Path, content: ReadOnlyDocument, point: ReadOnlyDocument, where: str, options: Document) -> Document:
     recipe = options.pop("recipe", None)
     if recipe is not None and recipe not in PRESETS:
-        raise UsageError(f"{path}: {where} recipe: unknown {recipe!r}; known: {', '.join(PRESETS)}")
+        raise UsageError(f"{path}: {where} recipe: unknown {shown(recipe)}; known: {', '.join(PRESETS)}")
     preset = {} if recipe is None else {**PRESETS[recipe].spec, **PRESETS[recipe].recipe}
     merged = {**preset, **content.get("common", {}), **options, **point}
     _check_keys(path, where, merged, OPTIONS)
@@ -206,19 +208,19 @@ def _options(path: Path, content: ReadOnlyDocument, point: ReadOnlyDocument, whe
         raise UsageError(f"{path}: {where}: epochs is missing")
     if merged.get("residual", "none") not in RESIDUALS:
         known = ", ".join(RESIDUALS)
-        raise UsageError(f"{path}: {where} residual: unknown {merged['residual']!r}; known: {known}")
+        raise UsageError(f"{path}: {where} residual: unknown {shown(merged['residual'])}; known: {known}")
     return merged
 
 
 def _whole(path: Path, where: str, value: object) -> int:
     if type(value) is not int or value < 1:
-        raise UsageError(f"{path}: {where}: expected a whole number of 1 or more, found {value!r}")
+        raise UsageError(f"{path}: {where}: expected a whole number of 1 or more, found {shown(value)}")
     return value
 
 
 def _check_keys(path: Path, where: str, table: object, known: set[str]) -> None:
     if not isinstance(table, Mapping):
-        raise UsageError(f"{path}: {where}: expected a table, found {table!r}")
+        raise UsageError(f"{path}: {where}: expected a table, found {shown(table)}")
     unknown = [key for key in table if key not in known]
     if unknown:
-        raise UsageError(f"{path}: {where}: unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")
+        raise UsageError(f"{path}: {where}: unknown key {shown(unknown[0])}; known: {', '.join(sorted(known))}")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from spikelet.choices import ENGINES
 from spikelet.errors import UsageError
 from spikelet.files.decoded import ReadOnlyDocument
 from spikelet.metrics.toml_fields import Table
+from spikelet_converters.conversion.quantise import BITS
 
 TEXTS = ("recipe", "residual", "of", "baseline", "rival", "about", "checkpoint", "model")
 MOST_RUNS = 10_000
@@ -31,9 +33,9 @@ def check_types(path: Path, content: ReadOnlyDocument) -> None:
     for key in ("images", "test_images"):
         if key in data:
             data.whole(key, MOST_IMAGES)
-    _check_texts(test, "engine")
+    test.one_of("engine", "auto", *ENGINES, otherwise="auto")
     if "bits" in test:
-        test.whole("bits", 16)
+        test.whole("bits", BITS.stop - 1, least=BITS.start)
     for table in (study.table("common"), study.table("start"), *(methods.table(name) for name in methods)):
         _check_texts(table, *TEXTS)
     grid: object = content.get("grid", {})

@@ -126,7 +126,7 @@ class Recipe:
                 except ValueError as error:
                     raise UsageError(f"{name}: {error}") from None
                 if name == "validation_steps" and not simulated:
-                    raise UsageError(f'{name}: expected numbers or "kxT", found {steps!r}')
+                    raise UsageError(f'{name}: expected numbers or "kxT", found {options.shown(steps)}')
 
     @property
     def draws(self) -> tuple[Draw, ...]:

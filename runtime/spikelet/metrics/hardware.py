@@ -152,9 +152,8 @@ def _profile(table: Table) -> Profile:
         raise UsageError(f'{table.path}: memory is "separate"; expected [dram] and [[sram]] with their figures')
     name = table.text("name")
     if not NAME.fullmatch(name):
-        raise UsageError(
-            f"{table.path}: name: expected letters, digits, '.', '_' and '-', not digits alone, found {name!r}"
-        )
+        expected = "letters, digits, '.', '_' and '-', not digits alone"
+        raise UsageError(f"{table.path}: name: expected {expected}, found {options.shown(name)}")
     return Profile(
         name=name,
         title=table.text("title"),

@@ -56,11 +56,11 @@ class Table:
             raise UsageError(f"{self.path}: {key}: expected a number of 0…{MOST:g}, found {shown(value)}")
         return float(value)
 
-    def whole(self, key: str, most: int, otherwise: object = REQUIRED) -> int:
-        """Get a whole number from 1 to `most`."""
+    def whole(self, key: str, most: int, otherwise: object = REQUIRED, least: int = 1) -> int:
+        """Get a whole number from `least` to `most`."""
         value = self._get(key, otherwise)
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-            raise UsageError(f"{self.path}: {key}: expected a whole number of 1…{most:,}, found {shown(value)}")
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise UsageError(f"{self.path}: {key}: expected a whole number of {least}…{most:,}, found {shown(value)}")
         return value
 
     def one_of(self, key: str, *allowed: T, otherwise: object = REQUIRED) -> T:

@@ -42,6 +42,20 @@ class TestFile:
         assert run.options["epochs"] == 3
         assert run.begins is None
 
+    @pytest.mark.parametrize("value", [f'"{"x" * 5000}"', f"[{'7.5, ' * 1000}]"], ids=["text", "list"])
+    def test_long_values_are_shortened_in_messages(self, tmp_path, value):
+        lines = STUDY.splitlines()
+        messages = []
+        for index, line in enumerate(lines):
+            key, equals, _ = line.partition(" = ")
+            changed = [*lines[:index], f"{key} = {value}", *lines[index + 1 :]]
+            if equals and key not in ("title", "path", "name", "about"):
+                with pytest.raises(UsageError) as refused:
+                    self.read(tmp_path, "\n".join(changed))
+                messages.append(str(refused.value))
+        assert len(messages) > 10
+        assert max(map(len, messages)) < 1000
+
     def test_files_with_the_older_name_of_a_key_are_read(self, tmp_path):
         older = self.read(tmp_path, STUDY.replace("baseline =", "rival ="))
         assert older.runs == self.read(tmp_path, STUDY).runs
@@ -52,6 +66,9 @@ class TestFile:
         [
             ("title =", "titel =", "unknown key 'titel'"),
             ("[common]\nbatch = 16", "[common]\nbach = 16", "unknown key 'bach'"),
+            ('engine = "numpy"', 'engine = "nump"', "engine: expected auto or numpy or onnx or native, found 'nump'"),
+            ('engine = "numpy"', "bits = 3", "bits: expected a whole number of 4…12, found 3"),
+            ('engine = "numpy"', "bits = 13", "bits: expected a whole number of 4…12, found 13"),
             (
                 'of = "qcfs"\nbaseline = "rts"',
                 'of = "none"\nbaseline = "rts"',
