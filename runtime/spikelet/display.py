@@ -19,6 +19,7 @@ _ENTITIES = {"<": "&lt;", "&": "&amp;"}
 # What `markdown` writes for one character.
 ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])|&(lt|amp);")
 _FORMULA = ("=", "+", "-", "@")  # a spreadsheet computes a cell that begins with one of them
+SURROGATE = re.compile("[\ud800-\udfff]")
 _BYTE = re.compile("[\udc80-\udcff]")  # a byte in the name of a file that is not valid text
 
 
@@ -39,6 +40,22 @@ def printable(text: str, allowed: str = "") -> str:
         'caf\\\\xe9.png'
     """
     return UNPRINTABLE.sub(lambda match: match[0] if match[0] in allowed else _escape(match[0]), text)
+
+
+def encodable(value: object) -> object:
+    """Return a JSON value in whose texts bytes that are not valid text are escaped, as by `printable`.
+
+    JSON has no form for them, and strict readers refuse single surrogates.
+
+    Examples:
+        >>> encodable({"file": "caf\\udce9.png", "images": [1, 2]})
+        {'file': 'caf\\\\xe9.png', 'images': [1, 2]}
+    """
+    if isinstance(value, str):
+        return SURROGATE.sub(lambda match: _escape(match[0]), value)
+    if isinstance(value, Mapping):
+        return {encodable(key): encodable(item) for key, item in value.items()}
+    return [encodable(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _escape(character: str) -> str:

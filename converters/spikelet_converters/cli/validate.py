@@ -11,7 +11,6 @@ spikes arrive one time-step later. DATA is then an .npy of time-steps (T, N, …
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ from spikelet.choices import ENGINES
 from spikelet.cli.arguments import add_data, bundle_file, number, positive
 from spikelet.cli.data import add_data_options, data_options, find_images
 from spikelet.cli.output_files import check_output_file
-from spikelet.cli.printing import Progress, emit
+from spikelet.cli.printing import Progress, emit, json_text
 from spikelet.errors import DataError, UsageError
 from spikelet.files.atomic import replacing
 from spikelet_converters.choices import SAMPLED_NEURONS, TIE_TOLERANCE, TIME_STEP
@@ -191,4 +190,4 @@ def _save(
         page.save(path, validation, dynamics)
         return
     with replacing(path) as file:
-        file.write(json.dumps(facts, indent=1, allow_nan=False).encode())
+        file.write(json_text(facts, 1).encode())

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spikelet.cli.printing import emit
+from spikelet.cli.printing import emit, json_text
 from spikelet.display import number_of
 from spikelet.errors import DataError, UsageError
 from spikelet.files.atomic import replacing
@@ -40,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     facts = report.facts()
     if args.output is not None:
         with replacing(args.output) as file:
-            file.write(json.dumps(facts, indent=1, allow_nan=False).encode())
+            file.write(json_text(facts, 1).encode())
     emit(args, facts, summary(report))
     return 0 if report.ok else 1
 

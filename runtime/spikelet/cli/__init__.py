@@ -9,7 +9,6 @@ Exit codes are 0 for success, 1 for a failure, and 2 for wrong usage.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from spikelet.cli.command import Command, configure_command
 from spikelet.cli.console import discard, discard_after, finish, tolerate
 from spikelet.cli.output_files import refuse_overwriting
 from spikelet.cli.parser import Parser, WrongCall, suggestion
+from spikelet.cli.printing import json_text
 from spikelet.display import printable
 from spikelet.errors import SpikeletError, UsageError, out_of_memory, unstated_cause
 from spikelet.version import __version__
@@ -161,7 +161,7 @@ def _failed(args: argparse.Namespace, message: str, code: int) -> int:
 def _fail(program: str, line: str, as_json: bool, code: int, message: str | None = None) -> int:
     if as_json:
         try:
-            print(json.dumps({"error": line.removeprefix(f"{program}: ") if message is None else message}), flush=True)
+            print(json_text({"error": line.removeprefix(f"{program}: ") if message is None else message}), flush=True)
         except OSError:  # the output itself may have failed
             discard()
     print(printable(line), file=sys.stderr)  # one line, whatever the names of files are

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from spikelet.display import printable
+from spikelet.display import encodable, printable
 
 
 def emit(args: argparse.Namespace, value: Mapping[str, object], text: str) -> None:
@@ -19,7 +19,12 @@ def emit(args: argparse.Namespace, value: Mapping[str, object], text: str) -> No
     """
     for name in sorted(_names(args), key=len, reverse=True):
         text = text.replace(name, printable(name))
-    print(json.dumps(value, allow_nan=False) if args.json else printable(text, "\n\t"))
+    print(json_text(value) if args.json else printable(text, "\n\t"))
+
+
+def json_text(value: Mapping[str, object], indent: int | None = None) -> str:
+    """Return JSON that strict readers accept, whatever the names of files are; one line without `indent`."""
+    return json.dumps(encodable(value), indent=indent, allow_nan=False)
 
 
 def _names(args: argparse.Namespace) -> set[str]:

@@ -100,6 +100,13 @@ def test_brian2_does_not_see_the_command_line(tmp_path, monkeypatch):
     assert sys.argv == [__file__, NAME]
 
 
+def test_json_has_no_single_surrogates(folder, capsys):
+    call("export", "c", f"{NAME}.snnb", f"{NAME} c", "--json")
+    assert "a\\xff\x1b c" in json.loads(capsys.readouterr().out)["folder"]
+    assert cli.main(["run", f"missing {NAME}.snnb", "--json"]) == 2
+    assert "missing a\\xff\x1b.snnb" in json.loads(capsys.readouterr().out)["error"]
+
+
 @pytest.mark.parametrize("text", [chr(0xD800), chr(0xDCFF), chr(0xDC7F), "\x9b", "\u2028", "\u202e"])
 def test_printable_text_can_be_encoded(text):
     assert printable(f"a{text}b").encode().decode().isprintable()

@@ -8,7 +8,6 @@ those of the network without faults.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from spikelet.choices import FAULT_SEEDS, FAULTS
 from spikelet.cli.arguments import add_bundle, add_data, add_steps, number, positive
 from spikelet.cli.data import add_data_options, find_images
 from spikelet.cli.output_files import check_output_file
-from spikelet.cli.printing import Progress, emit
+from spikelet.cli.printing import Progress, emit, json_text
 from spikelet.display import number_of
 from spikelet.errors import UsageError
 from spikelet.files.atomic import replacing, write_files
@@ -85,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     facts = result.as_json()
     if args.output is not None:
         with replacing(args.output) as file:
-            file.write(json.dumps(facts, indent=1).encode())
+            file.write(json_text(facts, 1).encode())
     if args.figures is not None:
         write_files(args.figures, files(fault_figures(facts)))
     images = number_of(result.images, "image")

@@ -13,7 +13,6 @@ A file that is still being written is read once it stops changing. A file that i
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import sys
 import time
@@ -27,6 +26,7 @@ from spikelet.choices import FRAME_FORMATS
 from spikelet.cli.arguments import above_zero, add_bundle, add_engine, existing, number, positive
 from spikelet.cli.inference.latency import Summary
 from spikelet.cli.inference.new_images import Version, new_images
+from spikelet.cli.printing import json_text
 from spikelet.display import number_of, printable
 from spikelet.errors import DataError, UsageError
 
@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
         finally:
             latency = summary.latency()
             facts = {"engine": model.engine, "images": summary.images, "latency_ms": latency}
-            print(json.dumps(facts) if args.json else _text(model.engine, summary.images, latency), flush=True)
+            print(json_text(facts) if args.json else _text(model.engine, summary.images, latency), flush=True)
     return 0
 
 
@@ -207,7 +207,7 @@ def _classify(
         image = read()
     except DataError as error:
         if args.json:
-            print(json.dumps({"file": name, "error": str(error)}), flush=True)
+            print(json_text({"file": name, "error": str(error)}), flush=True)
         print(f"spikelet watch: {printable(str(error))}", file=sys.stderr)
         return
     result = model.run(image, args.steps, early_exit=rule)
@@ -217,7 +217,7 @@ def _classify(
     answer: Answer = {"file": name, "class": index, "label": label, "steps": steps, "ms": ms}
     summary.add(ms)
     cost = f"{number_of(steps, 'time-step')}, {ms:.1f} ms"
-    shown = json.dumps(answer) if args.json else f"{printable(name)}: {label} ({cost})"
+    shown = json_text(answer) if args.json else f"{printable(name)}: {label} ({cost})"
     print(shown, flush=True)
 
 
