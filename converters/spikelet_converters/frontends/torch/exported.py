@@ -148,7 +148,7 @@ class _Reader:
         if kind not in HANDLERS or arguments is None:
             raise ConversionError(f"{where}: {ADVICE.get(kind, UNKNOWN)}")
         name = free_name(_name(step), self.builder.nodes)
-        is_alone = alone(step, lambda source: bool(values_of(self.values.get(source.name))), _is_identity)
+        is_alone = alone(step, lambda other: self.values.get(other.name))
         is_last = last(step, _is_identity, _kind)
         return added(Call(kind, name, where, self.builder, arguments, is_alone, is_last, self.batch))
 

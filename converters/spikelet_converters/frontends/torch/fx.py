@@ -173,7 +173,7 @@ class _Reader:
         return added(Call(kind, name, where, self.builder, arguments, *use))
 
     def _alone(self, step: fx.Node) -> bool:
-        return alone(step, lambda source: bool(values_of(self.values.get(source))), self._passes_on)
+        return alone(step, self.values.get)
 
     def _last(self, step: fx.Node) -> bool:
         return last(step, self._passes_on, self._kind)

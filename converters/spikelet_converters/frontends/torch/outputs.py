@@ -9,7 +9,7 @@ from typing import Any
 from torch import fx
 
 from spikelet.errors import UsageError
-from spikelet_converters.frontends.torch.calls import resolved
+from spikelet_converters.frontends.torch.calls import resolved, values_of
 
 
 def chosen(results: object, output: str | None) -> Any:
@@ -84,23 +84,31 @@ def needed(results: object) -> set[fx.Node]:
     return reached
 
 
-def alone(step: fx.Node, is_value: Callable[[fx.Node], bool], passes_on: Callable[[fx.Node], bool]) -> bool:
-    """Return whether no other call uses the input of a call, including before calls that return it unchanged.
+def alone(step: fx.Node, value: Callable[[fx.Node], object]) -> bool:
+    """Return whether no other call uses the input of a call, by any of the names of its node of the graph.
+
+    Calls such as a slice of all channels, a concatenation of one value or two reshapes that cancel out have another
+    name for the same node.
 
     Args:
         step: The call.
-        is_value: Whether the output of a call is a value of the network.
-        passes_on: Whether the output of a call is its input.
+        value: What a call that was read returns, None for another call.
     """
-    sources = [source for source in step.all_input_nodes if is_value(source)]
-    if len(sources) != 1:
-        return False
-    source = sources[0]
-    while len(source.users) == 1:
-        if not passes_on(source) or not source.all_input_nodes:
-            return True
-        source = source.all_input_nodes[0]
-    return False
+    sources = [source for source in step.all_input_nodes if values_of(value(source))]
+    inputs = [x for source in sources for x in values_of(value(source))]
+    if len(sources) != 1 or len(inputs) != 1 or not inputs[0].node:
+        return False  # channels of several nodes
+    while sources:
+        source = sources.pop()
+        if sum(value(user) is None or bool(values_of(value(user))) for user in source.users) != 1:  # without its sizes
+            return False
+        sources += [before for before in source.all_input_nodes if _holds(value(before), inputs[0].node)]
+    return True
+
+
+def _holds(value: object, node: str) -> bool:
+    """Return whether some channels of a value are those of a node."""
+    return any(part.node == node for x in values_of(value) for part in (x, *x.parts))
 
 
 AFTER_THE_END = (

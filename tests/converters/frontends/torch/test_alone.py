@@ -1,0 +1,64 @@
+"""Layers that are folded into the layer before them, whose output other calls use by another name."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from spikelet_converters.conversion.check import check_graph
+from spikelet_converters.frontends import Preprocessing
+from spikelet_converters.frontends.torch import from_module, from_program
+
+SHAPE = (3, 4, 4)
+SAME = {
+    "cat": lambda x: torch.cat([x], 1),
+    "slice": lambda x: x[:],
+    "split": lambda x: x.split(4, 1)[0],
+    "chunk": lambda x: x.chunk(1, 1)[0],
+    "reshapes": lambda x: x.unsqueeze(1).squeeze(1),
+    "permutations": lambda x: x.permute(0, 2, 3, 1).permute(0, 3, 1, 2),
+    "pad": lambda x: F.pad(x, (0, 0, 0, 0)),
+    "sum": lambda x: x + 0,
+    "detach": lambda x: x.detach(),
+    "cat and split": lambda x: torch.cat([x, x * 2], 1).split(4, 1)[0],
+}
+
+
+class Net(nn.Module):
+    """A batch norm after a call that returns its input, as the first layer of a DenseNet has one."""
+
+    def __init__(self, same, alone):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.norm, self.last = nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Linear(64, 3)
+        self.same, self.alone = same, alone
+        nn.init.uniform_(self.norm.weight, 0.5, 1.5)
+        nn.init.uniform_(self.norm.bias, -0.5, 0.5)
+
+    def forward(self, x):
+        x = self.conv(x / 100)
+        y = F.relu(self.norm(self.same(x)))
+        return self.last((y if self.alone else y + F.relu(x)).flatten(1))
+
+
+@pytest.mark.parametrize("same", SAME.values(), ids=SAME)
+def test_a_layer_whose_output_has_other_names_is_not_changed(same):
+    source = from_module(Net(same, alone=False).eval(), SHAPE, Preprocessing(scale=1.0))
+    assert check_graph(source, None) < 1e-5
+
+
+@pytest.mark.parametrize("same", [SAME["cat"], SAME["split"]], ids=["cat", "split"])
+def test_the_same_in_a_program(same):
+    network, batch = Net(same, alone=False).eval(), {0: torch.export.Dim.DYNAMIC}
+    with torch.no_grad():
+        program = torch.export.export(network, (torch.rand(2, *SHAPE),), dynamic_shapes=(batch,))
+    assert check_graph(from_program(program, Preprocessing(scale=1.0)), None) < 1e-5
+
+
+def test_a_layer_that_no_other_call_uses_includes_the_next():
+    def same(x):
+        return torch.cat([x.view(x.size(0), 4, 4, 4)], 1)  # sizes are no use of the values
+
+    source = from_module(Net(same, alone=True).eval(), SHAPE, Preprocessing(scale=1.0))
+    assert [node.kind for node in source.graph.nodes.values()].count("Conv2d") == 1
+    assert check_graph(source, None) < 1e-5
