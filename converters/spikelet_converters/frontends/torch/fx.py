@@ -18,13 +18,13 @@ from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.refusals import UNKNOWN
 from spikelet_converters.frontends.torch import quant_aware
-from spikelet_converters.frontends.torch.calls import Call, bound, name_of, resolved, values_of
+from spikelet_converters.frontends.torch.calls import OPERATORS, Call, bound, name_of, resolved, values_of
 from spikelet_converters.frontends.torch.constants import attribute, constant, evaluated, size_of, without_values
 from spikelet_converters.frontends.torch.dispatch import HANDLERS, IDENTITY, added, returned
 from spikelet_converters.frontends.torch.leaves import LEAVES, passes_on
 from spikelet_converters.frontends.torch.outputs import alone, chosen, last, needed
 from spikelet_converters.frontends.torch.tracer import called
-from spikelet_converters.frontends.torch.tracing import Traced, traced
+from spikelet_converters.frontends.torch.tracing import NotTraced, Traced, traced
 from spikelet_converters.frontends.values import Value, free_name
 from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks.parts import Normalise
@@ -153,9 +153,10 @@ class _Reader:
         kind = name_of(step.target)
         if step.target is operator.getitem and self._is_neuron(step.args[0]):
             return args[0]  # the spikes; states are ignored
+        operands = args[:1] if kind == "getitem" else args  # x[None] has another axis
+        if step.target in OPERATORS and any(operand is None for operand in operands):
+            raise NotTraced(f"{where}: takes an argument that is None; {_ONE_INPUT}")
         if kind == "getitem" and not isinstance(args[0], Value):
-            if args[0] is None:
-                raise ConversionError(f"{where}: takes an entry of an argument that is None; {_ONE_INPUT}")
             return args[0][args[1]]
         if kind == "getattr" and args[1] in ("data", "values") and values_of(args[0]):
             return values_of(args[0])[0]  # the same numbers; the values of a maximum

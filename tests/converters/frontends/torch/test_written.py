@@ -452,7 +452,14 @@ def test_an_argument_that_is_none_is_named():
         def forward(self, x, state=None):
             return torch.relu(self.fc(x)) + state[0]
 
-    with pytest.raises(
-        ConversionError, match="takes an entry of an argument that is None; expected a network with one"
-    ):
+    with pytest.raises(ConversionError, match="takes an argument that is None; expected a network with one input"):
         from_module(Net(None).eval(), (INPUTS,))
+
+
+def test_a_branch_on_an_argument_that_is_none():
+    class Net(Alone):
+        def forward(self, x, gain=None, scale=2.0):
+            x = torch.relu(self.fc(x)) * scale
+            return x if gain is None else x * gain
+
+    assert check_graph(from_module(Net(None).eval(), (INPUTS,)), None) is not None
