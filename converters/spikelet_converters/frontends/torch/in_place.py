@@ -22,6 +22,7 @@ from spikelet_converters.frontends.torch.casts import CASTS
 _OPERATORS = (operator.iadd, operator.isub, operator.imul, operator.itruediv)
 _SAME = (
     "alias", "alpha_dropout", "contiguous", "detach", "dropout", "dropout1d", "dropout2d", "feature_alpha_dropout",
+    "feature_dropout",
 )  # fmt: skip
 _VIEWS = (
     "_unsafe_view", "chunk", "expand", "expand_as", "flatten", "getattr", "getitem", "movedim", "moveaxis", "narrow",
@@ -94,7 +95,7 @@ def _viewed(node: fx.Node, modules: Modules) -> fx.Node | None:
 
 def _reads_sizes(node: fx.Node) -> bool:
     is_attribute = node.target is getattr and node.args[1] not in ("data", "T", "mT", "values")
-    return is_attribute or _kind(node) in _OF_SIZES
+    return is_attribute or (node.op != "call_module" and _kind(node) in _OF_SIZES)
 
 
 def _kind(node: fx.Node) -> str:

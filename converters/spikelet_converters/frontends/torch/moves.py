@@ -118,7 +118,7 @@ def _scattered(call: Call) -> Value:
     )
     if call.kind == "slice_scatter" and isinstance(other, Value) and (axis, start, step) == (0, 0, 1) and end >= BATCH:
         return other  # all samples
-    check_along_channels(call.where, "assigns to a part of", x, axis)
+    check_along_channels(call.where, "assigns", x, axis)
     if call.kind == "select_scatter":
         replaced = np.arange(x.shape[0])[[int(call.number("index", 0))]]
     else:
@@ -226,6 +226,7 @@ def _repeat(call: Call) -> Value:
     counts = call.integers("repeats" if "repeats" in call.arguments else "dims")
     if call.kind == "repeat_interleave":
         axis = int(call.number("dim", 0)) % (len(sizes(call.x)) + 1)
+        call.get("output_size")  # which follows from the others
         counts = tuple(counts[0] if index == axis else 1 for index in range(len(sizes(call.x)) + 1))
     if len(counts) != len(sizes(call.x)) + 1:
         raise ConversionError(f"{call.where}: repeats {len(counts)} axes; expected {len(sizes(call.x)) + 1}")

@@ -141,6 +141,8 @@ class Polynomials:
 
 def _is_same(kind: str, node: fx.Node) -> bool:
     """Return whether a call returns the numbers of its first argument."""
+    if node.op not in ("call_function", "call_method"):
+        return False
     others = [value for value in (*node.args[1:], *node.kwargs.values()) if not isinstance(value, fx.Node)]
     return kind in _SAME or (kind in CASTS and is_exact(kind, others))
 

@@ -108,7 +108,7 @@ def _simplify(graph: fx.Graph) -> None:
     """Replace other forms of a comparison by it, and assignments where it holds by functions.
 
     These forms are its casts, comparisons of its spikes with a number, and `spikes[v > 0] = 1` of zeros.
-    `v[spikes] = 0` becomes `v.masked_fill(spikes, 0)` in all later calls.
+    `v[spikes] = 0` becomes `v = v.masked_fill_(spikes, 0)`.
     """
     order = {node: index for index, node in enumerate(graph.nodes)}
     for node in list(graph.nodes):
@@ -123,23 +123,31 @@ def _assignment(graph: fx.Graph, node: fx.Node, order: Mapping[fx.Node, int]) ->
     base, mask, value = node.args
     if not isinstance(base, fx.Node) or not _compares(mask) or not isinstance(value, int | float):
         return
-    graph.erase_node(node)
-    if name_of(base.target) in ZEROS and value == 1:
+    unread = all(order.get(user, -1) >= order[node] for user in base.users)
+    if _kind(base) in ZEROS and value == 1 and unread:
+        graph.erase_node(node)
         base.replace_all_uses_with(mask)
         graph.erase_node(base)
         return
-    with graph.inserting_after(mask):
-        filled = graph.call_method("masked_fill", (base, mask, float(value)))
+    with graph.inserting_before(node):
+        filled = graph.call_method("masked_fill_", (base, mask, float(value)))
+    filled.meta = dict(node.meta)
+    graph.erase_node(node)
     base.replace_all_uses_with(filled, delete_user_cb=lambda user: order.get(user, -1) > order[node])
 
 
 def _compares(value: object) -> TypeGuard[fx.Node]:
-    return isinstance(value, fx.Node) and name_of(value.target) in _TIES
+    return isinstance(value, fx.Node) and _kind(value) in _TIES
+
+
+def _kind(node: fx.Node) -> str:
+    """Return the name of the operation of a call, "" for a module."""
+    return name_of(node.target) if node.op in ("call_function", "call_method") else ""
 
 
 def _is_same(node: fx.Node) -> bool:
     """Return whether a call returns the spikes that it takes."""
-    kind = name_of(node.target) if node.op in ("call_function", "call_method") else ""
+    kind = _kind(node)
     number = node.args[1] if len(node.args) == 2 else None
     if isinstance(number, int | float):
         above = {"ge": 0 < number <= 1, "gt": 0 <= number < 1, "eq": number == 1, "ne": number == 0}
@@ -153,10 +161,10 @@ def _updates(network: nn.Module, graph: fx.Graph) -> dict[fx.Node, _Update]:
     compared: dict[fx.Node, tuple[fx.Node, float]] = {}
     same: dict[object, fx.Node] = {}
     for node in list(graph.nodes):
-        if node.op not in ("call_function", "call_method") or name_of(node.target) not in _TIES or len(node.args) != 2:
+        if _kind(node) not in _TIES or len(node.args) != 2:
             continue
         potential = polynomials.potential(node.args[0], node.args[1])
-        first = same.setdefault((name_of(node.target), potential), node)
+        first = same.setdefault((_kind(node), potential), node)
         if potential is not None and first is not node:  # the reset of the time-step before
             node.replace_all_uses_with(first)
             graph.erase_node(node)
@@ -178,7 +186,7 @@ def _update(
     by_potential: Mapping[fx.Node, fx.Node],
 ) -> _Update:
     """Return the update whose potential is a polynomial; without currents if it is that of no neuron."""
-    tie = _TIES[name_of(node.target)]
+    tie = _TIES[_kind(node)]
     potentials = [term[0] for term in terms if len(term) == 1 and term[0] in by_potential and term[0] is not potential]
     if not potentials:
         before, known = None, {}

@@ -83,6 +83,18 @@ def masked(x):
     return x
 
 
+def clipped_view(x):
+    before = x.view(-1, 80)
+    x[x > 0.1] = 0.1
+    return before
+
+
+def dropout(x):
+    before = F.dropout2d(x, 0.5, False)
+    x += 1
+    return before
+
+
 def harmless(x):
     x = F.dropout(x, 0.5, False, True)
     y = x * 2
@@ -92,7 +104,8 @@ def harmless(x):
 
 
 CHANGES = [
-    operator, method, unused, function, functions_result_unused, output, view, chunk, slices, masked, harmless,
+    operator, method, unused, function, functions_result_unused, output, view, chunk, slices, masked, clipped_view,
+    dropout, harmless,
 ]  # fmt: skip
 
 
@@ -101,7 +114,7 @@ def test_a_value_that_changes_in_place_is_read_as_changed(change):
     assert check_graph(from_module(Net(change).eval(), SHAPE, RAW), None) < 1e-5
 
 
-@pytest.mark.parametrize("change", [operator, function, chunk, slices])
+@pytest.mark.parametrize("change", [operator, function, chunk, slices, dropout])
 def test_a_program_that_changes_values_in_place(change):
     network, shape = Net(change).eval(), {0: torch.export.Dim.DYNAMIC}
     with torch.no_grad():
@@ -149,3 +162,39 @@ def test_the_comparison_keeps_its_inputs():
     source.predict(pixels)
     assert (pixels == 200).all()
     assert check_graph(source, None) < 1e-5
+
+
+def by_another_value(x):
+    large = F.relu(x) > 0.1
+    y = x * 2
+    y[large] = 0
+    return y
+
+
+def used_before(x):
+    spikes = torch.zeros_like(x)
+    before = spikes + 1
+    spikes[x > 0] = 1
+    return spikes + before
+
+
+@pytest.mark.parametrize("change", [by_another_value, used_before])
+def test_assignments_that_are_no_rectifier_are_named(change):
+    with pytest.raises(ConversionError, match="masked_fill_.*(chooses between other values|jumps at the threshold)"):
+        from_module(Net(change).eval(), SHAPE, RAW)
+
+
+def test_names_of_modules_are_no_operations():
+    class Named(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.gt, self.zeros, self.size = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 1), nn.Linear(80, 3)
+
+        def forward(self, x):
+            x = self.gt(x / 100).contiguous()
+            x = self.zeros(x * (x > 0))
+            x[x > 1] = 1
+            return self.size(F.relu(x).flatten(1))
+
+    assert check_graph(from_module(Named().eval(), SHAPE, RAW), None) < 1e-5
