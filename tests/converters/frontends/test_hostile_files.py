@@ -134,8 +134,8 @@ def test_an_exception_of_a_library_is_wrapped_with_its_cause(monkeypatch, tmp_pa
     [
         ('title = "Bars"', "title = 3", "title: expected a string, found 3"),
         ('path = "data"', "path = 2020-01-01", "data: path: expected a string"),
-        ('engine = "numpy"', "engine = []", "test: engine: expected a string"),
-        ('engine = "numpy"', "bits = 1.5", r"test: bits: expected a whole number of 1…16"),
+        ('engine = "numpy"', "engine = []", "test: engine: expected auto or numpy or onnx or native, found"),
+        ('engine = "numpy"', "bits = 1.5", r"test: bits: expected a whole number of 4…12, found 1.5"),
         ('residual = "exact"', 'residual = ["exact"]', "exact: residual: expected a string"),
         ('of = "qcfs"', "of = {}", "srp: of: expected a string"),
         ('model = ["vgg5"]', "model = [{}]", r"\[grid\] model: expected an option of network or recipe"),

@@ -139,7 +139,7 @@ def test_errors_name_object_expectation_and_finding(bundle):
         (lambda: Model(bundle, "numpy", "2"), "threads", "a whole number of 1…1024", "'2'"),
         (lambda: Model(None), "bundle", "a Bundle", "None"),
         (lambda: model.run(np.zeros(SHAPE), on_progress=1), "on_progress", "a function", "1"),
-        (lambda: model.run(np.zeros(SHAPE), layout=["x"]), "layout", '"auto" or "NCHW" or "NHWC"', "an object of type list"),
+        (lambda: model.run(np.zeros(SHAPE), layout=["x"]), "layout", '"auto" or "NCHW" or "NHWC"', "['x']"),
     ]:  # fmt: skip
         with pytest.raises(UsageError) as caught:
             call()
