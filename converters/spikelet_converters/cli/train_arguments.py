@@ -59,7 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def add_compile(parser: argparse.ArgumentParser) -> None:
     """Add the option --compile."""
     help_text = (
-        "compile the training pass with torch.compile: a minute first, then faster; the last bits of weights differ"
+        "compile the training pass: slower in the first minute, then faster; the last bits of the weights differ"
     )
     parser.add_argument("--compile", action="store_true", help=help_text)
 

@@ -80,8 +80,8 @@ def read_study(path: str | Path, data: str | Path | None = None, start: str | No
         raise UsageError(f"{path}: reference: there is no method {shown(reference)}")
     time_steps = test.get("time_steps", [1, 2, 3, 4, 6, 8, 16, 32])
     if not isinstance(time_steps, list) or not time_steps or any(type(t) is not int or t < 1 for t in time_steps):
-        found = shown(time_steps)
-        raise UsageError(f"{path}: [test] time_steps: expected whole numbers of 1 or more, found {found}")
+        expected = "whole numbers of 1 or more"
+        raise UsageError(f"{path}: [test] time_steps: expected {expected}, found {shown(time_steps)}")
     runs = tuple(_runs(path, content))
     _check_values(path, runs)
     return Study(

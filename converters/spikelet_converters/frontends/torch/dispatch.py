@@ -46,7 +46,7 @@ _OF_COMPARISONS = (
 
 _WITHOUT_EFFECT = frozenset((
     "_stacklevel", "copy", "cudnn_enabled", "device", "implicit", "inplace", "layout", "memory_format", "momentum",
-    "non_blocking", "output_padding",  # of transposed convolutions, which read it
+    "non_blocking", "output_padding",  # transposed convolutions read it, others take it without use
 ))  # fmt: skip
 """Arguments that change no number in evaluation mode."""
 

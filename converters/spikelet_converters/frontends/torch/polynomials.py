@@ -16,7 +16,9 @@ from spikelet_converters.frontends.torch.totals import ZEROS
 Term: TypeAlias = tuple[fx.Node, ...]
 Polynomial: TypeAlias = dict[Term, float]  # factors by product of values; () is the constant
 
-_SAME = ("clone", "contiguous", "detach")
+SAME = ("clone", "contiguous", "detach")
+"""Operations whose output has the numbers of their input, besides casts."""
+
 _MOST_TERMS = 16
 
 
@@ -144,7 +146,7 @@ def _is_same(kind: str, node: fx.Node) -> bool:
     if node.op not in ("call_function", "call_method"):
         return False
     others = [value for value in (*node.args[1:], *node.kwargs.values()) if not isinstance(value, fx.Node)]
-    return kind in _SAME or (kind in CASTS and is_exact(kind, others))
+    return kind in SAME or (kind in CASTS and is_exact(kind, others))
 
 
 def _sum(first: Mapping[Term, float], second: Mapping[Term, float]) -> Polynomial:

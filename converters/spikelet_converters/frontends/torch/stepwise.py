@@ -34,16 +34,17 @@ class Repeated(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
+        self.states = _states(network)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the sum over the time-steps."""
-        states: tuple[Any, ...] = (0.0,) * sum(state.default is state.empty for state in _states(self.network))
+        states: tuple[Any, ...] = (0.0,) * sum(state.default is state.empty for state in self.states)
         total: Any = 0
         with attributes_kept(self.network):
             for _ in range(STEPS):
                 result = self.network(x, *states)
                 spikes, *rest = result if isinstance(result, tuple | list) else (result,)
-                states = tuple(rest[: len(_states(self.network))])
+                states = tuple(rest[: len(self.states)])
                 total = total + spikes
         return total
 

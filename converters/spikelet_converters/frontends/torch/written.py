@@ -25,12 +25,12 @@ from spikelet.nodes.neuron import Reset, Tie
 from spikelet_converters.frontends.frameworks.written import Written
 from spikelet_converters.frontends.torch.calls import name_of
 from spikelet_converters.frontends.torch.casts import CASTS
-from spikelet_converters.frontends.torch.polynomials import Polynomials, Term
+from spikelet_converters.frontends.torch.polynomials import SAME, Polynomials, Term
 from spikelet_converters.frontends.torch.totals import ASSIGN, ZEROS
 from spikelet_converters.frontends.values import free_name
 
 _TIES: dict[str, Tie] = {"ge": ">=", "greater_equal": ">=", "gt": ">", "greater": ">"}
-_SAME = (*CASTS, "clone", "contiguous", "detach")
+_SAME = (*CASTS, *SAME)
 _CLOSE = 1e-6
 _EXPECTED = "expected spikes s = (v >= theta) and a reset v - theta s, or v (1 - s)"
 
