@@ -113,7 +113,7 @@ def _bundle(args: argparse.Namespace, path: Path) -> Bundle:
     return _copied(args, read(path), args.steps)
 
 
-def _copied(args: argparse.Namespace, bundle: Bundle, time_steps: int | None = None) -> Bundle:
+def _copied(args: argparse.Namespace, bundle: Bundle, steps: int | None = None) -> Bundle:
     from spikelet_converters.conversion.copied_bundle import convert_copies
 
     graph, labels = bundle.graph, bundle.manifest.labels
@@ -122,7 +122,7 @@ def _copied(args: argparse.Namespace, bundle: Bundle, time_steps: int | None = N
         args.copies if isinstance(args.copies, int) else args.copies(graph),
         start=args.copies_start,
         name=_name(args),
-        time_steps=time_steps,
+        steps=steps,
         data=images_to_measure(
             args,
             graph.input.shape,
@@ -149,7 +149,7 @@ def _checkpoint(args: argparse.Namespace) -> Bundle:
         _name(args),
         bits=args.bits or 8,
         float32=args.float32,
-        time_steps=args.steps or DEFAULT_STEPS,
+        steps=args.steps or DEFAULT_STEPS,
         data=images_to_measure(
             args, checkpoint.spec.shape, labels, classes, checkpoint.provenance, shipped_images=True
         ),
@@ -180,7 +180,7 @@ def _source(args: argparse.Namespace) -> Bundle:
         _name(args),
         calibration=calibration,
         bits=bits,
-        time_steps=args.steps,
+        steps=args.steps,
         data=images_to_measure(args, source.shape, labels, classes, {}, shipped_images=labels is not None),
         labels=labels,
         command=stored_command(args),

@@ -108,7 +108,7 @@ def _with_other_pools(
     return attempts
 
 
-def rounding_advice(bundle: Bundle, graph: Graph, bits: int, data: Sequence[ImageSet], time_steps: int) -> list[str]:
+def rounding_advice(bundle: Bundle, graph: Graph, bits: int, data: Sequence[ImageSet], steps: int) -> list[str]:
     """Quantise with more bits if rounding lost accuracy, and return advice from the accuracy with them.
 
     Args:
@@ -116,7 +116,7 @@ def rounding_advice(bundle: Bundle, graph: Graph, bits: int, data: Sequence[Imag
         graph: The calibrated graph, before rounding.
         bits: Bits of the weights of the bundle.
         data: The images on which the bundle was measured.
-        time_steps: Number of time-steps T for which the bundle is exact.
+        steps: Number of time-steps T for which the bundle is exact.
 
     Returns:
         One sentence, or none if rounding lost no accuracy or there are no labels.
@@ -130,7 +130,7 @@ def rounding_advice(bundle: Bundle, graph: Graph, bits: int, data: Sequence[Imag
     lost = f"rounding the weights cost {100 * (unrounded - accuracy):.1f} points"
     if bits < FINER_BITS:
         try:
-            finer = fitted(folded(graph), FINER_BITS, time_steps).graph
+            finer = fitted(folded(graph), FINER_BITS, steps).graph
         except ConversionError:
             finer = None
         if finer is not None:

@@ -67,7 +67,7 @@ def convert(
     *,
     bits: int = 8,
     float32: bool = False,
-    time_steps: int = max(REPORTED_STEPS),
+    steps: int = max(REPORTED_STEPS),
     data: Sequence[ImageSet] = (),
     labels: tuple[str, ...] | None = None,
     command: str = "",
@@ -80,7 +80,7 @@ def convert(
         name: Name of the network in the manifest.
         bits: Bits of the weights, 4…12.
         float32: Keep float32 weights. Engines then agree up to ties.
-        time_steps: Number of time-steps T for which the bundle is exact.
+        steps: Number of time-steps T for which the bundle is exact.
         data: Image sets to measure on. Without data the bundle has no accuracies and spike rates.
         labels: Class names.
         command: Command line, for the manifest.
@@ -102,7 +102,7 @@ def convert(
         None if float32 else bits,
         Description(name, labels, provenance, command),
         SourceComparison(checkpoint_reference(network), data, on_progress=on_progress),
-        time_steps=time_steps,
+        steps=steps,
     )
 
 
@@ -112,7 +112,7 @@ def assemble(
     description: Description,
     measurement: SourceComparison | None = None,
     golden: Sequence[ImageSet] | None = None,
-    time_steps: int | None = None,
+    steps: int | None = None,
 ) -> Bundle:
     """Quantise a float32 graph, measure it against its source network and return the bundle.
 
@@ -123,7 +123,7 @@ def assemble(
         measurement: Source network and data to measure on.
         golden: Image sets, of which the first one gives the golden inputs; without any, they are random. By default
             the data to measure on.
-        time_steps: Number of time-steps T for which the network is exact, and the default of commands that run it; None
+        steps: Number of time-steps T for which the network is exact, and the default of commands that run it; None
             for any.
 
     Raises:
@@ -134,13 +134,13 @@ def assemble(
     quantised = None
     if bits is not None and not source.exact:
         source = folded(source)
-        quantised = fitted(source, bits, time_steps or 1)
+        quantised = fitted(source, bits, steps or 1)
     graph = source if quantised is None else quantised.graph
     conversion: Document = {"bits": bits, "layers": _layers(graph, quantised)}
-    if time_steps is not None:
-        conversion["steps"] = time_steps
+    if steps is not None:
+        conversion["steps"] = steps
     if quantised is not None:
-        conversion["notes"] = _notes(quantised, bits or 0, time_steps or 1)
+        conversion["notes"] = _notes(quantised, bits or 0, steps or 1)
     results = []
     for index, images in enumerate(data):
         assert measurement is not None

@@ -30,7 +30,7 @@ def convert_copies(
     *,
     start: Start = "half",
     name: str | None = None,
-    time_steps: int | None = None,
+    steps: int | None = None,
     data: Sequence[ImageSet] = (),
     command: str = "",
     on_progress: Callable[[int, int], None] = lambda done, total: None,
@@ -43,7 +43,7 @@ def convert_copies(
         start: Initial potentials: "half" staggers them around theta / 2, "trained" around those of the bundle. If the
             bundle has others than theta / 2, the accuracy of both is measured.
         name: Name of the network in the manifest; None for that of the bundle.
-        time_steps: Default number of time-steps T; None keeps the number of levels k T of the bundle.
+        steps: Default number of time-steps T; None keeps the number of levels k T of the bundle.
         data: Image sets to measure on. Results of the bundle are dropped, except those of the source network.
         command: Command line, for the manifest.
         on_progress: Called with the number of images done and the total.
@@ -64,15 +64,15 @@ def convert_copies(
     options.instances("data", data, ImageSet)
     if name is not None:
         options.instance("name", name, str)
-    if time_steps is not None:
-        options.whole("time_steps", time_steps, 1, MAX_STEPS)
+    if steps is not None:
+        options.whole("steps", steps, 1, MAX_STEPS)
     graph = with_copies(bundle.graph, copies, start)
     # numbers of NumPy become int, for the manifest
     copies = {name: int(n) for name, n in copies.items()} if isinstance(copies, Mapping) else int(copies)
-    steps = min(MEASURED_STEPS, exact_steps(graph)) if graph.exact else MEASURED_STEPS
-    results = [_result(bundle, graph, images, steps, command, on_progress) for images in data]
+    measured_steps = min(MEASURED_STEPS, exact_steps(graph)) if graph.exact else MEASURED_STEPS
+    results = [_result(bundle, graph, images, measured_steps, command, on_progress) for images in data]
     largest = copies if isinstance(copies, int) else max([1, *copies.values()])
-    default_steps = -(-bundle.default_steps // largest) if time_steps is None else time_steps
+    default_steps = -(-bundle.default_steps // largest) if steps is None else steps
     notes = [note for note in [_initial_potential_note(bundle.graph, copies, start, data)] if note]
     source_manifest = bundle.manifest
     bits = source_manifest.bits if source_manifest.bits is None else max(source_manifest.bits, least_bits(graph))

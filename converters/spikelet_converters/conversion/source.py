@@ -35,7 +35,7 @@ def convert_source(
     *,
     calibration: Calibration | None = None,
     bits: int | None = 8,
-    time_steps: int | None = None,
+    steps: int | None = None,
     data: Sequence[ImageSet] = (),
     labels: tuple[str, ...] | None = None,
     command: str = "",
@@ -48,7 +48,7 @@ def convert_source(
         name: Name of the network in the manifest.
         calibration: Settings of the calibration, required for plain rectifiers.
         bits: Bits of the weights, or None to keep float32. An exact network is kept as it is.
-        time_steps: Number of time-steps T for which the bundle is exact; by default that of the calibration.
+        steps: Number of time-steps T for which the bundle is exact; by default that of the calibration.
         data: Image sets to measure on, with or without labels. Without data the calibration images are used.
         labels: Class names.
         command: Command line, for the manifest.
@@ -72,7 +72,7 @@ def convert_source(
         >>> bundle.graph.exact, bundle.manifest.bits
         (True, 8)
     """
-    _check_options(source, name, calibration, bits, time_steps, data, labels, command)
+    _check_options(source, name, calibration, bits, steps, data, labels, command)
     description = Description(
         name, source.labels if labels is None else labels, {"source": source.kind, "notes": list(source.notes)}, command
     )
@@ -92,14 +92,14 @@ def convert_source(
         return _spiking(source, bits, data, description)
     analog = Analog(uncorrected)
     neuron = source_neuron(analog, scaled, source.levels)
-    if time_steps is None and calibration is not None:
-        time_steps = calibration.steps
+    if steps is None and calibration is not None:
+        steps = calibration.steps
     bundle = assemble(
         graph,
         bits,
         description,
-        SourceComparison(_reference(analog, neuron), data, _reported_steps(time_steps), on_progress),
-        time_steps=time_steps,
+        SourceComparison(_reference(analog, neuron), data, _reported_steps(steps), on_progress),
+        steps=steps,
     )
     for images, result in zip(data, bundle.manifest.results, strict=True):
         accuracy = accuracy_before_replacement(source, images)
@@ -108,7 +108,7 @@ def convert_source(
     if calibration is not None and source.relus:
         explain(bundle, graph, uncorrected, scaled, calibration, source)
         if bits is not None and not source.graph.exact:
-            bundle.manifest.conversion["advice"] += rounding_advice(bundle, graph, bits, data, time_steps or 1)
+            bundle.manifest.conversion["advice"] += rounding_advice(bundle, graph, bits, data, steps or 1)
     return bundle
 
 
@@ -117,7 +117,7 @@ def _check_options(
     name: object,
     calibration: object,
     bits: object,
-    time_steps: object,
+    steps: object,
     data: object,
     labels: object,
     command: object,
@@ -131,17 +131,17 @@ def _check_options(
         options.instance("calibration", calibration, Calibration)
     if bits is not None:
         options.whole("bits", bits, *manifest.BITS)
-    if time_steps is not None:
-        options.whole("time_steps", time_steps, 1, MAX_STEPS)
+    if steps is not None:
+        options.whole("steps", steps, 1, MAX_STEPS)
     if labels is not None:
         options.instances("labels", labels, str)
 
 
-def _reported_steps(time_steps: int | None) -> tuple[int, ...]:
+def _reported_steps(steps: int | None) -> tuple[int, ...]:
     """Return the numbers of time-steps in the report, which end with T."""
-    if time_steps is None:
+    if steps is None:
         return REPORTED_STEPS
-    return (*(2**k for k in range(16) if 2**k < time_steps), time_steps)[-len(REPORTED_STEPS) :]
+    return (*(2**k for k in range(16) if 2**k < steps), steps)[-len(REPORTED_STEPS) :]
 
 
 def _check_images(source: Source, calibration: Calibration | None, data: Sequence[ImageSet]) -> None:

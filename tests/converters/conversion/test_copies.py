@@ -329,7 +329,7 @@ class TestBundle:
         assert bundle.default_steps == 8
         for copies, steps in ((1, 8), (3, 3), (4, 2), (8, 1), (16, 1)):
             assert convert_copies(bundle, copies).default_steps == steps
-        assert convert_copies(bundle, 4, time_steps=1).default_steps == 1
+        assert convert_copies(bundle, 4, steps=1).default_steps == 1
 
     def test_results_of_other_images_are_dropped(self, images):
         before = [{"data": "other", "digest": "1", "images": 30, "float_accuracy": 0.5}]

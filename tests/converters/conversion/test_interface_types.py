@@ -44,7 +44,7 @@ def calls(bundle) -> list[tuple[Callable[..., object], dict[str, object]]]:
         (with_copies, {"graph": bundle.graph, "copies": 2, "start": "half"}),
         (
             convert_copies,
-            {"bundle": bundle, "copies": 2, "start": "half", "name": "n", "time_steps": 2, "data": (), "command": ""},
+            {"bundle": bundle, "copies": 2, "start": "half", "name": "n", "steps": 2, "data": (), "command": ""},
         ),
         (
             plan,
@@ -55,7 +55,7 @@ def calls(bundle) -> list[tuple[Callable[..., object], dict[str, object]]]:
         (Preprocessing, {"mean": (0.0,), "std": (1.0,), "scale": 255.0}),
         (
             convert_source,
-            {"source": Source("graph", bundle.graph), "name": "n", "calibration": None, "bits": 8, "time_steps": 2,
+            {"source": Source("graph", bundle.graph), "name": "n", "calibration": None, "bits": 8, "steps": 2,
              "data": [IMAGES], "labels": None, "command": ""},
         ),
         (sampled, {"graph": bundle.graph, "neurons": 2, "seed": 0}),
@@ -94,9 +94,9 @@ def test_arguments_of_every_wrong_type(calls):
         ),
         (lambda b: with_copies(b.graph, 2, "third"), UsageError, 'start: expected "trained" or "half", found'),
         (
-            lambda b: convert_copies(b, 2, time_steps=2**16 + 1),
+            lambda b: convert_copies(b, 2, steps=2**16 + 1),
             UsageError,
-            "time_steps: expected a whole number of 1…65536",
+            "steps: expected a whole number of 1…65536",
         ),
         (lambda b: convert_copies(b, 2, data=IMAGES), UsageError, "data: expected a sequence of ImageSet"),
         (
