@@ -16,11 +16,13 @@ Copies of neurons are written as channels in all forms, see `spikelet.copies`.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from spikelet import options
 from spikelet.bounds import cost
 from spikelet.bundle import Bundle, schema
 from spikelet.copies import expand
@@ -29,7 +31,7 @@ from spikelet.files.atomic import replacing
 from spikelet.graph import Graph
 from spikelet.limits import Limits
 from spikelet.nodes import Add, Conv2d, Linear
-from spikelet_converters.choices import TIME_STEP, NirForm
+from spikelet_converters.choices import NIR_FORMS, TIME_STEP, NirForm
 from spikelet_converters.exports.nir_differences import nir_differences
 from spikelet_converters.exports.nir_nodes import NirNode, nir_nodes, package
 from spikelet_converters.exports.normalise import normalised
@@ -45,7 +47,7 @@ COPIES_AS_CHANNELS = "copies of neurons are written as channels, which any reade
 __all__ = ["METADATA", "NirNode", "export", "package", "to_nir"]
 
 
-def export(bundle: Bundle, path: Path, form: NirForm = "annotated", dt: float = TIME_STEP) -> list[str]:
+def export(bundle: Bundle, path: str | Path, form: NirForm = "annotated", dt: float = TIME_STEP) -> list[str]:
     """Write a NIR file.
 
     Args:
@@ -58,9 +60,24 @@ def export(bundle: Bundle, path: Path, form: NirForm = "annotated", dt: float = 
         The differences in other readers, one sentence per difference.
 
     Raises:
+        UsageError: An argument is of a wrong type.
         ConversionError: NIR has no nodes for the network in this form.
         MissingDependency: The package `nir` is not installed.
+        SpikeletError: The folder is not writable or the disk is full.
+
+    Examples:
+        >>> import tempfile
+        >>> from spikelet import bundle, shipped
+        >>> contents = bundle.read(shipped.named("vgg5-fashion-mnist"))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     differences = export(contents, f"{folder}/vgg5.nir", "normalised")
+        >>> len(differences)
+        3
     """
+    options.instance("bundle", bundle, Bundle)
+    path = options.path("path", path)
+    options.choice("form", form, NIR_FORMS)
+    dt = options.real("dt", dt, math.ulp(0.0))
     facts = _bundle_facts(bundle)
     if form == "normalised":
         facts["bits"] = None

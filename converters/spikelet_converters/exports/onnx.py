@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spikelet import options
 from spikelet.bounds import cost
 from spikelet.bundle import Bundle
 from spikelet.display import markdown
@@ -31,13 +32,24 @@ FILES = ("step.onnx", "start.onnx", "golden.npz", "README.md")
 COPIES = 5  # number of copies of an encoded model in memory
 
 
-def export(bundle: Bundle, folder: Path) -> list[Path]:
+def export(bundle: Bundle, folder: str | Path) -> list[Path]:
     """Write the files into a folder, which is created if necessary, and return their paths.
 
     Raises:
+        UsageError: An argument is of a wrong type.
         CostError: The model needs more memory than the limits of the environment permit.
         SpikeletError: The folder is not writable or the disk is full.
+
+    Examples:
+        >>> import tempfile
+        >>> from spikelet import bundle, shipped
+        >>> contents = bundle.read(shipped.named("vgg5-fashion-mnist"))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     [path.name for path in export(contents, folder)]
+        ['step.onnx', 'start.onnx', 'golden.npz', 'README.md']
     """
+    options.instance("bundle", bundle, Bundle)
+    folder = options.path("folder", folder)
     size = lowering.embedded(bundle.graph) + 4 * cost.weights(bundle.graph)
     Limits().check(f"an ONNX model of {size:,} bytes", COPIES * size)
     golden = io.BytesIO()

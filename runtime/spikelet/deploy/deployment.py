@@ -125,7 +125,7 @@ def deploy(bundle: Bundle, source: Path, target: Target, folder: Path) -> list[s
         files, size = c_files(bundle, "mcu")
         write_files(folder, files)
         return [
-            f"{size['flash'] / 1024:,.0f} KB of flash for constants, {size['ram'] / 1024:,.0f} KB of RAM; "
+            f"{size.flash / 1024:,.0f} KB of flash for constants, {size.ram / 1024:,.0f} KB of RAM; "
             "make test runs the self-test here"
         ]
     shutil.copyfile(source, folder / MODEL)
@@ -162,7 +162,7 @@ def _readme(bundle: Bundle, target: Target, compiled: bool) -> str:
     weights = state = 0.0
     if bundle.graph.exact:
         size = sizes(HostProgram(bundle.graph))
-        weights, state = size["flash"] / MB, size["ram"] / MB
+        weights, state = size.flash / MB, size.ram / MB
     if not bundle.graph.exact:
         library = f"none: {FLOAT32}, it runs on engine onnx (`pip install onnxruntime`) or numpy"
         compiler = ""

@@ -92,7 +92,7 @@ def not_written(path: Path, error: OSError) -> SpikeletError:
     return SpikeletError.at(str(path), "; ".join(filter(None, (reason, remedy))), remedy=remedy)
 
 
-def write_files(folder: Path, contents: Mapping[str, Text | bytes]) -> None:
+def write_files(folder: str | Path, contents: Mapping[str, Text | bytes]) -> None:
     """Write several files to a folder. All are written before the first target is replaced.
 
     Missing folders are created, and removed again if the files cannot be written. Other files in the folder are kept.
@@ -104,12 +104,13 @@ def write_files(folder: Path, contents: Mapping[str, Text | bytes]) -> None:
     Raises:
         SpikeletError: The folder is not writable or the disk is full.
     """
+    folder = Path(folder)
     folders = {(folder / name).parent: None for name in contents} | {folder: None}
-    parents = dict.fromkeys(parent for path in folders for parent in (path, *path.parents) if not parent.exists())
-    created = sorted(parents, key=lambda path: len(path.parts), reverse=True)
+    created: list[Path] = []
     try:
         for path in folders:
             try:
+                created += [parent for parent in (*reversed(path.parents), path) if not parent.exists()]
                 path.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise SpikeletError(f"{path}: the folder could not be created ({error.strerror or error})") from error
@@ -119,7 +120,7 @@ def write_files(folder: Path, contents: Mapping[str, Text | bytes]) -> None:
                 _write(file, content)
                 file.flush()  # detects a full disk before the first target is replaced
     except BaseException:
-        for parent in created:
+        for parent in reversed(created):
             with suppress(OSError):
                 parent.rmdir()
         raise

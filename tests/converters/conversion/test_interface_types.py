@@ -18,6 +18,7 @@ from spikelet_converters.brian2.sampling import select as sampled
 from spikelet_converters.conversion.copied_bundle import convert_copies
 from spikelet_converters.conversion.copies import with_copies
 from spikelet_converters.conversion.source import Calibration, convert_source
+from spikelet_converters.exports import nir, onnx
 from spikelet_converters.frontends import Preprocessing, Source
 from spikelet_converters.planning.plan import plan
 from spikelet_converters.planning.settings import Budget
@@ -37,8 +38,9 @@ def bundle() -> Bundle:
 
 
 @pytest.fixture(scope="module")
-def calls(bundle) -> list[tuple[Callable[..., object], dict[str, object]]]:
+def calls(bundle, tmp_path_factory) -> list[tuple[Callable[..., object], dict[str, object]]]:
     """Functions with valid arguments."""
+    folder = tmp_path_factory.mktemp("exports")
     settings = {"images": IMAGES, "method": "mse", "percentile": 99.9, "per": "layer", "steps": 2, "correct": True}
     return [
         (with_copies, {"graph": bundle.graph, "copies": 2, "start": "half"}),
@@ -51,6 +53,8 @@ def calls(bundle) -> list[tuple[Callable[..., object], dict[str, object]]]:
             {"bundle": bundle, "data": IMAGES, "copies": [1], "steps": 1, "budget": Budget(), "tolerance": 0,
              "start": "half", "early_exit": False, "profile": None, "engine": "numpy", "threads": None, "timed": False},
         ),
+        (nir.export, {"bundle": bundle, "path": folder / "a.nir", "form": "annotated", "dt": 1e-4}),
+        (onnx.export, {"bundle": bundle, "folder": folder / "onnx"}),
         (Calibration, settings | {"copies": False}),
         (Preprocessing, {"mean": (0.0,), "std": (1.0,), "scale": 255.0}),
         (
@@ -62,7 +66,8 @@ def calls(bundle) -> list[tuple[Callable[..., object], dict[str, object]]]:
     ]  # fmt: skip
 
 
-def test_arguments_of_every_wrong_type(calls):
+def test_arguments_of_every_wrong_type(calls, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # a text is a path, which may be written
     foreign = []
     for function, arguments in calls:
         function(**arguments)

@@ -224,6 +224,12 @@ class TestWriting:
         atomic.write_files(tmp_path / "new" / "deep", {"a.txt": "text", "b.bin": b"\xff"})
         assert (tmp_path / "new" / "deep" / "b.bin").read_bytes() == b"\xff"
 
+    def test_a_folder_whose_name_is_too_long(self, tmp_path):
+        for folder in (tmp_path / ("b" * 300), tmp_path / "new" / ("b" * 300)):
+            with pytest.raises(SpikeletError, match="the folder could not be created"):
+                atomic.write_files(str(folder), {"a.txt": "text"})
+        assert list(tmp_path.iterdir()) == []
+
 
 class TestVerify:
     def test_a_planted_fault_is_detected_and_named(self, path):

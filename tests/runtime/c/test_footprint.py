@@ -109,9 +109,9 @@ def test_the_shares_of_the_nodes_add_up(form):
     network = bundle()
     _, sizes = c_project(network, form)
     rows = shares(c_program(network.graph, form, "chw"))
-    assert sum(row.constants for row in rows) == sizes["flash"]
+    assert sum(row.constants for row in rows) == sizes.flash
     bookkeeping = 4 * (2 + network.graph.classes)
-    gaps = sizes["ram"] - bookkeeping - sum(row.memory for row in rows)
+    gaps = sizes.ram - bookkeeping - sum(row.memory for row in rows)
     assert 0 <= gaps < 8 * len(rows), "arrays are aligned"
     assert {row.node for row in rows} <= {*network.graph.nodes, SHARED}
     assert all(row.memory for row in rows if row.node in network.graph.spiking)

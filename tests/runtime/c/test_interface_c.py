@@ -370,7 +370,7 @@ def test_the_memory_that_is_stated_is_the_size_of_an_instance(form, tmp_path):
     sources = [files["model.h"] + program for files, _ in projects]
     runs = run_together(sources, [CC, *FORMS[form], *STRICT], tmp_path)
     for graph, (_, sizes), run in zip(networks, projects, runs, strict=True):
-        assert run.stdout == str(sizes["ram"]), graph
+        assert run.stdout == str(sizes.ram), graph
 
 
 def test_the_native_engine_declares_its_structs_itself():

@@ -15,6 +15,7 @@ from awkward_values import VALUES
 from networks import small_graph
 from spikelet import bundle, copies, data, engines, inputs, metrics, nodes, signing, verify
 from spikelet.bounds.ranges import exact_steps
+from spikelet.deploy.firmware import c_files
 from spikelet.errors import SpikeletError
 from spikelet.graph import Graph
 from spikelet.metrics.fanout import sites
@@ -23,13 +24,13 @@ from spikelet.metrics.tally import tally
 from spikelet.signing import Policy
 
 FOLDER = Path(__file__).resolve().parent
-PAGES = ("spikelet", "bundles", "engines", "graph", "metrics")
+PAGES = ("spikelet", "bundles", "engines", "graph", "metrics", "c")
 SHAPE = (3, 6, 6)
 # results of functions, base classes, and modules of pure functions on arrays
 NOT_CALLED = {
     "Result", "Step", "Plots", "SpikeletError", "errors", "Verification", "StepVerification", "Status", "Engine",
     "Workload", "Node", "neurons", "ranges", "Measurement", "Operations", "Estimate", "EnergyBaseline", "Profile", "Tally",
-    "required_here", "new_key", "builtin", "is_float", "check_size", "Add", "Flatten",
+    "Sizes", "required_here", "new_key", "builtin", "is_float", "check_size", "Add", "Flatten",
 }  # fmt: skip
 # tested in test_interface.py, with images and options of a run
 ELSEWHERE = {"load", "Model", "Limits", "Margin", "Confidence"}
@@ -124,6 +125,7 @@ def calls(tmp_path_factory) -> dict[str, Call]:
             metrics.estimate,
             {"graph": GRAPH, "ops": operations(GRAPH, places, counted), "profile": profile, "buffer": 1},
         ),
+        "c_files": (c_files, {"bundle": whole, "form": "mcu", "layout": "hwc", "prefix": "small", "package": None}),
         "load_profile": (metrics.load_profile, {"path": Path(metrics.__file__).parent / "profiles" / "cmos45-int8.toml"}),
         "tally": (
             tally,

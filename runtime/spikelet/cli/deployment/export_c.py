@@ -88,8 +88,8 @@ def run(args: argparse.Namespace) -> int:
         "prefix": args.prefix,
         "package": args.package,
         "files": sorted(files),
-        "flash_bytes": size["flash"],
-        "ram_bytes": size["ram"],
+        "flash_bytes": size.flash,
+        "ram_bytes": size.ram,
     }
     if measured is not None:
         facts |= {"compiler": measured.command, "code_bytes": measured.code, "stack_bytes": measured.stack}
@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
     excluded = "code and stack" if measured is None else "the code"
     text = (
         f"{args.output}: {', '.join(sorted(files))}\n"
-        f"{form} form: {size['flash'] / 1024:,.1f} KB of constants (flash), {size['ram'] / 1024:,.1f} KB of "
+        f"{form} form: {size.flash / 1024:,.1f} KB of constants (flash), {size.ram / 1024:,.1f} KB of "
         f"memory (RAM), without {excluded}\n"
         f"{'' if measured is None else _text(measured, rows)}"
     )

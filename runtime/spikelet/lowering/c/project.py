@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from textwrap import wrap
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -96,11 +97,18 @@ def project(
     }
 
 
-def sizes(program: Program) -> dict[str, int]:
-    """Return the bytes of constants (`flash`) and of the memory of an instance (`ram`), without code and stack."""
+class Sizes(NamedTuple):
+    """Bytes of constants (`flash`) and of the memory of an instance (`ram`), without code and stack."""
+
+    flash: int
+    ram: int
+
+
+def sizes(program: Program) -> Sizes:
+    """Return the sizes of a program, from its parameters and fields."""
     flash = sum(parameter.values.nbytes for parameter in program.parameters)
     total = 4 * (2 + program.graph.classes)  # the fields that _structs adds
-    return {"flash": flash, "ram": struct_bytes(program.state, total + program.window * struct_bytes(program.work))}
+    return Sizes(flash, struct_bytes(program.state, total + program.window * struct_bytes(program.work)))
 
 
 def _header(program: Program, names: dict[str, str], labels: Sequence[str]) -> str:
@@ -115,7 +123,7 @@ def _header(program: Program, names: dict[str, str], labels: Sequence[str]) -> s
             "CLASSES": str(graph.classes),
             "LAYERS": str(len(graph.spiking)),
             "KEEPS": str(int(program.keeps_image)),
-            "FLASH": str(sizes(program)["flash"]),
+            "FLASH": str(sizes(program).flash),
             "SCALE": repr(graph.output.scale),
             "WORK": renamed(work, names[PREFIX]),
             "STATE": renamed(state, names[PREFIX]),
@@ -209,8 +217,8 @@ def _readme(
         | {
             "TITLE": markdown(title),
             "ABOUT": "\n".join(wrap(about, 115, break_long_words=False, break_on_hyphens=False)),
-            "FLASH": f"{size['flash'] / 1024:,.0f}",
-            "RAM": f"{size['ram'] / 1024:,.0f}",
+            "FLASH": f"{size.flash / 1024:,.0f}",
+            "RAM": f"{size.ram / 1024:,.0f}",
             "LAYERS": rows,
             "USE": use or renamed(templates.BUILD[program.form], names[PREFIX]),
             "FILES": _file_table(names[PREFIX], size, paths),
@@ -218,11 +226,11 @@ def _readme(
     )
 
 
-def _file_table(prefix: str, size: Mapping[str, int], paths: Mapping[str, str]) -> str:
+def _file_table(prefix: str, size: Sizes, paths: Mapping[str, str]) -> str:
     meanings = {
         f"{prefix}.h": "the interface: reset, step, logits, answer, margin for early exit; one instance or several",
         f"{prefix}.c": "the network",
-        f"{prefix}_weights.c": f"its constants, {size['flash'] / 1024:,.0f} KB",
+        f"{prefix}_weights.c": f"its constants, {size.flash / 1024:,.0f} KB",
         "main.c": "a self-test: replays recorded inputs and compares every logit",
     }
     return "\n".join(f"| `{paths.get(name, name)}` | {meaning} |" for name, meaning in meanings.items())
