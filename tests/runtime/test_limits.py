@@ -57,7 +57,7 @@ ENTRANCES = {
     "verify": verify,
     "measure": lambda bundle, engine: measure(bundle, IMAGES, 1, engine),
     "create": lambda bundle, engine: create(bundle.graph, engine),
-    "choose": lambda bundle, engine: choose(engine, bundle.graph),
+    "choose": lambda bundle, engine: choose(bundle.graph, engine),
     "robustness": lambda bundle, engine: robustness(bundle, IMAGES, 1),
     "golden inputs": lambda bundle, engine: record_golden(bundle.graph, IMAGES.images, 1),
 }
@@ -138,7 +138,7 @@ class TestDefaults:
         assert operations == pytest.approx(15.5e9 if name == "vgg16" else 1.8e9, rel=0.05)
         assert 5 * operations < DEFAULT_OPERATIONS
         assert engine_class(engine).memory(graph, Workload()) < DEFAULT_MEMORY
-        choose(engine, graph, Limits())
+        choose(graph, engine, Limits())
 
     def test_a_batch_is_made_smaller_before_a_run_is_refused(self):
         graph = small_graph()

@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     packages = {name: _version(name) for name in PACKAGES}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # reported in the table of engines
-        auto = choose("auto", _one_neuron())
+        auto = choose(_one_neuron())
     engines = {name: _try(name) for name in ENGINES}
     assets = [str(path) for path in shipped.files()]
     signatures = {path.name: signing.status(path) for path in shipped.files() if path.suffix == SUFFIX}

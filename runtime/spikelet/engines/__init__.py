@@ -40,45 +40,50 @@ def available(graph: Graph) -> tuple[str, ...]:
     return tuple(name for name in ENGINES if engine_class(name).available(graph))
 
 
-def choose(name: str, graph: Graph, limits: Limits | None = None, steps: int | None = None) -> str:
-    """Return the name of the engine to use: `name`, or for "auto" the available one with the highest priority.
+def choose(graph: Graph, engine: str = "auto", limits: Limits | None = None, steps: int | None = None) -> str:
+    """Return the name of the engine to use: `engine`, or for "auto" the available one with the highest priority.
 
     Args:
-        name: "auto", "numpy", "onnx" or "native".
         graph: The network.
+        engine: "auto", "numpy", "onnx" or "native".
         limits: Limits on memory and operations; None for those of the environment.
         steps: Number of time-steps T for which "auto" selects an engine that is exact, see `Engine.widen`; None for
             those of float32.
 
     Raises:
-        EngineError: `name` is unknown.
+        EngineError: `engine` is unknown.
         CostError: One sample in one time-step needs more than the limits permit; for "auto", on every engine.
+
+    Examples:
+        >>> from spikelet import bundle, engines, shipped
+        >>> engines.choose(bundle.read(shipped.demo()).graph, "numpy")
+        'numpy'
     """
     limits = Limits() if limits is None else limits
     instance("graph", graph, Graph)
     instance("limits", limits, Limits)
     if steps is not None:
         whole("steps", steps)
-    if not isinstance(name, str) or name != "auto":
-        engine_class(name).check(graph, limits, Workload())
-        return name
+    if not isinstance(engine, str) or engine != "auto":
+        engine_class(engine).check(graph, limits, Workload())
+        return engine
     refusal: CostError | None = None
-    for engine in sorted(available(graph), key=_priority, reverse=True):
-        if steps is not None and graph.exact and engine_class(engine).proven(graph) < steps:
+    for name in sorted(available(graph), key=_priority, reverse=True):
+        if steps is not None and graph.exact and engine_class(name).proven(graph) < steps:
             continue
         try:
-            engine_class(engine).check(graph, limits, Workload())
+            engine_class(name).check(graph, limits, Workload())
         except CostError as error:
             refusal = refusal or error
             continue
-        if _prepared(engine, graph):
-            return engine
+        if _prepared(name, graph):
+            return name
     raise refusal if refusal is not None else EngineError("no engine on this machine can run this network")
 
 
 def create(
     graph: Graph,
-    name: str = "auto",
+    engine: str = "auto",
     record: Sequence[str] = (),
     threads: int | None = None,
     limits: Limits | None = None,
@@ -88,7 +93,7 @@ def create(
 
     Args:
         graph: The network.
-        name: "auto", "numpy", "onnx" or "native".
+        engine: "auto", "numpy", "onnx" or "native".
         record: Names of spiking layers whose spikes and potentials are kept at each step.
         threads: Number of threads, per operator (onnx), per batch (numpy) or per batch or image (native);
             None for the default.
@@ -96,7 +101,7 @@ def create(
         steps: Number of time-steps T that the engine must permit, see `Engine.widen`; None for those of float32.
 
     Raises:
-        EngineError: `name` is unknown, or the engine cannot run this network, or not for T time-steps.
+        EngineError: `engine` is unknown, or cannot run this network, or not for T time-steps.
         CostError: One sample in one time-step needs more than the limits permit.
         MissingDependency: The package of the engine is not installed.
 
@@ -108,12 +113,12 @@ def create(
         >>> engine.step(np.zeros((1, 3, 32, 32), np.uint8)).shape
         (1, 10)
     """
-    name = choose(name, graph, limits, steps)
+    name = choose(graph, engine, limits, steps)
     try:
-        engine = engine_class(name)(graph, record, threads, limits)
+        created = engine_class(name)(graph, record, threads, limits)
         if steps is not None:
-            engine.widen(steps)
-        return engine
+            created.widen(steps)
+        return created
     except SpikeletError:
         raise
     except Exception as error:

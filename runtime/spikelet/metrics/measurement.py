@@ -125,7 +125,7 @@ def measure(
     as_sequence(graph, data.images)
     buffer = whole("buffer", buffer)
     steps = resolve_steps(steps, 1, bundle.step_limit, default=bundle.default_steps)
-    engine = choose(engine, graph, steps=steps)
+    engine = choose(graph, engine, steps=steps)
     counted = tally(graph, sites(graph), data.images, steps, engine, threads, on_progress)
     return summarise(bundle, data, counted, engine, buffer)
 

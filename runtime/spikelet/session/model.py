@@ -49,8 +49,7 @@ class Model:
 
     Examples:
         >>> import numpy as np, spikelet
-        >>> from spikelet import shipped
-        >>> model = spikelet.load(shipped.demo(), engine="numpy")
+        >>> model = spikelet.load("vgg9-cifar10", engine="numpy")
         >>> model.graph.input.shape, model.graph.classes
         ((3, 32, 32), 10)
     """
@@ -69,7 +68,7 @@ class Model:
         self.limits = Limits() if limits is None else limits
         self.threads = None if threads is None else options.whole("threads", threads, 1, MAX_THREADS)
         self._auto = isinstance(engine, str) and engine == "auto"
-        self.engine = choose(engine, bundle.graph, self.limits)
+        self.engine = choose(bundle.graph, engine, self.limits)
         self._neurons = {name: bundle.graph.neurons(name) for name in bundle.graph.spiking}
         self._idle: dict[tuple[str, ...], Engine] = {}
 
@@ -128,8 +127,7 @@ class Model:
 
         Examples:
             >>> import numpy as np, spikelet
-            >>> from spikelet import shipped
-            >>> model = spikelet.load(shipped.demo(), engine="numpy")
+            >>> model = spikelet.load("vgg9-cifar10", engine="numpy")
             >>> result = model.run(np.zeros((3, 32, 32)), early_exit=spikelet.Margin(0.0))
             >>> result.exit_steps
             array([1])
@@ -205,8 +203,7 @@ class Model:
 
         Examples:
             >>> import numpy as np, spikelet
-            >>> from spikelet import shipped
-            >>> model = spikelet.load(shipped.demo(), engine="numpy")
+            >>> model = spikelet.load("vgg9-cifar10", engine="numpy")
             >>> for step in model.stream(np.zeros((3, 32, 32))):
             ...     if step.time == 2:
             ...         break
@@ -224,7 +221,7 @@ class Model:
         exact = self.bundle.manifest.exact_steps
         if not self._auto or exact is None or steps <= exact:
             return
-        engine = choose("auto", self.graph, self.limits, steps)
+        engine = choose(self.graph, "auto", self.limits, steps)
         if engine != self.engine:
             self.engine = engine
             self._idle.clear()

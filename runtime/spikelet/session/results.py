@@ -38,8 +38,7 @@ class Result(EqualFields):
 
     Examples:
         >>> import numpy as np, spikelet
-        >>> from spikelet import shipped
-        >>> model = spikelet.load(shipped.demo(), engine="numpy")
+        >>> model = spikelet.load("vgg9-cifar10", engine="numpy")
         >>> result = model.run(np.zeros((2, 3, 32, 32)), steps=4)
         >>> result.logits.shape, result.predictions.shape
         ((4, 2, 10), (4, 2))
@@ -113,7 +112,7 @@ class Result(EqualFields):
             >>> import spikelet
             >>> from spikelet import shipped
             >>> images = shipped.images_for((1, 28, 28), None).subset(20)
-            >>> model = spikelet.load(shipped.named("vgg5-fashion-mnist"), engine="numpy")
+            >>> model = spikelet.load("vgg5-fashion-mnist", engine="numpy")
             >>> len(model.run(images.images, steps=2).accuracy(images.labels))
             2
         """
@@ -136,8 +135,7 @@ class Step(EqualFields):
 
     Examples:
         >>> import numpy as np, spikelet
-        >>> from spikelet import shipped
-        >>> model = spikelet.load(shipped.demo(), engine="numpy")
+        >>> model = spikelet.load("vgg9-cifar10", engine="numpy")
         >>> [step.time for step in model.stream(np.zeros((3, 32, 32)), steps=3)]
         [1, 2, 3]
     """

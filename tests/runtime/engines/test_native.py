@@ -86,7 +86,7 @@ class TestCache:
         graphs, generate = [], library.library_source
         monkeypatch.setattr(library, "library_source", lambda program: (graphs.append(program), generate(program))[1])
         graph = small_graph()
-        assert choose("auto", graph) == "native"
+        assert choose(graph) == "native"
         for _ in range(2):
             create(graph, "native")
         assert len(graphs) == 1
@@ -135,7 +135,7 @@ class TestCache:
         source = library_source(HostProgram(graph, product_bytes=library.GENERIC_BYTES))
         cache.keep(library.generic_key(graph, platform.machine()), library.compiled(source))
         monkeypatch.setenv("CC", "no-such-cc")
-        assert choose("auto", graph) == "native"
+        assert choose(graph) == "native"
         images = pixels(graph)
         assert np.array_equal(answers(graph, "native", images), answers(graph, "numpy", images))
 
@@ -197,7 +197,7 @@ class TestCompiler:
         monkeypatch.setenv("CC", "no-such-cc")
         graph = small_graph()
         assert "native" not in available(graph)
-        assert choose("auto", graph) == "onnx"
+        assert choose(graph) == "onnx"
         with pytest.raises(EngineError, match="expected the C compiler 'no-such-cc', found none"):
             create(graph, "native")
 
@@ -207,7 +207,7 @@ class TestCompiler:
         with pytest.raises(EngineError, match="the compiler failed: .*; .*no-such-file.h: No such file"):
             create(graph, "native")
         with pytest.warns(RuntimeWarning, match="going on without the native engine"):
-            assert choose("auto", graph) == "onnx"
+            assert choose(graph) == "onnx"
 
     def test_one_that_writes_nothing_is_no_success(self, fresh, monkeypatch):
         monkeypatch.setenv("CC", "true")

@@ -90,10 +90,10 @@ def calls(tmp_path_factory) -> dict[str, Call]:
         "as_sequence": (inputs.as_sequence, {"graph": GRAPH, "value": IMAGES.images, "layout": "auto"}),
         "available": (engines.available, {"graph": GRAPH}),
         "engine_class": (engines.engine_class, {"name": "numpy"}),
-        "choose": (engines.choose, {"name": "numpy", "graph": GRAPH, "limits": None, "steps": None}),
+        "choose": (engines.choose, {"graph": GRAPH, "engine": "numpy", "limits": None, "steps": None}),
         "create": (
             engines.create,
-            {"graph": GRAPH, "name": "numpy", "record": (), "threads": None, "limits": None, "steps": 2},
+            {"graph": GRAPH, "engine": "numpy", "record": (), "threads": None, "limits": None, "steps": 2},
         ),
         "run": (
             lambda **keys: next(engines.run(**keys)),

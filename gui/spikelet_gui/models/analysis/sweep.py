@@ -104,7 +104,7 @@ def sweep(
     """
     if not len(data):
         raise DataError.at(data.name, "contains no images")
-    graph, engine = bundle.graph, choose(engine, bundle.graph)
+    graph, engine = bundle.graph, choose(bundle.graph, engine)
     accuracy.check_labels(data, graph.classes)
     fan_out = sites(graph)
     network = SourceNetwork(graph, levels(bundle)) if obstacle(graph) is None and data.labels is not None else None

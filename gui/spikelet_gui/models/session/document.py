@@ -95,7 +95,7 @@ def open_document(path: Path) -> Document:
     except BundleError as error:
         message = error.reason if error.where == str(path) else error.message
         raise BrokenBundle(path, message, diagnose(path, error)) from None
-    return Document(path, bundle, available(bundle.graph), choose("auto", bundle.graph), status(path))
+    return Document(path, bundle, available(bundle.graph), choose(bundle.graph), status(path))
 
 
 def diagnose(path: Path, error: BundleError) -> tuple[Check, ...]:

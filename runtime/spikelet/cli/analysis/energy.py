@@ -79,7 +79,7 @@ def measure_bundle(args: argparse.Namespace, path: Path) -> Measurement:
     from spikelet.metrics.measurement import measure
 
     bundle = bundles.read(path)
-    choose(args.engine, bundle.graph)  # raises before images are resampled to the shape of its input
+    choose(bundle.graph, args.engine)  # raises before images are resampled to the shape of its input
     data = find_images(args, args.data, bundle, args.count)
     return measure(
         bundle,

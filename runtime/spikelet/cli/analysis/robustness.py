@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     if args.figures is not None and not args.figures.absolute().parent.is_dir():
         raise UsageError(f"{args.figures.parent}: no such folder")
     bundle = bundles.read(args.bundle)
-    choose("numpy", bundle.graph)  # raises before images are resampled to the shape of its input
+    choose(bundle.graph, "numpy")  # raises before images are resampled to the shape of its input
     data = find_images(args, args.data, bundle, args.count)
     result = robustness(bundle, data, args.steps, faults, args.seeds, Progress("devices", quiet=args.json))
     facts = result.as_json()
