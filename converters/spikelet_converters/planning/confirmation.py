@@ -53,7 +53,7 @@ def confirm(
     setting = result.chosen.setting
     bundle_copies = own_copies(bundle.graph)
     graph = bundle.graph if setting.copies == bundle_copies else with_copies(bundle.graph, setting.copies, result.start)
-    selected = choose_engine(engine, graph, steps=setting.steps)
+    selected = choose_engine(graph, engine, steps=setting.steps)
     counted = count(graph, setting.copies, data, setting.steps, selected, threads, profile, False, on_progress)
     return counted.points([setting])[0]
 

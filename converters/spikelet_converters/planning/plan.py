@@ -154,7 +154,7 @@ def plan(
         def report(done: int, total: int, position: int = position) -> None:
             on_progress(position * total + done, len(networks) * total)
 
-        selected = choose_engine(engine, graph, steps=longest[k])
+        selected = choose_engine(graph, engine, steps=longest[k])
         engines.add(selected)
         timing = timed or budget.time is not None
         if timing and graph.activity is None:  # so that the engine evaluates it as it evaluates the converted bundle
