@@ -46,11 +46,6 @@ class Analog:
             neuron: Function evaluated in place of the neurons.
             rates: Fixed outputs of some layers, (N, C, …), instead of `neuron`.
         """
-        return self.values(pixels, neuron, rates)[self.graph.output_name] * self.graph.output.scale
-
-    @torch.no_grad()
-    def values(self, pixels: Tensor, neuron: Neuron, rates: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
-        """Evaluate the graph, freeing intermediate values; only the output is returned."""
         rates = {} if rates is None else rates
         values: dict[str, Tensor] = {}
         remaining_uses = self._uses(rates)
@@ -69,7 +64,7 @@ class Analog:
                 remaining_uses[source] -= 1
                 if remaining_uses[source] == 0:
                     del values[source]  # limits the memory for large networks
-        return values
+        return values[self.graph.output_name] * self.graph.output.scale
 
     def _uses(self, rates: Mapping[str, Tensor]) -> dict[str, int]:
         """Return the number of uses of each node that the output needs if the outputs of some layers are given."""

@@ -12,9 +12,9 @@ from spikelet.choices import MAX_COPIES
 from spikelet.data.images import ImageSet
 from spikelet.errors import ConversionError
 from spikelet.graph import Graph
-from spikelet_converters.calibration.analog import Analog, Caps
+from spikelet_converters.calibration.analog import Analog
 from spikelet_converters.calibration.loss import POINT, Loss, advice, agreement, losses, trials
-from spikelet_converters.conversion.calibrated import Calibration, calibrated
+from spikelet_converters.conversion.calibrated import CalibratedNetwork, Calibration, calibrated
 from spikelet_converters.conversion.fitting import fitted
 from spikelet_converters.conversion.folding import folded
 from spikelet_converters.conversion.measured import measured
@@ -24,21 +24,19 @@ LOSS_IMAGES = 50  # number of images for the loss by layer
 FINER_BITS = 10  # bits of the weights in a trial for advice
 
 
-def explain(
-    bundle: Bundle, graph: Graph, uncorrected: Graph, caps: Caps, calibration: Calibration, source: Source
-) -> None:
+def explain(bundle: Bundle, network: CalibratedNetwork, calibration: Calibration, source: Source) -> None:
     """Add agreement by layer and advice to the conversion report in the manifest.
 
     Args:
         bundle: The converted bundle, whose manifest is changed.
-        graph: The calibrated graph, before rounding.
-        uncorrected: The same before corrections.
-        caps: Caps of its rectifiers, in units of a spike.
+        network: The calibrated network, before rounding.
         calibration: Settings of the calibration.
         source: The imported network.
     """
     images = calibration.images.images[:LOSS_IMAGES]
-    by_layer = losses(graph, caps, torch.from_numpy(images).float(), calibration.steps, uncorrected)
+    by_layer = losses(
+        network.graph, network.caps, torch.from_numpy(images).float(), calibration.steps, network.uncorrected
+    )
     for entry, loss in zip(bundle.manifest.conversion["layers"], by_layer, strict=True):
         entry["agreement_through"], entry["clipped"] = loss.through, loss.clipped
     lost = 1 - by_layer[-1].through
@@ -47,37 +45,40 @@ def explain(
         lost = result["float_accuracy"] - result["accuracy_before_quantisation"][-1]
     sentences: list[str] = []
     if lost > POINT:
-        sentences = _trial_advice(source, by_layer, graph, uncorrected, caps, calibration, bundle.manifest.bits)
+        sentences = _trial_advice(source, by_layer, network, calibration, bundle.manifest.bits)
     bundle.manifest.conversion["advice"] = sentences
     bundle.manifest.conversion["notes"] = [*source.notes, *bundle.manifest.conversion.get("notes", [])]
 
 
 def _trial_advice(
-    source: Source, by_layer: list[Loss], graph: Graph, uncorrected: Graph, caps: Caps, calibration: Calibration,
-    bits: int | None,
-) -> list[str]:  # fmt: skip
+    source: Source, by_layer: list[Loss], network: CalibratedNetwork, calibration: Calibration, bits: int | None
+) -> list[str]:
     """Calibrate with other settings, and return advice from the agreement on the calibration images."""
     pixels = torch.from_numpy(calibration.images.images).float()
-    before = agreement(graph, caps, pixels, calibration.steps, uncorrected)
+    before = _agreement(network, pixels, calibration.steps)
     attempts = []
     for trial in trials(by_layer, calibration.steps):
         changed = replace(calibration, **trial.changes)  # type: ignore[arg-type]  # fields of the calibration
-        other, plain, other_caps, _ = calibrated(source, changed, lambda done, total: None)
-        attempts.append((trial.option, agreement(other, other_caps, pixels, changed.steps, plain)))
+        attempts.append((trial.option, _agreement(calibrated(source, changed), pixels, changed.steps)))
     if source.other_pools:
-        attempts += _with_other_pools(source, uncorrected, caps, calibration, pixels, bits)
+        attempts += _with_other_pools(source, network, calibration, pixels, bits)
     return advice(by_layer, before, attempts)
 
 
+def _agreement(
+    network: CalibratedNetwork, pixels: torch.Tensor, steps: int, predictions: torch.Tensor | None = None
+) -> float:
+    return agreement(network.graph, network.caps, pixels, steps, network.uncorrected, predictions)
+
+
 def _with_other_pools(
-    source: Source, max_pooled: Graph, caps: Caps, calibration: Calibration, pixels: torch.Tensor, bits: int | None
+    source: Source, max_pooled: CalibratedNetwork, calibration: Calibration, pixels: torch.Tensor, bits: int | None
 ) -> list[tuple[str, float]]:
     """Convert with other forms of max pools, and with copies at T = 1, where an OR of spikes is the maximum.
 
     Args:
         source: The imported network.
-        max_pooled: Its graph before corrections.
-        caps: The caps of its rectifiers.
+        max_pooled: The calibrated network.
         calibration: Settings of the calibration.
         pixels: (N, *shape).
         bits: Bits of the weights, None for float32.
@@ -87,21 +88,21 @@ def _with_other_pools(
         cannot be converted.
     """
     attempts = []
-    analog = Analog(max_pooled)
+    analog = Analog(max_pooled.uncorrected)
     with torch.no_grad():
-        predictions = analog(pixels, analog.rectifier(caps)).argmax(1)
+        predictions = analog(pixels, analog.rectifier(max_pooled.caps)).argmax(1)
     for form, imported in source.other_pools.items():
         try:
-            other, plain, other_caps, _ = calibrated(imported(), calibration, lambda done, total: None)
+            other = calibrated(imported(), calibration)
             if bits is not None:
-                fitted(folded(other), bits, calibration.steps)
+                fitted(folded(other.graph), bits, calibration.steps)
         except ConversionError:
             continue
-        share = agreement(other, other_caps, pixels, calibration.steps, plain, predictions)
+        share = _agreement(other, pixels, calibration.steps, predictions)
         attempts.append((f"--max-pool {form}", share))
     copies = calibration.steps
     if not calibration.copies and copies <= MAX_COPIES:
-        analog = Analog(calibrated(source, replace(calibration, copies=True), lambda done, total: None)[0])
+        analog = Analog(calibrated(source, replace(calibration, copies=True)).graph)
         with torch.no_grad():
             agrees = analog(pixels, analog.copied(copies)).argmax(1) == predictions
         attempts.append((f"--steps {copies} --copies {copies}", float(agrees.float().mean())))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import get_args
 
 import torch
@@ -29,9 +29,9 @@ class Calibration:
 
     Attributes:
         images: Calibration images.
-        method: Rule for the thresholds.
-        percentile: Percentile for the method "percentile".
-        per: One threshold per channel or per layer.
+        method: Rule for the thresholds: "max", "percentile" or "mse", see `calibration.thresholds`.
+        percentile: Percentile for the method "percentile", above 0 and up to 100.
+        per: One threshold per "channel" or per "layer".
         steps: Number of time-steps T for which the network is calibrated.
         correct: Correct biases and initial potentials.
         copies: Correct for a network that gets copies of its neurons, see `correction.corrected`.
@@ -58,19 +58,32 @@ class Calibration:
         options.instance("copies", self.copies, bool)
 
 
+@dataclass(frozen=True)
+class CalibratedNetwork:
+    """A float32 network whose rectifiers have thresholds.
+
+    Attributes:
+        graph: The network with corrected biases and initial potentials.
+        uncorrected: The same before corrections, with the predictions of the source.
+        caps: By layer, upper limit of its activation in units of a spike, (C,), or None.
+        settings: Settings of the calibration, for the manifest.
+    """
+
+    graph: Graph
+    uncorrected: Graph
+    caps: Mapping[str, Theta | None] = field(default_factory=dict)
+    settings: Document = field(default_factory=dict)
+
+
 def calibrated(
-    source: Source, calibration: Calibration, on_progress: OnProgress
-) -> tuple[Graph, Graph, dict[str, Theta | None], Document]:
+    source: Source, calibration: Calibration, on_progress: OnProgress = lambda done, total: None
+) -> CalibratedNetwork:
     """Choose the thresholds of the rectifiers, and correct biases and initial potentials.
 
     Args:
         source: The imported network.
         calibration: Settings.
         on_progress: Called with the number of nodes done and the total.
-
-    Returns:
-        The calibrated graph, the same before corrections, the caps in units of a spike, and the settings for the
-        manifest.
 
     Raises:
         ConversionError: All logits are equal on the calibration images.
@@ -100,4 +113,4 @@ def calibrated(
     }
     if calibration.method == "percentile":
         settings["percentile"] = calibration.percentile
-    return graph, uncorrected, caps, settings
+    return CalibratedNetwork(graph, uncorrected, caps, settings)

@@ -15,9 +15,8 @@ from spikelet.errors import ConversionError, UsageError
 from spikelet.inputs import MAX_STEPS
 from spikelet_converters.calibration.analog import Analog, Neuron
 from spikelet_converters.calibration.images import check_images
-from spikelet_converters.calibration.thresholds import Theta
 from spikelet_converters.conversion.advice import explain, rounding_advice
-from spikelet_converters.conversion.calibrated import Calibration, OnProgress, calibrated
+from spikelet_converters.conversion.calibrated import CalibratedNetwork, Calibration, OnProgress, calibrated
 from spikelet_converters.conversion.check import check_graph, logits_of, source_neuron
 from spikelet_converters.conversion.checkpoint import Description, SourceComparison, assemble
 from spikelet_converters.conversion.layer_report import REPORTED_STEPS, Reference
@@ -83,19 +82,18 @@ def convert_source(
     provenance = description.provenance
     if difference is not None:
         provenance["largest_logit_difference_to_source"] = difference
-    graph, uncorrected, caps = source.graph, source.graph, dict(source.relus)
-    scaled: dict[str, Theta | None] = dict.fromkeys(caps)
+    network = CalibratedNetwork(source.graph, source.graph)
     if source.relus and calibration is not None:
-        graph, uncorrected, scaled, settings = calibrated(source, calibration, on_progress)
-        provenance["calibration"] = settings
+        network = calibrated(source, calibration, on_progress)
+        provenance["calibration"] = network.settings
     if not source.relus and not source.levels:
         return _spiking(source, bits, data, description)
-    analog = Analog(uncorrected)
-    neuron = source_neuron(analog, scaled, source.levels)
+    analog = Analog(network.uncorrected)
+    neuron = source_neuron(analog, network.caps, source.levels)
     if steps is None and calibration is not None:
         steps = calibration.steps
     bundle = assemble(
-        graph,
+        network.graph,
         bits,
         description,
         SourceComparison(_reference(analog, neuron), data, _reported_steps(steps), on_progress),
@@ -106,9 +104,9 @@ def convert_source(
         if accuracy is not None:
             result["accuracy_before_replacement"] = accuracy
     if calibration is not None and source.relus:
-        explain(bundle, graph, uncorrected, scaled, calibration, source)
+        explain(bundle, network, calibration, source)
         if bits is not None and not source.graph.exact:
-            bundle.manifest.conversion["advice"] += rounding_advice(bundle, graph, bits, data, steps or 1)
+            bundle.manifest.conversion["advice"] += rounding_advice(bundle, network.graph, bits, data, steps or 1)
     return bundle
 
 

@@ -155,7 +155,7 @@ def quantise_calibrated(network, steps):
     from spikelet_converters.conversion.calibrated import calibrated
 
     source = from_module(network, SHAPE)
-    graph, *_ = calibrated(source, Calibration(patterns(), steps=steps), lambda done, total: None)
+    graph = calibrated(source, Calibration(patterns(), steps=steps)).graph
     return quantise(graph, 8).graph
 
 
