@@ -133,8 +133,8 @@ def spiking_levels(graph: Graph, ops: Operations, profile: Profile, buffer: int 
 
 
 def activation_bits(steps: float) -> int:
-    """Return the number of bits that represent T + 1 spike counts, ceil(log2(T + 1)). With k copies, pass k T."""
-    return max(1, math.ceil(math.log2(steps + 1)))
+    """Return the number of bits that represent T + 1 spike counts, ceil(log2(T + 1)), for T >= 1; with k copies, for k T."""
+    return math.ceil(math.log2(steps + 1))
 
 
 def _baseline_types(profile: Profile, steps: float) -> list[tuple[str, PublishedValue, int, int]]:

@@ -93,6 +93,18 @@ def test_the_choice_with_and_without_a_budget(result):
     assert choose(result.points, Budget(), tolerance=1.0).setting == Setting(1, 1)
 
 
+def test_a_tolerance_is_not_rounded():
+    """In floating point 0.8 - 0.1 is more than 0.7."""
+    cheap, accurate = (Point(Setting(1, t), right, 0, 1, t, 1, 1.0) for t, right in ((1, 0.7), (2, 0.8)))
+    assert choose([cheap, accurate], Budget(), tolerance=0.1) == cheap
+
+
+def test_a_cost_that_is_not_known_is_within_no_limit():
+    point = Point(Setting(1, 1), 0.9, 0, 1, 1, 1, 1.0)
+    assert choose([point], Budget(energy=1e9)) is None
+    assert choose([point], Budget(operations=1)) == point
+
+
 @st.composite
 def points(draw):
     """Return points with few different values, so that many costs and accuracies are equal."""

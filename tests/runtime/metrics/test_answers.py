@@ -15,8 +15,9 @@ from spikelet.data import ImageSet
 from spikelet.errors import DataError, UsageError
 from spikelet.metrics import measure, tally
 from spikelet.metrics.accuracy import accuracy, order_of_labels, source_results, wilson
-from spikelet.metrics.exits import at_threshold, exit_curve, thresholds
+from spikelet.metrics.exits import at_threshold, exit_curve, operations_at_exit, thresholds
 from spikelet.metrics.fanout import sites
+from spikelet.metrics.operations import operations
 from spikelet.metrics.rates import layer_rates
 from spikelet.metrics.tally import Tally
 from spikelet.nodes import IF, Linear
@@ -127,6 +128,15 @@ class TestEarlyExit:
         assert point.share_by_step == pytest.approx(share)
         events = [counted.events[:stop, n].sum() for n, stop in enumerate(result.exit_steps)]
         assert point.events == pytest.approx(np.mean(events))
+
+    def test_operations_of_images_that_exit_at_the_first_time_step_are_those_of_a_run_of_one(self, counted):
+        graph, all_sites = small_graph(), sites(small_graph())
+        one_step = operations(graph, all_sites, tally(graph, all_sites, image_set().images, 1, "numpy"))
+        early = operations_at_exit(operations(graph, all_sites, counted), at_threshold(counted, None, 0))
+        assert (early.steps, early.neuron_updates) == (1, one_step.neuron_updates)
+        for field in ("acs", "macs", "adds", "static_macs", "possible", "dense_events"):
+            assert early.total(field) == pytest.approx(one_step.total(field)), field
+        assert early.rate == pytest.approx(one_step.rate)
 
     def test_the_curve_begins_with_one_time_step_and_ends_with_all(self, counted):
         curve = exit_curve(counted, image_set().labels)

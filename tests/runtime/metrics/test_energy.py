@@ -13,7 +13,7 @@ from spikelet.metrics.energy import LEVELS, Energy, activation_bits, spiking_lev
 from spikelet.metrics.fanout import sites
 from spikelet.metrics.hardware import Profile, PublishedValue
 from spikelet.metrics.traffic import BUFFER, as_json, dense_traffic, spiking_traffic
-from spikelet.nodes import IF, Linear, Output
+from spikelet.nodes import IF, Conv2d, Linear, Output
 
 STEPS = 4
 
@@ -90,6 +90,20 @@ class TestLevels:
         neurons = sum(ops.neurons.values())
         assert baselines["float32"].levels["neurons"] == Energy(50 * dense + 100 * neurons, 50 * dense + 200 * neurons)
 
+    def test_more_bits_than_8_cost_more_than_the_8_bit_multiplier(self, graph, ops):
+        """The low bound is that of the 8-bit multiplier, the high one is proportional to the bits."""
+        *_, matched = estimate(graph, replace(ops, steps=300.0), profile(**PRICED)).baselines
+        assert matched.name == "9-bit activations"
+        assert matched.levels["operations"] == Energy(8 * ops.dense_macs, 16 * ops.dense_macs * 9 / 8)
+
+    def test_copies_multiply_the_counts_that_the_activations_represent(self):
+        net = Builder((3, 6, 6), np.random.default_rng(0))
+        net.conv("conv", 2)
+        net.neuron("if1", copies=4)
+        graph = net.graph()
+        *_, matched = estimate(graph, counted(graph), profile(**PRICED)).baselines
+        assert matched.name == "5-bit activations"  # 0…16 spikes in 4 time-steps
+
     @pytest.mark.parametrize(("steps", "bits"), [(1, 1), (2, 2), (3, 2), (4, 3), (7, 3), (8, 4), (15, 4), (16, 5)])
     def test_bits_represent_the_counts_of_t_time_steps(self, steps, bits):
         assert activation_bits(steps) == bits == math.ceil(math.log2(steps + 1))
@@ -126,7 +140,7 @@ class TestCrossover:
         assert ops.at_rate(1.0).rate == 1.0
 
 
-def tiny():
+def tiny(pixels=(1, 0)):
     """Return a network of 2 inputs, 3 neurons and 2 logits; for the input (1, 0) only neuron 0 fires, at every step."""
     net = Builder((2,), np.random.default_rng(0))
     net.add("fc", Linear(np.array([[5, 0], [0, 5], [0, 0]], np.int8), np.zeros(3, np.int32)))
@@ -134,7 +148,7 @@ def tiny():
     net.add("logits", Linear(np.array([[1, 1, 1], [1, 0, 1]], np.int8), np.zeros(2, np.int32)))
     net.add("output", Output(1.0))
     graph = Graph(net.nodes, tuple(net.edges))
-    images = (graph.input.mean + np.array([1, 0])).astype(np.uint8)[None]
+    images = (graph.input.mean + np.array(pixels)).astype(np.uint8)[None]
     all_sites = sites(graph)
     return graph, operations(graph, all_sites, tally(graph, all_sites, images, 3, "numpy"))
 
@@ -159,6 +173,24 @@ class TestTraffic:
             ("if1", "sum writes"): (9 * 32, 9 * 32),
             ("if1", "spikes"): (2 * 9, 2 * 3 * 32),  # written and read: 9 bits, or 3 addresses
         }
+
+    def test_spikes_cost_the_less_the_fewer_they_are(self):
+        """Addresses are cheaper than a bit for each neuron if few neurons fire."""
+        graph, ops = tiny(pixels=(0, 0))
+        (spikes,) = [transfer for transfer in spiking_traffic(graph, ops, 8) if transfer.traffic == "spikes"]
+        assert (spikes.least, spikes.most) == (0, 2 * 9)
+
+    def test_weights_of_the_static_part_are_read_once(self):
+        net = Builder((1, 4, 4), np.random.default_rng(0))
+        net.add("conv", Conv2d(np.ones((1, 1, 1, 1), np.int8), np.zeros(1, np.int32)))
+        net.neuron("if1")
+        graph = net.graph()
+        reads = {
+            transfer.node: (transfer.least, transfer.most)
+            for transfer in spiking_traffic(graph, counted(graph), 8)
+            if transfer.traffic == "weight reads"
+        }
+        assert reads["conv"] == (8, 16 * 8)  # one weight for 16 pixels
 
     def test_dense_by_hand(self):
         graph, ops = tiny()

@@ -79,6 +79,18 @@ class TestNeuroBenchByHand:
         metrics = neurobench(graph, np.array([[mean + 2]], np.uint8), 4, "numpy")
         assert metrics.membrane_updates == 2 + 3
 
+    def test_inputs_of_minus_1_are_accumulated(self):
+        """NeuroBench counts ACs for ternary inputs, here pixels that are 1 below the mean."""
+        net = Builder((2,), np.random.default_rng(0))
+        net.add("fc", Linear(np.array([[3, 2], [1, 0]], np.int8), np.zeros(2, np.int32)))
+        net.add("if1", IF(np.array([9, 9], np.int32), np.array([0, 0], np.int32)))
+        graph = net.graph(2)
+        below = (graph.input.mean - [1, 0]).astype(np.uint8)[None]
+        metrics = neurobench(graph, below, 4, "numpy")
+        assert (metrics.effective_acs, metrics.effective_macs) == (4 * 2, 0)
+        metrics = neurobench(graph, below - np.uint8(1), 4, "numpy")
+        assert (metrics.effective_acs, metrics.effective_macs) == (0, 4 * 3)
+
     def test_a_layer_after_leaky_integrators(self):
         """A spike at the first time-step gives the integrator 1, 1/2 and 1/4, whose weights are ACs, MACs and MACs."""
         one, zero = np.ones((1, 1), np.float32), np.zeros(1, np.float32)
