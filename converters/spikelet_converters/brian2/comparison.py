@@ -17,7 +17,7 @@ import numpy as np
 
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Array
-from spikelet_converters.brian2.differences import Bools, Divergence, LayerReport, Sample
+from spikelet_converters.brian2.differences import Bools, Divergence, LayerReport, Sample, earliest
 from spikelet_converters.brian2.synapses import Population, Values
 from spikelet_converters.choices import TIE_TOLERANCE
 
@@ -110,13 +110,16 @@ def compare(pair: Pair, eps: float = TIE_TOLERANCE) -> LayerReport:
     )
 
 
-def merge(a: LayerReport, b: LayerReport, same_neurons: bool) -> LayerReport:
-    """Merge two parts of a layer: the same neurons on other images, or other neurons on the same images."""
-    first = min(
-        [divergence for divergence in (a.first_divergence, b.first_divergence) if divergence is not None],
-        key=lambda divergence: (divergence.tie, divergence.step),
-        default=None,
-    )
+def merge(a: LayerReport, b: LayerReport, *, same_neurons: bool, exact: bool) -> LayerReport:
+    """Merge two parts of a layer: the same neurons on other images, or other neurons on the same images.
+
+    Args:
+        a: The first part.
+        b: The second part.
+        same_neurons: Whether both are of the same neurons.
+        exact: Whether the network is exact.
+    """
+    first = earliest([part.first_divergence for part in (a, b) if part.first_divergence is not None], exact)
     return replace(
         a,
         neurons=a.neurons if same_neurons else a.neurons + b.neurons,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +61,16 @@ class Divergence:
         tie = " (a tie)" if self.tie else ""
         where = f"layer {self.layer}, neuron {self.neuron}, time-step {self.step}, image {self.image}"
         return f"{where}: engine {engine}, Brian2 {brian2}{tie}"
+
+
+def earliest(divergences: Iterable[Divergence], exact: bool) -> Divergence | None:
+    """Return the difference at the earliest time-step, the first one of several; None if there are none.
+
+    Args:
+        divergences: The differences, in the order of layers and images.
+        exact: Whether the network is exact. In others, differences that are no ties come first.
+    """
+    return min(divergences, key=lambda divergence: (divergence.tie and not exact, divergence.step), default=None)
 
 
 @dataclass(frozen=True)

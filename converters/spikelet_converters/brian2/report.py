@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spikelet_converters.brian2.differences import Divergence, LayerReport
+from spikelet_converters.brian2.differences import Divergence, LayerReport, earliest
 from spikelet_converters.brian2.sampling import Mode
 
 
@@ -51,7 +51,7 @@ class ValidationReport:
     def first_divergence(self) -> Divergence | None:
         """The earliest difference, by time-step, then by layer; real differences come before ties."""
         first = [layer.first_divergence for layer in self.layers if layer.first_divergence is not None]
-        return min(first, key=lambda divergence: (divergence.tie and not self.exact, divergence.step), default=None)
+        return earliest(first, self.exact)
 
     def total(self, field: str) -> int:
         """Return the sum of a field over the layers."""

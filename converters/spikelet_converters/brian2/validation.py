@@ -52,7 +52,8 @@ def validate(
     Args:
         bundle: The bundle.
         images: A sample, a batch or a sequence, as for `spikelet.inputs.as_sequence`.
-        steps: Number of time-steps T, by default 8 or the sequence's length.
+        steps: Number of time-steps T; by default that of the bundle (`Bundle.default_steps`), or the length of the
+            sequence.
         neurons: Neurons sampled per layer, spread over the channels, or "all". None simulates a small network as a
             whole and samples 256 neurons per layer of a larger one.
         engine: The engine under test, by name or as a function of graph and recorded layers.
@@ -66,7 +67,9 @@ def validate(
         MissingDependency: Brian2 is not installed.
         Cancelled: `cancelled` returned True.
         DataError: The images do not fit the network.
-        UsageError: The number of time-steps or neurons is out of range.
+        UsageError: An argument is of a wrong type; the number of time-steps or neurons is out of range.
+        EngineError: The engine is unknown or cannot run the network.
+        CostError: The recording of one image needs more memory than the limits permit.
     """
     instance("bundle", bundle, Bundle)
     function("on_progress", on_progress)
@@ -85,7 +88,8 @@ def validate(
     reports: dict[str, LayerReport] = {}
     for first, batch in batches:
         for name, report in _compare_batch(runner, selection, batch, steps, first, eps, code_target, progress).items():
-            reports[name] = merge(reports[name], report, same_neurons=True) if name in reports else report
+            before = reports.get(name, report)
+            reports[name] = report if before is report else merge(before, report, same_neurons=True, exact=graph.exact)
     return ValidationReport(
         bundle=bundle.manifest.name,
         digest=bundle.digest,
@@ -159,7 +163,8 @@ def _compare_batch(
                 graded,
             )  # fmt: skip
             report = compare(pair, eps)
-            reports[name] = merge(reports[name], report, same_neurons=False) if name in reports else report
+            before = reports.get(name, report)
+            reports[name] = report if before is report else merge(before, report, same_neurons=False, exact=graph.exact)
     return reports
 
 

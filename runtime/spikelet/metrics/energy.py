@@ -133,7 +133,7 @@ def spiking_levels(graph: Graph, ops: Operations, profile: Profile, buffer: int 
 
 
 def activation_bits(steps: float) -> int:
-    """Return the number of bits that represent T + 1 spike counts, ceil(log2(T + 1)), for T >= 1; with k copies, for k T."""
+    """Return the number of bits that represent T + 1 spike counts, ceil(log2(T + 1)), T >= 1; with k copies, of k T."""
     return math.ceil(math.log2(steps + 1))
 
 
