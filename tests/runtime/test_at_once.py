@@ -48,6 +48,14 @@ def test_counts_are_those_of_the_copies_one_by_one(data, copies, tie):
     assert np.array_equal(form(currents.astype(f32)), one_by_one(node, currents))
 
 
+def test_potentials_that_are_not_staggered_or_too_large_have_no_closed_form():
+    assert counts_at_once(IF(np.array([4], i32), np.array([0, 2], i32), copies=2)) is not None
+    assert counts_at_once(IF(np.array([4], i32), np.array([0, 3], i32), copies=2)) is None  # one spike is too early
+    near, beyond = (layer(np.array([8]), np.array([offset]), 4) for offset in (EXACT_LIMIT - 64, 2 * EXACT_LIMIT + 3))
+    assert counts_at_once(near) is not None
+    assert counts_at_once(beyond) is None  # float32 rounds its offset
+
+
 @given(copies=st.integers(2, 16), theta=st.integers(1, 60), data=st.data(), tie=st.sampled_from([">=", ">"]))
 def test_potentials_of_any_kind_are_counted_right_or_not_at_all(copies, theta, data, tie):
     v_init = np.array(data.draw(st.lists(st.integers(-90, 90), min_size=copies, max_size=copies)), i32)

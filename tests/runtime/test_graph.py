@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from networks import Builder, graphs, small_graph
-from spikelet.bounds.ranges import EXACT_LIMIT, accumulators, exact_steps, ranges
+from spikelet.bounds.ranges import EXACT_LIMIT, INT32_LIMIT, accumulators, exact_steps, ranges
 from spikelet.engines import create
 from spikelet.errors import GraphError
 from spikelet.graph import Graph, once_per_graph
@@ -209,11 +209,13 @@ class TestExactSteps:
         with pytest.raises(GraphError, match="node wide: the sum of channel 0 can reach .* beyond the exact range"):
             exact_steps(net.graph())
 
-    def test_an_initial_potential_beyond_the_range_is_refused_by_name(self):
+    @pytest.mark.parametrize("limit", [EXACT_LIMIT, INT32_LIMIT])
+    def test_an_initial_potential_beyond_the_range_is_refused_by_name(self, limit):
+        """Thresholds and initial potentials are float32 also where the accumulators are wider."""
         net = Builder((1,), np.random.default_rng(0))
         net.add("if", IF(np.array([2**24], i32), np.array([1], i32)))
         with pytest.raises(GraphError, match="node if: its threshold or initial potential lies beyond"):
-            exact_steps(net.graph())
+            exact_steps(net.graph(), limit)
 
 
 class TestOncePerGraph:

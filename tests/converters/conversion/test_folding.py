@@ -18,11 +18,11 @@ pytestmark = pytest.mark.usefixtures("nothing_compiled")
 
 
 @pytest.mark.parametrize(
-    "second", [nn.Conv2d(6, 8, 1, stride=2), nn.Conv2d(6, 6, 1, groups=6)], ids=["dense", "by channel"]
+    "second", [nn.Conv2d(6, 8, 1, stride=(1, 2)), nn.Conv2d(6, 6, 1, groups=6)], ids=["dense", "by channel"]
 )
 def test_a_convolution_of_pixels_behind_a_convolution_is_folded(second):
     torch.manual_seed(0)
-    layers = [nn.Conv2d(1, 6, 3, stride=2, padding=1), second, nn.ReLU(), nn.Flatten()]
+    layers = [nn.Conv2d(1, 6, 3, stride=(2, 1), padding=1), second, nn.ReLU(), nn.Flatten()]
     network = nn.Sequential(*layers, nn.LazyLinear(4)).eval()
     images = patterns(24)
     with torch.no_grad():
@@ -36,6 +36,17 @@ def test_a_convolution_of_pixels_behind_a_convolution_is_folded(second):
     assert np.allclose(*logits, atol=1e-5)
     bundle = convert_source(source, "a", calibration=Calibration(images, steps=8), data=[images])
     assert bundle.manifest.conversion["layers"][0]["by_step"][-1]["correlation"] > 0.98
+
+
+def test_layers_that_would_have_many_more_weights_are_not_folded():
+    """A pointwise convolution to many channels repeats the weights of the convolution before it for each of them."""
+    torch.manual_seed(0)
+    for channels, count in ((8, 1), (200, 2)):
+        layers = [nn.Conv2d(1, 2, 3), nn.Conv2d(2, channels, 1), nn.ReLU(), nn.Flatten(), nn.LazyLinear(4)]
+        network = nn.Sequential(*layers).eval()
+        network(torch.zeros(1, *SHAPE))
+        graph = folded(from_module(network, SHAPE).graph)
+        assert sum(node.kind == "Conv2d" for node in graph.nodes.values()) == count, channels
 
 
 def test_weights_after_sums_are_not_rounded_to_zero():

@@ -114,14 +114,15 @@ def test_integers_are_not_changed(graph):
                 assert np.array_equal(node.bias, before.bias)
 
 
-def test_a_silent_channel_keeps_its_bias_and_threshold():
+@pytest.mark.parametrize("unit", [1, 1 / 512])
+def test_a_silent_channel_keeps_its_bias_and_threshold(unit):
     """A channel whose weights are all zero still fires because of its bias."""
     weight = np.zeros((2, 3, 3, 3), np.float32)
-    weight[1] = 0.01
+    weight[1] = 0.01 * unit
     nodes = {
         "input": Input((3, 8, 8), np.zeros(3, np.float32)),
-        "conv": Conv2d(weight, np.array([0.25, 0], np.float32), padding=(1, 1)),
-        "if": IF(np.ones(2, np.float32), np.full(2, 0.5, np.float32)),
+        "conv": Conv2d(weight, np.array([0.25 * unit, 0], np.float32), padding=(1, 1)),
+        "if": IF(np.full(2, unit, np.float32), np.full(2, unit / 2, np.float32)),
         "fc": Conv2d(np.ones((1, 2, 8, 8), np.float32), np.zeros(1, np.float32)),
     }
     nodes |= {"flat": Flatten(), "output": Output()}
@@ -130,6 +131,18 @@ def test_a_silent_channel_keeps_its_bias_and_threshold():
     exact = quantise(source).graph
     spikes = counts(exact, torch.zeros(1, 3, 8, 8), 8)["if"][0, 0]
     assert (spikes == 2).all(), "8 steps of 0.25 with half a threshold to start: two spikes"
+
+
+def test_a_threshold_below_half_a_unit_of_the_weights_is_one_unit():
+    nodes = {
+        "input": Input((1,), np.zeros(1, np.float32)),
+        "fc": Linear(np.full((1, 1), 1000, np.float32), np.zeros(1, np.float32)),
+        "if": IF(np.ones(1, np.float32), np.full(1, 0.5, np.float32)),
+        "readout": Linear(np.ones((1, 1), np.float32), np.zeros(1, np.float32)),
+        "output": Output(),
+    }
+    exact = quantise(Graph(nodes, tuple(pairwise(nodes)))).graph
+    assert (exact.synapse("fc").weight.tolist(), exact.neuron("if").theta.tolist()) == ([[127]], [1])
 
 
 @pytest.mark.parametrize("shrunk", [1e-9, 1e-30])

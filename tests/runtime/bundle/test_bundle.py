@@ -23,7 +23,7 @@ from spikelet.errors import SpikeletError
 from spikelet.files import atomic
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Flatten, Input, Linear, Output
-from spikelet.verify import verify, verify_step
+from spikelet.verify import Divergence, Verification, first_divergence, verify, verify_step
 
 GOLDEN = {version: Path(__file__).with_name(f"golden-lowering-{version}.snnb") for version in (1, 3)}
 
@@ -60,8 +60,8 @@ class TestRoundTrip:
             },
             (("x", "fc"), ("fc", "if"), ("if", "last"), ("last", "y")),
         )
-        spikes = np.array([[[True, True, False, True]], [[False, False, False, True]]])  # copies are neighbours
-        assert dict(Activity(graph, {"if": spikes})) == {"if": (0.25, 0.5, 0.25)}
+        spikes = np.array([[[True, True, False, False]], [[False, False, False, True]]])  # copies are neighbours
+        assert dict(Activity(graph, {"if": spikes})) == {"if": (0.5, 0.25, 0.25)}
 
     def test_float32(self, tmp_path):
         write(make(exact=False), tmp_path / "float.snnb")
@@ -247,6 +247,19 @@ class TestVerify:
         assert bad.first.layer in ("if2", "if3")
         if bad.first.layer == "if2":
             assert bad.first.neuron[0] == 2
+
+    def test_the_first_difference_is_the_earliest_one_of_all_layers(self):
+        graph = small_graph()
+        differing = {name: np.zeros((3, 2, graph.neurons(name)), np.bool_) for name in graph.spiking}
+        assert first_divergence(graph, differing) is None
+        differing["if1"][2, 0, 0] = differing["if2"][1, 1, 10] = differing["if3"][1, 0, 3] = True
+        assert first_divergence(graph, differing) == Divergence(1, 2, "if2", (1, 0, 1))
+
+    @pytest.mark.parametrize(("exact", "differing", "ok"), [(True, 1, False), (False, 9, True), (False, 11, False)])
+    def test_one_differing_spike_is_too_many_in_exact_bundles_only(self, exact, differing, ok):
+        """In float32 bundles it is one in 1,000 neuron steps."""
+        assert Verification("numpy", 1, 4, 500, 10_000, differing, 0, None, exact).ok == ok
+        assert not Verification("numpy", 1, 4, 500, 10_000, 0, 1, None, exact).ok
 
     def test_logits_of_a_float32_bundle_are_compared_up_to_its_first_differing_spike(self):
         good = make(exact=False)

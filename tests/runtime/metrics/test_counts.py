@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from counts.references import QUIET, STEPS, connections, pixels_for, recorded
 from networks import Builder, graphs, small_graph
 from spikelet.engines import create
-from spikelet.engines.count import weighted
+from spikelet.engines.count import Count, weighted
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.lowering.c.host import WINDOW
@@ -239,6 +239,13 @@ class TestStream:
         cost[0, 0] = highest
         expected = [int(cost[neurons].sum()) for neurons in fired]
         assert weighted(fired, cost).tolist() == expected
+
+    def test_spikes_of_more_samples_than_a_byte_holds(self):
+        count = Count({"if1": np.ones(2, np.int64)})
+        count.events = np.zeros(700, np.int64)
+        count.add("if1", np.stack([np.ones(700, np.bool_), np.zeros(700, np.bool_)], axis=1))
+        assert count.spikes["if1"].tolist() == [700, 0]
+        assert (count.events == 1).all()
 
     def test_no_cost(self):
         assert weighted(np.ones((3, 4), np.bool_), np.zeros(4, np.int64)).tolist() == [0, 0, 0]
