@@ -173,6 +173,47 @@ def number_of(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
+def significant(value: float, digits: int = 3, zeros: bool = True) -> str:
+    """Return a number with so many significant digits, or as an integer if it has more digits before the point.
+
+    Args:
+        value: The number.
+        digits: Number of digits.
+        zeros: Whether zeros at the end are kept, as in a measured value.
+
+    Examples:
+        >>> significant(0.12345), significant(2), significant(999.7), significant(12345.6)
+        ('0.123', '2.00', '1,000', '12,346')
+        >>> significant(2, zeros=False)
+        '2'
+    """
+    rounded = float(f"{value:.{digits}g}")
+    if abs(rounded) >= 10**digits:
+        return f"{value:z,.0f}"
+    return f"{rounded:z#,.{digits}g}".rstrip(".") if zeros and rounded else f"{rounded:z,.{digits}g}"
+
+
+def compact(value: float, digits: int = 3, zeros: bool = True) -> str:
+    """Return a number with so many significant digits and, from 1,000 on, an SI prefix.
+
+    Args:
+        value: The number.
+        digits: Number of digits.
+        zeros: Whether zeros at the end are kept before a prefix, as in a measured value.
+
+    Examples:
+        >>> compact(1_234_000), compact(999_700), compact(12.345), compact(12)
+        ('1.23 M', '1.00 M', '12.3', '12')
+        >>> compact(1_200_000, zeros=False)
+        '1.2 M'
+    """
+    rounded = float(f"{value:.{digits}g}")
+    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(rounded) >= factor:
+            return f"{significant(rounded / factor, digits, zeros)} {prefix}"
+    return significant(rounded, digits, zeros=False)
+
+
 def several(names: tuple[str, ...]) -> str:
     """Return names in a line; of many, the first ones and their number."""
     if len(names) <= LISTED_NAMES:

@@ -13,6 +13,7 @@ import re
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
+from spikelet.display import compact
 from spikelet.environment import variables
 from spikelet.errors import CostError, UsageError
 from spikelet.options import whole
@@ -84,12 +85,12 @@ class Limits:
             return
         needs, limits, remedies = [f"{size(memory)} of memory"], [], []
         if operations:
-            needs.append(f"{operations:.4g} operations per image and time-step")
+            needs.append(f"{compact(operations, 4, zeros=False)} operations per image and time-step")
         if memory > self.max_memory:
             limits.append(size(self.max_memory))
             remedies.append(f"--max-memory {_upwards(memory)} ({MAX_MEMORY})")
         if operations > self.max_operations:
-            limits.append(f"{self.max_operations:.4g} operations")
+            limits.append(f"{compact(self.max_operations, 4, zeros=False)} operations")
             remedies.append(f"--max-operations {math.ceil(operations / 1e9)}G ({MAX_OPERATIONS})")
         found, expected = " and ".join(needs), f"at most {' and '.join(limits)}"
         remedy = f"raise the limit with {' and '.join(remedies)} or spikelet.Limits if you trust the file"

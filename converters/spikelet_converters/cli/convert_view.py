@@ -53,8 +53,8 @@ def _layers(layers: list[Document]) -> str:
     head = [
         "layer",
         "activation",
-        *(f"T={t} rate, over/under" for t in steps),
-        f"corr. T={steps[-1]}",
+        *(f"T = {t} rate, over/under" for t in steps),
+        f"corr. T = {steps[-1]}",
         "weight error",
         *(["clipped", "agrees so far"] if through else []),
     ]
@@ -85,17 +85,17 @@ def _answers(result: Document) -> str:
         return f"{result['data']}: {images} without labels; {agreement:.1%} agreement with the source network"
     last = result["accuracy"][-1]
     if "float_accuracy" not in result:
-        first = f" at T=1 {result['accuracy'][0]:.1%}," if len(result["accuracy"]) > 1 else ""
-        return f"{result['data']}, {images}: spiking{first} at T={result['steps']} {last:.1%}"
+        first = f" {result['accuracy'][0]:.1%} at T = 1," if len(result["accuracy"]) > 1 else ""
+        return f"{result['data']}, {images}: spiking{first} {last:.1%} at T = {result['steps']}"
     if "accuracy_before_quantisation" not in result:
         return (
-            f"{result['data']}, {images}: source network {result['float_accuracy']:.1%}, spiking at "
-            f"T=1 {result['accuracy'][0]:.1%}, at T={result['steps']} {last:.1%}"
+            f"{result['data']}, {images}: source network {result['float_accuracy']:.1%}, spiking "
+            f"{result['accuracy'][0]:.1%} at T = 1, {last:.1%} at T = {result['steps']}"
         )
     before = result["accuracy_before_quantisation"][-1]
     replaced = result.get("accuracy_before_replacement")
     before_pools = "" if replaced is None else f" ({replaced:.1%} before its max pools were replaced)"
     return (
         f"{result['data']}, {images}: source network {result['float_accuracy']:.1%}{before_pools}, "
-        f"spiking at T={result['steps']} {last:.1%}; quantisation cost {100 * (before - last):+.1f} points"
+        f"spiking {last:.1%} at T = {result['steps']}; quantisation cost {100 * (before - last):+.1f} points"
     )

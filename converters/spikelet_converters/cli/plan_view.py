@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from spikelet.display import number_of
+from spikelet.display import number_of, significant
 from spikelet.report.columns import table
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _row(point: Point, result: Plan) -> list[str]:
     cells += ["" if setting.margin is None else f"{setting.margin:g}", f"{point.steps:.2f}", f"{point.neurons:,}"]
     cells.append(wording.count(point.operations))
     if point.energy is not None:
-        cells.append(wording.count(point.energy) if point.energy >= 100 else f"{point.energy:.3g}")
+        cells.append(significant(point.energy))
     cells += [f"{point.time:.2f}"] if point.time is not None else []
     return [*cells, f"{point.accuracy:.2%}", f"{point.low:.2%} – {point.high:.2%}"]
 

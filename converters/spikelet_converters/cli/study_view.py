@@ -47,7 +47,7 @@ class StudyView(LiveDisplay):
     def done(self, name: str, metrics: ReadOnlyDocument) -> None:
         """Show the accuracies of a finished run."""
         accuracy = metrics.get("accuracy", {})
-        text = "  ".join(f"T={t} {share:.2%}" for t, share in accuracy.items()) or "trained"
+        text = ", ".join(f"{share:.2%} at T = {t}" for t, share in accuracy.items()) or "trained"
         self._end(f"{name}: {text}")
 
     def failed(self, name: str, message: str) -> None:

@@ -85,7 +85,7 @@ def _statistics(rows: Sequence[Row]) -> str:
         return "same seed"
     level = 1 - CONFIDENCE
     remaining = [
-        f"`{name}` T={t}" for (name, t, _), p in zip(tests, corrected, strict=True) if p is not None and p < level
+        f"`{name}` at T = {t}" for (name, t, _), p in zip(tests, corrected, strict=True) if p is not None and p < level
     ]
     return (
         "same seeds: mean [95% confidence interval], p value of a paired t test. "

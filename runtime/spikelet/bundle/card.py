@@ -73,7 +73,7 @@ def _layers(layers: list[Document]) -> list[str]:
         "",
         "Over- and under-firing: share of neurons more than half a spike above or below the activation.",
         "",
-        "| layer | activation | " + " | ".join(f"T={t}: rate, over / under, correlation" for t in steps) + " |",
+        "| layer | activation | " + " | ".join(f"T = {t}: rate, over / under, correlation" for t in steps) + " |",
         "|---" * (len(steps) + 2) + "|",
     ]
     for layer in layers:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spikelet.display import compact
 from spikelet.engines.base import Spikes
 from spikelet.report.svg import BLACK, COLOURS, DASHES, WIDTH, Axis, Canvas, draw_x, draw_y, span
 
@@ -49,12 +50,9 @@ def percent(value: float) -> str:
     return f"{value * 100:g}%"
 
 
-def compact(value: float) -> str:
-    """Format a number, such as 1200000, as "1.2M"."""
-    for factor, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= factor:
-            return f"{value / factor:.4g}{sign}"
-    return f"{value:.4g}"
+def tick(value: float) -> str:
+    """Format a value of an axis; the ticks of a short axis differ in the fourth digit."""
+    return compact(value, 4, zeros=False)
 
 
 def curves(
@@ -63,7 +61,7 @@ def curves(
     x: str,
     y: str,
     form: Callable[[float], str] = percent,
-    x_form: Callable[[float], str] = compact,
+    x_form: Callable[[float], str] = tick,
 ) -> str:
     """Draw curves over a shared axis, with a legend below. Returns SVG.
 
@@ -147,7 +145,7 @@ def ranges(
     canvas = Canvas(WIDTH, bottom + 50 + 20 * len(legend), title)
     values = [end for _, spans in rows for ends in spans if ends is not None for end in ends if end > 0] or [1.0]
     ends = 10 ** math.floor(math.log10(min(values))), 10 ** math.ceil(math.log10(max(values)) + 1e-9)
-    across = Axis(x, ends[0], max(ends[1], ends[0] * 10), left, WIDTH - RIGHT, log=True, form=compact)
+    across = Axis(x, ends[0], max(ends[1], ends[0] * 10), left, WIDTH - RIGHT, log=True, form=tick)
     draw_x(canvas, across, TOP, bottom)
     for index, (name, spans) in enumerate(rows):
         y = TOP + index * height
@@ -233,4 +231,4 @@ def _legend(canvas: Canvas, rows: list[list[tuple[int, str]]], level: Sequence[b
         y += 20
 
 
-__all__ = ["Bar", "Curve", "bars", "compact", "curves", "percent", "ranges", "raster"]
+__all__ = ["Bar", "Curve", "bars", "curves", "percent", "ranges", "raster", "tick"]

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from spikelet.benchmark.latency import Latency, batches
-from spikelet.display import table_cell
+from spikelet.display import compact, table_cell
 from spikelet.metrics.energy import LEVELS, Energy, Estimate, Levels
 from spikelet.metrics.measurement import Measurement
-from spikelet.report.charts import Bar, Curve, bars, curves, ranges, raster
+from spikelet.report.charts import Bar, Curve, bars, curves, ranges, raster, tick
 from spikelet.report.names import spiking_label
-from spikelet.report.wording import LEVEL_NAMES, short
+from spikelet.report.wording import LEVEL_NAMES
 
 RASTER_NEURONS = 24  # per layer
 
@@ -100,7 +100,7 @@ def exit_figures(measured: Sequence[Measurement], names: Sequence[str]) -> list[
         Figure(
             "early-exit-threshold",
             titles[0],
-            curves(titles[0], by_threshold, axis, "mean time-step", form=lambda v: f"{v:g}"),
+            curves(titles[0], by_threshold, axis, "mean time-step", form=tick),
             head,
             rows,
         )
@@ -119,7 +119,7 @@ def exit_figures(measured: Sequence[Measurement], names: Sequence[str]) -> list[
 def rate_figure(measurement: Measurement) -> Figure:
     """Draw the spike rate by layer, with the spread over its neurons."""
     title = "Spike rate by layer (bar: mean; line: 5% to 95% of the neurons)"
-    rows = [Bar(r.layer, r.rate, r.low, r.high, f"{r.rate:.1%}, {short(r.dead)} dead") for r in measurement.rates]
+    rows = [Bar(r.layer, r.rate, r.low, r.high, f"{r.rate:.1%}, {r.dead:,} dead") for r in measurement.rates]
     numbers: list[tuple[object, ...]] = [
         (r.layer, r.neurons, r.rate, r.low, r.median, r.high, r.dead, r.saturated) for r in measurement.rates
     ]
@@ -133,10 +133,10 @@ def operations_figure(measurement: Measurement) -> Figure:
     rows, numbers = [], []
     for r in measurement.operations.rows:
         macs = r.macs + r.static_macs
-        rows.append(Bar(r.node, r.acs + macs, note=f"{short(macs)} MAC" if macs else f"{short(r.acs)} AC"))
+        rows.append(Bar(r.node, r.acs + macs, note=f"{compact(macs)} MAC" if macs else f"{compact(r.acs)} AC"))
         numbers.append((r.node, r.kind, r.acs, r.macs, r.static_macs, r.adds + r.static_adds, r.dense))
     head = ("node", "input", "accumulates", "macs", "macs_once", "sums", "dense_connections")
-    return Figure("operations", title, bars(title, rows, "operations", form=short), head, numbers)
+    return Figure("operations", title, bars(title, rows, "operations", form=tick), head, numbers)
 
 
 def raster_figure(measurement: Measurement) -> Figure:
@@ -185,7 +185,7 @@ def latency_figure(latency: Latency) -> Figure:
     numbers: list[tuple[object, ...]] = [
         (size, e["ms_per_step_p50"], e["ms_per_step_p95"], e["steps_timed"]) for size, e in times
     ]
-    svg = bars(title, rows, "ms per time-step", form=lambda v: f"{v:.4g}")
+    svg = bars(title, rows, "ms per time-step", form=tick)
     return Figure("latency", title, svg, ("batch", "ms_p50", "ms_p95", "steps_timed"), numbers)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from spikelet.display import significant
 from spikelet.metrics.accuracy import order_of_labels
 from spikelet.metrics.energy import LEVELS, Energy, EnergyBaseline, Estimate
 from spikelet.metrics.hardware import Profile
@@ -48,7 +49,7 @@ def microjoules(energy: Energy | None) -> str:
     """Format an energy as low – high in µJ."""
     if energy is None:
         return "no figure"
-    low, high = _three(energy.low / 1e6), _three(energy.high / 1e6)
+    low, high = significant(energy.low / 1e6), significant(energy.high / 1e6)
     return low if low == high else f"{low} – {high}"
 
 
@@ -70,14 +71,6 @@ def _bound(rate: float) -> str:
 def count(value: float) -> str:
     """Format a number as an integer with separators."""
     return f"{value:,.0f}"
-
-
-def short(value: float) -> str:
-    """Format a number, such as 1,234,000, as "1.23 M"."""
-    for factor, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= factor:
-            return f"{value / factor:.3g} {sign}"
-    return f"{value:.3g}"
 
 
 def left_out(estimates: Sequence[Estimate]) -> list[str]:
@@ -156,13 +149,6 @@ def _crossover_json(baseline: EnergyBaseline) -> dict[str, object]:
         level: None if rates is None else {"low": rates[0], "high": rates[1]}
         for level, rates in baseline.crossover.items()
     }
-
-
-def _three(value: float) -> str:
-    """Format a number with three digits, or as an integer with separators from 1,000 on."""
-    if value >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:#.3g}".rstrip(".")
 
 
 def _watts(value: float) -> str:

@@ -123,10 +123,10 @@ def test_the_curves_of_many_classes_are_drawn_as_one_item(common, tmp_path):
 def test_energies_of_a_column_have_one_unit():
     small, large = Energy(120.0, 900.0), Energy(2e6, 5e6)
     assert energy_text(small) == "120 – 900 pJ"
-    assert energy_text(large) == "2 – 5 µJ"
+    assert energy_text(large) == "2.00 – 5.00 µJ"
     unit = unit_of([small, None, large])
     assert unit == (1e6, "µJ")
     assert energy_text(small, unit) == "below 0.001 µJ"
-    assert energy_text(Energy(2e3, 24_600.0), unit) == "0.002 – 0.025 µJ"
+    assert energy_text(Energy(2e3, 24_600.0), unit) == "0.0020 – 0.025 µJ"
     assert energy_text(None, unit) == "no figure"
     assert unit_of([None]) == (1.0, "pJ")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from spikelet.display import significant
 from spikelet.graph import Graph
 from spikelet.metrics.energy import LEVELS, Energy, EnergyBaseline, Estimate, Levels, estimate, spiking_levels
 from spikelet.metrics.hardware import Profile
@@ -90,10 +91,7 @@ def energy_text(energy: Energy | None, unit: tuple[float, str] | None = None) ->
 
 
 def _digits(value: float) -> str:
-    """Format three significant digits, two of small values, and all digits before the point."""
-    if value >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.3g}" if value >= 0.1 else f"{value:.2g}"
+    return significant(value, 3 if value >= 0.1 else 2)
 
 
 def by_block(graph: Graph, measured: Measurement, profile: Profile) -> dict[str, Levels]:

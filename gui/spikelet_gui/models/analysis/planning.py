@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 from spikelet.bundle import Bundle
 from spikelet.data import ImageSet
-from spikelet.display import number_of
+from spikelet.display import compact, number_of, significant
 from spikelet.metrics.hardware import Profile
-from spikelet.report import wording
 from spikelet_gui.models.jobs import PartialProgress
 
 if TYPE_CHECKING:
@@ -122,20 +121,19 @@ def facts(point: Point) -> list[tuple[str, str]]:
         ("95% interval", f"{point.low:.2%} – {point.high:.2%}"),
         ("mean time-step", f"{point.steps:.2f}"),
         ("neurons", f"{point.neurons:,}"),
-        ("synaptic operations", wording.short(point.operations)),
+        ("synaptic operations", compact(point.operations)),
     ]
-    rows += [("energy, upper bound", f"{cost_text(point, 'energy')} µJ")] if point.energy is not None else []
-    rows += [("time on this machine", f"{cost_text(point, 'time')} ms")] if point.time is not None else []
+    rows += [("energy, upper bound", f"{cost_text(point.energy, 'energy')} µJ")] if point.energy is not None else []
+    rows += [("time on this machine", f"{cost_text(point.time, 'time')} ms")] if point.time is not None else []
     return rows
 
 
-def cost_text(point: Point, cost: Cost) -> str:
-    """Format a cost of a setting, without its unit."""
-    value = point.cost(cost)
+def cost_text(value: float, cost: Cost) -> str:
+    """Format a value of a cost, without its unit."""
     if cost in ("neurons", "operations"):
-        return wording.short(value)
+        return compact(value)
     if cost == "energy":
-        return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+        return significant(value)
     return f"{value:.2f}"
 
 

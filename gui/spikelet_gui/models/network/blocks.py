@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from spikelet.bundle import Bundle
-from spikelet.display import number_of
+from spikelet.display import compact, number_of
 from spikelet.graph import Graph
 from spikelet.metrics.measurement import Measurement
 from spikelet.nodes import IF, LIF, Array, Conv2d, Linear, Node, Scale, SumPool2d, is_float
-from spikelet.report.wording import short
 from spikelet_gui.models.numbers import minus
 
 
@@ -75,7 +74,7 @@ Facts = list[tuple[str, str]]
 def title(graph: Graph, block: Block, members: Sequence[str] | None = None) -> str:
     """Describe the synapses of a block, or of some of its members, e.g. pool 2×2 · conv 3×3."""
     names = block.members if members is None else members
-    text = [_short(graph.nodes[name]) for name in names if name != block.name]
+    text = [_compact(graph.nodes[name]) for name in names if name != block.name]
     return " · ".join(part for part in text if part)
 
 
@@ -104,13 +103,13 @@ def operation_facts(measured: Measurement, block: Block) -> Facts:
     rows = [row for row in measured.operations.rows if row.node in block.members]
     acs = sum(row.acs for row in rows)
     macs = sum(row.macs + row.static_macs for row in rows)
-    facts = [("accumulates", short(acs))] if acs else []
+    facts = [("accumulates", compact(acs))] if acs else []
     if macs:
-        facts.append(("multiply-accumulates", short(macs)))
-    facts.append(("dense connections", short(sum(row.dense for row in rows))))
+        facts.append(("multiply-accumulates", compact(macs)))
+    facts.append(("dense connections", compact(sum(row.dense for row in rows))))
     if block.spiking:
         updates = measured.operations.neurons[block.name] * measured.operations.steps
-        facts.append(("neuron updates", short(updates)))
+        facts.append(("neuron updates", compact(updates)))
     return facts
 
 
@@ -145,7 +144,7 @@ def _facts(graph: Graph, name: str) -> Facts:
     return facts
 
 
-def _short(node: Node) -> str:
+def _compact(node: Node) -> str:
     if isinstance(node, Conv2d):
         return f"conv {shape_text(node.weight.shape[2:])}"
     if isinstance(node, Linear):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.display import significant
 from spikelet.errors import UsageError
 from spikelet.graph import Graph
 from spikelet.nodes import Conv2d, Linear, Scale
@@ -121,12 +122,16 @@ class Weights:
         flat = self.values.astype(np.float64)
         return [
             ("weights", f"{flat.size:,} × {self.values.dtype}"),
-            ("range", minus(f"{flat.min():z,.4g} … {flat.max():z,.4g}")),
+            ("range", minus(f"{_number(flat.min())} … {_number(flat.max())}")),
             ("zeros", f"{(flat == 0).mean():.1%}"),
-            ("mean", minus(f"{flat.mean():z,.3g}")),
-            ("root mean square", f"{np.sqrt((flat**2).mean()):,.4g}"),
+            ("mean", minus(_number(flat.mean(), 3))),
+            ("root mean square", _number(np.sqrt((flat**2).mean()))),
             ("outputs without a weight", f"{int((flat == 0).all(axis=(1, 2, 3)).sum()):,}"),
         ]
+
+
+def _number(value: float, digits: int = 4) -> str:
+    return significant(float(value), digits, zeros=False)
 
 
 def weights_of(graph: Graph, block: Block) -> tuple[Weights, ...]:

@@ -8,12 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 import pyqtgraph as pg
 
+from spikelet.display import compact, significant
 from spikelet_gui.models.numbers import minus
+
+LARGE = 1000  # from here on, ticks have a prefix
 
 
 def number(value: float) -> str:
     """Format a number with four digits and a proper minus sign."""
-    return minus(f"{value:z,.4g}")
+    return minus(significant(value, 4, zeros=False))
 
 
 Ticks = Sequence[Sequence[tuple[float, str]]] | None
@@ -47,7 +50,11 @@ class NumberAxis(pg.AxisItem):
         return [(spacing, [value for value in values if value <= self.last]) for spacing, values in levels]
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
-        return [minus(text) for text in super().tickStrings(values, scale, spacing)]
+        largest = max((abs(value) for value in values), default=0) * scale
+        if largest < LARGE:
+            return [minus(text) for text in super().tickStrings(values, scale, spacing)]
+        digits = max(3, math.ceil(math.log10(largest / (spacing * scale))) + 1)  # neighbours differ
+        return [minus(compact(value * scale, digits, zeros=False)) for value in values]
 
 
 class PercentAxis(NumberAxis):
@@ -77,4 +84,4 @@ class DecadeAxis(NumberAxis):
         low, high = self.range
         decade = self.height() / max(high - low, 1e-9)  # pixels
         labelled = (1, 2, 5) if decade > 90 else (1,)
-        return [f"{10**v:,.4g}" if round(10 ** (v - np.floor(v + 1e-9))) in labelled else "" for v in values]
+        return [number(10**v) if round(10 ** (v - np.floor(v + 1e-9))) in labelled else "" for v in values]

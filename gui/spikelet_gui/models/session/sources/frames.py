@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.display import significant
 from spikelet_gui.models.activity.trace import Trace
 
 Colours = npt.NDArray[np.uint8]
@@ -35,4 +36,5 @@ def description(trace: Trace, time: int, binning: str) -> str:
     """
     events, total = float(trace.frame(time).sum()), float(trace.frames.sum())
     colours = "; polarity 0 is blue, 1 orange" if trace.frames.shape[1] == 2 else ""
-    return f"t = {time}: {events:,.4g} of {total:,.6g} events, in {binning}{colours}."
+    part, whole = (significant(count, 6, zeros=False) for count in (events, total))
+    return f"t = {time}: {part} of {whole} events, in {binning}{colours}."

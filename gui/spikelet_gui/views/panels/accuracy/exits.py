@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
 
+from spikelet.display import compact
 from spikelet.metrics.hardware import Profile
 from spikelet.report import wording
 from spikelet_gui.models.analysis.costs import energy_text
@@ -108,7 +109,7 @@ class ExitCard(CardView):
         ]
         if chosen.accuracy is not None:
             facts.append(("accuracy", f"{chosen.accuracy:.2%}"))
-        facts.append(("accumulates per image", wording.short(chosen.events)))
+        facts.append(("accumulates per image", compact(chosen.events)))
         profile = find_profile(inspector.settings.profile)
         if sweep.measured is not None and profile.priced:
             facts += self._energy(sweep, profile)

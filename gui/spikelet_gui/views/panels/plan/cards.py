@@ -16,7 +16,7 @@ from spikelet_gui.views.widgets.controls import button
 from spikelet_gui.views.widgets.facts import Facts
 from spikelet_gui.views.widgets.scrolling import scrolled
 from spikelet_gui.views.widgets.tables import Table
-from spikelet_gui.views.widgets.text import label
+from spikelet_gui.views.widgets.text import Legend, label
 from spikelet_gui.views.widgets.theme import colour, theme
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ class FrontCard(CardView):
         self.plot = Plot("accuracy of every setting by cost", "", "accuracy", percent=("left",))
         self.marker = self.plot.marker(theme().over, self._drag, text="limit")
         self.marker.label.setPosition(0.99)
+        self.legend = Legend(wrap=True)
         self.body.addWidget(self.plot, 1)
+        self.body.addWidget(self.legend)
         self._drawn: list[pg.GraphicsObject] = []
         self._shown: tuple[object, ...] = ()
         self._largest_cost = 0.0
@@ -89,15 +91,18 @@ class FrontCard(CardView):
         dots.sigClicked.connect(self._clicked)
         self.plot.addItem(dots)
         self._drawn = [dots]
+        entries = []
         for index, copies in enumerate(sorted({point.setting.copies for point in front})):
             row = sorted((p for p in front if p.setting.copies == copies), key=lambda point: point.cost(cost))
             x, y = [point.cost(cost) for point in row], [point.accuracy for point in row]
             hue = theme().series[index % len(theme().series)]
-            line = self.plot.line(x, y, index, 2.0, index)
+            line = self.plot.line(x, y, index, 2.0, index, name=f"k = {copies}")
             marks = pg.ScatterPlotItem(x, y, data=row, size=10, pen=None, brush=hue)
             marks.sigClicked.connect(self._clicked)
             self.plot.addItem(marks)
-            self._drawn += [line, marks, self.plot.name(f"k = {copies}", x[-1], y[-1], hue)]
+            self._drawn += [line, marks]
+            entries.append((hue, f"k = {copies}"))
+        self.legend.show_entries(entries)
         values = [point.cost(cost) for point in points]
         low, high = min(values), max(values)
         margin = (high - low or high) * 0.06
@@ -107,8 +112,7 @@ class FrontCard(CardView):
         shares = [point.accuracy for point in points]
         span = max(shares) - min(shares) or 0.1
         self.plot.setYRange(max(0.0, min(shares) - 0.1 * span), min(1.02, max(shares) + 0.25 * span), padding=0)
-        self.plot.spread()
-        self.set_note("dots: all settings; lines: the Pareto front. Click a setting, or drag the limit")
+        self.set_note("dots: all settings; lines: the Pareto front by copies k. Click a setting, or drag the limit")
 
     def _clicked(self, item: pg.ScatterPlotItem, spots: list[pg.SpotItem], *_: object) -> None:
         if len(spots):
@@ -143,7 +147,7 @@ class FrontTable(CardView):
                 "" if point.setting.margin is None else f"{point.setting.margin:g}",
                 f"{point.accuracy:.2%}",
                 f"{point.steps:.2f}",
-                cost_text(point, cost),
+                cost_text(point.cost(cost), cost),
             ]
             for point in front
         ]

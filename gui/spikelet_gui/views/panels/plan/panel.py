@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from spikelet.display import number_of
-from spikelet_gui.models.analysis.planning import COSTS, IMAGES, known_costs, measure_settings
+from spikelet_gui.models.analysis.planning import COSTS, IMAGES, cost_text, known_costs, measure_settings
 from spikelet_gui.models.session.freshness import outdated
 from spikelet_gui.models.session.profiles import find_profile
 from spikelet_gui.models.session.sources.inputs import missing_images
@@ -125,7 +125,9 @@ class PlanPanel(Panel):
             self.message.setText("")
             return
         name, limit = COSTS[self.state.cost][0], self.state.limit
-        budget = "Without a limit" if limit is None else f"With at most {limit:,.4g} {self._unit(name)}"
+        budget = "Without a limit"
+        if limit is not None:
+            budget = f"With at most {cost_text(limit, self.state.cost)} {self._unit(name)}"
         advice = "no setting" if point is None else f"{point.setting}, {point.accuracy:.2%}"
         self.message.setText(f"{budget}, recommended: {advice}.")
         for card in (self.chart, self.table, self.setting):
