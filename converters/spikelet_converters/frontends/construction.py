@@ -217,17 +217,18 @@ class Construction:
         node = self.append(self.free_name(name), where, Scale(f32(x.channels())), x)
         return replace(x, node=node.node, factor=ONE)
 
-    def shifted(self, where: str, shift: npt.ArrayLike, x: Value) -> Value:
-        """Fold x + shift, per channel, into the bias of the layer before, which no other layer may use.
+    def shifted(self, name: str, where: str, shift: npt.ArrayLike, x: Value) -> Value:
+        """Add x + shift, per channel: in the bias of the layer before, if no other layer uses it, or as a layer.
 
         Args:
-            where: The layer and the reason for the shift, the first half of an error message.
+            name: Name of the layer that adds it.
+            where: The layer that needs it, in error messages.
             shift: () or (C,).
-            x: The output of a convolution or linear layer.
+            x: The value.
         """
         before = self.nodes[x.node]
         if not isinstance(before, Conv2d | Linear) or any(a == x.node for a, _ in self.edges):
-            raise ConversionError(f"{where}; expected a layer with weights before it, used by no other layer")
+            return self.materialised(name, where, replace(x, offset=x.offset + np.ravel(shift)))
         self.nodes[x.node] = replace(before, bias=f32(before.bias + np.ravel(shift) / x.channels()))
         self.sealed.add(x.node)
         return x

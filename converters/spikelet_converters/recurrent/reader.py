@@ -46,8 +46,8 @@ def from_nir(
     step = TIME_STEP if dt is None else dt
     nodes, edges = leading_to(*flat(network), output)
     kinds = {key: type(node).__name__ for key, node in nodes.items()}
-    (entry,) = (key for key, kind in kinds.items() if kind == "Input")
     shape = input_shape(network)
+    (entry,) = (key for key, kind in kinds.items() if kind == "Input")
     neurons = {key for key, kind in kinds.items() if kind in NEURONS}
     delays = delayed(list(nodes), edges, neurons, [entry])
     order = ordered(list(nodes), edges, delays)

@@ -206,6 +206,7 @@ def test_loops_without_one_delay_are_refused():
         ({"c": nir.LIF(np.ones(F) * 1e-5, np.ones(F), np.zeros(F), np.ones(F))}, ["ic", "cc", "co"], "node c .LIF.: a time constant of 1e-05 s"),
         ({"c": nir.IF(np.ones(F), np.ones(F)), "d": nir.Linear(np.ones((3, F)))}, ["ic", "cd", "dc", "co"], "node c: its inputs have the shapes"),
         ({"c": nir.IF(np.ones(2), np.ones(2))}, ["ic", "cc", "co"], "node c .IF.: a parameter is missing or damaged"),
+        ({"c": nir.Input(np.array([F]))}, ["io", "co"], "the network has 2 inputs; expected one Input node"),
     ],
 )  # fmt: skip
 def test_what_has_no_form_is_named(nodes, edges, message):

@@ -16,10 +16,10 @@ from spikelet_converters.choices import TIME_STEP
 from spikelet_converters.exports.nir import METADATA, NirNode, package
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.nir.annotation import annotated
-from spikelet_converters.frontends.nir.nesting import flat, input_shape, leading_to
+from spikelet_converters.frontends.nir.nesting import flat, input_shape, leading_to, used_by
 from spikelet_converters.frontends.nir.reader import Reader
 from spikelet_converters.frontends.nir.simulation import simulator
-from spikelet_converters.frontends.nir.structure import ROOT, check_structure
+from spikelet_converters.frontends.nir.structure import ROOT, built, check_structure
 from spikelet_converters.frontends.source import PERTURBATION, Preprocessing, Source, finished
 
 
@@ -57,14 +57,14 @@ def load(path: Path) -> NirNode:
         ConversionError: The file is not a NIR file.
         CostError: Its compressed arrays need more memory than the limit permits.
     """
-    nir = package()
+    package()
     import h5py
 
     try:
         with h5py.File(path, "r") as file:
             contents = tree(file)
             check_structure(contents)
-            return nir.dict2NIRNode(_values(contents[ROOT]) | {"type_check": False})
+            return built(ROOT, _values(contents[ROOT]))
     except (ConversionError, CostError) as error:
         raise error.locate(path) from None
     except Exception as error:  # h5py and nir raise many types of errors
@@ -100,7 +100,10 @@ def from_nir(
         note = "the file was changed after spikelet wrote it: its annotation was ignored, the nodes were imported"
     # inputs are currents and spikes, not normalised by default
     preprocessing = preprocessing or Preprocessing(scale=1.0)
-    nodes, edges = leading_to(*flat(network), output)
+    given, edges = leading_to(*flat(network), output)
+    (end,) = (name for name, node in given.items() if type(node).__name__ == "Output")
+    nodes, edges = used_by(end, given, edges)
+    unused = [name for name in given if name not in nodes and type(given[name]).__name__ != "Input"]
     step = TIME_STEP if dt is None else dt
 
     inputs: dict[str, Shape] = {}
@@ -109,6 +112,8 @@ def from_nir(
         builder = Builder(input_shape(network))
         if note:
             builder.note(note)
+        if unused:
+            builder.note(f"nodes that lead to no output were left out: {', '.join(unused[:8])}")
         reader = Reader(builder, step)
         reader.run(nodes, edges, preprocessing.start(builder, low, high))
         inputs.update(reader.inputs)

@@ -23,32 +23,50 @@ def flat(network: NirNode, prefix: str = "") -> tuple[dict[str, NirNode], list[t
             entry[name] = exit_[name] = full
             continue
         inner, inner_edges = flat(node, f"{full}.")
-        kinds = {key: type(child).__name__ for key, child in inner.items()}
-        ends = {kind: key for key, kind in kinds.items() if kind in ("Input", "Output")}
-        for kind in ("Input", "Output"):
-            if kind not in ends:
-                raise ConversionError(f"node {full} (NIRGraph): the nested graph has no {kind} node")
-        nodes.update({key: Pass() if key in ends.values() else child for key, child in inner.items()})
+        for kind, end in (("Input", entry), ("Output", exit_)):
+            found = [key for key, child in inner.items() if type(child).__name__ == kind]
+            if len(found) != 1:
+                number = f"{len(found)} {kind} nodes, {', '.join(found)}; expected one" if found else f"no {kind} node"
+                raise ConversionError(f"node {full} (NIRGraph): the nested graph has {number}")
+            end[name] = found[0]
+        ends = entry[name], exit_[name]
+        for key, child in inner.items():
+            if key in nodes or key in network.nodes:
+                raise ConversionError(
+                    f"node {prefix}{key}: has the name of a node of the nested graph {full}; expected different names; "
+                    "rename one of them"
+                )
+            nodes[key] = Pass() if key in ends else child
         edges += inner_edges
-        entry[name], exit_[name] = ends["Input"], ends["Output"]
     return nodes, edges + [(exit_[a], entry[b]) for a, b in network.edges]
 
 
 def _check_edges(network: NirNode, prefix: str) -> None:
-    """Raise ConversionError if an edge begins or ends at a node that does not exist."""
+    """Raise ConversionError if an edge is listed twice, or begins or ends at a node that cannot have it."""
+    known: set[tuple[str, str]] = set()
     for a, b in network.edges:
+        edge = f"edge {prefix}{a} -> {prefix}{b}"
+        if (a, b) in known:
+            raise ConversionError(f"{edge}: is listed twice; expected once; to add a value twice, scale it by 2")
+        known.add((a, b))
         for name in (a, b):
             if name not in network.nodes:
                 raise ConversionError(
-                    f"edge {prefix}{a} -> {prefix}{b}: there is no node {prefix}{name}; expected one of "
+                    f"{edge}: there is no node {prefix}{name}; expected one of "
                     f"{', '.join(list(network.nodes)[:8])}; the file is incomplete, write it again"
+                )
+        for name, kind, end in ((b, "Input", "ends"), (a, "Output", "begins")):
+            if type(network.nodes[name]).__name__ == kind:
+                raise ConversionError(
+                    f"{edge}: {end} at node {prefix}{name} ({kind}); expected another node there; connect the nodes "
+                    "of the network themselves"
                 )
 
 
 def leading_to(
     nodes: dict[str, NirNode], edges: list[tuple[str, str]], output: str | None
 ) -> tuple[dict[str, NirNode], list[tuple[str, str]]]:
-    """Return the nodes and edges that lead to the output that is converted.
+    """Return the nodes and edges that lead to the output that is converted; of a network with one output, all.
 
     Args:
         nodes: The nodes, by name.
@@ -56,19 +74,29 @@ def leading_to(
         output: Name of an Output node; None for the only one.
 
     Raises:
+        ConversionError: The network has no output.
         UsageError: The network has several outputs and none is named, or none of that name.
     """
     outputs = [name for name, node in nodes.items() if type(node).__name__ == "Output"]
+    if not outputs:
+        raise ConversionError("the network has no Output node; expected one; write it again with an Output node")
     if output is None and len(outputs) > 1:
         raise UsageError(f"the network has {len(outputs)} outputs, {', '.join(outputs)}; choose one with --output-name")
     if output is not None and output not in outputs:
-        raise UsageError(f"--output-name {output}: the network has the outputs {', '.join(outputs) or 'none'}")
-    if len(outputs) < 2:
+        raise UsageError(f"--output-name {output}: the network has the outputs {', '.join(outputs)}")
+    if len(outputs) == 1:
         return nodes, edges
-    kept, pending = set(), [output]
+    return used_by(output or outputs[0], nodes, edges)
+
+
+def used_by(
+    name: str, nodes: dict[str, NirNode], edges: list[tuple[str, str]]
+) -> tuple[dict[str, NirNode], list[tuple[str, str]]]:
+    """Return the nodes and edges that lead to a node, and the node."""
+    kept, pending = set(), [name]
     while pending:
         name = pending.pop()
-        if name is not None and name not in kept:
+        if name not in kept:
             kept.add(name)
             pending += [a for a, b in edges if b == name]
     return (
@@ -90,26 +118,34 @@ def input_shape(network: NirNode) -> Shape:
     nodes, edges = flat(network)
     inputs = [node for node in nodes.values() if type(node).__name__ == "Input"]
     if len(inputs) != 1:
-        raise ConversionError(f"the network has {len(inputs)} inputs; a bundle has one")
+        raise ConversionError(
+            f"the network has {len(inputs)} inputs; expected one Input node, as a bundle has one input"
+        )
     try:
         shape = tuple(int(size) for size in np.ravel(inputs[0].input_type["input"]))
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise ConversionError(f"the Input node has no shape ({error})") from None
     if len(shape) == 2:
         shape = _of_two_axes(shape, nodes, edges)
-    while len(shape) in (2, 4) and shape[0] == 1:
+    elif len(shape) == 4 and shape[0] == 1:
         shape = shape[1:]  # some exporters add a batch axis of 1
-    if len(shape) not in (1, 3):
-        raise ConversionError(f"the network takes inputs of shape {shape}; expected (C, H, W) or (F,)")
+    if len(shape) not in (1, 3) or min(shape) < 1:
+        raise ConversionError(
+            f"the network takes inputs of shape {shape}; expected (C, H, W), (C, L) or (F,), sizes of at least 1; "
+            "write the shape of one input into the Input node"
+        )
     return shape
 
 
 def _of_two_axes(shape: Shape, nodes: dict[str, NirNode], edges: list[tuple[str, str]]) -> Shape:
-    """Return the shape of an input of two axes: (C, 1, L) for a Conv1d, (F,) for weights of F features."""
+    """Return the shape of an input of two axes: (F,) for weights of F features, (1, H, W) for images, or (C, 1, L)."""
     first = [nodes[b] for a, b in edges if type(nodes[a]).__name__ == "Input"]
-    if any(type(node).__name__ == "Conv1d" for node in nodes.values()):
-        return shape[0], 1, shape[1]
+    kinds = {type(node).__name__ for node in nodes.values()}
     matrices = [node.weight for node in first if type(node).__name__ in ("Affine", "Linear")]
-    if matrices and all(np.shape(matrix)[-1] == shape[1] for matrix in matrices):
+    if "Conv1d" not in kinds and matrices and all(np.shape(matrix)[-1] == shape[1] for matrix in matrices):
         return shape[1:]
-    return shape
+    if kinds & {"Conv2d", "SumPool2d", "AvgPool2d"}:
+        return 1, *shape
+    if "Conv1d" not in kinds and shape[0] == 1:
+        return shape[1:]  # some exporters add a batch axis of 1
+    return shape[0], 1, shape[1]

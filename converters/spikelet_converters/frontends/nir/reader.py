@@ -19,10 +19,11 @@ from spikelet.graph import NAME
 from spikelet.nodes import Shape
 from spikelet_converters.exports.nir import NirNode
 from spikelet_converters.frontends.builder import Builder
+from spikelet_converters.frontends.nir import convolutions
 from spikelet_converters.frontends.nir.nesting import Pass
+from spikelet_converters.frontends.nir.parameters import by_channel, range_text
 from spikelet_converters.frontends.refusals import NIR as ADVICE
 from spikelet_converters.frontends.values import Dynamics, Factor, Value, free_name
-from spikelet_converters.frontends.windows import dilated
 
 SPIKING = ("CubaLIF", "IF", "LIF")
 
@@ -58,6 +59,8 @@ class Reader:
             for name in ready:
                 inputs = [values[source] for source in sources[name]]
                 where = f"node {name} ({type(nodes[name]).__name__})"
+                if isinstance(nodes[name], Pass):
+                    where = f"node {name.rpartition('.')[0]} (NIRGraph)"
                 if type(nodes[name]).__name__ in SPIKING and inputs:
                     self.inputs[name] = inputs[0].shape
                 try:
@@ -102,29 +105,9 @@ class Reader:
     _linear = _affine
 
     def _conv2d(self, name: str, where: str, node: NirNode, x: Value) -> Value:
-        return self._convolution(name, where, node, _pair, x)
+        return convolutions.convolution(self.builder, name, where, node, x)
 
-    def _conv1d(self, name: str, where: str, node: NirNode, x: Value) -> Value:
-        if len(x.shape) != 3 or x.shape[1] != 1:
-            raise ConversionError(f"{where}: expected an input (C, L), found {x.shape}")
-        kernel = np.asarray(node.weight)[:, :, None]  # (C_out, C_in / groups, 1, k)
-        line = type("Conv1d", (), {**vars(node), "weight": kernel})
-        return self._convolution(name, where, line, _along, x)
-
-    def _convolution(
-        self, name: str, where: str, node: NirNode, pair: Callable[[npt.ArrayLike, int], tuple[int, int]], x: Value
-    ) -> Value:
-        stride, dilation = pair(node.stride, 1), pair(node.dilation, 1)
-        padding = node.padding.decode() if isinstance(node.padding, bytes) else node.padding
-        if isinstance(padding, str):
-            reach = [d * (k - 1) for d, k in zip(dilation, node.weight.shape[2:], strict=True)]
-            if padding == "same" and (any(r % 2 for r in reach) or stride != (1, 1)):
-                raise ConversionError(f"{where}: pads unevenly ({padding!r}); write the padding as numbers")
-            padded = (reach[0] // 2, reach[1] // 2) if padding == "same" else (0, 0)
-        else:
-            padded = pair(padding, 0)
-        kernel = dilated(np.asarray(node.weight, np.float64), dilation)
-        return self.builder.conv(name, where, kernel, node.bias, stride, padded, int(node.groups), x)
+    _conv1d = _conv2d
 
     def _delay(self, name: str, where: str, node: NirNode, x: Value) -> Value:
         if np.any(np.asarray(node.delay) != 0):
@@ -136,23 +119,25 @@ class Reader:
         return replace(x, factor=x.factor * factor, offset=x.offset * factor)
 
     def _sumpool2d(self, name: str, where: str, node: NirNode, x: Value) -> Value:
-        if any(_pair(node.padding)):
-            raise ConversionError(f"{where}: padding {_pair(node.padding)} is not supported; pad the image instead")
-        pool = self.builder.pool if type(node).__name__ == "AvgPool2d" else self.builder.sum_pool
-        return pool(name, where, _pair(node.kernel_size), _pair(node.stride), x)
+        return convolutions.pool(self.builder, name, where, node, x)
 
     _avgpool2d = _sumpool2d
 
     def _flatten(self, name: str, where: str, node: NirNode, x: Value) -> Value:
-        if int(node.start_dim) not in (0, 1) or int(node.end_dim) not in (-1, 2, 3):
-            raise ConversionError(f"{where}: flattens axes {node.start_dim} to {node.end_dim}; expected all of them")
+        stated = node.input_type["input"]
+        axes = len(x.shape) if stated is None else np.size(stated)
+        first, last = int(node.start_dim), int(node.end_dim)
+        if first not in (0, 1) or last not in (-1, axes - 1, axes):  # some exporters count a batch axis
+            raise ConversionError(f"{where}: flattens axes {first} to {last} of {axes}; expected all of them")
         return self.builder.flatten(name, where, x)
 
     def _if(self, name: str, where: str, node: NirNode, x: Value) -> Value:
         gain, theta, reset = (self._channels(where, f, getattr(node, f), x) for f in ("r", "v_threshold", "v_reset"))
+        _check_reset(where, theta, reset)
         if np.allclose(gain * self.dt, 1):
             self.builder.note(f"{where}: r = 1/dt, as SpikingJelly writes it, was taken as one a time-step")
             gain = np.ones_like(gain)
+        x, gain = _positive(where, gain, x)
         # in terms of v - v_reset, which is reset to 0 and starts at -v_reset
         return self.builder.neuron(name, where, Dynamics(theta - reset, -reset, "zero", ">", None, gain), x)
 
@@ -161,10 +146,11 @@ class Reader:
         theta, reset, rest = (
             self._channels(where, f, getattr(node, f), x) for f in ("v_threshold", "v_reset", "v_leak")
         )
+        _check_reset(where, theta, reset)
+        x, gain = _positive(where, gain, x)
         if (reset != rest).any():
             # in terms of v - v_reset: a constant current makes it leak to v_leak - v_reset
-            message = f"{where}: resets to {_range_text(reset)} and leaks to {_range_text(rest)}"
-            x = self.builder.shifted(message, (rest - reset) * (1 - keep) / gain, x)
+            x = self.builder.shifted(f"{name}.current", where, (rest - reset) * (1 - keep) / gain, x)
         return self.builder.neuron(name, where, Dynamics(theta - reset, -reset, "zero", ">", keep, gain), x)
 
     def _cubalif(self, name: str, where: str, node: NirNode, x: Value) -> Value:
@@ -172,11 +158,11 @@ class Reader:
         return self._lif(name, where, inner, self._synapse(name, where, node, x))
 
     def _li(self, name: str, where: str, node: NirNode, x: Value) -> Value:
-        if np.any(node.v_leak):
-            raise ConversionError(
-                f"{where}: leaks to {_range_text(np.ravel(node.v_leak))}; expected a readout with v_leak = 0"
-            )
         keep, gain = self._leak(where, node.tau, node.r, x)
+        rest = self._channels(where, "v_leak", node.v_leak, x)
+        if rest.any():
+            x, gain = _positive(where, gain, x)
+            x = self.builder.shifted(f"{name}.current", where, rest * (1 - keep) / gain, x)
         return self.builder.integrator(name, where, keep, x, gain)
 
     def _cubali(self, name: str, where: str, node: NirNode, x: Value) -> Value:
@@ -191,44 +177,36 @@ class Reader:
         return self.builder.integrator(self.builder.free_name(f"{name}.syn"), where, keep, x, gain)
 
     def _leak(self, where: str, tau: npt.ArrayLike, r: npt.ArrayLike, x: Value) -> tuple[Factor, Factor]:
-        share = self.dt / self._channels(where, "tau", tau, x)
-        if not ((share > 0) & (share < 1)).all():
+        times = self._channels(where, "tau", tau, x)
+        if not (times > 0).all():
+            raise ConversionError(f"{where}: a time constant of {times.min():g} s; expected one above 0")
+        share = self.dt / times
+        if not (share < 1).all():
             raise ConversionError(
-                f"{where}: a time constant of {self.dt / share.max():g} s does not fit time-steps of {self.dt:g} s; "
+                f"{where}: a time constant of {times.min():g} s does not fit time-steps of {self.dt:g} s; "
                 "give shorter time-steps with --dt"
             )
         return 1 - share, share * self._channels(where, "r", r, x)
 
     def _channels(self, where: str, parameter: str, value: npt.ArrayLike, x: Value) -> Factor:
         """Return a parameter with one value per neuron as one value per channel, (C,)."""
-        array: npt.NDArray[np.float64] = np.asarray(value, np.float64)
-        channels = x.shape[0]
-        if not np.isfinite(array).all():
-            raise ConversionError(f"{where}: {parameter} contains NaN or infinity; expected finite numbers")
-        if len(x.shape) == 3 and x.shape[1] == 1 and array.shape == (channels, x.shape[2]):
-            array = array[:, None]  # of a line (C, L)
-        if array.size == 1:
-            return np.full(channels, array.ravel()[0])
-        while array.ndim > 1 and array.shape[0] == 1 and array.shape[0] != channels:
-            array = array[0]
-        if array.shape[0] != channels:
-            raise ConversionError(f"{where}: {parameter} has shape {array.shape}, its input {x.shape}")
-        rows = array.reshape(channels, -1)
-        if (rows != rows[:, :1]).any():
-            raise ConversionError(f"{where}: {parameter} differs within a channel; expected one value per channel")
-        return rows[:, 0].copy()
+        return by_channel(where, parameter, value, x.shape)
 
 
-def _pair(value: npt.ArrayLike, of_rows: int = 0) -> tuple[int, int]:
-    array = np.ravel(value)
-    return int(array[0]), int(array[-1])
+def _check_reset(where: str, theta: Factor, reset: Factor) -> None:
+    """Raise ConversionError if neurons fire again after every spike without a current."""
+    if (theta <= reset).any():
+        raise ConversionError(
+            f"{where}: fires at v > {range_text(theta)} and resets to {range_text(reset)}; expected a v_reset below "
+            "v_threshold"
+        )
 
 
-def _along(value: npt.ArrayLike, of_rows: int) -> tuple[int, int]:
-    """Return a number along a line as a pair (of_rows, number); a line is an image of one row."""
-    return of_rows, int(np.ravel(value)[0])
-
-
-def _range_text(values: npt.ArrayLike) -> str:
-    array = np.unique(values)
-    return f"{array[0]:g}" if array.size == 1 else f"{array[0]:g}…{array[-1]:g}"
+def _positive(where: str, gain: Factor, x: Value) -> tuple[Value, Factor]:
+    """Return the input and the factor on it, of which a negative one is multiplied into the input."""
+    if (gain == 0).any():
+        raise ConversionError(f"{where}: multiplies its input by 0 (r or w_in); expected another number")
+    signs = np.sign(gain)
+    if (signs > 0).all():
+        return x, gain
+    return replace(x, factor=x.factor * signs, offset=x.offset * signs), np.abs(gain)

@@ -83,22 +83,28 @@ def _linear(node: NirNode, x: Tensor, state: State, dt: float) -> Tensor:
 
 
 def _conv(node: NirNode, x: Tensor, state: State, dt: float) -> Tensor:
+    weight, bias = _tensor(node.weight), None if node.bias is None else _tensor(node.bias)
+    stride, dilation = _pair(node.stride), _pair(node.dilation)
     padding = node.padding.decode() if isinstance(node.padding, bytes) else node.padding
-    bias = None if node.bias is None else _tensor(node.bias)
+    if isinstance(padding, str) and padding == "same":  # torch's own warns about kernels of an even size
+        high, wide = (step * (size - 1) for step, size in zip(dilation, weight.shape[2:], strict=True))
+        x, padding = F.pad(x, (wide // 2, wide - wide // 2, high // 2, high - high // 2)), "valid"
     if not isinstance(padding, str):
         padding = _pair(padding)
-    return F.conv2d(
-        x, _tensor(node.weight), bias, _pair(node.stride), padding, _pair(node.dilation), int(node.groups)
-    )  # fmt: skip
+    return F.conv2d(x, weight, bias, stride, padding, dilation, int(node.groups))
 
 
 def _conv_of_line(node: NirNode, x: Tensor, state: State, dt: float) -> Tensor:
-    padding = node.padding.decode() if isinstance(node.padding, bytes) else node.padding
-    bias = None if node.bias is None else _tensor(node.bias)
+    weight, bias = _tensor(node.weight), None if node.bias is None else _tensor(node.bias)
     stride, dilation = int(np.ravel(node.stride)[0]), int(np.ravel(node.dilation)[0])
+    padding = node.padding.decode() if isinstance(node.padding, bytes) else node.padding
+    x = x[:, :, 0]
+    if isinstance(padding, str) and padding == "same":
+        reach = dilation * (weight.shape[2] - 1)
+        x, padding = F.pad(x, (reach // 2, reach - reach // 2)), "valid"
     if not isinstance(padding, str):
         padding = int(np.ravel(padding)[0])
-    return F.conv1d(x[:, :, 0], _tensor(node.weight), bias, stride, padding, dilation, int(node.groups))[:, :, None]
+    return F.conv1d(x, weight, bias, stride, padding, dilation, int(node.groups))[:, :, None]
 
 
 def _sum_pool(node: NirNode, x: Tensor, state: State, dt: float) -> Tensor:
@@ -205,8 +211,10 @@ def _by_neuron(value: npt.ArrayLike, x: Tensor) -> Tensor:
     array = np.asarray(value, np.float64)
     if array.size == 1:
         return _tensor(array.reshape(()))
-    while array.ndim >= x.ndim:
+    while array.ndim > 1 and len(array) == 1 < x.shape[1]:
         array = array[0]  # a batch axis
+    while array.ndim >= x.ndim:
+        array = array[0]
     if x.ndim == 4 and x.shape[2] == 1 and array.shape == (x.shape[1], x.shape[3]):
         array = array[:, None]  # of a line (C, L)
     return _tensor(array.reshape(array.shape + (1,) * (x.ndim - 1 - array.ndim)))

@@ -1,16 +1,19 @@
-"""Check the structure of a NIR file before the package nir reads it, whose errors do not name the node."""
+"""Check the structure of a NIR file, and build its nodes one by one: errors of the package nir do not name the node."""
 
 from __future__ import annotations
 
+from dataclasses import MISSING, fields
 from typing import Any
 
-from spikelet.errors import ConversionError
+from spikelet.errors import ConversionError, one_line, pass_out_of_memory
 from spikelet.files.hdf5 import Tree
-from spikelet_converters.exports.nir import package
+from spikelet_converters.exports.nir import NirNode, package
 
 ROOT = "node"
 MOST_GRAPHS = 32
 """Levels of nested graphs."""
+_ABSENT = {"Conv1d": ("input_shape", "bias"), "Conv2d": ("input_shape", "bias")}  # entries that may be absent, by type
+_STORED = {"Input": ("shape",), "Output": ("shape",)}  # entries of types whose parameters have other names
 
 
 def check_structure(contents: Tree) -> None:
@@ -46,6 +49,55 @@ def _check_node(name: str, node: Tree, level: int) -> None:
             raise ConversionError(f"node {name}: {key} is text; expected numbers")
     if kind == "NIRGraph" and level < MOST_GRAPHS:
         _check_graph(name, node, level)
+    elif kind != "NIRGraph":
+        _check_entries(name, str(kind), node, node_class)
+
+
+def _check_entries(name: str, kind: str, node: Tree, node_class: type) -> None:
+    """Raise ConversionError if a parameter is missing, or unknown to NIR."""
+    parameters = [field for field in fields(node_class) if field.init and field.name != "metadata"]
+    defaults = [f.name for f in parameters if f.default is not MISSING] + ["input_type", *_ABSENT.get(kind, ())]
+    expected = _STORED.get(kind) or [field.name for field in parameters]
+    missing = [key for key in expected if key not in node and key not in defaults]
+    unknown = [key for key in node if key not in (*expected, "type", "metadata")]
+    if missing or unknown:
+        found = f"no {missing[0]}" if missing else f"an entry {unknown[0]!r}, which NIR does not define"
+        raise ConversionError(
+            f"node {name} ({kind}): has {found}; expected {', '.join(expected)}; write the file again"
+        )
+
+
+def built(name: str, node: Tree, level: int = 0) -> NirNode:
+    """Return a node of the package nir for the values of its entries, without a comparison of shapes.
+
+    Args:
+        name: Name of the node.
+        node: Its entries, a nested graph with nodes of this form.
+        level: Number of graphs around it.
+
+    Raises:
+        ConversionError: The package refuses the node, or graphs are nested too deeply.
+    """
+    nir, kind = package(), node["type"]
+    if level > MOST_GRAPHS:
+        raise ConversionError(f"node {name}: has graphs more than {MOST_GRAPHS} levels deep")
+    if kind == "NIRGraph":
+        nodes = {key: built(key, child, level + 1) for key, child in node["nodes"].items()}
+        edges = [(_decoded(a), _decoded(b)) for a, b in node["edges"]]
+        return nir.NIRGraph(nodes, edges, node.get("metadata", {}), type_check=False)
+    try:
+        return nir.dict2NIRNode(dict.fromkeys(_ABSENT.get(kind, ())) | node)
+    except Exception as error:  # the package raises many types of errors
+        pass_out_of_memory(error, f"node {name}")
+        shapes = ", ".join(f"{key} {value.shape}" for key, value in node.items() if hasattr(value, "shape"))
+        raise ConversionError(
+            f"node {name} ({kind}): is not a node that NIR accepts ({one_line(error)}); found {shapes or 'no arrays'}; "
+            "write the file again"
+        ) from None
+
+
+def _decoded(name: bytes | str) -> str:
+    return name.decode() if isinstance(name, bytes) else name
 
 
 def _check_graph(name: str, graph: Tree, level: int) -> None:

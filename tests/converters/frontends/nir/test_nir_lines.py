@@ -93,13 +93,6 @@ def test_one_of_several_outputs():
         from_nir(network, output="more")
 
 
-@pytest.mark.parametrize(("kernel", "stride"), [(3, 2), (4, 1)])
-def test_a_line_that_is_padded_unevenly(kernel, stride):
-    conv = nir.Conv1d(None, np.ones((4, 2, kernel), np.float32), stride, "same", 1, 1, np.zeros(4, np.float32))
-    with pytest.raises(ConversionError, match=r"node n0 \(Conv1d\): pads unevenly \('same'\)"):
-        from_nir(nir_of(conv, shape=(2, 12)))
-
-
 def test_a_conv1d_of_images_is_refused():
     conv = nir.Conv1d(None, np.ones((4, 2, 3), np.float32), 1, 0, 1, 1, np.zeros(4, np.float32))
     with pytest.raises(ConversionError, match=r"node n0 \(Conv1d\): expected an input \(C, L\), found \(2, 5, 5\)"):
