@@ -149,6 +149,9 @@ def described(content: object) -> str:
     if isinstance(content, Placeholder):
         return f"an object of class {type(content).__name__}"
     if isinstance(content, Mapping):
+        kinds = sorted({type(key).__name__ for key in content if not isinstance(key, str)})
+        if kinds:
+            return f"a dictionary with keys of type {', '.join(kinds)}; expected names of weights, such as conv1.weight"
         return f"a dictionary of {_listed(content)}" if content else "an empty dictionary"
     return f"an object of type {type(content).__name__}"
 

@@ -231,7 +231,7 @@ def test_nan_in_weights_is_refused_by_name(name, value, tmp_path):
 
 
 def test_a_negative_variance_is_refused_by_name(tmp_path):
-    with pytest.raises(ConversionError, match=r"node #1 \(BatchNormalization\): its weights contain NaN or infinity"):
+    with pytest.raises(ConversionError, match=r"node #1 \(BatchNormalization\): has a variance of -1"):
         read(saved(tmp_path / "a.onnx", network("logits"), {"var": np.full(4, -1, np.float32)}))
 
 

@@ -212,6 +212,8 @@ def test_a_file_with_several_sets_of_weights_needs_a_key(network, tmp_path):
     [
         ({"epoch": 3, "lr": 0.1}, "holds no weights, but a dictionary of epoch, lr; save them with torch.save"),
         ({}, "holds no weights, but an empty dictionary"),
+        ({0: torch.zeros(3)}, "but a dictionary with keys of type int; expected names of weights, such as conv1"),
+        ({b"fc.weight": torch.zeros(3), "a": torch.zeros(1)}, "a dictionary with keys of type bytes; expected names"),
         (torch.zeros(3), "holds no weights, but an object of type Tensor"),
         (
             {"conv.weight": torch.zeros(3)},

@@ -8,6 +8,7 @@ import numpy as np
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.layout import axes_of, line_of, per_channel, sizes, window_of
+from spikelet_converters.frontends.normalisation import normalisation
 from spikelet_converters.frontends.onnx.attributes import IN_EVALUATION, integer, integers, real, text
 from spikelet_converters.frontends.onnx.constants import Constant
 from spikelet_converters.frontends.onnx.step import Handler, Step
@@ -119,9 +120,7 @@ def _batch_normalisation(step: Step) -> Value:
     if step.state.opset < 14 and len([name for name in step.node.output if name]) > 1:
         raise ConversionError(f"{step.where}: normalises by the batch; {IN_EVALUATION}")
     gamma, beta, mean, var = (np.asarray(step.constant(i), np.float64).ravel() for i in range(1, 5))
-    with np.errstate(all="ignore"):  # values that are not finite raise an error below
-        gain = gamma / np.sqrt(var + real(step.attributes, "epsilon", 1e-5))
-        shift = beta - mean * gain
+    gain, shift = normalisation(step.where, mean, var, real(step.attributes, "epsilon", 1e-5), gamma, beta)
     if x.order is not None:
         gain, shift = (per_channel(step.where, values, x) for values in (gain, shift))
     return step.builder.affine(step.where, gain, shift, x, alone=step.alone())

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.layout import line_of, sizes, window_of
+from spikelet_converters.frontends.normalisation import normalisation
 from spikelet_converters.frontends.refusals import LEFT
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.torch.calls import Call, Handler
@@ -97,13 +96,8 @@ def _batch_norm(call: Call) -> Value:
             f"{call.where}: has no running mean and variance, so it cannot be folded into weights; "
             "train it with track_running_stats=True"
         )
-    gain = 1 / np.sqrt(var + call.number("eps", 1e-5))
-    shift = -mean * gain
     gamma, beta = call.array("weight"), call.array("bias")
-    if gamma is not None:
-        gain, shift = gain * gamma, shift * gamma
-    if beta is not None:
-        shift = shift + beta
+    gain, shift = normalisation(call.where, mean, var, call.number("eps", 1e-5), gamma, beta)
     x = call.x
     if len(gain) != x.shape[0]:
         raise ConversionError(f"{call.where}: normalises {len(gain)} channels, found {x.shape[0]}")
