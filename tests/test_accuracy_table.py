@@ -59,6 +59,7 @@ PAGES = (
     "docs/quickstart.md",
     "docs/results/accuracy.md",
     "docs/concepts/copies.md",
+    "docs/results/copies.md",
     "assets/README.md",
 )
 

@@ -32,9 +32,9 @@ def page_tables():
         yield modules
 
 
-def test_the_readme_and_the_guide_show_the_measured_times(page_tables):
+def test_the_readme_and_the_page_on_speed_show_the_measured_times(page_tables):
     readme, int8, measured, native = page_tables
-    tables = ((readme.README, readme.with_table), (int8.GUIDE, int8.with_table), (native.GUIDE, native.with_tables))
+    tables = ((readme.README, readme.with_table), (int8.PAGE, int8.with_table), (native.PAGE, native.with_tables))
     for path, with_tables in tables:
         text = path.read_text("utf-8")
         assert with_tables(text, measured.stored()) == text
@@ -63,7 +63,7 @@ def test_a_table_has_one_column_of_each_network_and_processor(page_tables):
     ]
 
 
-def test_the_guide_compares_with_the_fastest_network_of_8_bits(page_tables):
+def test_the_page_on_speed_compares_with_the_fastest_network_of_8_bits(page_tables):
     page = """
 ### a
 | 1 | 1 | 4 | int8, OpenVINO | 2.00 | 1.00 | 2.00 | 1.00 |
@@ -85,7 +85,7 @@ def test_the_guide_compares_with_the_fastest_network_of_8_bits(page_tables):
     ]
 
 
-def test_the_guide_compares_with_the_float_network_and_with_one_thread(page_tables):
+def test_the_page_on_speed_compares_with_the_float_network_and_with_one_thread(page_tables):
     page = """
 ### a
 | 1 | 1 | 4 | float network | 2.00 | 2.00 | 1.00 | 1.00 |

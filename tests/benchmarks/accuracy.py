@@ -176,7 +176,7 @@ def tables(figures: Figures) -> dict[str, dict[str, str]]:
     return {
         "README.md": {"accuracy": shipped_table(figures, README_STEPS)},
         "docs/results/accuracy.md": {"accuracy": shipped_table(figures)},
-        "docs/concepts/copies.md": {
+        "docs/results/copies.md": {
             "copies": copies_table(figures),
             "equal-steps": equal_steps_table(figures),
             "potentials": potentials_table(figures),

@@ -1,4 +1,4 @@
-"""Write the speed pages that the processor of this machine can measure, and the tables of the README and the guide.
+"""Write the speed pages that the processor of this machine can measure, and the tables made from them.
 
 A page is replaced when its measurement is complete. The page of wider vectors than this processor has is kept.
 """
@@ -34,7 +34,7 @@ def main() -> None:
         print(page.read_text("utf-8"))
     for vectors in OPTIONS.keys() - set(measurable()):
         print(f"{PAGES[vectors].name} is kept: it is for {vectors}, this processor is {processors.description()}")
-    tables = ((readme.README, readme.with_table), (int8.GUIDE, int8.with_table), (native.GUIDE, native.with_tables))
+    tables = ((readme.README, readme.with_table), (int8.PAGE, int8.with_table), (native.PAGE, native.with_tables))
     for path, with_tables in tables:
         path.write_text(with_tables(path.read_text("utf-8"), stored()), "utf-8")
 

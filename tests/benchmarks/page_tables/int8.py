@@ -1,4 +1,4 @@
-"""The table of the guide that compares the native engine with 8-bit networks, from the pages of `make bench-speed`."""
+"""The table that compares the native engine with 8-bit networks, from the pages of `make bench-speed`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from page_tables.blocks import with_block
 from page_tables.measured import ROOT, Run, Times, times
 
-GUIDE = ROOT / "docs" / "guides" / "native.md"
+PAGE = ROOT / "docs" / "results" / "speed.md"
 NATIVE = {"spikelet, native": "T = 4", "spikelet, native, 4 copies": "4 copies, T = 1"}  # text by contender
 RUNS: tuple[Run, ...] = (("1", "1", "4"), ("32", "1", "4"))  # batch, threads, T
 
@@ -37,6 +37,6 @@ def _ratio(contenders: Times, name: str) -> str:
     return f"{float(contenders[name][1]) / min(int8):.2f}" if int8 and name in contenders else ""
 
 
-def with_table(guide: str, pages: Mapping[str, str]) -> str:
-    """Return the guide with the table of pages."""
-    return with_block(guide, "int8", table(pages))
+def with_table(page: str, pages: Mapping[str, str]) -> str:
+    """Return the page with the table."""
+    return with_block(page, "int8", table(pages))

@@ -1,4 +1,4 @@
-"""The tables of the guide that compare the native engine with the float network, and one thread with two."""
+"""The tables that compare the native engine with the float network, and one thread with two."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from page_tables.blocks import with_block
 from page_tables.measured import ROOT, Run, Times, times
 
-GUIDE = ROOT / "docs" / "guides" / "native.md"
+PAGE = ROOT / "docs" / "results" / "speed.md"
 VARIANTS = {
     "spikelet, native": "T = 4",
     "spikelet, native, step by step": "T = 4, step by step",
@@ -55,6 +55,6 @@ def _table(head: str, cell: Cell, pages: Mapping[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def with_tables(guide: str, pages: Mapping[str, str]) -> str:
-    """Return the guide with both tables of pages."""
-    return with_block(with_block(guide, "float", to_float(pages)), "threads", to_two_threads(pages))
+def with_tables(page: str, pages: Mapping[str, str]) -> str:
+    """Return the page with both tables."""
+    return with_block(with_block(page, "float", to_float(pages)), "threads", to_two_threads(pages))
