@@ -74,7 +74,7 @@ Facts = list[tuple[str, str]]
 def title(graph: Graph, block: Block, members: Sequence[str] | None = None) -> str:
     """Describe the synapses of a block, or of some of its members, e.g. pool 2×2 · conv 3×3."""
     names = block.members if members is None else members
-    text = [_compact(graph.nodes[name]) for name in names if name != block.name]
+    text = [_layer(graph.nodes[name]) for name in names if name != block.name]
     return " · ".join(part for part in text if part)
 
 
@@ -144,7 +144,7 @@ def _facts(graph: Graph, name: str) -> Facts:
     return facts
 
 
-def _compact(node: Node) -> str:
+def _layer(node: Node) -> str:
     if isinstance(node, Conv2d):
         return f"conv {shape_text(node.weight.shape[2:])}"
     if isinstance(node, Linear):
