@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 from spikelet.errors import ConversionError
 from spikelet.nodes import Shape
-from spikelet_converters.frontends.onnx import microsoft, saturation, straight_through, two_classes, written_softmax
+from spikelet_converters.frontends.onnx import (
+    gathers,
+    microsoft,
+    saturation,
+    sequences,
+    stacks,
+    straight_through,
+    two_classes,
+    written_softmax,
+)
 from spikelet_converters.frontends.onnx.model import entry_of, load, opset_of
 from spikelet_converters.frontends.onnx.prediction import predictor
 from spikelet_converters.frontends.onnx.qonnx import translated
@@ -50,6 +59,7 @@ def read(
     def imported(model: onnx.ModelProto, original: onnx.ModelProto | None = None) -> Source:
         model, executable = translated(model, opset_of(model))
         executable = original or executable
+        model = stacks.replaced(gathers.replaced(sequences.replaced(model)))
         model, probabilities = two_classes.replaced(written_softmax.replaced(straight_through.removed(model)))
         reader = Reader(path, model, shape, max_pools, preprocessing)
         state = reader.run()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends import comparisons
+from spikelet_converters.frontends import comparisons, masks
 from spikelet_converters.frontends.layout import per_channel
 from spikelet_converters.frontends.onnx.step import Handler, Step
 from spikelet_converters.frontends.refusals import ONNX as ADVICE
@@ -20,7 +20,10 @@ def _compared(step: Step) -> Value:
 
 
 def _where(step: Step) -> Value:
-    if not step.depends(0) or (mask := step.value()).compared is None:
+    if not step.depends(0):
+        choices = [step.value(index) if step.depends(index) else step.constant(index) for index in (1, 2)]
+        return masks.chosen(step.builder, step.name, step.where, step.constant(0), *choices)
+    if (mask := step.value()).compared is None:
         raise ConversionError(f"{step.where}: {ADVICE['Where']}")
     held, other = (_choice(step, index, mask.compared.value) for index in (1, 2))
     return comparisons.chosen(step.builder, step.name, step.where, mask, held, other)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import numpy.typing as npt
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends import comparisons
+from spikelet_converters.frontends import comparisons, masks
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
-from spikelet_converters.frontends.torch.arithmetic import multiply
 from spikelet_converters.frontends.torch.calls import Call, Handler
 from spikelet_converters.frontends.values import Factor, Value
 
@@ -58,12 +55,8 @@ def _chosen(call: Call, mask: object, held: str, other: str) -> Value:
 
 
 def _by_constants(call: Call, mask: npt.NDArray[np.generic], held: str, other: str) -> Value:
-    """Choose between a value and 0 by constants: the value is multiplied by 1 or 0."""
-    zero, factors = (other, mask) if isinstance(call.get(held), Value) else (held, ~np.asarray(mask, bool))
-    x, number = call.values[0], call.get(zero)
-    if not isinstance(number, np.ndarray | int | float) or np.any(number):
-        raise ConversionError(f"{call.where}: chooses by constants between a value and another than 0; expected 0")
-    return multiply(replace(call, arguments={"self": x, "other": factors.astype(np.float64)}))
+    choices = [x if isinstance(x, Value) else np.asarray(x) for x in (call.get(held), call.get(other))]
+    return masks.chosen(call.builder, call.name, call.where, mask, *choices)
 
 
 def _choice(call: Call, name: str, x: Value) -> Value | Factor:

@@ -8,7 +8,16 @@ from spikelet.errors import ConversionError
 from spikelet_converters.conversion.check import check_graph
 from spikelet_converters.frontends.onnx import read
 
-OWN = {"zero": np.float32(0), "tenth": np.float32(0.1), "one": np.float32(1), "half": np.float32(0.5)}
+PIXELS = np.arange(49).reshape(7, 7) % 3 == 0
+OWN = {
+    "zero": np.float32(0),
+    "tenth": np.float32(0.1),
+    "one": np.float32(1),
+    "half": np.float32(0.5),
+    "of pixels": PIXELS,
+    "of channels": (np.arange(4) % 2 == 0).reshape(4, 1, 1),
+    "numbers": PIXELS * np.float32(9),
+}
 MASK = [n("Greater", ["c", "zero"], ["m"])]
 FORMS = {
     "Where": [*MASK, n("Where", ["m", "c", "zero"], ["r"])],
@@ -18,6 +27,10 @@ FORMS = {
     "Where, leaky": [*MASK, n("Mul", ["c", "tenth"], ["s"]), n("Where", ["m", "c", "s"], ["r"])],
     "Cast, Mul": [*MASK, n("Cast", ["m"], ["kept"], to=1), n("Mul", ["kept", "c"], ["r"])],
     "CastLike, Mul": [n("GreaterOrEqual", ["c", "zero"], ["m"]), n("CastLike", ["m", "c"], ["kept"]), n("Mul", ["c", "kept"], ["r"])],
+    "Where, constants choose between values": [n("Neg", ["c"], ["e"]), n("Where", ["of pixels", "c", "e"], ["q"]), n("Relu", ["q"], ["r"])],
+    "Where, constants choose a number": [n("Where", ["of pixels", "half", "c"], ["q"]), n("Relu", ["q"], ["r"])],
+    "Where, constants choose numbers of pixels": [n("Where", ["of channels", "c", "numbers"], ["q"]), n("Relu", ["q"], ["r"])],
+    "Where, constants choose channels": [n("Neg", ["c"], ["e"]), n("Where", ["of channels", "c", "e"], ["q"]), n("Relu", ["q"], ["r"])],
     "ThresholdedRelu at 0": [n("ThresholdedRelu", ["c"], ["r"], alpha=0.0)],
     "Mean": [n("Relu", ["c"], ["e"]), n("Neg", ["c"], ["kept"]), n("Relu", ["kept"], ["h"]), n("Mean", ["e", "h", "one"], ["r"])],
 }  # fmt: skip
@@ -41,6 +54,7 @@ def test_the_imported_graph_computes_the_outputs_of_onnx_runtime(form, tmp_path)
         ([n("ThresholdedRelu", ["c"], ["r"], alpha=0.5)], "it jumps at its threshold"),
         ([n("Relu", ["c"], ["e"]), n("Greater", ["c", "e"], ["m"]), n("Where", ["m", "c", "zero"], ["r"])],
          "a comparison of activations"),
+        ([n("Where", ["of pixels", "inf", "c"], ["r"])], "sets values to NaN or infinity; expected finite numbers"),
         ([n("Not", ["x"], ["kept"]), n("Where", ["kept", "c", "zero"], ["r"])], "a comparison of activations"),
     ],
 )  # fmt: skip

@@ -84,6 +84,9 @@ def test_a_rectifier_that_is_written_out(form):
         lambda x: torch.relu(x.masked_fill(MASK.reshape(4, 1, 1), 0.0)),
         lambda x: torch.relu(torch.where(MASK.reshape(4, 1, 1), x, 0.0)),
         lambda x: torch.relu(torch.where(torch.eye(7) > 0, 0.0, x)),
+        lambda x: torch.relu(x.masked_fill(torch.eye(7) > 0, 0.7)),
+        lambda x: torch.relu(torch.where(torch.eye(7) > 0, x, -x)),
+        lambda x: torch.relu(torch.where(MASK.reshape(4, 1, 1), torch.eye(7), x)),
         lambda x: torch.relu(torch.addcmul(x, x, torch.tensor(0.5), value=2)),
         lambda x: torch.relu(torch.addcdiv(torch.ones(4, 1, 1), x, torch.tensor(2.0))),
         lambda x: torch.relu(torch.lerp(x, torch.relu(x), 0.3)),
@@ -111,7 +114,7 @@ def test_constants_that_choose_or_interpolate(function):
         (lambda x: torch.where(x > 0, torch.relu(x + 1), x), "chooses between other values by a comparison"),
         (lambda x: torch.where(x > x.mean((2, 3), keepdim=True), x, 0.0), "a comparison of activations"),
         (lambda x: torch.where(x == 0, x, 0.0), "a comparison of activations"),
-        (lambda x: torch.where(MASK.reshape(4, 1, 1), x, 1.0), "by constants between a value and another than 0"),
+        (lambda x: x.masked_fill(torch.eye(7) > 0, float("-inf")), "sets values to NaN or infinity; expected finite"),
     ],
 )
 def test_other_choices_are_refused(function, message):

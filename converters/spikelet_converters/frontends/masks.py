@@ -1,0 +1,61 @@
+"""Choices by constants: a mask chooses between two values, or between a value and numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.errors import ConversionError
+from spikelet_converters.frontends.builder import Builder
+from spikelet_converters.frontends.layout import per_channel, varies
+from spikelet_converters.frontends.pixels import masked
+from spikelet_converters.frontends.values import Value
+
+Constant = npt.NDArray[np.generic]
+
+
+def chosen(
+    builder: Builder, name: str, where: str, mask: Constant, held: Value | Constant, other: Value | Constant
+) -> Value:
+    """Add a value that is `held` where a mask is True, and `other` elsewhere: held mask + other (1 - mask).
+
+    Args:
+        builder: The graph under construction.
+        name: Name of the layer.
+        where: The operation in error messages.
+        mask: Constant that is broadcast with the choices.
+        held: A value, or numbers.
+        other: A value, or numbers.
+
+    Raises:
+        ConversionError: Both choices are numbers, chosen numbers are not finite, or the mask does not fit a value.
+    """
+    holds = np.asarray(mask, bool)
+    values: list[Value] = []
+    numbers: list[Constant] = []
+    for choice, selected in ((held, holds), (other, ~holds)):
+        if isinstance(choice, Value):
+            layer = builder.free_name(f"{name}.{'held' if choice is held else 'other'}")
+            values.append(_multiplied(builder, layer, where, selected.astype(np.float64), choice))
+        else:
+            numbers.append(np.where(selected, choice, 0.0))
+    if not values:
+        raise ConversionError(f"{where}: chooses between numbers by constants; expected a value of the network")
+    if not all(np.isfinite(array).all() for array in numbers):
+        raise ConversionError(f"{where}: sets values to NaN or infinity; expected finite numbers")
+    total = builder.add(name, where, values) if len(values) > 1 else values[0]
+    for array in numbers:
+        total = _shifted(builder, name, where, array, total)
+    return total
+
+
+def _multiplied(builder: Builder, name: str, where: str, factors: Constant, x: Value) -> Value:
+    if varies(factors, x):
+        return masked(builder, name, where, factors, x)
+    return builder.affine(where, per_channel(where, factors, x), 0.0, x, alone=False)
+
+
+def _shifted(builder: Builder, name: str, where: str, numbers: Constant, x: Value) -> Value:
+    if varies(numbers, x):
+        return builder.plus_constant(builder.free_name(name), where, numbers, x)
+    return builder.affine(where, 1.0, per_channel(where, numbers, x), x, alone=False)

@@ -1,0 +1,100 @@
+"""Sequences, stacks and chosen channels, as torch's exporter writes them, are read as the values that they contain."""
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+from onnx_forms import RAW, SHAPE, conv, logits, model, n, pixels, session, tail
+from spikelet.errors import ConversionError
+from spikelet_converters.conversion.check import check_graph
+from spikelet_converters.frontends.onnx import read
+
+OWN = {
+    "f8": np.random.default_rng(5).standard_normal((5, 8)).astype(np.float32),
+    "first": np.array(0), "last": np.array(-1), "far": np.array(2), "axis": np.array([1]),
+    "channels": np.array([[2], [0], [-1], [2]]), "pairs": np.array([[2, 0], [0, 1]]),
+}  # fmt: skip
+TWO = [conv(), n("Relu", ["c"], ["p"]), n("Neg", ["c"], ["e"]), n("Relu", ["e"], ["m"])]
+PAIR = [*TWO, n("SequenceConstruct", ["p", "m"], ["s"])]
+
+
+def unknown(name):
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
+
+
+def mapped():
+    """Return SequenceMap as written for hstack: values without axes get one, others stay."""
+    reshaped = helper.make_graph([n("Reshape", ["e", "one"], ["inner"])], "then", [], [unknown("inner")])
+    same = helper.make_graph([n("Identity", ["e"], ["inner2"])], "else", [], [unknown("inner2")])
+    nodes = [
+        n("Shape", ["e"], ["shape"]),
+        n("Size", ["shape"], ["rank"]),
+        n("Equal", ["rank", "first"], ["flat"]),  # a constant of the graph around it
+        n("If", ["flat"], ["o"], then_branch=reshaped, else_branch=same),
+    ]
+    one = helper.make_tensor("one", TensorProto.INT64, [1], [1])
+    return n("SequenceMap", ["s"], ["t"], body=helper.make_graph(nodes, "body", [unknown("e")], [unknown("o")], [one]))
+
+
+def stacked(reduction, **attributes):
+    parts = [n("Unsqueeze", [name, "axis"], [f"{name}1"]) for name in ("p", "m")]
+    return [
+        *TWO,
+        *parts,
+        n("Concat", ["p1", "m1"], ["joined"], axis=1),
+        n(reduction, ["joined"], ["r"], **attributes),
+        *tail(),
+    ]
+
+
+FORMS = {
+    "hstack": [*PAIR, mapped(), n("SequenceAt", ["t", "first"], ["u"]), n("SequenceAt", ["t", "last"], ["v"]),
+               n("Concat", ["u", "v"], ["r"], axis=1), *tail(weight="f8")],
+    "values of a sequence in another order": [
+        *PAIR, n("SequenceAt", ["s", "last"], ["u"]), n("SequenceAt", ["s", "first"], ["v"]),
+        n("Concat", ["u", "v"], ["r"], axis=1), *tail(weight="f8")],
+    "ConcatFromSequence": [*PAIR, n("ConcatFromSequence", ["s"], ["r"], axis=1), *tail(weight="f8")],
+    "ConcatFromSequence along a new axis": [
+        *PAIR, n("ConcatFromSequence", ["s"], ["joined"], axis=1, new_axis=1),
+        n("ReduceMean", ["joined"], ["r"], axes=[1], keepdims=0), *tail()],
+    "the mean of a stack": stacked("ReduceMean", axes=[1], keepdims=0),
+    "chosen channels": [
+        conv(), n("Transpose", ["c"], ["t"], perm=[1, 0, 2, 3]), n("GatherND", ["t", "channels"], ["u"]),
+        n("Transpose", ["u"], ["joined"], perm=[1, 0, 2, 3]), n("Relu", ["joined"], ["r"]), *tail()],
+    "chosen features": [
+        conv(), n("GlobalAveragePool", ["c"], ["g"]), n("Relu", ["g"], ["h"]),
+        n("Flatten", ["h"], ["f"]),
+        n("Transpose", ["f"], ["t"], perm=[1, 0]), n("GatherND", ["t", "channels"], ["u"], batch_dims=0),
+        n("Transpose", ["u"], ["joined"], perm=[1, 0]), n("Gemm", ["joined", "f4", "bias"], ["y"], transB=1)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_imported_graph_computes_the_outputs_of_onnx_runtime(form, tmp_path):
+    path = model(tmp_path / "a.onnx", FORMS[form], own=OWN)
+    source, images = read(path, RAW), pixels(SHAPE)
+    expected = session(path, images)
+    assert np.ptp(expected, axis=0).min() > 1e-3, "the network must distinguish the images"
+    assert np.allclose(logits(source, images), expected, atol=1e-4 * np.abs(expected).max())
+    assert check_graph(source, None) < 1e-2
+
+
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        ([*PAIR, n("SequenceAt", ["s", "far"], ["r"]), *tail()], "SequenceConstruct.*no exact spiking form"),
+        ([*PAIR, n("SequenceLength", ["s"], ["joined"]), n("SequenceAt", ["s", "first"], ["u"]), n("Cast", ["joined"], ["l"], to=1),
+          n("Mul", ["u", "l"], ["r"]), *tail()], "SequenceConstruct.*no exact spiking form"),
+        (stacked("ReduceMean", axes=[1], keepdims=1), "concatenates along axis 1; expected the channels"),
+        (stacked("ReduceMean", axes=[2], keepdims=0), "concatenates along axis 1; expected the channels"),
+        ([conv(), n("Transpose", ["c"], ["t"], perm=[1, 0, 2, 3]), n("GatherND", ["t", "channels"], ["u"]),
+          n("Transpose", ["u"], ["r"], perm=[0, 1, 3, 2]), *tail()], "expected the batch to stay first"),
+        ([conv(), n("Transpose", ["c"], ["t"], perm=[1, 0, 2, 3]), n("GatherND", ["t", "pairs"], ["u"]),
+          n("Transpose", ["u"], ["r"]), *tail()], "expected the batch to stay first"),
+        ([conv(), n("Transpose", ["c"], ["t"], perm=[2, 1, 0, 3]), n("GatherND", ["t", "channels"], ["u"]),
+          n("Transpose", ["u"], ["r"], perm=[2, 1, 0, 3]), *tail()], "gathers along axis 2; expected the channels"),
+    ],
+)  # fmt: skip
+def test_others_are_refused(nodes, message, tmp_path):
+    with pytest.raises(ConversionError, match=message):
+        read(model(tmp_path / "a.onnx", nodes, own=OWN), RAW)
