@@ -115,7 +115,7 @@ def test_every_character_of_the_source_has_a_fallback_that_is_no_escape():
 def test_streams_that_cannot_be_reconfigured(monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)  # pythonw has none
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    console.tolerate()
+    console.replace_unencodable()
 
 
 def test_a_process_with_an_ascii_console():

@@ -134,7 +134,7 @@ class Analog:
 
         return neuron
 
-    def copied(self, copies: int) -> Neuron:
+    def spiking_copies(self, copies: int) -> Neuron:
         """Return copies of IF neurons at T = 1, which start around half of the threshold: the share that fires."""
 
         def neuron(name: str, current: Tensor) -> Tensor:

@@ -104,7 +104,7 @@ def _with_other_pools(
     if not calibration.copies and copies <= MAX_COPIES:
         analog = Analog(calibrated(source, replace(calibration, copies=True)).graph)
         with torch.no_grad():
-            agrees = analog(pixels, analog.copied(copies)).argmax(1) == predictions
+            agrees = analog(pixels, analog.spiking_copies(copies)).argmax(1) == predictions
         attempts.append((f"--steps {copies} --copies {copies}", float(agrees.float().mean())))
     return attempts
 

@@ -17,7 +17,7 @@ from contextlib import nullcontext, suppress
 from spikelet.cli import completion, registry
 from spikelet.cli.arguments import add_limits
 from spikelet.cli.command import Command, configure_command
-from spikelet.cli.console import discard, discard_after, finish, tolerate
+from spikelet.cli.console import discard_output, discard_output_after, finish, replace_unencodable
 from spikelet.cli.output_files import refuse_overwriting
 from spikelet.cli.parser import Parser, WrongCall, suggestion
 from spikelet.cli.printing import json_text
@@ -43,13 +43,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: Help or the version was printed.
     """
-    tolerate()
+    replace_unencodable()
     try:
         return finish(_main(argv))
     except SystemExit as stop:
         raise SystemExit(finish(0 if stop.code is None else int(stop.code))) from None
     except OSError as error:  # the help cannot be printed
-        return discard_after(error)
+        return discard_output_after(error)
     except MemoryError:  # while the command line was read, or an error was printed
         with suppress(OSError):
             os.write(2, NO_MEMORY)  # allocates nothing, unlike print
@@ -76,7 +76,7 @@ def _main(argv: Sequence[str] | None) -> int:
     except SpikeletError as error:
         return _failed(args, str(error), 2 if isinstance(error, UsageError) else 1)
     except BrokenPipeError:
-        discard()  # the reader of the output has ended
+        discard_output()  # the reader of the output has ended
         return 1
     except KeyboardInterrupt as stop:
         return _failed(args, str(stop) or "interrupted", 130)
@@ -163,6 +163,6 @@ def _fail(program: str, line: str, as_json: bool, code: int, message: str | None
         try:
             print(json_text({"error": line.removeprefix(f"{program}: ") if message is None else message}), flush=True)
         except OSError:  # the output itself may have failed
-            discard()
+            discard_output()
     print(printable(line), file=sys.stderr)  # one line, whatever the names of files are
     return code

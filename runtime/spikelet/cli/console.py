@@ -20,7 +20,7 @@ FALLBACKS = {
 }  # fmt: skip
 
 
-def tolerate() -> None:
+def replace_unencodable() -> None:
     """Replace characters that the encoding of standard output and standard error does not have."""
     codecs.register_error(HANDLER, _replacement)
     for stream in (sys.stdout, sys.stderr):
@@ -42,19 +42,19 @@ def finish(code: int) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError as error:
-        return discard_after(error, code)
+        return discard_output_after(error, code)
     return code
 
 
-def discard_after(error: OSError, code: int = 1) -> int:
+def discard_output_after(error: OSError, code: int = 1) -> int:
     """Discard output that cannot be written, and return the exit code. An error other than a closed pipe is printed."""
-    discard()
+    discard_output()
     if not isinstance(error, BrokenPipeError):
         print(f"spikelet: standard output: {error.strerror or error}", file=sys.stderr)
     return code or 1
 
 
-def discard() -> None:
+def discard_output() -> None:
     """Discard buffered and all further output: redirect standard output to the null device."""
     try:
         null = os.open(os.devnull, os.O_WRONLY)

@@ -20,7 +20,7 @@ from spikelet.data.options import (
     stated_options,
     stated_span,
 )
-from spikelet.data.other_files import way_out
+from spikelet.data.other_files import remedy_for
 from spikelet.data.pixels import check_contrast
 from spikelet.data.sound import is_recording, read_recording
 from spikelet.errors import DataError
@@ -96,7 +96,7 @@ def _read(path: Path, split: Split, shape: Shape | None, options: DataOptions) -
     problem = "a file of an unknown type" if path.exists() else "no such file or folder"
     raise DataError(
         f"{path}: {problem}; expected an image ({', '.join(SUFFIXES)}), a recording (.wav), a folder of them, .npy, "
-        f".npz, CIFAR-10 or CIFAR-100 (binary or python layout) or IDX files{way_out(path)}"
+        f".npz, CIFAR-10 or CIFAR-100 (binary or python layout) or IDX files{remedy_for(path)}"
     )
 
 

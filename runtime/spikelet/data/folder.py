@@ -17,7 +17,7 @@ from spikelet.data.formats.image_file import SUFFIXES, is_image, read_image
 from spikelet.data.images import ImageSet
 from spikelet.data.names import SPLIT_NAMES, Key, natural_key, visible
 from spikelet.data.options import DEFAULTS, DataOptions, Split
-from spikelet.data.other_files import present
+from spikelet.data.other_files import files_present
 from spikelet.data.pixels import Pixels, check_contrast
 from spikelet.data.sound import is_recording, read_recording
 from spikelet.data.tables import check_tables
@@ -79,7 +79,7 @@ def _nothing(folder: Path, split: Split, sound: bool) -> DataError:
         except DataError as error:
             return error
     return DataError(
-        f"{folder}: no images in it, nor in folders of classes; known: {', '.join(SUFFIXES)}{present(folder)}"
+        f"{folder}: no images in it, nor in folders of classes; known: {', '.join(SUFFIXES)}{files_present(folder)}"
     )
 
 

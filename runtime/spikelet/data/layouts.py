@@ -52,7 +52,7 @@ def as_images(value: Values, shape: Shape | None, layout: Layout = "auto", label
     fitting = {name: images for name, images in forms.items() if _fits(name, images, shape)}
     if not fitting:
         kind = "images" if shape is None else f"images of the network's {shape}"
-        hint = f"{OPTION} ({', '.join(forms)})" if shape is None else _way_to(shape, value)
+        hint = f"{OPTION} ({', '.join(forms)})" if shape is None else _remedy(shape, value)
         raise DataError(f"expected an array of {kind}, found shape {value.shape}; {hint}")
     if labels is not None:
         fitting = _with_count(fitting, labels)
@@ -69,7 +69,7 @@ def as_images(value: Values, shape: Shape | None, layout: Layout = "auto", label
     return _flattened(images, shape)
 
 
-def _way_to(shape: Shape, value: Values) -> str:
+def _remedy(shape: Shape, value: Values) -> str:
     """Return how images of another shape become those of the network."""
     if value.ndim == 2 and value.shape[1] == math.prod(shape):
         sizes = ", ".join(map(str, shape))

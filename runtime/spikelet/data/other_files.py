@@ -16,7 +16,7 @@ _LIBRARIES = {
 }  # fmt: skip
 
 
-def way_out(path: Path, name: str = "it") -> str:
+def remedy_for(path: Path, name: str = "it") -> str:
     """Return how a file of a known other type becomes one that is read, after "; ", or "".
 
     Args:
@@ -35,7 +35,7 @@ def way_out(path: Path, name: str = "it") -> str:
     return f"; load {name} with {library} and save it with numpy.savez('data.npz', images=images, labels=labels)"
 
 
-def present(folder: Path) -> str:
+def files_present(folder: Path) -> str:
     """Return the names of the files in a folder without images and what to do with them, after "; ", or "".
 
     Args:
@@ -48,5 +48,5 @@ def present(folder: Path) -> str:
         return ""
     names = ", ".join(path.name for path in files[:MOST_NAMES])
     more = f" and {len(files) - MOST_NAMES} more" if len(files) > MOST_NAMES else ""
-    advice = next((text for path in files if (text := way_out(path, path.name))), "")
+    advice = next((text for path in files if (text := remedy_for(path, path.name))), "")
     return f"; found {names}{more}{advice}"

@@ -1,7 +1,7 @@
 """The early-exit trade-off: accuracy and accumulates as functions of the margin threshold.
 
-A sample exits at the first time-step at which the mean logit of its best class exceeds the second by the threshold,
-and at T otherwise. This is the rule of `early_exit.Margin`, applied after the run to the recorded margins.
+A sample exits at the first time-step at which the mean logit of its best class is at least the threshold above the
+second, and at T otherwise. This is the rule of `early_exit.Margin`, applied after the run to the recorded margins.
 """
 
 from __future__ import annotations

@@ -87,19 +87,19 @@ class FaultyEngine(NumpyEngine):
         super().__init__(graph)
         self.fault = fault
         self._seed = seed
-        self._spike_source = self._source("spikes")
+        self._spike_rng = self._generator("spikes")
         self._stuck: dict[str, Spikes] = {}
         self._theta: dict[str, Float] = {}
         if fault.kind == "weight-bits":
             for name in self._weights:
                 weight = graph.synapse(name).weight
-                self._weights[name] = flip_bits(weight, bits, fault.level, self._source(name)).astype(np.float32)
+                self._weights[name] = flip_bits(weight, bits, fault.level, self._generator(name)).astype(np.float32)
         for name in graph.spiking:
-            shape, source = graph.population(name), self._source(name)
+            shape, rng = graph.population(name), self._generator(name)
             if fault.kind in ("stuck-on", "stuck-off"):
-                self._stuck[name] = source.random(shape) < fault.level
+                self._stuck[name] = rng.random(shape) < fault.level
             elif fault.kind == "threshold":
-                self._theta[name] = drifted(graph.neuron(name), shape, fault.level, source)
+                self._theta[name] = drifted_thresholds(graph.neuron(name), shape, fault.level, rng)
 
     def noisy(self, pixels: npt.NDArray[np.generic]) -> Float:
         """Add noise to the pixels, (N, *shape), if the fault is input noise."""
@@ -108,7 +108,7 @@ class FaultyEngine(NumpyEngine):
             return clean
         node = self.graph.input
         spread = self.fault.level * (node.high - node.low)
-        noise = self._source("input").normal(0, spread, clean.shape).astype(np.float32)
+        noise = self._generator("input").normal(0, spread, clean.shape).astype(np.float32)
         noisy: Float = np.clip(np.rint(clean + noise), node.low, node.high)
         return noisy
 
@@ -125,17 +125,17 @@ class FaultyEngine(NumpyEngine):
             case "stuck-off":
                 return fired & ~self._stuck[name]
             case "dropped":
-                return fired & (self._spike_source.random(fired.shape, np.float32) >= level)
+                return fired & (self._spike_rng.random(fired.shape, np.float32) >= level)
             case "spurious":
-                return fired | (self._spike_source.random(fired.shape, np.float32) < level)
+                return fired | (self._spike_rng.random(fired.shape, np.float32) < level)
         return fired
 
-    def _source(self, purpose: str) -> np.random.Generator:
+    def _generator(self, purpose: str) -> np.random.Generator:
         entropy = [self._seed, *purpose.encode(), *self.fault.kind.encode()]
         return np.random.default_rng(np.random.SeedSequence(entropy))
 
 
-def flip_bits(weight: Array, bits: int, share: float, source: np.random.Generator) -> Array:
+def flip_bits(weight: Array, bits: int, share: float, rng: np.random.Generator) -> Array:
     """Flip every stored bit of a weight array with probability `share`.
 
     Integers are stored in two's complement with `bits` bits, float32 with 32 bits; non-finite results become 0.
@@ -145,7 +145,7 @@ def flip_bits(weight: Array, bits: int, share: float, source: np.random.Generato
     stored = weight.view(np.uint32).astype(np.int64) if is_float(weight) else weight.astype(np.int64)
     mask = np.zeros(weight.shape, np.int64)
     for bit in range(32 if is_float(weight) else bits):
-        mask |= (source.random(weight.shape, np.float32) < share).astype(np.int64) << bit
+        mask |= (rng.random(weight.shape, np.float32) < share).astype(np.int64) << bit
     flipped = stored ^ mask
     if is_float(weight):
         values = flipped.astype(np.uint32).view(np.float32)
@@ -154,9 +154,9 @@ def flip_bits(weight: Array, bits: int, share: float, source: np.random.Generato
     return flipped - ((flipped >> (bits - 1)) << bits)
 
 
-def drifted(node: IF, shape: tuple[int, ...], spread: float, source: np.random.Generator) -> Float:
+def drifted_thresholds(node: IF, shape: tuple[int, ...], spread: float, rng: np.random.Generator) -> Float:
     """Draw a threshold for every neuron, (1, *shape): theta (1 + spread z), z normal; rounded if theta is integer."""
-    theta = neurons.per_channel(node.by_copy(node.theta), len(shape)) * (1 + spread * source.standard_normal(shape))
+    theta = neurons.per_channel(node.by_copy(node.theta), len(shape)) * (1 + spread * rng.standard_normal(shape))
     least = float(np.finfo(np.float32).tiny)
     if not is_float(node.theta):
         theta, least = np.rint(theta), 1.0

@@ -28,7 +28,7 @@ class ExitRule(Protocol):
 
 @dataclass(frozen=True)
 class Margin:
-    """Stop when the mean logit of the best class exceeds that of the second by `threshold`.
+    """Stop when the mean logit of the best class is at least `threshold` above that of the second.
 
     Attributes:
         threshold: 0 or more, in the units of the source network's logits.

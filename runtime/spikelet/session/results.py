@@ -160,9 +160,7 @@ class Step(EqualFields):
 
 
 def joined(parts: list[Result]) -> Result:
-    """Join the results of consecutive parts of a batch."""
-    if len(parts) == 1:
-        return parts[0]
+    """Join the results of consecutive parts of a batch, two or more."""
 
     def join(values: list[Mapping[str, npt.NDArray[Number]]]) -> dict[str, npt.NDArray[Number]]:
         return {name: np.concatenate([value[name] for value in values], axis=1) for name in values[0]}

@@ -11,7 +11,7 @@ from spikelet.engines import create
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.lowering.c import HostProgram, McuProgram
-from spikelet.lowering.c.copies import kept, progression, proven_steps
+from spikelet.lowering.c.copies import compact_layers, progression, proven_steps
 from spikelet.metrics.fanout import sites
 from spikelet.metrics.tally import costs
 from spikelet.nodes import IF, LIF, Add, Scale, SumPool2d
@@ -54,7 +54,7 @@ def images(graph):
 
 
 def test_copies_are_kept_where_one_potential_determines_them(graph):
-    assert kept(graph) == {"if0", "if_branch", "if1", "if2", "if4"}
+    assert compact_layers(graph) == {"if0", "if_branch", "if1", "if2", "if4"}
     for program in (HostProgram(graph), McuProgram(graph)):
         copies = {name: program.graph.neuron(name).copies for name in program.graph.spiking}
         assert copies == {"if0": 3, "if_branch": 5, "if1": 3, "if2": 4, "if3": 1, "if4": 16, "if5": 1}
@@ -114,7 +114,7 @@ def test_counting_of_copies_begins_with_the_first_time_step(graph, images):
 def test_a_factor_takes_range_from_the_accumulators(graph):
     assert proven_steps(graph) <= exact_steps(graph, INT32_LIMIT)
     for accumulator in accumulators(graph):
-        gain = progression(graph.neuron(accumulator.node)).gain if accumulator.node in kept(graph) else 1
+        gain = progression(graph.neuron(accumulator.node)).gain if accumulator.node in compact_layers(graph) else 1
         largest = accumulator.start + proven_steps(graph) * accumulator.per_step
         assert (gain * (largest + 1) <= INT32_LIMIT + 1).all()
 
@@ -133,7 +133,7 @@ def test_a_factor_is_used_only_if_potentials_fit(copies):
     assert progression(node).gain == copies
     net = Builder((2,), np.random.default_rng(0))
     net.add("if", node)
-    assert kept(net.graph()) == ({"if"} if copies < 128 else set())
+    assert compact_layers(net.graph()) == ({"if"} if copies < 128 else set())
     assert progression(neurons(copies, factor=copies)).gain == 1
 
 
@@ -154,5 +154,5 @@ def test_other_copies_are_no_progression(node):
     net = Builder((2,), np.random.default_rng(0))
     net.add("if", node)
     graph: Graph = net.graph()
-    assert kept(graph) == set()
+    assert compact_layers(graph) == set()
     assert HostProgram(graph).graph.shapes["if"] == (6,)

@@ -30,7 +30,7 @@ SHAPE = (3, 6, 6)
 NOT_CALLED = {
     "Result", "Step", "Plots", "SpikeletError", "errors", "Verification", "StepVerification", "Status", "Engine",
     "Workload", "Node", "neurons", "ranges", "Measurement", "Operations", "Estimate", "EnergyBaseline", "Profile", "Tally",
-    "Sizes", "required_here", "new_key", "builtin", "is_float", "check_size", "Add", "Flatten",
+    "Sizes", "ExitRule", "required_here", "new_key", "builtin", "is_float", "check_size", "Add", "Flatten",
 }  # fmt: skip
 # tested in test_interface.py, with images and options of a run
 ELSEWHERE = {"load", "Model", "Limits", "Margin", "Confidence"}

@@ -13,7 +13,7 @@ from spikelet.data import ImageSet, arrays
 from spikelet.engines import create
 from spikelet.errors import UsageError
 from spikelet.metrics.accuracy import accuracy, wilson
-from spikelet.metrics.faults import KINDS, Fault, FaultyEngine, drifted, flip_bits
+from spikelet.metrics.faults import KINDS, Fault, FaultyEngine, drifted_thresholds, flip_bits
 from spikelet.metrics.robustness import all_faults, interval, robustness
 from spikelet.nodes import IF
 from spikelet.report.fault_report import check, fault_figures, fault_table
@@ -125,13 +125,13 @@ class TestFaults:
 
     def test_thresholds_differ_between_neurons(self):
         node = IF(np.array([1000, 3000], np.int32), np.zeros(2, np.int32))
-        theta = drifted(node, (2, 40, 40), 0.1, np.random.default_rng(0))
+        theta = drifted_thresholds(node, (2, 40, 40), 0.1, np.random.default_rng(0))
         assert theta.shape == (1, 2, 40, 40)
         assert (theta == np.rint(theta)).all()
         for channel, expected in enumerate((1000, 3000)):
             assert theta[0, channel].mean() == pytest.approx(expected, rel=0.02)
             assert theta[0, channel].std() == pytest.approx(0.1 * expected, rel=0.1)
-        assert drifted(node, (2, 40, 40), 1.0, np.random.default_rng(0)).min() == 1, "never 0 or below"
+        assert drifted_thresholds(node, (2, 40, 40), 1.0, np.random.default_rng(0)).min() == 1, "never 0 or below"
 
     def test_noise_stays_within_the_range_of_the_input(self):
         graph = small_graph()

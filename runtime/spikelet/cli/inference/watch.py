@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--frame and --frame-format describe the frames of a camera; the source is a folder")
     summary = Summary()
     rule = None if args.early_exit is None else Margin(args.early_exit)
-    with terminable():
+    with interrupted_by_sigterm():
         model = load(args.bundle, args.engine)
         args.steps = args.steps or min(CAMERA_STEPS, model.bundle.default_steps)
         start = np.full(model.graph.input.shape, model.graph.input.low)
@@ -119,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 @contextmanager
-def terminable() -> Iterator[None]:
+def interrupted_by_sigterm() -> Iterator[None]:
     """Raise KeyboardInterrupt at SIGTERM too."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

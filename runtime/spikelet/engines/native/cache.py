@@ -62,7 +62,7 @@ def find(key: str) -> Path | None:
     return path if hashlib.sha256(data[:-DIGEST]).digest() == data[-DIGEST:] else None
 
 
-def sealed(data: bytes) -> bytes:
+def with_digest(data: bytes) -> bytes:
     """Return the content of a cache file: the library and its digest."""
     return data + hashlib.sha256(data).digest()
 
@@ -75,7 +75,7 @@ def keep(key: str, data: bytes) -> Path | None:
         if not trusted(path.parent):
             return None
         with replacing(path) as file:
-            file.write(sealed(data))
+            file.write(with_digest(data))
         path.chmod(0o700)
     except (OSError, SpikeletError):
         return None

@@ -92,7 +92,7 @@ def cross_compile(graph: Graph, target: str, folder: Path) -> Path:
     path = folder / "native" / f"{generic_key(graph, target.partition('-')[0])}.so"
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     with replacing(path) as file:
-        file.write(cache.sealed(data))
+        file.write(cache.with_digest(data))
     return path
 
 

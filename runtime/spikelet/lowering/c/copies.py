@@ -62,7 +62,7 @@ def progression(node: IF) -> Progression:
     return Progression(k, theta, high if node.tie == ">=" else low)
 
 
-def kept(graph: Graph) -> frozenset[str]:
+def compact_layers(graph: Graph) -> frozenset[str]:
     """Return the layers with copies whose potentials are a progression that fits 32 bits."""
     layers = set()
     for name in graph.spiking:
@@ -80,13 +80,13 @@ def kept(graph: Graph) -> frozenset[str]:
 
 def compact(graph: Graph) -> Graph:
     """Return the network with copies as channels, except in layers whose copies are a progression."""
-    expanded = expand(graph, kept(graph))
+    expanded = expand(graph, compact_layers(graph))
     return expanded if expanded is graph else expanded.with_activity(graph.activity)
 
 
 def proven_steps(graph: Graph) -> int:
     """Return the number of time-steps for which the potentials and logits of generated C fit 32 bits."""
-    layers = kept(graph)
+    layers = compact_layers(graph)
     gains = {name: progression(graph.neuron(name)).gain for name in layers}
     return min(
         accumulator.steps(INT32_LIMIT // gains[accumulator.node] - 1 if accumulator.node in gains else INT32_LIMIT)
