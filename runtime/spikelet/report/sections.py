@@ -50,8 +50,8 @@ def accuracy_section(measured: Sequence[Measurement], names: Sequence[str], art:
 def exit_section(measured: Sequence[Measurement], names: Sequence[str], art: Art) -> Section:
     """Write the early-exit trade-off."""
     body = _pictures(art, "early-exit") + paragraph(
-        "An image exits when the mean logit of its best class exceeds the second by the threshold. Accumulates are "
-        "those of the time-steps until then; the first layer is added once."
+        "An image exits when the mean logit of its best class is the threshold or more above the second. "
+        "Accumulates are those of the time-steps until then; the first layer is added once."
     )
     head, rows = exit_table(measured, names)
     return Section("early-exit", "Early exit", body + table(head, rows))

@@ -69,7 +69,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--early-exit",
         type=number,
         metavar="MARGIN",
-        help="stop when the mean logit of the best class exceeds the second by MARGIN",
+        help="stop when the mean logit of the best class is MARGIN or more above the second",
     )
     exits.add_argument(
         "--early-exit-confidence",

@@ -65,7 +65,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--early-exit",
         type=number,
         metavar="MARGIN",
-        help="stop when the mean logit of the best class exceeds the second by MARGIN",
+        help="stop when the mean logit of the best class is MARGIN or more above the second",
     )
     parser.add_argument(
         "--frame",
