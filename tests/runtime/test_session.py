@@ -130,8 +130,27 @@ def test_a_sequence_is_an_input_for_every_step(model):
     constant = model.run(np.repeat(IMAGES[None, :3], 4, axis=0))
     assert np.array_equal(constant.logits, model.run(IMAGES[:3], steps=4).logits)
     assert not np.array_equal(result.logits[1:], model.run(sequence[0], steps=4).logits[1:])
-    with pytest.raises(UsageError, match="steps: the sequence has 4 time-steps, 8 were requested"):
-        model.run(sequence, steps=8)
+    for steps in (3, 8):
+        with pytest.raises(UsageError, match=f"steps: the sequence has 4 time-steps, {steps} were requested"):
+            model.run(sequence, steps=steps)
+
+
+def test_bytes_beyond_the_range_of_the_input_are_refused():
+    graph = small_graph()
+    for low, high, value in ((0, 100, 101), (10, 255, 9)):
+        narrow = Graph(graph.nodes | {graph.input_name: replace(graph.input, low=low, high=high)}, graph.edges)
+        pixels = np.full((1, 3, 6, 6), value, np.uint8)
+        with pytest.raises(DataError, match=f"this network takes values {low}…{high}, found {value}…{value}"):
+            as_sequence(narrow, pixels)
+        assert as_sequence(narrow, np.full((1, 3, 6, 6), 50, np.uint8)).shape == (1, 1, 3, 6, 6)
+
+
+def test_labels_are_indices_of_classes(model):
+    result = model.run(IMAGES[:2], steps=1)
+    assert result.accuracy(result.predictions[0]) == [1.0]
+    for wrong in (-1, 3):
+        with pytest.raises(DataError, match=f"expected indices of classes, 0…2, found {wrong}"):
+            result.accuracy([0, wrong])
 
 
 class TestEarlyExit:
@@ -145,6 +164,8 @@ class TestEarlyExit:
         expected = np.where(met.any(0), met.argmax(0) + 1, 8)
         assert np.array_equal(early.exit_steps, expected)
         assert 1 < early.exit_steps.mean() < 8
+        rate = early.spike_counts["if1"].sum() / (early.exit_steps.sum() * 144)
+        assert early.spike_rates["if1"] == rate, "of the time-steps before the exit"
         for n, exit_step in enumerate(expected):
             assert np.array_equal(early.logits[:exit_step, n], full.logits[:exit_step, n])
             assert (early.logits[exit_step:, n] == full.logits[exit_step - 1, n]).all()
@@ -254,10 +275,14 @@ class TestLongStreams:
 
     @pytest.fixture
     def short(self, model):
-        from dataclasses import replace
-
         manifest = replace(model.bundle.manifest, exact_steps=4)
         return spikelet.Model(replace(model.bundle, manifest=manifest), model.engine)
+
+    def test_a_stream_without_a_number_of_time_steps_ends_at_exact_steps(self, short):
+        made_for_more = replace(short.bundle.manifest, conversion={"steps": 6})
+        model = spikelet.Model(replace(short.bundle, manifest=made_for_more), short.engine)
+        assert model.bundle.default_steps == 6
+        assert len(list(model.stream(IMAGES[0]))) == 4
 
     def test_refuse(self, short):
         with pytest.raises(UsageError, match=r"steps: 5 requested, but .* proven exact for 4 time-steps"):

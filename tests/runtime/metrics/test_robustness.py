@@ -221,6 +221,16 @@ class TestRobustness:
         (low,), (high,) = interval(np.ones((3, 1, 20), bool))
         assert (low, high) == pytest.approx(wilson(20, 20))
 
+    def test_the_number_of_independent_predictions_by_hand(self):
+        two = np.zeros((2, 1, 20), bool)
+        two[0] = True  # the variance of the mean of 0 and 1 is 1/4, as that of one prediction
+        (low,), (high,) = interval(two)
+        assert (low, high) == pytest.approx(wilson(0.5, 1))
+        shared = np.zeros((2, 1, 10), bool)
+        shared[0, :, :5] = shared[1, :, 5:] = shared[1, :, 0] = True  # the devices complement each other
+        (low,), (high,) = interval(shared)
+        assert (low, high) == pytest.approx(wilson(11, 20)), "at most as many as there are predictions"
+
     def test_impossible_measurements_are_refused(self, bundle, images):
         with pytest.raises(UsageError, match="is proven exact for"):
             robustness(bundle, images, 60_000)
