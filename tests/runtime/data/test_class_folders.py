@@ -76,6 +76,13 @@ def test_punctuation_does_not_join_two_classes():
         matched(["a b"], ["a_b", "a-b"])
 
 
+def test_numbers_are_no_indices_of_classes_that_are_named_by_numbers():
+    """The class 1 is the first one; 0 is not a name."""
+    assert matched(["3", "1"], ["1", "2", "3"]) == [2, 0]
+    with pytest.raises(DataError, match="unknown class '0'"):
+        matched(["0", "1"], ["1", "2", "3"])
+
+
 class TestNetworksWithoutNames:
     def test_numbers_are_indices_in_their_natural_order(self, tmp_path):
         data = read(put(tmp_path, {str(k): k for k in range(12)}))

@@ -178,6 +178,8 @@ def test_the_clock_of_n_mnist_wraps(tmp_path):
 def test_bins_of_equal_counts():
     t = np.array([0, 1, 2, 1000, 3, 4])
     zeros = np.zeros(6, int)
+    columns = frames(t, np.arange(6), zeros, zeros, (1, 1, 6), 3, "count")[:, 0, 0]
+    assert [np.flatnonzero(bin).tolist() for bin in columns] == [[0, 1], [2, 4], [3, 5]], "in the order of the times"
     counts = frames(t, zeros, zeros, zeros, (1, 1, 1), 3, "count")
     assert counts.ravel().tolist() == [2, 2, 2]
     assert frames(t, zeros, zeros, zeros, (1, 1, 1), 3, "time").ravel().tolist() == [5, 0, 1]

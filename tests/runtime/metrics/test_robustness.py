@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from networks import small_graph
+from networks import Builder, small_graph
 from spikelet import cli
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, read, write
@@ -15,7 +15,7 @@ from spikelet.errors import UsageError
 from spikelet.metrics.accuracy import accuracy, wilson
 from spikelet.metrics.faults import KINDS, Fault, FaultyEngine, drifted_thresholds, flip_bits
 from spikelet.metrics.robustness import all_faults, interval, robustness
-from spikelet.nodes import IF
+from spikelet.nodes import IF, Scale
 from spikelet.report.fault_report import check, fault_figures, fault_table
 from spikelet.session import Model
 from spikelet.verify import record_golden
@@ -76,6 +76,16 @@ class TestFaults:
             silent, firing = (~off[name].any((0, 1))).sum(), on[name].all((0, 1)).sum()
             assert 0.05 * size < silent
             assert 0.1 * size < firing < 0.7 * size
+
+    def test_layers_of_one_shape_have_faults_of_their_own(self):
+        silent = IF(np.full(1, 10**6, np.int32), np.zeros(1, np.int32))
+        net = Builder((1, 8, 8), np.random.default_rng(0))
+        net.add("if1", silent)
+        net.add("scale", Scale(np.ones(1, np.int8)))
+        net.add("if2", silent)
+        stuck = spikes(FaultyEngine(net.graph(), Fault("stuck-on", 0.3), 0), pixels=np.zeros((1, 1, 8, 8), np.uint8))
+        assert 5 < stuck["if1"][0].sum() < 35
+        assert not np.array_equal(stuck["if1"], stuck["if2"])
 
     def test_all_stuck(self):
         graph = small_graph()
