@@ -18,7 +18,7 @@ from spikelet.errors import ConversionError, UsageError
 from spikelet.verify import verify
 from spikelet_converters.calibration.analog import Analog
 from spikelet_converters.calibration.correction import corrected
-from spikelet_converters.calibration.thresholds import activations, rescaled, thresholds
+from spikelet_converters.calibration.thresholds import Activations, activations, rescaled, thresholds
 from spikelet_converters.conversion.source import Calibration, convert_source
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.torch import from_module
@@ -98,6 +98,15 @@ def test_methods_choose_their_thresholds():
         thresholds(layers, "percentile", percentile=0)
     with pytest.raises(UsageError, match="method: expected max, percentile, mse, found 'best'"):
         thresholds(layers, "best")
+
+
+@pytest.mark.parametrize("method", ["max", "percentile", "mse"])
+def test_a_channel_without_activations_gets_the_median_threshold_of_its_layer(method):
+    values = torch.tensor([[0.0, 0.0, 0.0], [0.0, 2.0, 2.0], [5.0, 5.0, 0.0], [90.0, 90.0, 90.0]])
+    layers = {"relu": Activations(values, values.max(1).values), "silent": Activations(0 * values, torch.zeros(4))}
+    thetas = thresholds(layers, method, 4)
+    assert thetas["relu"][0] == np.median(thetas["relu"][1:])
+    assert thetas["silent"].tolist() == [1, 1, 1, 1]
 
 
 def test_correction_reduces_the_error_of_the_rates(network, images):

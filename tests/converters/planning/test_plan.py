@@ -66,6 +66,7 @@ def test_every_copies_and_every_t_has_its_known_accuracy_and_costs(result):
 def test_early_exit_is_that_of_a_run(result):
     data = images()
     early = [point for point in result.points if point.setting.margin is not None]
+    assert all(point.setting.margin > 0 for point in early), "with 0 every image takes one time-step"
     assert {point.setting.steps for point in early} == set(range(2, 7))
     for point in early[::7]:
         setting = point.setting
