@@ -66,8 +66,8 @@ def accuracy_figure(measured: Sequence[Measurement], names: Sequence[str]) -> Fi
         if measurement.accuracy is None:
             continue
         label = spiking_label(name, source_labels)
-        points = [(e["time_steps"], e["accuracy"]) for e in measurement.accuracy]
-        band = [(e["time_steps"], e["low"], e["high"]) for e in measurement.accuracy]
+        points = [(point["time_steps"], point["accuracy"]) for point in measurement.accuracy]
+        band = [(point["time_steps"], point["low"], point["high"]) for point in measurement.accuracy]
         series.append(Curve(label, points, band))
         rows += [(label, t, share, low, high) for (t, share), (_, low, high) in zip(points, band, strict=True)]
     for name, measurement in zip(names, measured, strict=True):
@@ -85,13 +85,13 @@ def accuracy_figure(measured: Sequence[Measurement], names: Sequence[str]) -> Fi
 def exit_figures(measured: Sequence[Measurement], names: Sequence[str]) -> list[Figure]:
     """Draw the early-exit trade-off: mean time-step by threshold, and accuracy by mean time-step."""
     rows = [
-        (name, e.threshold, e.steps, "" if e.accuracy is None else e.accuracy, e.events)
+        (name, early.threshold, early.steps, "" if early.accuracy is None else early.accuracy, early.events)
         for name, measurement in zip(names, measured, strict=True)
-        for e in measurement.exits
+        for early in measurement.exits
     ]
     head = ("network", "threshold", "mean_exit_step", "accuracy", "accumulates")
     by_threshold = [
-        Curve(name, [(e.threshold, e.steps) for e in measurement.exits])
+        Curve(name, [(early.threshold, early.steps) for early in measurement.exits])
         for name, measurement in zip(names, measured, strict=True)
     ]
     titles = "Early exit: mean time-step by threshold", "Early exit: accuracy by mean time-step"
@@ -106,7 +106,7 @@ def exit_figures(measured: Sequence[Measurement], names: Sequence[str]) -> list[
         )
     ]
     right = [
-        Curve(name, [(e.steps, e.accuracy) for e in measurement.exits if e.accuracy is not None])
+        Curve(name, [(early.steps, early.accuracy) for early in measurement.exits if early.accuracy is not None])
         for name, measurement in zip(names, measured, strict=True)
         if measurement.accuracy is not None
     ]
@@ -119,9 +119,13 @@ def exit_figures(measured: Sequence[Measurement], names: Sequence[str]) -> list[
 def rate_figure(measurement: Measurement) -> Figure:
     """Draw the spike rate by layer, with the spread over its neurons."""
     title = "Spike rate by layer (bar: mean; line: 5% to 95% of the neurons)"
-    rows = [Bar(r.layer, r.rate, r.low, r.high, f"{r.rate:.1%}, {r.dead:,} dead") for r in measurement.rates]
+    rows = [
+        Bar(layer.layer, layer.rate, layer.low, layer.high, f"{layer.rate:.1%}, {layer.dead:,} dead")
+        for layer in measurement.rates
+    ]
     numbers: list[tuple[object, ...]] = [
-        (r.layer, r.neurons, r.rate, r.low, r.median, r.high, r.dead, r.saturated) for r in measurement.rates
+        (layer.layer, layer.neurons, layer.rate, layer.low, layer.median, layer.high, layer.dead, layer.saturated)
+        for layer in measurement.rates
     ]
     head = ("layer", "neurons", "rate", "neurons_5", "neurons_50", "neurons_95", "dead", "saturated")
     return Figure("spike-rates", title, bars(title, rows, "spikes per neuron and time-step"), head, numbers)
@@ -131,10 +135,10 @@ def operations_figure(measurement: Measurement) -> Figure:
     """Draw the operations of one image by node."""
     title = "Operations of one image, by node"
     rows, numbers = [], []
-    for r in measurement.operations.rows:
-        macs = r.macs + r.static_macs
-        rows.append(Bar(r.node, r.acs + macs, note=f"{compact(macs)} MAC" if macs else f"{compact(r.acs)} AC"))
-        numbers.append((r.node, r.kind, r.acs, r.macs, r.static_macs, r.adds + r.static_adds, r.dense))
+    for row in measurement.operations.rows:
+        macs = row.macs + row.static_macs
+        rows.append(Bar(row.node, row.acs + macs, note=f"{compact(macs)} MAC" if macs else f"{compact(row.acs)} AC"))
+        numbers.append((row.node, row.kind, row.acs, row.macs, row.static_macs, row.adds + row.static_adds, row.dense))
     head = ("node", "input", "accumulates", "macs", "macs_once", "sums", "dense_connections")
     return Figure("operations", title, bars(title, rows, "operations", form=tick), head, numbers)
 
@@ -158,7 +162,9 @@ def energy_figure(estimates: Sequence[Estimate]) -> Figure:
         (estimate.profile.title, [_microjoules(estimate.levels[level]) for level in LEVELS]) for estimate in estimates
     ]
     svg = ranges(title, rows, LEVEL_NAMES, "µJ, low to high (estimate)")
-    return Figure("energy", title, svg, *_energy_numbers([(e.profile.name, e.levels) for e in estimates]))
+    return Figure(
+        "energy", title, svg, *_energy_numbers([(estimate.profile.name, estimate.levels) for estimate in estimates])
+    )
 
 
 def baselines_figure(estimates: Sequence[Estimate], names: Sequence[str]) -> Figure:
@@ -180,10 +186,13 @@ def baselines_figure(estimates: Sequence[Estimate], names: Sequence[str]) -> Fig
 def latency_figure(latency: Latency) -> Figure:
     """Draw the time per time-step on this machine. latency: result of `spikelet.benchmark.measure.measure`."""
     title = f"Time of one time-step on this machine (engine {latency['engine']}; bar: median; line: to 95%)"
-    times = batches(latency).items()
-    rows = [Bar(f"batch {size}", e["ms_per_step_p50"], e["ms_per_step_p50"], e["ms_per_step_p95"]) for size, e in times]
+    by_size = batches(latency).items()
+    rows = [
+        Bar(f"batch {size}", times["ms_per_step_p50"], times["ms_per_step_p50"], times["ms_per_step_p95"])
+        for size, times in by_size
+    ]
     numbers: list[tuple[object, ...]] = [
-        (size, e["ms_per_step_p50"], e["ms_per_step_p95"], e["steps_timed"]) for size, e in times
+        (size, times["ms_per_step_p50"], times["ms_per_step_p95"], times["steps_timed"]) for size, times in by_size
     ]
     svg = bars(title, rows, "ms per time-step", form=tick)
     return Figure("latency", title, svg, ("batch", "ms_p50", "ms_p95", "steps_timed"), numbers)

@@ -21,8 +21,8 @@ def accuracy_table(measured: Sequence[Measurement], names: Sequence[str]) -> Tab
 
     def rows(measurement: Measurement) -> Rows:
         lines = [
-            [str(e["time_steps"]), f"{e['accuracy']:.2%}", f"{e['low']:.2%} – {e['high']:.2%}"]
-            for e in measurement.accuracy or []
+            [str(point["time_steps"]), f"{point['accuracy']:.2%}", f"{point['low']:.2%} – {point['high']:.2%}"]
+            for point in measurement.accuracy or []
         ]
         if measurement.source_results["accuracy"] is not None:
             lines.append(["source network", f"{measurement.source_results['accuracy']:.2%}", ""])
@@ -36,8 +36,13 @@ def exit_table(measured: Sequence[Measurement], names: Sequence[str]) -> Table:
 
     def rows(measurement: Measurement) -> Rows:
         return [
-            [f"{e.threshold:.3g}", f"{e.steps:.2f}", "" if e.accuracy is None else f"{e.accuracy:.2%}", count(e.events)]
-            for e in measurement.exits
+            [
+                f"{early.threshold:.3g}",
+                f"{early.steps:.2f}",
+                "" if early.accuracy is None else f"{early.accuracy:.2%}",
+                count(early.events),
+            ]
+            for early in measurement.exits
         ]
 
     return _table(["threshold", "mean time-step", "accuracy", "accumulates"], rows, measured, names)
@@ -49,14 +54,14 @@ def rate_table(measured: Sequence[Measurement], names: Sequence[str]) -> Table:
     def rows(measurement: Measurement) -> Rows:
         return [
             [
-                r.layer,
-                count(r.neurons),
-                f"{r.rate:.2%}",
-                f"{r.low:.1%} – {r.high:.1%}",
-                f"{r.dead:,} ({r.dead / r.neurons:.1%})",
-                f"{r.saturated:,}",
+                layer.layer,
+                count(layer.neurons),
+                f"{layer.rate:.2%}",
+                f"{layer.low:.1%} – {layer.high:.1%}",
+                f"{layer.dead:,} ({layer.dead / layer.neurons:.1%})",
+                f"{layer.saturated:,}",
             ]
-            for r in measurement.rates
+            for layer in measurement.rates
         ]
 
     head = ["layer", "neurons", "spike rate", "5% – 95% of neurons", "dead", "saturated"]
@@ -70,15 +75,15 @@ def operations_table(measured: Sequence[Measurement], names: Sequence[str]) -> T
         ops = measurement.operations
         lines = [
             [
-                r.node,
-                r.kind,
-                count(r.dense),
-                "" if r.rate is None else f"{r.rate:.1%}",
-                count(r.acs),
-                count(r.macs + r.static_macs),
-                count(r.adds + r.static_adds),
+                row.node,
+                row.kind,
+                count(row.dense),
+                "" if row.rate is None else f"{row.rate:.1%}",
+                count(row.acs),
+                count(row.macs + row.static_macs),
+                count(row.adds + row.static_adds),
             ]
-            for r in ops.rows
+            for row in ops.rows
         ]
         macs, adds = ops.total("macs") + ops.total("static_macs"), ops.total("adds") + ops.total("static_adds")
         lines.append(
@@ -102,7 +107,9 @@ def energy_table(estimates: Sequence[Sequence[Estimate]], names: Sequence[str]) 
     """Return the energy in µJ by profile, at three levels."""
 
     def rows(profiles: Sequence[Estimate]) -> Rows:
-        return [[e.profile.name, *(microjoules(e.levels[level]) for level in LEVELS)] for e in profiles]
+        return [
+            [estimate.profile.name, *(microjoules(estimate.levels[level]) for level in LEVELS)] for estimate in profiles
+        ]
 
     head = ["profile", *(f"{name}, µJ" for name in LEVEL_NAMES)]
     return _table(head, rows, estimates, names)
@@ -177,7 +184,7 @@ def summary_table(measured: Sequence[Measurement], names: Sequence[str], main: S
         ["multiply-accumulates", *(count(_macs(measurement)) for measurement in measured)],
         ["neuron updates", *(count(measurement.operations.neuron_updates) for measurement in measured)],
         ["neurons", *(count(sum(measurement.operations.neurons.values())) for measurement in measured)],
-        ["dead neurons", *(count(sum(r.dead for r in measurement.rates)) for measurement in measured)],
+        ["dead neurons", *(count(sum(layer.dead for layer in measurement.rates)) for measurement in measured)],
         ["footprint, bytes", *(count(measurement.neurobench.footprint) for measurement in measured)],
     ]
     if main:

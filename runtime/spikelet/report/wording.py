@@ -103,9 +103,14 @@ def energy_json(measured: Measurement, estimates: Sequence[Estimate], profiles: 
         "crossover": "spike rate at the synapses below which the spiking network needs less; 0: never, 1: always",
         "profiles": [_estimate_json(measured, estimate) for estimate in estimates],
         "without_figures": [
-            {"profile": p.name, "title": p.title, "unpublished": p.unpublished, "power": power(p)}
-            for p in profiles
-            if not p.priced
+            {
+                "profile": profile.name,
+                "title": profile.title,
+                "unpublished": profile.unpublished,
+                "power": power(profile),
+            }
+            for profile in profiles
+            if not profile.priced
         ],
     }
 

@@ -100,6 +100,12 @@ def test_methods_choose_their_thresholds():
         thresholds(layers, "best")
 
 
+def test_a_percentile_is_that_of_the_positive_activations():
+    values = torch.cat([torch.zeros(90), torch.arange(1.0, 11.0)])[None]
+    layers = {"relu": Activations(values, values.max(1).values)}
+    assert thresholds(layers, "percentile", percentile=50)["relu"] == 5.5
+
+
 @pytest.mark.parametrize("method", ["max", "percentile", "mse"])
 def test_a_channel_without_activations_gets_the_median_threshold_of_its_layer(method):
     values = torch.tensor([[0.0, 0.0, 0.0], [0.0, 2.0, 2.0], [5.0, 5.0, 0.0], [90.0, 90.0, 90.0]])

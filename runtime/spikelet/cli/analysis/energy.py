@@ -120,7 +120,9 @@ def _text(measured: Measurement, estimates: list[Estimate], profiles: list[Profi
     if len(estimates) > 1 or (main is not None and not main.baselines):
         lines += [table(*energy_table([estimates], [name])), ""]
     lines += wording.left_out(estimates)
-    lines += [f"{p.name}: {p.unpublished}. {wording.power(p)}" for p in profiles if not p.priced]
+    lines += [
+        f"{profile.name}: {profile.unpublished}. {wording.power(profile)}" for profile in profiles if not profile.priced
+    ]
     lines += ["", "Assumptions", *(f"* {text}" for text in wording.assumptions(measured))]
     if len(profiles) == 1:
         lines += ["", "Sources", *(f"* {quantity}: {figure.source}" for quantity, figure in profiles[0].sources())]
