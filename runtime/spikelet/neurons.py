@@ -37,6 +37,16 @@ def step(node: IF, v: Float, current: Float, theta: Float | None = None) -> tupl
 
     Returns:
         The potential after the reset, (N, C·copies, …) float32, and the spikes, (N, C·copies, …) bool.
+
+    Examples:
+        >>> node = IF(theta=np.array([4], np.int32), v_init=np.array([2], np.int32))
+        >>> v, current = initial_potential(node, 1, (1,)), np.full((1, 1), 3, np.float32)
+        >>> for _ in range(3):
+        ...     v, spikes = step(node, v, current)
+        ...     print(v.item(), spikes.item())
+        1.0 True
+        0.0 True
+        3.0 False
     """
     theta = per_channel(node.by_copy(node.theta), v.ndim - 1) if theta is None else theta
     if node.copies > 1:

@@ -58,6 +58,11 @@ class Preprocessing:
 
     Raises:
         UsageError: A value is not a finite number, or `std` or `scale` is not above 0.
+
+    Examples:
+        >>> normalisation = Preprocessing(mean=(0.5,), std=(0.25,))  # of pixels in 0…1
+        >>> normalisation.apply(np.array([[0, 255]], np.uint8)).tolist()
+        [[-2.0, 2.0]]
     """
 
     mean: tuple[float, ...] = (0.0,)

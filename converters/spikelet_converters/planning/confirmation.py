@@ -42,6 +42,16 @@ def confirm(
     Raises:
         UsageError: The plan has no chosen setting, or chose it on these images.
         DataError: The images have no labels, or do not fit the network.
+
+    Examples:
+        >>> from spikelet import bundle, shipped
+        >>> from spikelet_converters.planning.plan import plan
+        >>> network = bundle.read(shipped.named("vgg5-fashion-mnist"))
+        >>> images = shipped.images_for((1, 28, 28), None)
+        >>> first, others = images.take(slice(0, 20)), images.take(slice(20, 40))
+        >>> result = plan(network, first, copies=[1], steps=2, early_exit=False, engine="numpy")
+        >>> confirm(network, result, others, engine="numpy").setting == result.chosen.setting
+        True
     """
     options.instance("result", result, Plan)
     options.instance("data", data, ImageSet)

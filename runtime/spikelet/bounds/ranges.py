@@ -134,6 +134,12 @@ def exact_steps(graph: Graph, limit: int = EXACT_LIMIT) -> int:
 
     Raises:
         GraphError: Not even one time-step is exact. The message names the node.
+
+    Examples:
+        >>> from spikelet import bundle, shipped
+        >>> graph = bundle.read(shipped.demo()).graph
+        >>> exact_steps(graph), exact_steps(graph, INT32_LIMIT)
+        (47, 6139)
     """
     return _exact_steps(graph, limit)
 

@@ -31,6 +31,13 @@ class DataOptions:
 
     Raises:
         UsageError: An option is of a wrong type or out of range.
+
+    Examples:
+        >>> from spikelet.data.arrays import as_pixels
+        >>> import numpy as np
+        >>> scaled = np.array([[[0.0, 0.5], [0.25, 1.0]]])
+        >>> as_pixels(scaled, (1, 2, 2), DataOptions(white=1.0)).tolist()
+        [[[[0, 128], [64, 255]]]]
     """
 
     layout: Layout = "auto"

@@ -98,6 +98,11 @@ def verify_step(bundle: Bundle) -> StepVerification:
         CostError: The replay needs more memory or operations than the limits permit, see `spikelet.limits`.
         EngineError: There is no disk space for the files that ONNX Runtime loads.
         OutOfMemory: The system has no memory left.
+
+    Examples:
+        >>> from spikelet import bundle, shipped
+        >>> verify_step(bundle.read(shipped.demo())).ok
+        True
     """
     instance("bundle", bundle, Bundle)
     step = bundle.step
