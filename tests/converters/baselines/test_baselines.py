@@ -106,6 +106,8 @@ class TestSRP:
         rule = SRP(tau=2).rule(None, None, None, 2)
         # pre-steps: 5+8=13 fires, 3-8=-5 <= 0; then the same again, silenced
         assert rule("if", neuron(), train(8, -8, 8, -8)).flatten().tolist() == [1, 0, 0, 0]
+        # 5+8=13 fires, 3-3=0: silenced as well
+        assert rule("if", neuron(), train(8, -3, 8, -3)).flatten().tolist() == [1, 0, 0, 0]
         # 5+8=13 fires, 3+0=3 > 0: the answer starts at v(0) again
         assert rule("if", neuron(), train(8, 0, 8, 0)).flatten().tolist() == [1, 0, 1, 0]
 

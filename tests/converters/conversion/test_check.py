@@ -263,3 +263,29 @@ def test_shifted_thresholds_are_evaluated_only_if_the_outputs_differ():
     with pytest.raises(ConversionError, match="other predictions"):
         agree_on_answers("inputs", outputs.argmin(1), outputs, moved)
     assert calls == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("difference", "ties", "limit", "explained"),
+    [(0.1, 0.06, 0.2, True), (0.1, 0.04, 0.2, False), (0.25, 0.2, 0.2, False), (0.25, 0.2, np.inf, True)],
+)
+def test_ties_explain_differences_of_their_size_that_are_not_too_large(difference, ties, limit, explained):
+    """Root mean squares, relative to the largest logit of each input."""
+    rng = np.random.default_rng(0)
+    outputs = rng.normal(size=(8, 10)).astype(np.float32)
+    signs = rng.choice([-1, 1], outputs.shape) * np.abs(outputs).max(1, keepdims=True)
+    logits = (outputs + difference * signs).astype(np.float32)
+    moved = (logits + ties * signs).astype(np.float32)
+    if explained:
+        assert agree("inputs", outputs, logits, lambda: [logits, moved], tied=limit).largest > 0
+    else:
+        with pytest.raises(ConversionError, match="computes other outputs than the network on inputs"):
+            agree("inputs", outputs, logits, lambda: [logits, moved], tied=limit)
+
+
+def test_faint_logits_are_compared_relative_to_those_of_other_inputs():
+    """Rounding is proportional to the sums in a network, which may cancel for one input."""
+    outputs = np.array([[1, -1], [1e-4, -1e-4]], np.float32)
+    agree("inputs", outputs, outputs + np.array([[0, 0], [5e-6, 0]], np.float32))
+    with pytest.raises(ConversionError, match="computes other outputs"):
+        agree("inputs", outputs, outputs + np.array([[0, 0], [2e-5, 0]], np.float32))

@@ -18,6 +18,7 @@ from spikelet.errors import ConversionError, UsageError
 from spikelet.verify import verify
 from spikelet_converters.calibration.analog import Analog
 from spikelet_converters.calibration.correction import corrected
+from spikelet_converters.calibration.loss import Loss, advice
 from spikelet_converters.calibration.thresholds import Activations, activations, rescaled, thresholds
 from spikelet_converters.conversion.source import Calibration, convert_source
 from spikelet_converters.frontends.builder import Builder
@@ -113,6 +114,16 @@ def test_a_channel_without_activations_gets_the_median_threshold_of_its_layer(me
     thetas = thresholds(layers, method, 4)
     assert thetas["relu"][0] == np.median(thetas["relu"][1:])
     assert thetas["silent"].tolist() == [1, 1, 1, 1]
+
+
+def test_advice_blames_no_layer_if_none_loses_agreement():
+    even = [Loss("if1", 1.0, 0.0, 0.1), Loss("if2", 1.0, 0.0, 0.1)]
+    tried = [("--steps 32", 0.95), ("--method max", 0.8)]
+    better = "try --steps 32: predictions agree on 95.0% instead of 90.0%"
+    assert advice(even, 0.9, tried) == [better]
+    blamed, remedy = advice([even[0], Loss("if2", 0.9, 0.0, 0.1)], 0.9, tried)
+    assert blamed == "most is lost in if2: predictions agree on 90.0% once it spikes (10.0 points less than before it)"
+    assert remedy == better
 
 
 def test_correction_reduces_the_error_of_the_rates(network, images):
