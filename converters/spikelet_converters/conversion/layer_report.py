@@ -112,42 +112,35 @@ def conversion_report(
     unquantised_engine = engine if source is converted else create(source)
     steps = tuple(t for t in steps if engine.step_limit is None or t <= engine.step_limit)
     layers = {name: _LayerSums(steps) for name in converted.spiking}
-    correct: dict[str, npt.NDArray[np.int64]] = {
-        "float": np.zeros(1, np.int64),
-        "before": np.zeros(max(steps), np.int64),
-        "after": np.zeros(max(steps), np.int64),
-    }
-    agree, predicted_classes, spiking = 0, set[int](), list[npt.NDArray[np.int64]]()
+    of_source: list[npt.NDArray[np.int64]] = []  # predictions, (N,)
+    unquantised: list[npt.NDArray[np.int64]] = []  # (T, N)
+    spiking: list[npt.NDArray[np.int64]] = []  # (T, N)
     size = min(engine.fitting(REPORT_BATCH), unquantised_engine.fitting(REPORT_BATCH))
     for start in range(0, len(data), size):
         batch = data.take(slice(start, start + size))
         predictions, rates = reference(batch)
         counts, after = _simulate(engine, batch, steps)
-        before = after if source is converted else _simulate(unquantised_engine, batch, steps)[1]
         for name, layer in layers.items():
             layer.add(rates[name], counts[name])
-        agree += int((after[-1] == predictions).sum())
-        predicted_classes.update(predictions.tolist())
-        spiking.append(after[-1])
-        if batch.labels is not None:
-            correct["float"] += (predictions == batch.labels).sum()
-            correct["before"] += (before == batch.labels).sum(1)
-            correct["after"] += (after == batch.labels).sum(1)
+        of_source.append(predictions)
+        unquantised.append(after if source is converted else _simulate(unquantised_engine, batch, steps)[1])
+        spiking.append(after)
         on_progress(min(start + size, len(data)), len(data))
+    expected, before, after = np.concatenate(of_source), np.hstack(unquantised), np.hstack(spiking)
     result: Document = {
         "data": data.name,
         "digest": data.digest,
         "images": len(data),
         "steps": max(steps),
         "engine": engine.name,
-        "agreement_with_float": agree / len(data),
-        "distinct_answers": len(predicted_classes),
+        "agreement_with_float": float((after[-1] == expected).mean()),
+        "distinct_answers": len(np.unique(expected)),
     }
     if data.labels is not None:
-        result["float_accuracy"] = float(correct["float"][0] / len(data))
-        result["accuracy_before_quantisation"] = (correct["before"] / len(data)).tolist()
-        result["accuracy"] = (correct["after"] / len(data)).tolist()
-    note = order_of_labels(np.concatenate(spiking), data.labels)
+        result["float_accuracy"] = float((expected == data.labels).mean())
+        result["accuracy_before_quantisation"] = (before == data.labels).mean(1).tolist()
+        result["accuracy"] = (after == data.labels).mean(1).tolist()
+    note = order_of_labels(after[-1], data.labels)
     result.update({"note_on_labels": note} if note else {})
     return [{"layer": name, **layer.summary()} for name, layer in layers.items()], result
 
