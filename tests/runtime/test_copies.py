@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from networks import Builder, graphs, small_graph
 from spikelet.bounds.magnitudes import check_magnitudes
 from spikelet.bounds.ranges import exact_steps
-from spikelet.copies import expand, expanded_weights
+from spikelet.copies import expand, expanded_weights, free_name
 from spikelet.engines import create, run
 from spikelet.errors import CostError, GraphError
 from spikelet.graph import Graph
 from spikelet.metrics.fanout import sites
-from spikelet.nodes import IF, LIF, MAX_COPIES, Conv2d, Flatten, Input, Linear, Output
+from spikelet.nodes import IF, LIF, MAX_COPIES, Add, Conv2d, Flatten, Input, Linear, Output
 
 i32 = np.int32
 RANDOM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -120,6 +120,31 @@ def test_copies_of_a_flattened_image_have_a_distance_of_one_image():
     assert (by_pixel == by_pixel[:, :1, :, :1]).all()
     assert np.array_equal(by_pixel[:, 0, :, 0].reshape(4, 27), graph.synapse("fc").weight)
     assert_expanded_agrees(graph, pixels(graph), 8)
+
+
+def test_sums_of_a_flattened_image_and_a_vector_add_the_copies_of_each():
+    """Copies of a flattened image are as far apart as its pixels, those of a vector are neighbours."""
+    rng = np.random.default_rng(0)
+    net = Builder((2, 2, 2), rng)
+    net.neuron("if_image", scale=60, copies=3)
+    net.add("flat", Flatten())
+    net.add("flat_input", Flatten(), ("input",))
+    net.linear("fc", 8)
+    net.neuron("if_vector", scale=200, copies=3)
+    net.add("sum", Add(), ("flat", "if_vector"))
+    net.linear("last", 4)
+    net.neuron("if_last")
+    graph = net.graph()
+    assert_expanded_agrees(graph, pixels(graph), 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "free"),
+    [("a.sum", "a.sum"), ("taken", "copies2"), ("b" + "1" * 64, "copies2"), ("c.1" + "d" * 63, "d" * 63)],
+)
+def test_a_free_name_is_a_name_of_a_node(name, free):
+    """Names that are too long lose their beginning, and what is left begins with a letter."""
+    assert free_name(name, {"taken", "copies"}, "copies") == free
 
 
 def test_names_that_the_expansion_adds_are_free():
