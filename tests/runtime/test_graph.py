@@ -12,7 +12,7 @@ from networks import Builder, graphs, small_graph
 from spikelet.bounds.ranges import EXACT_LIMIT, INT32_LIMIT, accumulators, exact_steps, ranges
 from spikelet.engines import create
 from spikelet.errors import GraphError
-from spikelet.graph import Graph, once_per_graph
+from spikelet.graph import MAX_CHANNELS, Graph, once_per_graph
 from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 
 i8, i16, i32, f32 = np.int8, np.int16, np.int32, np.float32
@@ -172,6 +172,14 @@ def test_whole_numbers_of_numpy_are_stored_as_those_of_python():
     assert list(map(repr, made)) == list(map(repr, same)), "not only equal, since a manifest is JSON"
 
 
+def test_the_number_of_channels_is_limited():
+    """Each of the three nodes has one channel for each value."""
+    largest = MAX_CHANNELS // 3
+    assert chain(neuron(largest), Output(), shape=(largest,)).classes == largest
+    with pytest.raises(GraphError, match=f"expected at most {MAX_CHANNELS} channels over all nodes, found"):
+        chain(neuron(largest + 1), Output(), shape=(largest + 1,))
+
+
 class TestExactSteps:
     def test_is_the_bound_of_the_widest_channel(self):
         """Pixels 0…255, mean 100, so x in -100…255; weights 3 and -4, bias 5."""
@@ -232,6 +240,14 @@ class TestOncePerGraph:
         layers(first, factor=2)
         assert results == [n * len(first.spiking) for n in (1, 1, 2, 2, 1)]
         assert [graph is first for graph, _ in calls] == [True, True, True, False]
+
+    def test_a_network_with_other_activity_has_results_of_its_own(self):
+        """The engine native selects the forms of layers by activity."""
+        first = once_per_graph(lambda graph: graph.activity and graph.activity["if1"])
+        silent = small_graph().with_activity({"if1": (1.0, 0.0)})
+        assert first(silent) == (1.0, 0.0)
+        assert first(silent.with_activity({"if1": (0.5, 0.5)})) == (0.5, 0.5)
+        assert first(silent.with_activity(None)) is None
 
     def test_an_error_is_raised_at_every_call(self):
         calls = []
