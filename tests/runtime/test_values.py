@@ -84,6 +84,8 @@ def test_a_copy_is_equal_and_of_the_same_type(name, duplicate, values):
         (np.zeros(1), 0.0, False),
         ({"a": np.zeros(2)}, {"a": np.zeros(2)}, True),
         ({"a": np.zeros(2)}, {"b": np.zeros(2)}, False),
+        (np.zeros(1), np.zeros(3), False),
+        (np.zeros((1, 3)), np.zeros(3), False),
     ],
 )
 def test_arrays_are_equal_in_dtype_shape_and_elements(a, b, expected):
