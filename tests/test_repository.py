@@ -110,3 +110,21 @@ def test_every_program_of_the_tests_finds_what_it_imports():
                     for end in (".py", "/__init__.py", "")
                 ]
                 assert name.split(".")[0] in known or any(file.exists() for file in beside), f"{path}: {name}"
+
+
+def private_accesses(path):
+    """Yield the private attributes of other objects that a test file reads, sets or replaces."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
+            if not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")):
+                yield node.attr
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("setattr", "delattr"):
+            yield from (
+                arg.value for arg in node.args[1:2] if isinstance(arg, ast.Constant) and str(arg.value).startswith("_")
+            )
+
+
+def test_tests_of_the_inspector_use_its_public_interface():
+    files = [*(ROOT / "tests" / "gui").rglob("*.py"), *(ROOT / "tests" / "support" / "gui_support").rglob("*.py")]
+    assert len(files) > 30
+    assert {path.name: names for path in files if (names := list(private_accesses(path)))} == {}

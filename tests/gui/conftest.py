@@ -86,7 +86,7 @@ def data(folder):
 @pytest.fixture
 def prepared_validation(monkeypatch):
     """The process of Brian2 sends a prepared report. `test_brian2_agrees` runs Brian2."""
-    monkeypatch.setattr(checks, "_validate", send_report)
+    monkeypatch.setattr(checks, "validate_alone", send_report)
 
 
 @pytest.fixture(scope="session")

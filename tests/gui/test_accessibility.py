@@ -141,7 +141,7 @@ def test_the_focus_is_visible(built, rest, qtbot):
 def changed_pixels(window, control):
     """Return the number of pixels whose luminance changes by a contrast of 3 or more when a control gets the focus."""
     seen = []
-    for widget in (window.centralWidget(), control):
+    for widget in (window.root, control):
         widget.setFocus(Qt.FocusReason.TabFocusReason)
         image = control.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
         pixels = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.width(), 4)[..., 2::-1] / 255
@@ -155,7 +155,7 @@ def test_tab_visits_controls_in_reading_order(built, rest, qtbot):
     for panel in PANELS:
         built.show_panel(panel)
         rest(built)
-        built.centralWidget().setFocus()
+        built.root.setFocus()
         built.activateWindow()
         until(built.isActiveWindow)
         order = []
@@ -181,7 +181,7 @@ def next_control(window, qtbot):
 
 def part_of(window, control):
     """Return the bar or the card that a control is in, or the control itself."""
-    while (parent := control.parentWidget()) not in (None, window.centralWidget()) and not isinstance(control, Card):
+    while (parent := control.parentWidget()) not in (None, window.root) and not isinstance(control, Card):
         if isinstance(parent, Panel):
             return control
         control = parent

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QAbstractButton, QLabel, QScrollArea
+from PySide6.QtCore import QPoint, QSize, Qt
+from PySide6.QtWidgets import QAbstractButton, QScrollArea
 
 from gui_support.bundles import bundle_of
 from gui_support.cutting import cut_fields, cut_texts, shown, wrong
@@ -12,18 +11,13 @@ from gui_support.driving import draw, drop, opened_window, prepare_all
 from networks import Builder
 from spikelet.bundle import write
 from spikelet_gui.models.session.settings import Settings
-from spikelet_gui.views.images.gallery import Gallery
 from spikelet_gui.views.panels.catalogue import PANELS
-from spikelet_gui.views.plots.network.block import MIN_NAME, SPACE, name_width
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.shell.app import discard, make_window
 from spikelet_gui.views.shell.shortcuts import help_dialog
 from spikelet_gui.views.shell.transport import TITLES
 from spikelet_gui.views.widgets.cards import Card
 from spikelet_gui.views.widgets.controls import Tabs
-from spikelet_gui.views.widgets.facts import Facts
-from spikelet_gui.views.widgets.tables import Table
-from spikelet_gui.views.widgets.text import Elided
 
 SIZES = ((960, 600), (1280, 800), (1280, 720), (2560, 1440))
 LAYERS = 14
@@ -58,8 +52,8 @@ def measured(filled, rest):
     filled.show_panel("overview")
     filled.inspector.selection.focus("neurons_of_stage_1")
     filled.inspector.cursor.go(filled.inspector.cursor.steps)
-    filled.centralWidget().setFocus()
-    for page in filled._pages.values():
+    filled.root.setFocus()
+    for page in filled.pages.values():
         page.verticalScrollBar().setValue(0)
     rest(filled)
     assert (filled.width(), filled.height(), filled.panel) == (1280, 800, "overview")
@@ -81,77 +75,33 @@ def test_nothing_is_cut(measured, rest):
     assert failures == {}
 
 
-@pytest.mark.parametrize("name", [20, 60, 130, 300])
-@pytest.mark.parametrize("badges", [0, 40, 120])
-def test_name_and_badges_of_a_layer_do_not_overlap(name, badges):
-    available = 220
-    width = name_width(name, badges, available)
-    assert width + (SPACE + badges if badges else 0) <= available
-    assert min(name, MIN_NAME) <= width <= name
-
-
-@pytest.mark.parametrize("size", [(560, 120), (560, 90), (300, 300), (900, 400)])
-@pytest.mark.parametrize("count", [1, 2, 9, 60])
-def test_no_picture_and_no_caption_is_cut(qtbot, count, size):
-    gallery = Gallery("pictures")
-    qtbot.addWidget(gallery)
-    gallery.resize(*size)
-    gallery.show()
-    image = QImage(32, 32, QImage.Format.Format_RGB888)
-    gallery.show_pictures(range(count), lambda _: image, lambda _: "frog\n(true: deer)", ["(true: automobile)"])
-    first = gallery.visualRect(gallery.pictures.index(0))
-    assert gallery.viewport().rect().contains(first)
-    assert first.height() > gallery.iconSize().height() + 2 * gallery.fontMetrics().height()
-    lowest = gallery.visualRect(gallery.indexAt(QPoint(20, gallery.viewport().height() - 1)))
-    assert not lowest.isValid() or lowest.top() + gallery.iconSize().height() < gallery.viewport().height()
-    if not gallery.verticalScrollBar().maximum():
-        assert gallery.viewport().rect().contains(gallery.visualRect(gallery.pictures.index(count - 1)))
-
-
-def test_long_names_lose_their_middle_and_headings_wrap(qtbot):
-    """Names of classes and layers can begin alike."""
-    names = [f"an extraordinarily long name of a class that begins as the others do, number {k}" for k in range(3)]
-    gallery, plot, facts = Gallery("pictures"), Plot("evidence"), Facts()
-    for widget in (gallery, plot, facts):
-        qtbot.addWidget(widget)
-    image = QImage(32, 32, QImage.Format.Format_RGB888)
-    gallery.show_pictures(range(3), lambda _: image, names.__getitem__, names)
-    assert gallery.gridSize().width() < 250
-    captions = [gallery.pictures.index(k).data() for k in range(3)]
-    items = [plot.name(name, 0, 0, "#ff0000") for name in names]
-    for shown_names in (captions, [item.toPlainText() for item in items]):
-        assert len(set(shown_names)) == 3
-    assert max(map(gallery.fontMetrics().horizontalAdvance, captions)) < gallery.gridSize().width()
-    assert gallery.pictures.index(1).data(Qt.ItemDataRole.ToolTipRole) == names[1]
-    assert max(item.boundingRect().width() for item in items) < 180
-    facts.show_facts([("a.very.long.module.path.backbone.stage1.block0.activation", [("neurons", "8,192")])])
-    assert facts.minimumSizeHint().width() < 250
-
-
-def test_facts_keep_their_labels_while_only_values_change(qtbot):
-    """The facts of a layer change with every image and time-step: to build labels takes most of the time."""
-    facts = Facts()
-    qtbot.addWidget(facts)
-
-    def texts():
-        return [part.text() for part in facts.findChildren(QLabel) if part.parent() is facts and not part.isHidden()]
-
-    facts.show_facts([("if1", [("neurons", "256"), ("rate", "10%")])])
-    before = facts.findChildren(QLabel)
-    facts.show_facts([("if1", [("neurons", "256"), ("rate", "20%")])])
-    assert facts.findChildren(QLabel) == before
-    assert texts() == ["if1", "neurons", "256", "rate", "20%"]
-    facts.show_facts([("if2", [("neurons", "336")])])
-    assert texts() == ["if2", "neurons", "336"]
-    facts.show_facts([])
-    assert texts() == []
-
-
 def test_a_first_window_is_no_larger_than_the_screen(qapp):
     window = make_window(Settings())
     limit = window.screen().availableSize().expandedTo(window.minimumSize())
     assert window.size() == window.size().boundedTo(limit)
     discard(window)
+
+
+def test_a_screen_that_is_smaller_than_the_content_has_it_all(opened, rest, qtbot, monkeypatch):
+    """A screen of 1366 × 768 has 683 × 384 at 200%: the window fits it, and all of its parts can be scrolled to."""
+    monkeypatch.setattr(opened.screen(), "availableSize", lambda: QSize(683, 360), raising=False)
+    opened.windowHandle().screenChanged.emit(opened.screen())
+    opened.resize(300, 200)
+    rest(opened)
+    try:
+        assert (opened.width(), opened.height()) == (675, 320)
+        assert (opened.root.width(), opened.root.height()) == (800, 500)
+        for control in (opened.header.findChildren(QAbstractButton)[-1], opened.transport.engine):
+            control.setFocus()
+            qtbot.keyClick(control, Qt.Key.Key_Tab)
+            qtbot.keyClick(opened.focusWidget(), Qt.Key.Key_Backtab)
+            area = control.rect().translated(control.mapTo(opened, QPoint()))
+            assert control.hasFocus()
+            assert opened.rect().contains(area)
+    finally:
+        monkeypatch.undo()
+        opened.windowHandle().screenChanged.emit(opened.screen())
+        opened.resize(1280, 800)
 
 
 def test_the_tab_of_the_layer_is_in_sight(measured, rest, qtbot):
@@ -169,7 +119,7 @@ def test_a_small_window_scrolls_to_all_parts_of_its_panels(measured, rest, qtbot
     measured.resize(measured.minimumSize())
     measured.show_panel("energy")
     rest(measured)
-    panel, page = measured.panels["energy"], measured._pages["energy"]
+    panel, page = measured.panels["energy"], measured.pages["energy"]
     assert page.verticalScrollBar().maximum() > 0
     for _ in range(2):
         qtbot.keyClick(measured.focusWidget(), Qt.Key.Key_PageDown)
@@ -189,7 +139,7 @@ def test_a_large_window_has_no_bars(measured, rest):
     for name in PANELS:
         measured.show_panel(name)
         rest(measured)
-        bars = measured._pages[name].verticalScrollBar(), measured._pages[name].horizontalScrollBar()
+        bars = measured.pages[name].verticalScrollBar(), measured.pages[name].horizontalScrollBar()
         assert [bar.maximum() for bar in bars] == [0, 0], name
 
 
@@ -198,7 +148,7 @@ def test_the_smallest_window_scrolls_up_and_down_only(measured, rest):
     for name in PANELS:
         measured.show_panel(name)
         rest(measured)
-        assert measured._pages[name].horizontalScrollBar().maximum() == 0, name
+        assert measured.pages[name].horizontalScrollBar().maximum() == 0, name
         draw(measured, measured.panels[name])
         assert wrong(measured.panels[name]) == [], name
 
@@ -251,50 +201,6 @@ def test_no_button_looks_chosen_before_a_key_is_pressed(opened):
     assert opened.focusWidget().objectName() == "root"
 
 
-@pytest.mark.parametrize("value", [0.2, 1.9, 2.0])
-def test_the_name_of_a_threshold_stays_in_a_low_chart(qtbot, value):
-    plot = Plot("margin", "t", "margin")
-    qtbot.addWidget(plot)
-    plot.resize(300, 90)
-    plot.show()
-    line = plot.marker("#ff0000", lambda _: None, vertical=False, text="exit")
-    plot.setYRange(0, 2.2, padding=0)
-    line.setValue(value)
-    plot.grab()
-    area = line.label.mapRectToScene(line.label.boundingRect())
-    assert plot.plotItem.vb.sceneBoundingRect().adjusted(-4, -4, 4, 4).contains(area)
-
-
-def test_the_title_below_a_chart_is_whole(qtbot):
-    plot = Plot("margin", "time-step", "margin")
-    qtbot.addWidget(plot)
-    plot.resize(300, 140)
-    plot.show()
-    plot.grab()
-    title = plot.getAxis("bottom").label
-    end = title.mapRectToScene(title.boundingRect()).bottom() - title.document().documentMargin()
-    assert title.isVisible()
-    assert end <= plot.height()
-
-
-def test_an_axis_of_shares_ends_at_one(qtbot):
-    plot = Plot("accuracy", "t", "accuracy", percent=("left",))
-    qtbot.addWidget(plot)
-    ticks = [value for _, values in plot.getAxis("left").tickValues(0.97, 1.02, 600) for value in values]
-    assert max(ticks) == 1
-
-
-def test_a_closed_chart_can_be_resized(qtbot, capfd):
-    """A window that is closed resizes its parts."""
-    plot = Plot("margin", "t", "margin")
-    plot.show()
-    plot.close()
-    plot.resize(300, 90)
-    plot.show()
-    plot.deleteLater()
-    assert capfd.readouterr().err == ""
-
-
 @pytest.mark.parametrize("size", [(800, 500), (960, 540), (1280, 800)])
 def test_the_list_of_keys_fits_a_small_window(opened, size, qtbot):
     opened.resize(*size)
@@ -310,38 +216,6 @@ def test_the_list_of_keys_fits_a_small_window(opened, size, qtbot):
         qtbot.keyClick(area, Qt.Key.Key_PageDown)
     assert bar.value() == bar.maximum()
     dialog.close()
-
-
-@pytest.mark.parametrize("spare", [0, 7, 300])
-def test_no_heading_or_cell_of_a_table_is_cut_where_there_is_room(qapp, spare):
-    table = Table("settings")
-    head = ("k", "T", "early exit", "accuracy", "mean T", "operations")
-    table.show_rows(head, [["→ 8", "1", "0.956", "92.00%", "1.00", "59.1 M"]])
-    header = table.horizontalHeader()
-    texts = [max(header.sectionSizeHint(column), table.sizeHintForColumn(column)) for column in range(len(head))]
-    table.resize(sum(texts) + spare + 2 * table.frameWidth(), 200)
-    table.show()
-    widths = [table.columnWidth(column) for column in range(len(head))]
-    assert all(width >= text for width, text in zip(widths, texts, strict=True))
-    assert sum(widths) <= table.viewport().width() == sum(texts) + spare
-    table.close()
-
-
-def test_a_note_that_gets_more_room_while_it_is_moved_below_returns(qapp):
-    """Showing a widget lays out its parents first, which can resize the note during the change."""
-
-    class Below(QLabel):
-        def setVisible(self, visible):
-            if visible:
-                note.resize(900, 20)
-            super().setVisible(visible)
-
-    below = Below()
-    note = Elided("a note that needs some room", overflow=below)
-    note.show()
-    note.resize(20, 20)
-    assert (note.width(), note.text(), below.isHidden()) == (900, "a note that needs some room", True)
-    note.close()
 
 
 def test_charts_keep_a_readable_height_in_a_low_window(measured, rest):

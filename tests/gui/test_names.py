@@ -227,7 +227,7 @@ def test_two_bundles_of_one_name_are_distinguished(opened, rest, tmp_path):
 
 
 def test_an_added_profile_cannot_replace_a_built_in_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(profiles, "_added", {})
+    monkeypatch.setattr(profiles, "added", {})
     text = 'name = "{}"\ntitle = "Mine"\n[figures.ac]\nvalue = 1\nunit = "pJ"\nsource = "a test, 2026"\n'
     file = tmp_path / "mine.toml"
     file.write_text(text.format("loihi"))

@@ -25,8 +25,9 @@ from spikelet_gui.models.session.sources.data_file import DataFile
 from spikelet_gui.models.session.sources.inputs import from_data
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.shell.app import SWITCH, Dispatcher, settle
-from spikelet_gui.views.widgets.base import View
+from spikelet_gui.views.widgets import base
 from spikelet_gui.views.widgets.cards import CardView
+from spikelet_gui.views.widgets.slices import slices
 from spikelet_gui.views.widgets.theme import theme
 
 MOST_CALLS = 60_000  # of Python and of C, to show one result
@@ -121,8 +122,8 @@ def watch():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Engine, "step", watcher.operation(Engine.step))
         patch.setattr(SourceNetwork, "activations", watcher.operation(SourceNetwork.activations))
-        patch.setattr(checks, "_receive", watcher.operation(checks._receive))
-        patch.setattr(Dispatcher, "_run", watcher.counted(Dispatcher._run))
+        patch.setattr(checks, "receive", watcher.operation(checks.receive))
+        patch.setattr(Dispatcher, "run", watcher.counted(Dispatcher.run))
         for module in (builtins, io, os):
             patch.setattr(module, "open", watcher.opening(module.open))
         yield watcher
@@ -189,29 +190,48 @@ def test_a_task_leaves_the_window_free(ready, watch, prepared_validation, qtbot,
         inspector.show(from_data(arrays.read(data), data))
 
 
+class Queue:
+    """Keeps the drawings that views request, in place of the queue that performs them."""
+
+    def __init__(self):
+        self.calls = []
+
+    def add(self, view, draw):
+        self.calls.append((view, draw))
+
+    @property
+    def cards(self):
+        return [view for view, _ in self.calls if isinstance(view, CardView) and view.isVisible()]
+
+
+def colours_of(window, cards):
+    """Return the colours of some pixels of each card on the screen."""
+    screen, found = window.screen().grabWindow(window.winId()).toImage(), []
+    for card in cards:
+        area = QRect(card.mapTo(window, QPoint()), card.size())
+        pixels = ((x, y) for x in range(area.left(), area.right(), 7) for y in range(area.top(), area.bottom(), 7))
+        found.append({screen.pixel(x, y) for x, y in pixels})
+    return found
+
+
 def test_a_card_that_is_not_drawn_yet_shows_nothing_of_the_last_panel(ready, monkeypatch):
     ready.show_panel("layers")
     settle(ready)
     ready.show_panel("overview")
     settle(ready)
     ready.inspector.cursor.go(1)  # the other panels must be drawn again
+    queue = Queue()
     with monkeypatch.context() as patch:
-        patch.setattr(View, "_queue", lambda view: None)
+        patch.setattr(base, "slices", lambda: queue)
         ready.show_panel("layers")
         QCoreApplication.processEvents()
-        screen = ready.screen().grabWindow(ready.winId()).toImage()
-    cards = [card for card in ready.panels["layers"].findChildren(CardView) if card.isVisible() and card._pending]
-    assert len(cards) > 2
-    for card in cards:
-        area = QRect(card.mapTo(ready, QPoint()), card.size())
-        colours = {
-            screen.pixel(x, y) for x in range(area.left(), area.right(), 7) for y in range(area.top(), area.bottom(), 7)
-        }
-        assert colours == {QColor(theme().window).rgb()}
-    for card in cards:
-        card._queue()
+        empty = colours_of(ready, queue.cards)
+    assert len(queue.cards) > 2
+    assert empty == [{QColor(theme().window).rgb()}] * len(queue.cards)
+    for view, draw in queue.calls:
+        slices().add(view, draw)
     settle(ready)
-    assert not any(card._pending or card._cover for card in cards)
+    assert all(len(colours) > 1 for colours in colours_of(ready, queue.cards))
 
 
 def test_garbage_of_a_task_is_collected_in_the_thread_of_the_window(opened, rest):
@@ -244,6 +264,7 @@ def test_a_process_that_is_closed_during_a_task_ends_without_output(path, data):
 import sys
 import threading
 from pathlib import Path
+from PySide6.QtCore import QMetaObject, Qt
 from spikelet.data import arrays
 from spikelet_gui.models.analysis import sweep
 from spikelet_gui.models.session.settings import Settings
@@ -259,7 +280,7 @@ def begin():
     inspector.run_sweep(data)
 def endless(graph, fan_out, images, steps, engine, threads, report):
     counted = tally(graph, fan_out, images, steps, engine, threads, report)
-    inspector.jobs._dispatch(window.close)
+    QMetaObject.invokeMethod(window, "close", Qt.ConnectionType.QueuedConnection)
     while True:  # until it is cancelled
         report(0, len(images))
 sweep.tally = endless

@@ -57,7 +57,7 @@ def faults(window, size):
             settle(window)
             draw(window, panel, whole=size[0] == 960)
             cut = wrong(panel)
-            bar = window._pages[name].horizontalScrollBar().maximum()
+            bar = window.pages[name].horizontalScrollBar().maximum()
             if cut or bar:
                 problems[name, content] = [*cut, *([f"{bar} pixels too wide"] if bar else [])]
     cut = [*wrong(window.transport), *wrong(window.rail)]

@@ -80,8 +80,10 @@ def test_only_the_newest_pending_result_is_shown():
             progress.partial(value)
 
     desk.jobs.start("sweep", work, results.append, results.append, seen.append)
-    desk.jobs._threads[0].join(SAFETY)
-    assert not desk.jobs._threads[0].is_alive()
+    for thread in threading.enumerate():
+        if thread.name == "spikelet-sweep":
+            thread.join(SAFETY)
+            assert not thread.is_alive()
     desk.until(lambda: results)
     assert seen == [2]
 

@@ -118,7 +118,7 @@ def test_the_browser_follows_its_lists_the_cursor_and_the_threshold(filled, pane
     assert numbers(panel) == np.flatnonzero(sweep.labels == 1).tolist()
     choose(browser.predicted, "predicted: cat")
     assert set(numbers(panel)) == set(selected(sweep, Filter("all", 1, 2), 4, 1.0))
-    table = browser._data()
+    table = browser.card.data()
     assert isinstance(table, DataTable)
     listed = numbers(panel)
     assert [row[0] for row in table.rows] == [number + 1 for number in listed], "as in the window"
@@ -215,16 +215,20 @@ def test_a_cell_lists_its_images_with_mouse_and_keys(filled, panel, rest, qtbot)
     assert hover(matrix, beside).startswith("true cat\naccuracy ")
     qtbot.mouseClick(matrix, Qt.MouseButton.LeftButton, pos=beside)
     assert filled.inspector.results.filter == Filter("all", 2, None)
-    assert panel.classes._data().head[:3] == ["true_class", "images", "accuracy"]
+    assert panel.classes.card.data().head[:3] == ["true_class", "images", "accuracy"]
 
 
-def test_a_first_measurement_of_some_images_leaves_all_of_them_open(opened, rest, data):
+def test_a_first_measurement_of_some_images_leaves_all_of_them_open(opened, rest, data, qtbot):
     drop(opened, data)
     rest(opened)
     opened.inspector.run_sweep(opened.inspector.data, 20)
     rest(opened)
     opened.show_panel("accuracy")
-    opened.panels["accuracy"].browser._show(7)
+    browser = opened.panels["accuracy"].browser
+    rest(opened)
+    choose(browser.kind, "all images (20)")
+    area = browser.gallery.visualRect(browser.gallery.pictures.index(7))
+    qtbot.mouseClick(browser.gallery.viewport(), Qt.MouseButton.LeftButton, pos=area.center())
     rest(opened)
     assert (len(opened.inspector.source), opened.inspector.index) == (60, 7)
     opened.panels["accuracy"].run()

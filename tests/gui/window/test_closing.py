@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication
 
-from gui_support.driving import drop
+from gui_support.driving import drop, threads
 from spikelet_gui.models.session.settings import Settings
 from spikelet_gui.views.shell.app import discard, make_window
 
@@ -26,7 +26,7 @@ def test_it_closes_in_the_middle_of_a_run(window, rest, path, data, capfd, panel
     assert window.inspector.jobs.busy
     window.close()
     assert not window.inspector.jobs.busy
-    assert not [thread for thread in window.inspector.jobs._threads if thread.is_alive()]
+    assert threads() == []
     assert capfd.readouterr().err == ""
 
 

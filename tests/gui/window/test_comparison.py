@@ -27,7 +27,7 @@ def test_the_same_bundle_on_two_engines_fires_the_same_spikes(opened, rest):
     assert sum(comparison.differing(layer) for layer in comparison.layers) == 0
     assert panel.message.text().startswith("None of ")
     opened.inspector.cursor.go(2)
-    assert [card.raster._time for card in (*panel.rasters, panel.difference)] == [2, 2, 2]
+    assert [card.raster.time for card in (*panel.rasters, panel.difference)] == [2, 2, 2]
 
 
 def test_two_bundles_are_compared_and_the_first_divergence_is_shown(opened, rest, tmp_path, data, qtbot):
@@ -86,7 +86,7 @@ def test_two_architectures_show_comparable_values_and_no_empty_cards(opened, res
     assert not any(card.isVisible() for card in cards)
     others = panel.networks, panel.depths, panel.predictions
     assert all(card.isVisible() for card in others)
-    rows = {name: (first, second) for name, first, second in panel.networks._rows()}
+    rows = {name: (first, second) for name, first, second in panel.networks.card.data().rows}
     trace = opened.inspector.trace
     spikes = sum(int(trace.spikes[name].sum()) for name in graph.spiking)
     assert rows["neurons"] == ("336", "336")
@@ -95,7 +95,7 @@ def test_two_architectures_show_comparable_values_and_no_empty_cards(opened, res
     assert depth.tolist() == [0, 1]
     assert shares.tolist() == pytest.approx([trace.rate(name, 4) for name in graph.spiking])
     opened.inspector.cursor.go(1)
-    assert "spikes to t = 1" in dict(row[:2] for row in panel.networks._rows())
+    assert "spikes to t = 1" in dict(row[:2] for row in panel.networks.card.data().rows)
     opened.inspector.results.close_second()
     rest(opened)
     assert all(card.isVisible() for card in cards)
@@ -128,7 +128,7 @@ def test_the_exported_predictions_are_those_of_each_network(opened, rest, tmp_pa
     rest(opened)
     panel = opened.panels["compare"]
     panel.predictions.go(4)
-    *_, first, _, second, _ = panel.predictions._data().rows[3]
+    *_, first, _, second, _ = panel.predictions.card.data().rows[3]
     assert first in opened.inspector.class_names
     assert second in "abcdefg"
     assert f"<b>{first}</b>" in panel.predictions.message.text()
@@ -162,7 +162,7 @@ def test_the_proof_is_replayed(opened, rest):
     assert opened.inspector.results.checks.step_model.ok
     messages = [label.text() for label in opened.panels["validate"].replay.findChildren(QLabel)]
     assert any(message.startswith("computes the graph for the golden inputs") for message in messages)
-    assert opened.panels["validate"].replay._data().rows[-1][0] == "step.onnx"
+    assert opened.panels["validate"].replay.card.data().rows[-1][0] == "step.onnx"
 
 
 def needs_brian2():

@@ -65,7 +65,7 @@ def open_with(window, rest, path, form, white="white: by bit depth"):
 
 
 def colour_at(card, row, column):
-    return card.view._image.pixelColor(column, row).getRgb()[:3]
+    return card.view.image.pixelColor(column, row).getRgb()[:3]
 
 
 def test_a_recording_is_run_and_its_frame_at_the_cursor_is_shown(events, files, rest, qtbot):
@@ -207,7 +207,7 @@ def test_panels_that_need_images_say_so_and_do_not_run(events, files, rest, qtbo
     buttons = [panels[name].runner.start for name in ("plan", "robustness")]
     buttons += [panels["accuracy"].curve.runner.start, panels["validate"].brian.runner.start]
     assert not any(button.isEnabled() for button in buttons)
-    assert panels["residuals"].run_button.isHidden()
+    assert panels["residuals"].runner.isHidden()
     events.show_panel("energy")
     rest(events)
     assert panels["energy"].empty.isVisible()
@@ -227,7 +227,7 @@ def test_panels_that_need_images_say_so_and_do_not_run(events, files, rest, qtbo
     comparison = panels["compare"].comparison
     assert np.array_equal(comparison.traces[1].frames, counted(columns(), 4))
     assert comparison.first is None
-    assert not panels["compare"].all.isEnabled()
+    assert not panels["compare"].all.start.isEnabled()
     panels["compare"].run_survey()
     assert REFUSED in errors[-1]
     panels["overview"].input.back()

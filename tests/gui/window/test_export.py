@@ -155,10 +155,10 @@ def test_the_data_of_the_feature_maps_are_those_that_are_shown(filled, rest):
         for mode, values in ((0, spikes[:3].sum(axis=0)), (1, spikes[2])):
             card.mode.pick(mode)
             inspector.cursor.go(3)
-            table = card._data()
+            table = card.card.data()
             assert table.name == f"{('counts', 'step-3')[mode]}-if1"
             assert table.rows == [[n, values[n]] for n in range(64, 128)]
-            assert card._mosaic.picture(values)[card._mosaic.position(70)] == table.rows[6][1]
+            assert card.mosaic.picture(values)[card.mosaic.position(70)] == table.rows[6][1]
     finally:
         card.mode.pick(0)
         inspector.selection.set_view(View())

@@ -68,7 +68,7 @@ def test_all_of_nineteen_layers_are_readable_at_once(residual, card, rest, size)
     assert {item.text for item in view.branch_items} == {"scale", "conv 1×1"}
     blocks_area = [item.sceneBoundingRect().adjusted(3, 3, -3, -3) for item in view.items_by_name.values()]
     for item in view.branch_items:
-        assert not any(item._chip.intersects(area) for area in blocks_area)
+        assert not any(item.chip.intersects(area) for area in blocks_area)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 """The values under the pointer, on charts, rasters, maps, images and bars."""
 
 import numpy as np
+import pyqtgraph as pg
 import pytest
 import shiboken6
 from PySide6.QtCore import QCoreApplication, QEvent, QPointF
 from PySide6.QtWidgets import QWidget
 
-from gui_support.driving import drop, hover, opened_window
+from gui_support.driving import at, drop, hover, opened_window
 from spikelet_gui.models.activity.raster import binned, rows_of
 from spikelet_gui.views.images.pixels import PixelView
 from spikelet_gui.views.panels.accuracy.panel import CurveCard
@@ -16,7 +17,7 @@ from spikelet_gui.views.plots.evidence import EvidenceCard
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.plots.prediction import PredictionBars
 from spikelet_gui.views.plots.range_bars import RangeBars
-from spikelet_gui.views.widgets.readout import Reading, Readout, Value
+from spikelet_gui.views.widgets.readout import Hover, Reading, Readout, Value
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +44,6 @@ def shown(filled, rest):
     return part
 
 
-def at(plot, x, y):
-    """Return the pixel at a position of a chart."""
-    return QPointF(plot.mapFromScene(plot.plotItem.vb.mapViewToScene(QPointF(x, y))))
-
-
 def test_a_chart_shows_every_curve_at_the_time_step(filled, shown):
     plot = shown("overview", EvidenceCard).plot
     text = hover(plot.viewport(), at(plot, 2.2, 0))
@@ -66,7 +62,8 @@ def test_a_chart_shows_every_curve_at_the_time_step(filled, shown):
 
 def test_a_histogram_shows_the_bar(shown):
     card = shown("layers", RatesCard)
-    rate, neurons = card._counts[1]
+    (bars,) = [item for item in card.plot.plotItem.items if isinstance(item, pg.BarGraphItem)]
+    rate, neurons = bars.opts["x"][1], bars.opts["height"][1]
     text = hover(card.plot.viewport(), at(card.plot, rate, neurons / 2))
     assert text == f"spike rate {rate:.1%}\nneurons {neurons:,}"
 
@@ -82,12 +79,12 @@ def test_a_potential_is_read_in_thresholds(filled, shown):
 def test_a_map_shows_the_neuron(filled, shown):
     card = shown("layers", MapCard)
     neuron = 200
-    y, x = card._mosaic.position(neuron)
+    y, x = card.mosaic.position(neuron)
     text = hover(card.picture.viewport(), at(card.picture, x + 0.5, y + 0.5))
     table, trace = filled.inspector.selection.table(), filled.inspector.trace
     assert text.startswith(f"neuron {table.label(neuron)}\nspikes {trace.counts('if1', 4)[neuron]} in 4 time-steps\n")
     assert f"source activation {trace.activations['if1'][neuron]:.1%}" in text
-    gap = card._mosaic.height
+    gap = card.mosaic.height
     assert hover(card.picture.viewport(), at(card.picture, 0.5, gap + 0.5)) == "", "between the tiles"
 
 
@@ -159,7 +156,7 @@ def test_a_deleted_chart_reads_no_values(qtbot):
     """Qt hides a widget that it deletes, after the Python object of its event filter may have been deleted."""
     plot = Plot("chart")
     plot.show()
-    plot._hover.__dict__.clear()
+    plot.findChild(Hover).__dict__.clear()
     plot.hide()
     assert plot.findChild(Readout) is None
     plot.deleteLater()

@@ -172,7 +172,7 @@ def test_one_dialog_opens_images_data_sets_and_folders(opened, rest, tmp_path, d
     opened.show_panel(panel)
     ask = {
         "overview": lambda: opened.panels["overview"].input.choose(),
-        "accuracy": lambda: opened.panels["accuracy"].curve._choose(),
+        "accuracy": lambda: opened.panels["accuracy"].curve.choose.click(),
     }[panel]
 
     def dialog():
@@ -239,7 +239,7 @@ def test_a_recording_of_sound_is_shown_as_a_spectrogram(sound_path, qapp, rest, 
         view = card.findChild(PixelView)
         assert window.inspector.source.name == "tone.wav"
         assert window.transport.message.toolTip() == "tone.wav: 1 spectrogram of 32 × 48 values."
-        assert (view._image.height(), view._image.width()) == (32, 48)
+        assert (view.image.height(), view.image.width()) == (32, 48)
         assert (
             card.note.text()
             == "Spectrogram: 0.77 s from left to right, 93 to 3,746 Hz from the bottom up, −60 to 0 dB."
@@ -247,7 +247,7 @@ def test_a_recording_of_sound_is_shown_as_a_spectrogram(sound_path, qapp, rest, 
         colours = ramp()[:, :3].astype(int)
         loudest = np.abs(window.inspector.trace.frame(1)[:, 0, 24] - 255).argmin()
         row = 31 - int(loudest)
-        pixel = view._image.pixelColor(24, row).getRgb()[:3]
+        pixel = view.image.pixelColor(24, row).getRgb()[:3]
         assert pixel == tuple(colours[255])
         reading = card.view.pixel(row, 24)
         assert reading.title == f"{LogMel().centres[loudest]:,.0f} Hz, 0.384 s"

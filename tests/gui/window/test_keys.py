@@ -53,7 +53,7 @@ def key(qtbot, window, name):
 
 
 def root(window):
-    return window.centralWidget()
+    return window.root
 
 
 @pytest.mark.parametrize("leave", [Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Enter])

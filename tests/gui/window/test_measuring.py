@@ -3,7 +3,9 @@
 import threading
 from dataclasses import replace
 
+import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QPushButton
 
 from gui_support.driving import drop
 from spikelet.metrics.faults import KINDS
@@ -90,7 +92,7 @@ def test_a_leaky_network_shows_why_it_has_no_float_form(window, rest, leaky_path
     window.show_panel("residuals")
     settle(window)
     assert "if3 is leaky" in window.panels["residuals"].empty.message.text()
-    assert not window.panels["residuals"].run_button.isVisible()
+    assert not window.panels["residuals"].runner.isVisible()
 
 
 def test_faults_are_tried_and_can_be_cancelled(opened, rest, data, qtbot, monkeypatch):
@@ -163,3 +165,19 @@ def test_a_fault_that_is_chosen_is_drawn_at_the_cursor(opened, rest, data, qtbot
     settle(opened)
     for chart in (panel.levels, panel.steps):
         assert chart.plot.getAxis("left").labelText == "agreement"
+
+
+@pytest.mark.parametrize("name", ["accuracy", "plan", "residuals", "robustness", "compare"])
+def test_a_task_is_cancelled_in_its_panel(opened, rest, data, name, qtbot):
+    drop(opened, data)
+    opened.show_panel(name)
+    rest(opened)
+    panel = opened.panels[name]
+    (panel.run_survey if name == "compare" else panel.run)()
+    assert opened.inspector.jobs.busy
+    (cancel,) = (
+        control for control in panel.findChildren(QPushButton) if control.text() == "Cancel" and control.isVisible()
+    )
+    qtbot.mouseClick(cancel, Qt.MouseButton.LeftButton)
+    assert not opened.inspector.jobs.busy
+    assert not cancel.isVisible()

@@ -23,7 +23,7 @@ def test_a_bundle_and_its_data_are_dropped_together(window, path, data, tmp_path
     settle(window)
     assert messages[-1] == "2 files: only images.npz opened; drop their folder to open all"
     drop(window, tmp_path / "small.snnb.sig")
-    assert "is a signature: open its bundle instead" in window.transport._text
+    assert "is a signature: open its bundle instead" in window.transport.text
 
 
 def test_two_bundles_that_are_dropped_are_compared(window, path, leaky_path, tmp_path):
@@ -31,7 +31,7 @@ def test_two_bundles_that_are_dropped_are_compared(window, path, leaky_path, tmp
     settle(window)
     assert (window.inspector.document.path, window.inspector.results.second.path) == (path, leaky_path)
     assert window.panels["compare"].isVisible()
-    assert window.transport._text == "3 files: only small.snnb and leaky.snnb opened; two can be compared"
+    assert window.transport.text == "3 files: only small.snnb and leaky.snnb opened; two can be compared"
 
 
 def test_a_bundle_that_is_overwritten_is_reported_and_reloaded(window, path, grey_path, data, tmp_path, monkeypatch):
@@ -43,8 +43,10 @@ def test_a_bundle_that_is_overwritten_is_reported_and_reloaded(window, path, gre
     settle(window)
     inspector.show_index(7)
     inspector.set_steps(3)
+    compared = []
+    inspector.jobs.finished.connect(compared.append)
     file.touch()
-    until(lambda: inspector.bundle_file._compared)
+    until(lambda: "file" in compared)
     settle(window)
     assert (inspector.bundle_file.state, line.isVisible()) == ("same", False)
 
@@ -59,7 +61,7 @@ def test_a_bundle_that_is_overwritten_is_reported_and_reloaded(window, path, gre
     line.again.click()
     settle(window)
     assert inspector.document.bundle.digest == digest
-    assert window.transport._text.startswith("open.snnb cannot be reloaded: ")
+    assert window.transport.text.startswith("open.snnb cannot be reloaded: ")
     file.write_bytes(content)
     until(lambda: not line.isVisible())
 

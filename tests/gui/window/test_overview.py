@@ -40,7 +40,7 @@ def test_rates_of_this_image_or_of_all_images(opened, rest, data, card, qtbot):
     measured = {rate.layer: rate for rate in inspector.measured.sweep.measured.rates}
     assert card.basis.chosen == 1
     assert card.looks()["if1"].rate == measured["if1"].rate
-    assert card.card.note.toolTip() == "over 60 images, T = 4; colours: 0 to 30%"
+    assert card.card.note.toolTip() == "spike rates over 60 images, T = 4; colours: 0 to 30%"
     qtbot.mouseClick(option_button(card.basis, 0), Qt.MouseButton.LeftButton)
     assert card.looks()["if1"].rate == inspector.trace.rate("if1", 4) != measured["if1"].rate
     silent = (inspector.trace.spikes["if1"].sum(axis=0) == 0).sum()
@@ -49,7 +49,7 @@ def test_rates_of_this_image_or_of_all_images(opened, rest, data, card, qtbot):
     inspector.set_steps(2)
     rest(opened)
     assert card.looks()["if1"].rate == inspector.trace.rate("if1", 2)
-    assert card.card.note.toolTip() == "on this image, T = 2; colours: 0 to 30%"
+    assert card.card.note.toolTip() == "spike rates on this image, T = 2; colours: 0 to 30%"
     opened.set_theme("light")
     assert opened.panels["overview"].findChild(NetworkCard).looks()["if1"].rate == inspector.trace.rate("if1", 2)
     assert inspector.settings.rates == "image"
@@ -80,13 +80,14 @@ def test_until_another_bundle_has_run_nothing_of_the_last_one_is_shown(opened, r
         rest(opened)
     overview, layers = panels
     (prediction,) = overview.findChildren(PredictionCard)
-    assert (prediction.message.text(), prediction.verdict.text(), prediction.bars._bars) == ("", "", [])
+    assert (prediction.message.text(), prediction.verdict.text(), prediction.bars.bars) == ("", "", [])
     for card in (card for panel in panels for card in panel.findChildren(CardView)):
         if card.card.name in RUN_CARDS:
             assert card.card.note.accessibleName() == "", card.card.name
     assert overview.findChild(MarginCard).curve.getData()[0] is None
-    assert overview.findChild(EvidenceCard)._items == layers.findChild(PotentialCard)._drawn == []
-    assert layers.findChild(Raster)._spikes.shape[1] == layers.neurons.model.rowCount() == 0
+    for card in (overview.findChild(EvidenceCard), layers.findChild(PotentialCard)):
+        assert not [item for item in card.plot.plotItem.items if isinstance(item, pg.PlotDataItem)]
+    assert layers.findChild(Raster).spikes.shape[1] == layers.neurons.model.rowCount() == 0
     assert layers.findChild(Picture).image.image is None
     monkeypatch.undo()
     opened.inspector.run()
@@ -94,7 +95,7 @@ def test_until_another_bundle_has_run_nothing_of_the_last_one_is_shown(opened, r
     opened.show_panel("layers")
     rest(opened)
     assert prediction.message.text()
-    assert layers.findChild(Raster)._spikes.shape[1] == 256
+    assert layers.findChild(Raster).spikes.shape[1] == 256
 
 
 def test_axes_of_time_steps_have_no_ticks_after_the_last_one(opened, rest, data):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 
-from gui_support.driving import drop, opened_window
+from gui_support.driving import at, drop, opened_window
 from spikelet.data import arrays
 from spikelet.metrics.hardware import find_profile
 from spikelet_converters.planning.plan import plan
@@ -92,9 +92,12 @@ def test_a_limit_chooses_and_a_setting_can_be_selected(panel, qtbot):
     assert panel.setting.look.isEnabled()
     panel.cost.activated.emit(panel.cost.findData("steps"))
     assert (state.cost, state.limit) == ("steps", None)
-    other = next(point for point in state.planned.plan.points if point not in state.front)
-    panel.chart._clicked(None, [type("Spot", (), {"data": lambda self: other})()])
-    assert state.selected == other
+    settle(panel.window())
+    others = [point for point in state.planned.plan.points if point not in state.front]
+    other = max(others, key=lambda point: point.steps)
+    plot = panel.chart.plot
+    qtbot.mouseClick(plot.viewport(), Qt.MouseButton.LeftButton, pos=at(plot, other.steps, other.accuracy).toPoint())
+    assert (state.selected.steps, state.selected.accuracy) == (other.steps, other.accuracy)
 
 
 def test_a_setting_is_looked_into_in_all_panels(panel, opened, rest, qtbot, path, leaky_path):

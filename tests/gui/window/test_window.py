@@ -55,7 +55,7 @@ def test_a_click_on_a_layer_looks_into_it(opened, qtbot):
     opened.show_panel("layers")
     settle(opened)
     raster = opened.panels["layers"].findChild(Raster)
-    assert raster._spikes.shape == (4, 256)
+    assert raster.spikes.shape == (4, 256)
 
 
 def test_neurons_that_are_selected_are_drawn(opened, qtbot):
@@ -68,7 +68,9 @@ def test_neurons_that_are_selected_are_drawn(opened, qtbot):
     qtbot.mouseClick(card.table.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(10, 8))
     first = card.table.rowAt(8)
     assert opened.inspector.selection.picked == (int(opened.inspector.selection.rows[first]),)
-    card._sort(1)
+    header = card.table.horizontalHeader()
+    middle = header.sectionViewportPosition(1) + header.sectionSize(1) // 2
+    qtbot.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(middle, header.height() // 2))
     rates = opened.inspector.selection.table().columns["rate"][opened.inspector.selection.rows]
     assert (np.diff(rates) <= 0).all()
     card.query.setText("rate >")

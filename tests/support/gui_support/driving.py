@@ -1,6 +1,7 @@
 """Functions that open a window and operate it as a user does."""
 
 import sys
+import threading
 from contextlib import contextmanager
 
 import pyqtgraph as pg
@@ -18,6 +19,11 @@ from spikelet_gui.views.widgets.readout import Readout
 from spikelet_gui.views.widgets.theme import theme
 
 Jobs.patience = 3600.0  # seconds: closing always waits for the threads, also on a slow machine
+
+
+def threads():
+    """Return the names of the background tasks of all windows that have not ended."""
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("spikelet-")]
 
 
 @contextmanager
@@ -38,7 +44,7 @@ def empty_window(drawn=False):
             draw_once(window)
     finally:
         discard(window)
-    assert not [thread for thread in window.inspector.jobs._threads if thread.is_alive()]
+    assert threads() == []
     QCoreApplication.processEvents()
 
 
@@ -68,7 +74,7 @@ def start_again(window, path, look="dark"):
     inspector.cursor.go(inspector.cursor.steps)
     window.activateWindow()  # a dialog of another test had the focus
     until(window.isActiveWindow)
-    window.centralWidget().setFocus()
+    window.root.setFocus()
 
 
 def draw_once(window):
@@ -86,6 +92,11 @@ def drawn(window):
         yield
     finally:
         window.setUpdatesEnabled(False)
+
+
+def at(plot, x, y):
+    """Return the pixel at a position of a chart."""
+    return QPointF(plot.mapFromScene(plot.plotItem.vb.mapViewToScene(QPointF(x, y))))
 
 
 @contextmanager

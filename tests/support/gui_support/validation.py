@@ -9,7 +9,7 @@ from spikelet_converters.choices import TIE_TOLERANCE
 
 
 def send_report(pipe, path, images, steps, neurons, engine):
-    """Send progress and a report; runs in the process of Brian2, in place of `checks._validate`."""
+    """Send progress and a report; runs in the process of Brian2, in place of `checks.validate_alone`."""
     pipe.send(("progress", (1, 2)))
     pipe.send(("report", report(read(path), steps)))
 

@@ -83,11 +83,11 @@ def validation(
             write(bundle, copy)  # the file that was opened can have been changed or removed since
             receiver, sender = context.Pipe(duplex=False)
             arguments = sender, copy, images, steps, neurons, engine
-            process = context.Process(target=_validate, args=arguments, daemon=True)
+            process = context.Process(target=validate_alone, args=arguments, daemon=True)
             process.start()
             sender.close()
             try:
-                return _receive(receiver, progress)
+                return receive(receiver, progress)
             finally:
                 process.kill()
                 process.join()
@@ -96,7 +96,7 @@ def validation(
     return work
 
 
-def _receive(pipe: Connection, progress: Progress) -> ValidationReport:
+def receive(pipe: Connection, progress: Progress) -> ValidationReport:
     """Report the progress of the process until it sends its report."""
     while True:
         progress.check()
@@ -114,7 +114,7 @@ def _receive(pipe: Connection, progress: Progress) -> ValidationReport:
         progress(*value)
 
 
-def _validate(
+def validate_alone(
     pipe: Connection, path: Path, images: npt.NDArray[np.generic], steps: int, neurons: int, engine: str
 ) -> None:
     """Validate, and send progress and the report; runs in the separate process."""

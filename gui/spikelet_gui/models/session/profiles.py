@@ -8,7 +8,7 @@ from pathlib import Path
 from spikelet.errors import UsageError
 from spikelet.metrics.hardware import MAIN_PROFILE, Profile, builtin, load_profile
 
-_added: dict[str, Profile] = {}
+added: dict[str, Profile] = {}
 
 
 @cache
@@ -18,7 +18,7 @@ def _builtin() -> dict[str, Profile]:
 
 def profiles() -> dict[str, Profile]:
     """Return the built-in profiles, then the added ones, by name."""
-    return {**_builtin(), **_added}
+    return {**_builtin(), **added}
 
 
 def find_profile(name: str) -> Profile:
@@ -43,5 +43,5 @@ def add_profile(path: Path) -> Profile:
             remedy="choose another name",
         )
     if existing is None:
-        _added[profile.name] = profile
+        added[profile.name] = profile
     return profile

@@ -24,6 +24,7 @@ class PixelView(QWidget):
     """Shows pixels as squares, as large as possible; those of an image of few rows are higher.
 
     Attributes:
+        image: The image, or None before there is one.
         pad: The pad, or None while an image is shown.
         drawn: Called after every stroke on the pad.
         pixel: Returns what a pixel (row, column) of the image shows, or None.
@@ -34,7 +35,7 @@ class PixelView(QWidget):
         self._name = name
         self.setMinimumSize(64, 64)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self._image: QImage | None = None
+        self.image: QImage | None = None
         self.drawn: Callable[[], object] = lambda: None
         self._last_point: tuple[float, float] | None = None
         self.pixel: Callable[[int, int], Reading | None] = lambda row, column: None
@@ -47,7 +48,7 @@ class PixelView(QWidget):
     def show_pixels(self, pixels: npt.NDArray[np.uint8]) -> None:
         """Show pixels, (H, W, 3)."""
         height, width, _ = pixels.shape
-        self._image = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+        self.image = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
         self.update()
 
     def set_pad(self, pad: Pad | None) -> None:
@@ -66,31 +67,31 @@ class PixelView(QWidget):
     @property
     def area(self) -> QRectF:
         """Area of the image, in pixels of the widget."""
-        if self._image is None:
+        if self.image is None:
             return QRectF(self.rect())
-        scale = min(self.width() / self._image.width(), self.height() / self._image.height())
-        width, height = self._image.width() * scale, max(self._image.height() * scale, min(LOW, self.height()))
+        scale = min(self.width() / self.image.width(), self.height() / self.image.height())
+        width, height = self.image.width() * scale, max(self.image.height() * scale, min(LOW, self.height()))
         return QRectF((self.width() - width) / 2, (self.height() - height) / 2, width, height)
 
     def reading(self, point: QPointF) -> Reading | None:
         """Return what the pixel at a point shows; None outside of the image."""
         area = self.area
-        if self._image is None or not area.contains(point):
+        if self.image is None or not area.contains(point):
             return None
-        row = int((point.y() - area.top()) * self._image.height() / area.height())
-        column = int((point.x() - area.left()) * self._image.width() / area.width())
-        return self.pixel(min(row, self._image.height() - 1), min(column, self._image.width() - 1))
+        row = int((point.y() - area.top()) * self.image.height() / area.height())
+        column = int((point.x() - area.left()) * self.image.width() / area.width())
+        return self.pixel(min(row, self.image.height() - 1), min(column, self.image.width() - 1))
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        if self._image is None:
+        if self.image is None:
             return
         painter, area = QPainter(self), self.area
-        painter.drawImage(area, self._image)
+        painter.drawImage(area, self.image)
         pad = self.pad if self.hasFocus() else None
         painter.setPen(QPen(QColor(theme().line if pad is None else theme().accent), 1 if pad is None else 2))
         painter.drawRect(area.adjusted(1, 1, -1, -1))
         if pad is not None:
-            self._draw_pen(painter, pad, area.width() / self._image.width())
+            self._draw_pen(painter, pad, area.width() / self.image.width())
         painter.end()
 
     def _draw_pen(self, painter: QPainter, pad: Pad, scale: float) -> None:
@@ -149,11 +150,11 @@ class PixelView(QWidget):
             self.drawn()
 
     def _draw(self, event: QMouseEvent) -> None:
-        if self.pad is None or self._image is None or not event.buttons() & Qt.MouseButton.LeftButton:
+        if self.pad is None or self.image is None or not event.buttons() & Qt.MouseButton.LeftButton:
             return
         area = self.area
         offset: QPointF = event.position() - area.topLeft()
-        point = offset.x() * self._image.width() / area.width(), offset.y() * self._image.height() / area.height()
+        point = offset.x() * self.image.width() / area.width(), offset.y() * self.image.height() / area.height()
         self.pad.stroke(self._last_point or point, point)
         self._last_point = point
         self._show_pad(self.pad)

@@ -45,6 +45,10 @@ class Plot(ChartView):
         zoom: Whether the mouse moves and zooms the chart; a double click resets it.
         percent: Axes ("left", "bottom") of shares in percent.
         decades: Logarithmic axes.
+
+    Attributes:
+        home: Called to show everything again.
+        names: Names beside curves, with the values of y that they belong to.
     """
 
     def __init__(
@@ -84,7 +88,7 @@ class Plot(ChartView):
         self._zoom = zoom
         self._axes, self._titles, self._curves = axes, {"bottom": x, "left": y}, list[Curve]()
         self._hover = Hover(self, self.reading)
-        self._names: list[tuple[pg.TextItem, float]] = []
+        self.names: list[tuple[pg.TextItem, float]] = []
         self._levels: list[pg.InfLineLabel] = []
         self._marker: Marker | None = None
         self.box.sigResized.connect(self.spread)
@@ -138,7 +142,7 @@ class Plot(ChartView):
         item.setFont(style)
         item.setPos(x, y)
         self.addItem(item, ignoreBounds=True)
-        self._names.append((item, y))
+        self.names.append((item, y))
         return item
 
     def reference(self, value: float, span: tuple[float, float], hue: str, text: str) -> list[pg.GraphicsObject]:
@@ -152,14 +156,14 @@ class Plot(ChartView):
 
         Names that were added first are hidden if there is no space for all of them.
         """
-        self._names = [name for name in self._names if name[0].scene() is not None]
+        self.names = [name for name in self.names if name[0].scene() is not None]
         self._widen()
         low, high = self.box.viewRange()[1]
         height = max(self.box.height(), 1.0)
         count = max(1, int((height - 4) / NAME_HEIGHT))
-        for index, (text, _) in enumerate(self._names):
-            text.setVisible(index >= len(self._names) - count)
-        names = sorted((name for name in self._names if name[0].isVisible()), key=lambda name: name[1])
+        for index, (text, _) in enumerate(self.names):
+            text.setVisible(index >= len(self.names) - count)
+        names = sorted((name for name in self.names if name[0].isVisible()), key=lambda name: name[1])
         line = NAME_HEIGHT / height * (high - low)
         heights = [min(y, high - line * (0.5 + above)) for above, (_, y) in enumerate(reversed(names))][::-1]
         lowest = low + line / 2
@@ -171,7 +175,7 @@ class Plot(ChartView):
         """Extend the horizontal axis until every name is inside the chart, whatever its width in pixels."""
         box, (left, right) = self.box, self.box.viewRange()[0]
         needed = right
-        for item, _ in self._names:
+        for item, _ in self.names:
             start = box.width() - item.boundingRect().width() - 2  # pixels from the left end to the start of the name
             if item.scene() is not None and start > 0.3 * box.width():  # a chart of names only shows nothing
                 needed = max(needed, left + (item.pos().x() - left) * box.width() / start)

@@ -9,7 +9,6 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
-from spikelet.display import number_of
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.plots.axes import number
 from spikelet_gui.views.plots.evidence import NAMED_CLASSES, ranking
@@ -33,26 +32,30 @@ class ClassBar:
 
 
 class PredictionBars(QWidget):
-    """Softmax of the mean logits at the time cursor, one bar per class."""
+    """Softmax of the mean logits at the time cursor, one bar per class.
+
+    Attributes:
+        bars: The bars, from the top.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.setAccessibleName("prediction at the time cursor")
         self.setMinimumSize(150, 110)
-        self._bars: list[ClassBar] = []
+        self.bars: list[ClassBar] = []
         self._hover = Hover(self, self.reading)
 
     def show_bars(self, bars: list[ClassBar]) -> None:
         """Show bars in this order."""
-        self._bars = bars
+        self.bars = bars
         self.setAccessibleDescription(", ".join(f"{bar.name} {bar.share:.0%}" for bar in bars[:3]))
         self.update()
 
     def _lines(self) -> tuple[int, float]:
         """Return the number of bars that are visible, and the height of each."""
         lines = max(2, self.height() // LINE)
-        visible = len(self._bars) if len(self._bars) <= lines else lines - 1
-        return visible, min(30.0, self.height() / max(min(lines, len(self._bars)), 1))
+        visible = len(self.bars) if len(self.bars) <= lines else lines - 1
+        return visible, min(30.0, self.height() / max(min(lines, len(self.bars)), 1))
 
     def reading(self, point: QPointF) -> Reading | None:
         """Return the class of the bar at a point."""
@@ -60,12 +63,12 @@ class PredictionBars(QWidget):
         index = int(point.y() / height)
         if not 0 <= index < visible:
             return None
-        bar = self._bars[index]
+        bar = self.bars[index]
         values = [Value("softmax", f"{bar.share:.2%}", bar.colour), Value("mean logit", number(bar.logit))]
         return Reading(bar.name + (" (true class)" if bar.true else ""), values)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        if not self._bars:
+        if not self.bars:
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -73,7 +76,7 @@ class PredictionBars(QWidget):
         left = min(96.0, self.width() * 0.42)
         width = self.width() - left - 44
         middle = Qt.AlignmentFlag.AlignVCenter
-        for index, bar in enumerate(self._bars[:visible]):
+        for index, bar in enumerate(self.bars[:visible]):
             y = index * height
             painter.setFont(font(9, bold=index == 0))
             painter.setPen(QColor(theme().text if index == 0 or bar.true else theme().muted))
@@ -89,9 +92,9 @@ class PredictionBars(QWidget):
             painter.drawRoundedRect(area, 5, 5)
             painter.setPen(QColor(theme().muted))
             painter.drawText(QRectF(left + width + 6, y, 40, height), middle, f"{bar.share:.0%}")
-        if visible < len(self._bars):
+        if visible < len(self.bars):
             below = QRectF(left, visible * height, width + 44, height)
-            painter.drawText(below, middle, f"and {len(self._bars) - visible:,} more classes")
+            painter.drawText(below, middle, f"and {len(self.bars) - visible:,} more classes")
         painter.end()
 
 
@@ -121,7 +124,7 @@ class PredictionCard(CardView):
         names, shares = inspector.class_names, trace.probabilities[time - 1]
         prediction, truth = trace.prediction(time), inspector.source.label(inspector.index)
         self.message.show_text(names[prediction])
-        self.set_note(f"after {number_of(time, 'time-step')}")
+        self.set_note(f"softmax at t = {time}")
         if truth is None:
             self.verdict.show_text(f"softmax {shares[prediction]:.0%}")
             set_style(self.verdict, "caption")

@@ -23,6 +23,8 @@ class Raster(QWidget):
     """Raster of spikes with a time cursor, and with the neurons and their spikes under the pointer.
 
     Attributes:
+        spikes: The spikes, (T, rows).
+        time: Time-step of the cursor.
         label: Returns the name of a row.
 
     Args:
@@ -39,8 +41,8 @@ class Raster(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 90)
         self._moved, self._touched = moved, touched
-        self._spikes: Image = np.zeros((1, 0), np.uint8)
-        self._time = 1
+        self.spikes: Image = np.zeros((1, 0), np.uint8)
+        self.time = 1
         self._marks: list[tuple[int, str]] = []
         self._picture: QPixmap | None = None
         self._palette: list[str] | None = None
@@ -52,7 +54,7 @@ class Raster(QWidget):
 
     def show_spikes(self, spikes: Image, palette: list[str] | None = None) -> None:
         """Show (T, rows) of 0 and 1; with a palette, of indices of its colours, as from `difference`."""
-        self._spikes, self._palette = spikes, palette
+        self.spikes, self._palette = spikes, palette
         self._picture = None
         steps, rows = spikes.shape
         size = f"{number_of(rows, 'neuron')}, {number_of(steps, 'time-step')}"
@@ -73,8 +75,8 @@ class Raster(QWidget):
 
     def go(self, time: int) -> None:
         """Move the time cursor."""
-        if time != self._time:
-            self._time = time
+        if time != self.time:
+            self.time = time
             self.update()
 
     @property
@@ -84,7 +86,7 @@ class Raster(QWidget):
 
     def reading(self, point: QPointF) -> Reading | None:
         """Return the spikes of the row of pixels at a point; None outside of the raster."""
-        area, (steps, neurons) = self.area, self._spikes.shape
+        area, (steps, neurons) = self.area, self.spikes.shape
         if not neurons or not area.contains(point):
             return None
         time = min(steps - 1, int((point.x() - area.left()) * steps / area.width()))
@@ -93,7 +95,7 @@ class Raster(QWidget):
         title = f"neuron {self.label(first)}"
         if last > first:
             title = f"{number_of(last - first + 1, 'neuron')}, {self.label(first)} to {self.label(last)}"
-        return Reading(f"{title}\ntime-step {time + 1}", self._values(self._spikes[time, first : last + 1]))
+        return Reading(f"{title}\ntime-step {time + 1}", self._values(self.spikes[time, first : last + 1]))
 
     def _values(self, values: Image) -> list[Value]:
         if self._palette is not None:
@@ -110,7 +112,7 @@ class Raster(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         self._go_to(event)
-        y, rows = event.position().y() - self.area.top(), self._spikes.shape[1]
+        y, rows = event.position().y() - self.area.top(), self.spikes.shape[1]
         if rows and 0 <= y < self.area.height() and event.button() == Qt.MouseButton.LeftButton:
             self._touched(min(rows - 1, int(y * rows / self.area.height())))
 
@@ -120,17 +122,17 @@ class Raster(QWidget):
     def _go_to(self, event: QMouseEvent) -> None:
         if event.buttons() & Qt.MouseButton.LeftButton:
             share = (event.position().x() - self.area.left()) / self.area.width()
-            self._moved(int(share * len(self._spikes)) + 1)
+            self._moved(int(share * len(self.spikes)) + 1)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         if self._picture is None:
             self._picture = self._drawn()
         painter = QPainter(self)
         painter.drawPixmap(0, 0, self._picture)
-        steps = len(self._spikes)
-        if self._spikes.shape[1]:
+        steps = len(self.spikes)
+        if self.spikes.shape[1]:
             column = self.area.width() / steps
-            x = self.area.left() + (self._time - 1) * column
+            x = self.area.left() + (self.time - 1) * column
             painter.fillRect(QRectF(x, self.area.top(), max(column, 1), self.area.height()), colour(theme().text, 26))
             painter.setPen(QPen(colour(theme().text, 170), 1))
             middle = x + column / 2
@@ -142,7 +144,7 @@ class Raster(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         for row, value in self._marks:
-            y = self.area.top() + (row + 0.5) * self.area.height() / self._spikes.shape[1]
+            y = self.area.top() + (row + 0.5) * self.area.height() / self.spikes.shape[1]
             painter.setBrush(QColor(value))
             painter.drawEllipse(QRectF(LEFT - 9, y - 3, 6, 6))
 
@@ -155,7 +157,7 @@ class Raster(QWidget):
         painter = QPainter(picture)
         painter.setFont(font(8.5))
         height = int(self.area.height() * ratio)
-        rows = binned(self._spikes, height) if self._palette is None else kinds(self._spikes, height)
+        rows = binned(self.spikes, height) if self._palette is None else kinds(self.spikes, height)
         if rows.size:
             painter.drawImage(self.area, as_image(rows, self._palette or ramp_colours()))
             self._draw_axes(painter)
@@ -163,7 +165,7 @@ class Raster(QWidget):
         return picture
 
     def _draw_axes(self, painter: QPainter) -> None:
-        area, steps, neurons = self.area, len(self._spikes), self._spikes.shape[1]
+        area, steps, neurons = self.area, len(self.spikes), self.spikes.shape[1]
         if steps <= 64:  # separates the time-steps
             painter.setPen(QPen(QColor(theme().card), 1 if steps > 24 else 2))
             for t in range(1, steps):

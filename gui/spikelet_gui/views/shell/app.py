@@ -35,13 +35,14 @@ class Dispatcher(QObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self._called.connect(self._run, Qt.ConnectionType.QueuedConnection)
+        self._called.connect(self.run, Qt.ConnectionType.QueuedConnection)
 
     def __call__(self, call: Callable[[], object]) -> None:
         """Run `call` in the thread of the window; can be called from any thread."""
         self._called.emit(call)
 
-    def _run(self, call: Callable[[], object]) -> None:
+    def run(self, call: Callable[[], object]) -> None:
+        """Run `call`; only in the thread of the window."""
         call()
 
 

@@ -17,7 +17,6 @@ from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
     QLineEdit,
-    QMainWindow,
     QPlainTextEdit,
     QWidget,
 )
@@ -35,12 +34,13 @@ class FocusReturn(QObject):
 
     Args:
         window: The window.
+        root: Returns its content, which has the focus while no control has it.
         pressed: Handles a key of the window; returns whether it has an action.
     """
 
-    def __init__(self, window: QMainWindow, pressed: Callable[[QKeyEvent], bool]) -> None:
+    def __init__(self, window: QWidget, root: Callable[[], QWidget], pressed: Callable[[QKeyEvent], bool]) -> None:
         super().__init__(window)
-        self._window, self._pressed = window, pressed
+        self._window, self._root, self._pressed = window, root, pressed
         self._left: QWidget | None = None
         app = QApplication.instance()
         assert isinstance(app, QApplication)
@@ -48,7 +48,7 @@ class FocusReturn(QObject):
         app.focusChanged.connect(self._focus_changed)
 
     def _focus_changed(self, previous: QWidget | None, widget: QWidget | None) -> None:
-        if widget is not None and widget is self._window.centralWidget():
+        if widget is not None and widget is self._root():
             self._left = _field(previous)
         self._app.removeEventFilter(self)
         if widget is not None and widget.window() is self._window and _field(widget) is not None:
@@ -56,17 +56,15 @@ class FocusReturn(QObject):
 
     def resume(self) -> None:
         """Return the focus to the field that was left last, so that Tab continues there."""
-        root, field = self._window.centralWidget(), self._left
-        if root is None or self._window.focusWidget() is not root or field is None or not shiboken6.isValid(field):
+        field = self._left
+        if self._window.focusWidget() is not self._root() or field is None or not shiboken6.isValid(field):
             return
         if field.isVisible() and self._window.isAncestorOf(field):
             field.setFocus()
 
     def leave(self) -> None:
         """Give the focus to the window itself."""
-        root = self._window.centralWidget()
-        if root is not None:
-            root.setFocus()
+        self._root().setFocus()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
         kind = event.type()

@@ -94,7 +94,7 @@ class Transport(View):
         self.progress.setAccessibleName("progress")
         self.progress.setTextVisible(False)
         self.stop = tool("close", "Cancel running tasks  (Esc)", self.inspector.jobs.cancel_all)
-        self._text, self._bad, self._elided = "", False, False
+        self.text, self._bad, self._elided = "", False, False
         self._running: dict[str, tuple[int, int]] = {}
 
     def _subscribe(self) -> None:
@@ -192,7 +192,7 @@ class Transport(View):
             self.timer.stop()
 
     def _set_text(self, text: str, bad: bool = False) -> None:
-        self._text, self._bad, self._elided = text, bad, False
+        self.text, self._bad, self._elided = text, bad, False
         self.read_timer.start(READ_TIME)
         self._show()
 
@@ -202,7 +202,7 @@ class Transport(View):
             self._elided = True
             self.read_timer.start(READ_TIME)
         else:
-            self._text, self._bad = "", False
+            self.text, self._bad = "", False
         self._show()
 
     def _progressed(self, key: str, done: int, total: int) -> None:
@@ -230,7 +230,7 @@ class Transport(View):
         reading = self.read_timer.isActive() and not self._elided
         self.message.overflow = self.below if reading and not key else None
         self.below.hide()
-        forms = _forms(TITLES[key], done, total) if key else (self._text,)
+        forms = _forms(TITLES[key], done, total) if key else (self.text,)
         self.message.least = PROGRESS_WIDTH if key else 0
         layout = self.layout()
         if layout is not None and self.isVisible():

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import shiboken6
-from PySide6.QtCore import QByteArray, QEvent, QSize
+from PySide6.QtCore import QByteArray, QEvent, QSize, Qt
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
@@ -15,6 +15,7 @@ from PySide6.QtGui import (
     QGuiApplication,
     QKeyEvent,
     QKeySequence,
+    QShowEvent,
 )
 from PySide6.QtWidgets import (
     QApplication,
@@ -49,17 +50,27 @@ from spikelet_gui.views.widgets.scrolling import Page
 from spikelet_gui.views.widgets.slices import slices
 from spikelet_gui.views.widgets.tab_order import set_tab_order
 
+SMALLEST = QSize(800, 500)  # of the content, in pixels; a screen of 1920 × 1080 at 200% has 960 × 540
+FRAME = QSize(8, 40)  # what a window manager draws around a window, in pixels
+
 
 class Window(QMainWindow):
-    """The main window. It passes keys, dropped files and the clipboard to the models."""
+    """The main window. It passes keys, dropped files and the clipboard to the models.
+
+    Attributes:
+        inspector: The models.
+        root: The content, which scrolls in a window that is smaller.
+        panels: The panels by name.
+        pages: The scroll areas of the panels, by name.
+    """
 
     def __init__(self, inspector: Inspector, remember: Callable[[], object] = lambda: None) -> None:
         super().__init__()
         self.inspector, self._remember = inspector, remember
         self.setWindowTitle("spikelet")
         self.setAcceptDrops(True)
-        self.setMinimumSize(800, 500)  # a screen of 1920 × 1080 at 200% has 960 × 540
-        self.resize(QSize(1280, 800).boundedTo(self.screen().availableSize()))
+        self.resize(QSize(1280, 800).boundedTo(self._space()))
+        self._fit_screen()
         if inspector.settings.window:
             self.restoreGeometry(QByteArray.fromBase64(inspector.settings.window.encode()))
         self.exporter = Exporter(self, inspector, lambda: self.panels[self.panel])
@@ -67,7 +78,9 @@ class Window(QMainWindow):
         self._options: dict[str, dict[str, int]] = {}  # selected in panels that are rebuilt for another theme
         self._collector = Collector(self)
         self._collector.start()
-        self._focus = FocusReturn(self, lambda event: shortcuts.pressed(self.actions_, inspector, event))
+        self._focus = FocusReturn(
+            self, lambda: self.root, lambda event: shortcuts.pressed(self.actions_, inspector, event)
+        )
         self._build()
         for name, keys, action in shortcuts.bindings(self.actions_, PANELS):
             self._bind(name, keys, action)
@@ -76,11 +89,22 @@ class Window(QMainWindow):
 
     # construction
 
+    def _space(self) -> QSize:
+        """Return the largest size of the window on its screen."""
+        return self.screen().availableSize() - FRAME
+
+    def _fit_screen(self) -> None:
+        """Set the smallest size: that of the content, or less on a small screen."""
+        self.setMinimumSize(SMALLEST.boundedTo(self._space()))
+
     def _build(self) -> None:
         inspector = self.inspector
-        root = QWidget()  # in the window before its contents: a widget that changes its parent is styled again
+        frame, self.root = Page(), QWidget()
+        root = self.root
         root.setObjectName("root")
-        self.setCentralWidget(root)
+        root.setMinimumSize(SMALLEST)
+        self.setCentralWidget(frame)
+        frame.set_content(root)  # in the window before its contents: a widget that changes its parent is styled again
         outer, right = QHBoxLayout(root), QVBoxLayout()
         for layout in (outer, right):
             layout.setContentsMargins(0, 0, 0, 0)
@@ -101,7 +125,7 @@ class Window(QMainWindow):
         self.welcome, self.problem = WelcomePage(self.actions_, inspector), ProblemPage(self.actions_, inspector)
         self.stack.addWidget(self.welcome)
         self.stack.addWidget(self.problem)
-        self._pages: dict[str, Page] = {}
+        self.pages: dict[str, Page] = {}
         self.panels = Panels(inspector, self._add_page, self._complete)
         root.setFocus()  # the first button must not have the focus
         self._opened()
@@ -109,15 +133,13 @@ class Window(QMainWindow):
     def _add_page(self, name: str, panel: Panel) -> None:
         """Add a panel that is not built yet to the window."""
         panel.setObjectName(f"panel-{name}")
-        self._pages[name] = Page()
-        self.stack.addWidget(self._pages[name])
-        self._pages[name].set_panel(panel)
+        self.pages[name] = Page()
+        self.stack.addWidget(self.pages[name])
+        self.pages[name].set_content(panel)
 
     def _complete(self, name: str, panel: Panel) -> None:
         self.exporter.add_menus(panel)
-        root = self.centralWidget()
-        if root is not None:
-            set_tab_order(root)
+        set_tab_order(self.root)
         for segments in panel.findChildren(Segments):
             segments.pick(self._options.get(name, {}).pop(segments.accessibleName(), segments.chosen))
 
@@ -129,12 +151,12 @@ class Window(QMainWindow):
 
     def _delete_pages(self) -> None:
         self._release()
-        for name, page in self._pages.items():
+        for name, page in self.pages.items():
             options = self.panels[name].findChildren(Segments)
             self._options[name] = {segments.accessibleName(): segments.chosen for segments in options}
             shiboken6.delete(page)
         self.panels.clear()
-        self._pages.clear()
+        self.pages.clear()
 
     def _rebuild(self) -> None:
         app = QApplication.instance()
@@ -144,9 +166,9 @@ class Window(QMainWindow):
         name = focused.accessibleName() if focused is not None else ""
         if focused is not None:
             focused.clearFocus()  # Qt crashes if a widget with the focus is taken from its window and deleted
-        root = self.takeCentralWidget()
-        if root is not None:
-            shiboken6.delete(root)  # a style sheet is applied to all widgets that exist
+        frame = self.takeCentralWidget()
+        if frame is not None:
+            shiboken6.delete(frame)  # a style sheet is applied to all widgets that exist
         style.apply(app, theme.resolve(self.inspector.settings.theme))
         self._build()
         for control in self.findChildren(QWidget):  # of the bars; the panels are built later
@@ -196,7 +218,7 @@ class Window(QMainWindow):
         if self.panel != name or self.inspector.document is None:
             return
         if self.panels.build_slice(name):
-            self.stack.setCurrentWidget(self._pages[name])
+            self.stack.setCurrentWidget(self.pages[name])
             self.stale.show_state()
         else:
             slices().add(self.stack, lambda: self._show_page(name))
@@ -208,8 +230,8 @@ class Window(QMainWindow):
 
     def scroll_panel(self, pages: int) -> None:
         """Scroll the current panel down by a number of pages; negative is up."""
-        if self.panel in self._pages:
-            self._pages[self.panel].turn(pages)
+        if self.panel in self.pages:
+            self.pages[self.panel].turn(pages)
 
     def run_panel(self) -> None:
         """Start the task of the current panel."""
@@ -276,6 +298,12 @@ class Window(QMainWindow):
             event.acceptProposedAction()
 
     # events
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        super().showEvent(event)
+        handle = self.windowHandle()
+        if handle is not None:
+            handle.screenChanged.connect(self._fit_screen, Qt.ConnectionType.UniqueConnection)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         if not shortcuts.pressed(self.actions_, self.inspector, event):

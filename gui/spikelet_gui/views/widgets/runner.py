@@ -20,6 +20,7 @@ class Runner(View):
         action: Starts the task.
         hint: Tooltip of the start button.
         changed: Called when the task starts or ends.
+        primary: Whether the start button is the main one of its panel.
     """
 
     def __init__(
@@ -30,10 +31,11 @@ class Runner(View):
         action: Action,
         hint: str,
         changed: Callable[[], object] = lambda: None,
+        primary: bool = True,
     ) -> None:
         super().__init__()
         self._jobs, self._key, self._changed = jobs, key, changed
-        self.start = button(text, action, hint, primary=True)
+        self.start = button(text, action, hint, primary)
         self.stop = button("Cancel", lambda: jobs.cancel(key), "Cancel  (Esc)")
         line = row(self.start, self.stop)
         line.setContentsMargins(0, 0, 0, 0)

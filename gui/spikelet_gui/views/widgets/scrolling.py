@@ -38,15 +38,15 @@ def scrolled(inner: QWidget, name: str) -> QScrollArea:
 
 
 class Page(QScrollArea):
-    """A panel that scrolls if the window is too small. A control that gets the focus is scrolled into view."""
+    """The scroll area of a window or panel. A control that gets the focus is scrolled into view."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
 
-    def set_panel(self, panel: QWidget) -> None:
-        """Set the panel."""
-        _set_content(self, panel)
+    def set_content(self, content: QWidget) -> None:
+        """Set the widget that scrolls."""
+        _set_content(self, content)
 
     def turn(self, pages: int) -> None:
         """Scroll down by a number of pages; negative scrolls up."""

@@ -97,7 +97,7 @@ class ExitCard(CardView):
     def _mark(self) -> None:
         inspector, sweep = self.inspector, self.inspector.measured.sweep
         self.marker.setValue(inspector.measured.threshold)
-        if sweep is None:
+        if sweep is None or sweep.measured is None:
             self.facts.show_facts([])
             return
         chosen = sweep.at_exit(inspector.measured.threshold)
@@ -111,7 +111,7 @@ class ExitCard(CardView):
             facts.append(("accuracy", f"{chosen.accuracy:.2%}"))
         facts.append(("accumulates per image", compact(chosen.events)))
         profile = find_profile(inspector.settings.profile)
-        if sweep.measured is not None and profile.priced:
+        if profile.priced:
             facts += self._energy(sweep, profile)
         self.facts.show_facts([("", facts)])
 

@@ -23,6 +23,7 @@ from spikelet_gui.views.panels.compare.sides import SidesLine
 from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.controls import Tabs, button
 from spikelet_gui.views.widgets.layouts import Empty, column, row
+from spikelet_gui.views.widgets.runner import Runner
 from spikelet_gui.views.widgets.text import label
 from spikelet_gui.views.widgets.theme import GAP
 
@@ -48,7 +49,7 @@ class ComparePanel(Panel):
         self._make_controls()
         self._arrange()
         self.follow(self.sides.fill, inspector.opened)
-        self.follow(lambda: self.all.setEnabled(inspector.data is not None), inspector.opened, inspector.showing)
+        self.follow(lambda: self.all.start.setEnabled(inspector.data is not None), inspector.opened, inspector.showing)
         self.follow(
             self.run, inspector.opened, inspector.showing, inspector.results.second_changed, inspector.cursor.changed
         )
@@ -57,7 +58,8 @@ class ComparePanel(Panel):
 
     def _make_controls(self) -> None:
         """Make the line of both sides, the buttons and the messages."""
-        self.all = button("Compare on all images", self.run_survey, "Run both on every image in the background")
+        hint = "Run both on every image in the background"
+        self.all = Runner(self.inspector.jobs, "survey", "Compare on all images", self.run_survey, hint, primary=False)
         self.sides = SidesLine(self.inspector, self.run, self.all)
         self.message = label("", "caption", wrap=True)
         self.neuron = button("Show this neuron", self._reveal, "Show the first neuron that differs in the Layers panel")
@@ -218,8 +220,9 @@ def verdict(comparison: Comparison) -> str:
         return "No layers have equal names and shapes; sizes, spike rates and predictions are compared."
     differing = sum(comparison.differing(layer) for layer in comparison.layers)
     if not differing:
-        return f"None of {comparison.spikes:,} spikes differ in {number_of(len(comparison.layers), 'layer')}."
-    text = f"{differing:,} of {comparison.spikes:,} spikes were fired by one network only."
+        layers = number_of(len(comparison.layers), "layer")
+        return f"None of {comparison.spikes:,} spikes of this image differ, in {layers}."
+    text = f"{differing:,} of {comparison.spikes:,} spikes of this image were fired by one network only."
     first = comparison.first
     if first is None:
         return text

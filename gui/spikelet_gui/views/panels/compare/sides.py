@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtWidgets import QFileDialog, QPushButton, QWidget
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 from spikelet.display import printable
 from spikelet_gui.models.activity.compare import Side
@@ -25,13 +25,13 @@ class SidesLine(QWidget):
     Args:
         inspector: The models.
         changed: Called when the user selects another engine; another second bundle is a signal of the models.
-        action: Button at the end of the line.
+        action: Control at the end of the line.
 
     Attributes:
         line: Layout of both sides, which a narrow panel stacks.
     """
 
-    def __init__(self, inspector: Inspector, changed: Callable[[], object], action: QPushButton) -> None:
+    def __init__(self, inspector: Inspector, changed: Callable[[], object], action: QWidget) -> None:
         super().__init__()
         self.inspector = inspector
         self.first_name = Name()

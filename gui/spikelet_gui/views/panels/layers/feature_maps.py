@@ -37,7 +37,11 @@ def neuron_reading(trace: Trace, layer: str, table: NeuronTable, neuron: int, ti
 
 
 class MapCard(CardView):
-    """Feature maps: spike counts up to the time cursor, or spikes of its time-step."""
+    """Feature maps: spike counts up to the time cursor, or spikes of its time-step.
+
+    Attributes:
+        mosaic: Positions of the neurons in the picture; None without a run.
+    """
 
     def __init__(self, inspector: Inspector) -> None:
         super().__init__(inspector, "Feature maps", data=self._data)
@@ -46,7 +50,7 @@ class MapCard(CardView):
         self.picture = Picture("feature maps", self._touched)
         self.picture.pixel = self._pixel
         self.body.addWidget(self.picture, 1)
-        self._mosaic: Mosaic | None = None
+        self.mosaic: Mosaic | None = None
         self.follow(
             self._draw, inspector.opened, inspector.traced, inspector.selection.filtered, inspector.cursor.moved
         )
@@ -60,20 +64,20 @@ class MapCard(CardView):
     def _draw(self) -> None:
         inspector, trace = self.inspector, self.inspector.trace
         if trace is None:
-            self._mosaic = None
+            self.mosaic = None
             self.picture.clear_values()
             self.set_note("")
             return
         shape, time = trace.graph.shapes[inspector.selection.layer], min(inspector.cursor.time, trace.steps)
         aspect = max(0.4, self.picture.width() / max(self.picture.height(), 1))
         copies = trace.graph.neuron(inspector.selection.layer).copies
-        self._mosaic = mosaic(shape, aspect, copies)
+        self.mosaic = mosaic(shape, aspect, copies)
         values = self._values(trace, time)
         if len(inspector.selection.rows) < len(values):
             hidden = np.ones(len(values), np.bool_)
             hidden[inspector.selection.rows] = False
             values = np.where(hidden, 0, values)
-        picture = self._mosaic.picture(values)
+        picture = self.mosaic.picture(values)
         if self.mode.chosen == 0:
             largest = max(1.0, min(float(time * copies), float(picture.max())))
             self.set_note(f"0–{largest:.0f} spikes up to t = {time}")
@@ -89,22 +93,22 @@ class MapCard(CardView):
         return trace.counts(layer, time) if self.mode.chosen == 0 else trace.spikes[layer][time - 1]
 
     def _mark(self) -> None:
-        if self._mosaic is not None and self.inspector.trace is not None:
+        if self.mosaic is not None and self.inspector.trace is not None:
             picked = self.inspector.selection.picked
-            pixels = [self._mosaic.position(neuron) for neuron in picked]
+            pixels = [self.mosaic.position(neuron) for neuron in picked]
             self.picture.mark(pixels, [theme().series[i] for i in range(len(picked))])
 
     def _pixel(self, y: int, x: int) -> Reading | None:
         """Return the activity of the neuron at a pixel."""
         inspector, trace = self.inspector, self.inspector.trace
-        neuron = None if self._mosaic is None else self._mosaic.neuron(y, x)
+        neuron = None if self.mosaic is None else self.mosaic.neuron(y, x)
         table = inspector.selection.table()
         if neuron is None or trace is None or table is None:
             return None
         return neuron_reading(trace, inspector.selection.layer, table, neuron, min(inspector.cursor.time, trace.steps))
 
     def _touched(self, y: int, x: int) -> None:
-        neuron = None if self._mosaic is None else self._mosaic.neuron(y, x)
+        neuron = None if self.mosaic is None else self.mosaic.neuron(y, x)
         if neuron is not None:
             self.inspector.selection.toggle_picked(neuron)
 

@@ -83,13 +83,13 @@ class NetworkCard(CardView):
         if self.inspector.document is None:
             return
         self.graph.update_looks(self.looks())
-        sweep, trace = self.inspector.measured.sweep, self.inspector.trace
+        sweep, trace, colours = self.inspector.measured.sweep, self.inspector.trace, f"colours: 0 to {FULL:.0%}"
         self.basis.choose(int(self._measured() is not None))
         self.basis.allow(1, sweep is not None and sweep.measured is not None)
         if self._measured() is not None and sweep is not None:
-            self.set_note(f"over {number_of(sweep.done, 'image')}, T = {sweep.counted.steps}; colours: 0 to {FULL:.0%}")
+            self.set_note(f"spike rates over {number_of(sweep.done, 'image')}, T = {sweep.counted.steps}; {colours}")
         elif trace is not None:
-            self.set_note(f"on this image, T = {trace.steps}; colours: 0 to {FULL:.0%}")
+            self.set_note(f"spike rates on this image, T = {trace.steps}; {colours}")
         else:
             self.set_note("")
 

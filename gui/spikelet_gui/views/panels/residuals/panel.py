@@ -17,8 +17,9 @@ from spikelet_gui.views.panels.residuals.cards import HistogramCard, LayerBars, 
 from spikelet_gui.views.panels.residuals.state import ResidualState
 from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.cards import Card
-from spikelet_gui.views.widgets.controls import Segments, button
+from spikelet_gui.views.widgets.controls import Segments
 from spikelet_gui.views.widgets.layouts import Empty, column, row
+from spikelet_gui.views.widgets.runner import Runner
 from spikelet_gui.views.widgets.scrolling import scrolled
 from spikelet_gui.views.widgets.tab_order import set_tab_order
 from spikelet_gui.views.widgets.text import label
@@ -43,8 +44,9 @@ class ResidualPanel(Panel):
         yield
         self.bars = LayerBars(self.state)
         self.card = Card("Over- and under-firing", data=self._data)
-        self.run_button = button("Measure residuals", self.run, "Run both networks in the background  (R)", True)
-        self.empty = Empty("", self.run_button)
+        jobs, hint = inspector.jobs, "Run both networks in the background  (R)"
+        self.runner = Runner(jobs, self.task, "Measure residuals", self.run, hint, self._explain)
+        self.empty = Empty("", self.runner)
         self.message = label("", "caption", wrap=True)
         self.card.body.addWidget(scrolled(self.bars, "over- and under-firing by layer"), 1)
         self.card.body.addWidget(self.message)
@@ -52,7 +54,8 @@ class ResidualPanel(Panel):
         self._times = QHBoxLayout()
         self._times.addWidget(label("T", "muted"))
         self._times.addStretch(1)
-        self.again = button("Run again", self.run, "Run both networks on the current images  (R)")
+        hint = "Run both networks on the current images  (R)"
+        self.again = Runner(jobs, self.task, "Run again", self.run, hint, primary=False)
         self._times.addWidget(self.again)
         self.content = QWidget()
         lines = QVBoxLayout(self.content)
@@ -114,9 +117,12 @@ class ResidualPanel(Panel):
         reason = obstacle(document.bundle.graph)
         if reason is None and self.inspector.data is None:
             reason = missing_images(self.inspector.source)
-        lead = f"Compares every spiking layer with its source activation on up to {IMAGES} images."
-        self.empty.set_message(reason or f"{lead}\n\n{described(document.bundle)}")
-        self.run_button.setVisible(reason is None)
+        if self.inspector.jobs.running(self.task):
+            self.empty.set_message("Measuring. The residuals are shown when all images have run.")
+        else:
+            lead = f"Compares every spiking layer with its source activation on up to {IMAGES} images."
+            self.empty.set_message(reason or f"{lead}\n\n{described(document.bundle)}")
+        self.runner.setVisible(reason is None)
         self._draw()
 
     def _draw(self) -> None:

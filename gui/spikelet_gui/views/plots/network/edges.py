@@ -56,6 +56,9 @@ class BranchItem(QGraphicsItem):
         target: Block where it ends.
         text: Description of its nodes, or "".
         lane: Width of a lane.
+
+    Attributes:
+        chip: Area of the text, in coordinates of the scene; empty without one.
     """
 
     def __init__(self, branch: Branch, source: BlockItem, target: BlockItem, text: str, lane: float) -> None:
@@ -63,7 +66,7 @@ class BranchItem(QGraphicsItem):
         self.branch, self.text = branch, text
         self._source, self._target, self._lane = source, target, lane
         self._path = QPainterPath()
-        self._chip, self._shown = QRectF(), ""
+        self.chip, self._shown = QRectF(), ""
         self.setZValue(1)  # the sign of the sum lies on the edge of the block
 
     def arrange(self) -> None:
@@ -84,10 +87,10 @@ class BranchItem(QGraphicsItem):
         self._shown = metrics.elidedText(self.text, Qt.TextElideMode.ElideRight, self._lane - 4)
         width = metrics.horizontalAdvance(self._shown) + 8
         middle = QPointF(x, (start.y() + end.y()) / 2)
-        self._chip = QRectF(middle.x() - width / 2, middle.y() - 8, width, 16) if self.text else QRectF()
+        self.chip = QRectF(middle.x() - width / 2, middle.y() - 8, width, 16) if self.text else QRectF()
 
     def boundingRect(self) -> QRectF:  # noqa: N802
-        return self._path.boundingRect().united(self._chip).adjusted(-4, -MERGE - 2, MERGE + 2, MERGE + 2)
+        return self._path.boundingRect().united(self.chip).adjusted(-4, -MERGE - 2, MERGE + 2, MERGE + 2)
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -103,7 +106,7 @@ class BranchItem(QGraphicsItem):
         if self.text:
             painter.setPen(QPen(QColor(theme().line), 1))
             painter.setBrush(QColor(theme().raised))
-            painter.drawRoundedRect(self._chip, 5, 5)
+            painter.drawRoundedRect(self.chip, 5, 5)
             painter.setPen(QColor(theme().text))
             painter.setFont(font(8))
-            painter.drawText(self._chip, Qt.AlignmentFlag.AlignCenter, self._shown)
+            painter.drawText(self.chip, Qt.AlignmentFlag.AlignCenter, self._shown)
