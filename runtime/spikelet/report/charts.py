@@ -14,7 +14,7 @@ from spikelet.report.svg import BLACK, COLOURS, DASHES, WIDTH, Axis, Canvas, dra
 
 LEFT, RIGHT, TOP, PLOT = 66, 20, 16, 240
 ROW = 21  # height of a bar
-LABEL = 32  # letters of a label; longer ones are cut
+LABEL = 32  # letters of a label; longer ones lose their middle, since names can begin or end alike
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,8 @@ def _style(index: int) -> tuple[str, str]:
 
 
 def _fit(name: str, most: int = LABEL) -> str:
-    return name if len(name) <= most else name[: most - 1] + "…"
+    end = most // 2
+    return name if len(name) <= most else f"{name[: most - 1 - end]}…{name[-end:]}"
 
 
 def _label_width(names: Sequence[str]) -> float:

@@ -35,9 +35,10 @@ def exit_table(measured: Sequence[Measurement], names: Sequence[str]) -> Table:
     """Return the early-exit trade-off by threshold."""
 
     def rows(measurement: Measurement) -> Rows:
+        steps = measurement.counted.steps
         return [
             [
-                f"{early.threshold:.3g}",
+                "no early exit" if early.steps == steps > 1 else f"{early.threshold:.3g}",
                 f"{early.steps:.2f}",
                 "" if early.accuracy is None else f"{early.accuracy:.2%}",
                 count(early.events),

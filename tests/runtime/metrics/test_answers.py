@@ -21,6 +21,7 @@ from spikelet.metrics.operations import operations
 from spikelet.metrics.rates import layer_rates
 from spikelet.metrics.tally import Tally
 from spikelet.nodes import IF, Linear
+from spikelet.report.tables import exit_table
 from spikelet.session import Model
 from spikelet.session.early_exit import Margin
 from spikelet.verify import record_golden
@@ -189,6 +190,9 @@ class TestMeasure:
         measurement = measure(bundle_of(small_graph()), image_set(labels=None), 2, "numpy")
         assert measurement.accuracy is None
         assert {point.accuracy for point in measurement.exits} == {None}
+        names = [row[0] for row in exit_table([measurement], ["a"])[1]]
+        assert names[-1] == "no early exit"
+        assert "no early exit" not in names[:-1]
 
     def test_labels_out_of_range(self):
         with pytest.raises(DataError) as caught:
