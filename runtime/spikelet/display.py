@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape, unescape
 from pathlib import Path
 
@@ -212,6 +212,60 @@ def compact(value: float, digits: int = 3, zeros: bool = True) -> str:
         if abs(rounded) >= factor:
             return f"{significant(rounded / factor, digits, zeros)} {prefix}"
     return significant(rounded, digits, zeros=False)
+
+
+def shared_ends(names: Iterable[str]) -> tuple[int, int]:
+    """Return with how many letters all names begin, and with how many others they end; (0, 0) for a single name.
+
+    Examples:
+        >>> shared_ends(["stages.1.act", "stages.2.act"])
+        (7, 4)
+    """
+    distinct = set(names)
+    if len(distinct) < 2:
+        return 0, 0
+    first = _common(distinct)
+    return first, _common([name[first:][::-1] for name in distinct])
+
+
+def _common(texts: Collection[str]) -> int:
+    """Return with how many letters all texts begin: those that the first and the last in alphabetical order share."""
+    least, most = min(texts), max(texts)
+    differing = (k for k, (a, b) in enumerate(zip(least, most, strict=False)) if a != b)
+    return next(differing, min(len(least), len(most)))
+
+
+def shorten(name: str, most: int, ends: tuple[int, int] = (0, 0)) -> str:
+    """Return a name in at most so many characters, of at least 3.
+
+    What is left out of a longer one is replaced by …: its middle, or what it shares with other names.
+
+    Args:
+        name: The name.
+        most: Number of characters.
+        ends: Numbers of letters that other names share, from `shared_ends`.
+
+    Examples:
+        >>> shorten("backbone.act", 8)
+        'back…act'
+        >>> [shorten(name, 9, (7, 4)) for name in ("stages.1.act", "stages.2.act")]
+        ['…es.1.ac…', '…es.2.ac…']
+    """
+    if len(name) <= most:
+        return name
+    start, end = ends[0], len(name) - ends[1]
+    spare = most - 2 - (end - start)
+    if spare < 0:
+        return f"{name[: most // 2]}…{name[len(name) - (most - 1 - most // 2) :]}"
+    after = min(len(name) - end, spare - min(start, spare // 2))
+    start, end = start - min(start, spare - after), end + after
+    return f"{'…' if start else ''}{name[start:end]}{'…' if end < len(name) else ''}"
+
+
+def shortened(names: Sequence[str], most: int) -> list[str]:
+    """Return names in at most so many characters, by which they can be told apart; see `shorten`."""
+    ends = shared_ends(name for name in names if len(name) > most)
+    return [shorten(name, most, ends) for name in names]
 
 
 def several(names: tuple[str, ...]) -> str:

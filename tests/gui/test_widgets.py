@@ -2,16 +2,18 @@
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QFontMetrics, QImage
 from PySide6.QtWidgets import QLabel
 
+from spikelet.display import shared_ends
 from spikelet_gui.views.images.gallery import Gallery
 from spikelet_gui.views.plots.axes import NumberAxis
-from spikelet_gui.views.plots.network.block import MIN_NAME, SPACE, name_width
+from spikelet_gui.views.plots.network.block import MIN_NAME, SPACE, fitted, name_width
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.widgets.facts import Facts
 from spikelet_gui.views.widgets.tables import Table
 from spikelet_gui.views.widgets.text import Elided
+from spikelet_gui.views.widgets.theme import font
 
 
 @pytest.mark.parametrize("name", [20, 60, 130, 300])
@@ -21,6 +23,16 @@ def test_name_and_badges_of_a_layer_do_not_overlap(name, badges):
     width = name_width(name, badges, available)
     assert width + (SPACE + badges if badges else 0) <= available
     assert min(name, MIN_NAME) <= width <= name
+
+
+@pytest.mark.parametrize("width", [60, 90, 140])
+def test_names_of_layers_that_begin_and_end_alike_can_be_told_apart(qapp, width):
+    names = [f"backbone.stages.{k}.block.activation_with_a_long_name" for k in range(30)]
+    metrics = QFontMetrics(font(10, bold=True))
+    shown = [fitted(name, shared_ends(names), metrics, width) for name in names]
+    assert len(set(shown)) == 30
+    assert max(map(metrics.horizontalAdvance, shown)) <= width
+    assert fitted("conv1", shared_ends(names), metrics, width) == "conv1"
 
 
 @pytest.mark.parametrize("size", [(560, 120), (560, 90), (300, 300), (900, 400)])

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikelet.display import compact
+from spikelet.display import compact, shortened
 from spikelet.engines.base import Spikes
 from spikelet.report.svg import BLACK, COLOURS, DASHES, WIDTH, Axis, Canvas, draw_x, draw_y, span
 
 LEFT, RIGHT, TOP, PLOT = 66, 20, 16, 240
 ROW = 21  # height of a bar
-LABEL = 32  # letters of a label; longer ones lose their middle, since names can begin or end alike
+LABEL, NAME = 32, 76  # characters of a label and of a name in a legend; longer ones are shortened
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def curves(
     ys += [end for curve in series for band in curve.band for end in band[1:]]
     ys += [curve.level for curve in series if curve.level is not None]
     bottom = TOP + PLOT
-    legend = _legend_rows([_fit(curve.name, 76) for curve in series])
+    legend = _legend_rows(shortened([curve.name for curve in series], NAME))
     canvas = Canvas(WIDTH, bottom + 52 + 20 * len(legend), title)
     ends = (min(xs), max(xs)) if max(xs) > min(xs) else (min(xs) - 0.5, max(xs) + 0.5)
     counts = all(float(value).is_integer() for value in xs)
@@ -106,15 +106,16 @@ def curves(
 
 def bars(title: str, rows: Sequence[Bar], x: str, form: Callable[[float], str] = percent) -> str:
     """Draw horizontal bars below one another. Returns SVG."""
-    left, right = _label_width([row.name for row in rows]), 20 + _label_width([row.note for row in rows])
+    labels = shortened([row.name for row in rows], LABEL)
+    left, right = _label_width(labels), 20 + _label_width([row.note for row in rows])
     bottom = TOP + ROW * len(rows) + 4
     canvas = Canvas(WIDTH, bottom + 44, title)
     most = max([row.value for row in rows] + [row.high for row in rows if row.high is not None], default=0) or 1
     across = Axis(x, 0, most * 1.04, left, WIDTH - right, form=form)
     draw_x(canvas, across, TOP, bottom)
-    for index, row in enumerate(rows):
+    for index, (row, label) in enumerate(zip(rows, labels, strict=True)):
         y = TOP + index * ROW + 4
-        canvas.text(left - 8, y + 12, _fit(row.name), "end")
+        canvas.text(left - 8, y + 12, label, "end")
         canvas.box(left, y, across(row.value) - left, ROW - 7, COLOURS[0], f"{row.name}: {form(row.value)}")
         if row.low is not None and row.high is not None:
             middle = y + (ROW - 7) / 2
@@ -137,7 +138,8 @@ def ranges(
         names: Names of the ranges in the legend.
         x: Label of the axis.
     """
-    left = _label_width([row[0] for row in rows])
+    labels = shortened([row[0] for row in rows], LABEL)
+    left = _label_width(labels)
     thick = 9
     height = thick * len(names) + 10
     bottom = TOP + height * len(rows)
@@ -151,7 +153,7 @@ def ranges(
         y = TOP + index * height
         if index:
             canvas.line([(left, y), (WIDTH - RIGHT, y)], "#e3e3e3", 1)
-        canvas.text(left - 8, y + height / 2 + 4, _fit(name), "end")
+        canvas.text(left - 8, y + height / 2 + 4, labels[index], "end")
         for level, limits in enumerate(spans):
             middle = y + 5 + thick * level + thick / 2
             if limits is None or limits[1] <= 0:
@@ -172,16 +174,17 @@ def raster(title: str, layers: Sequence[tuple[str, Spikes]]) -> str:
         title: Title of the plot.
         layers: Name and spikes of each layer, (T, neurons) bool.
     """
-    left, mark, gap = _label_width([name for name, _ in layers]), 3.0, 8.0
+    labels = shortened([name for name, _ in layers], LABEL)
+    left, mark, gap = _label_width(labels), 3.0, 8.0
     steps = len(layers[0][1])
     column = (WIDTH - RIGHT - left) / steps
     bottom = TOP + sum(spikes.shape[1] * mark + gap for _, spikes in layers)
     canvas = Canvas(WIDTH, bottom + 40, title)
     y = float(TOP)
-    for index, (name, spikes) in enumerate(layers):
+    for index, (label, (_, spikes)) in enumerate(zip(labels, layers, strict=True)):
         height = spikes.shape[1] * mark
         canvas.box(left, y, WIDTH - RIGHT - left, height, "#f4f4f4")
-        canvas.text(left - 8, y + height / 2 + 4, _fit(name), "end")
+        canvas.text(left - 8, y + height / 2 + 4, label, "end")
         for t, neuron in np.argwhere(spikes):
             canvas.box(left + t * column + 1, y + neuron * mark, column - 2, mark - 0.6, COLOURS[index % 2])
         y += height + gap
@@ -197,13 +200,8 @@ def _style(index: int) -> tuple[str, str]:
     return COLOURS[index % len(COLOURS)], DASHES[(index + index // len(COLOURS)) % len(DASHES)]
 
 
-def _fit(name: str, most: int = LABEL) -> str:
-    end = most // 2
-    return name if len(name) <= most else f"{name[: most - 1 - end]}…{name[-end:]}"
-
-
 def _label_width(names: Sequence[str]) -> float:
-    return 16 + 6.8 * max((len(_fit(name)) for name in names), default=0)
+    return 16 + 6.8 * max((len(name) for name in names), default=0)
 
 
 def _legend_rows(names: Sequence[str]) -> list[list[tuple[int, str]]]:

@@ -59,7 +59,22 @@ class TestCharts:
             (cut,) = (text for text in texts if text.startswith("nn"))
             assert len(cut) in (32, 76)
             assert cut.startswith("nnm")
-            assert cut.endswith("m.end"), "names can begin alike"
+            assert cut.endswith("m.end")
+
+    @pytest.mark.parametrize(
+        "form", ["stages.{}.a_long_name_of_an_activation", "a_long_name_of_a_module.of_a_network.{}", "{}" + "x" * 40]
+    )
+    def test_long_names_that_are_alike_can_be_told_apart(self, form):
+        names = [form.format(k) for k in range(30)]
+        for svg in (
+            bars("t", [Bar(name, 1.0) for name in names], "x"),
+            ranges("t", [(name, [(1.0, 2.0)]) for name in names], ("one",), "x"),
+            raster("t", [(name, np.ones((2, 3), np.bool_)) for name in names]),
+        ):
+            texts = [element.text for element in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+            shown = [text for text in texts if "…" in text]
+            assert len(set(shown)) == 30
+            assert max(map(len, shown)) <= 32
 
     def test_odd_data_still_draws(self):
         for svg in (

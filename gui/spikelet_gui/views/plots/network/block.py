@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
+from PySide6.QtGui import QColor, QFontMetrics, QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import QGraphicsItem, QGraphicsSceneHoverEvent, QStyleOptionGraphicsItem, QWidget
 
+from spikelet.display import shorten
 from spikelet.metrics.rates import SATURATED
 from spikelet_gui.models.network.blocks import Block
 from spikelet_gui.views.plots.network.form import COLUMN_GAP, ROOMY, Form
@@ -74,12 +75,18 @@ def name_width(name: float, badges: float, available: float) -> float:
     return min(name, max(available - (badges + SPACE if badges else 0.0), MIN_NAME))
 
 
-class BlockItem(QGraphicsItem):
-    """Graphics item of one block."""
+def fitted(name: str, ends: tuple[int, int], metrics: QFontMetrics, width: float) -> str:
+    """Return a name in the form that fits a width in pixels. ends: numbers of letters that all names share."""
+    forms = (shorten(name, most, ends) for most in range(len(name), 2, -1))
+    return next((form for form in forms if metrics.horizontalAdvance(form) <= width), "…")
 
-    def __init__(self, block: Block, look: Look) -> None:
+
+class BlockItem(QGraphicsItem):
+    """Graphics item of one block. ends: numbers of letters with which the names of all layers begin and end."""
+
+    def __init__(self, block: Block, look: Look, ends: tuple[int, int]) -> None:
         super().__init__()
-        self.block, self.look, self.form = block, look, ROOMY
+        self.block, self.look, self.ends, self.form = block, look, ends, ROOMY
         self.focused = self._hover = self._faded = False
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAcceptHoverEvents(True)
@@ -169,7 +176,7 @@ class BlockItem(QGraphicsItem):
             inner - (RATE if spiking else 0.0),
         )
         first = QRectF(MARGIN, 3, inner, 20) if form.lines == 2 else QRectF(MARGIN, 0, inner, form.height)
-        shown = _elided(painter, self.block.name, name, Qt.TextElideMode.ElideMiddle)
+        shown = fitted(self.block.name, self.ends, painter.fontMetrics(), name)
         painter.drawText(QRectF(first.left(), first.top(), name + 1, first.height()), Line, shown)
         if spiking:
             painter.drawText(first, End, "…" if look.rate is None else f"{look.rate:.1%}")
@@ -207,5 +214,5 @@ class BlockItem(QGraphicsItem):
             painter.drawText(area, Qt.AlignmentFlag.AlignCenter, text)
 
 
-def _elided(painter: QPainter, text: str, width: float, mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight) -> str:
-    return painter.fontMetrics().elidedText(text, mode, int(width))
+def _elided(painter: QPainter, text: str, width: float) -> str:
+    return painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(width))

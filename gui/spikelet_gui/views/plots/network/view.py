@@ -8,6 +8,7 @@ from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QGraphicsScene, QGraphicsView
 
+from spikelet.display import shared_ends
 from spikelet_gui.models.network.blocks import Block
 from spikelet_gui.models.network.branches import Branch, matches
 from spikelet_gui.views.plots.network.block import BlockItem, Look
@@ -70,7 +71,8 @@ class GraphView(QGraphicsView):
     ) -> None:
         """Draw the blocks of a network. texts: description of the nodes of each branch, by its last node."""
         self._scene.clear()
-        self.items_by_name = {block.name: BlockItem(block, looks[block.name]) for block in blocks}
+        ends = shared_ends(block.name for block in blocks if block.spiking)
+        self.items_by_name = {block.name: BlockItem(block, looks[block.name], ends) for block in blocks}
         bypassed = {(branch.source, branch.target) for branch in bypasses}
         lane, items = lane_width(bypasses), self.items_by_name
         self._connections = [
