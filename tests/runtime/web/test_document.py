@@ -14,6 +14,7 @@ from page_support.runs import check_run
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.deploy.web.document import FOLDER, MAIN, WORKER, script
+from spikelet.display import compact
 from spikelet.report.page import Section, table
 from spikelet.report.page import page as report_page
 from spikelet.verify import record_golden
@@ -176,3 +177,9 @@ def test_a_report_fits_a_narrow_window(browser, tmp_path):
         assert browser.evaluate("document.documentElement.scrollWidth") <= 320
     finally:
         browser.call("Emulation.clearDeviceMetricsOverride")
+
+
+def test_numbers_are_written_as_in_reports(browser):
+    functions = (FILES / "dom.js").read_text("utf-8").replace("export function", "function")
+    values = [0, 0.5, 12.345, 999.4, 999.6, 1000, 1234, 59_100_000, 999_600, 999_600_000, 2e12]
+    assert browser.evaluate(f"(() => {{ {functions}; return {values}.map(short); }})()") == list(map(compact, values))

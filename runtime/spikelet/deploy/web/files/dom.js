@@ -22,9 +22,10 @@ export function whole(value) {
 
 /** Three digits: 1234567 as "1.23 M". */
 export function short(value) {
-  for (const [factor, sign] of [[1e9, " G"], [1e6, " M"], [1e3, " k"]])
-    if (Math.abs(value) >= factor) return minus((value / factor).toPrecision(3) + sign);
-  return minus(String(Number(value.toPrecision(3))));
+  const rounded = Number(value.toPrecision(3)); // 999,600 is 1.00 M
+  for (const [factor, prefix] of [[1e12, " T"], [1e9, " G"], [1e6, " M"], [1e3, " k"]])
+    if (Math.abs(rounded) >= factor) return minus((rounded / factor).toPrecision(3) + prefix);
+  return minus(String(rounded));
 }
 
 function minus(text) {
