@@ -9,6 +9,8 @@ from spikelet_gui.models.activity.table import View
 from spikelet_gui.models.export import tab_separated
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.panels.layers.feature_maps import MapCard
+from spikelet_gui.views.plots.evidence import MarginCard
+from spikelet_gui.views.plots.prediction import PredictionCard
 
 
 @pytest.fixture(scope="module")
@@ -214,3 +216,19 @@ def test_tables_in_several_files_are_replaced_only_if_the_user_agrees(
     unmeasured.show_panel("robustness")
     unmeasured.exporter.ask("png")  # a name of a table is typed
     assert messages == ["no data to save yet: run the panel first (R)"]
+
+
+def test_the_data_of_a_prediction_are_those_of_the_time_cursor(filled, rest):
+    filled.show_panel("overview")
+    filled.inspector.cursor.go(2)
+    rest(filled)
+    trace, overview = filled.inspector.trace, filled.panels["overview"]
+    table = overview.findChild(PredictionCard).card.data()
+    assert (table.name, table.head) == ("prediction-step-2", ["class", "softmax", "mean_logit"])
+    assert [row[0] for row in table.rows] == list(filled.inspector.class_names)
+    assert [row[1:] for row in table.rows] == [
+        list(pair) for pair in zip(trace.probabilities[1], trace.evidence[1], strict=True)
+    ]
+    margins = overview.findChild(MarginCard).card.data().rows
+    assert margins == [[t + 1, margin] for t, margin in enumerate(trace.margins)]
+    filled.inspector.cursor.go(filled.inspector.cursor.steps)

@@ -98,6 +98,9 @@ def test_a_limit_chooses_and_a_setting_can_be_selected(panel, qtbot):
     plot = panel.chart.plot
     qtbot.mouseClick(plot.viewport(), Qt.MouseButton.LeftButton, pos=at(plot, other.steps, other.accuracy).toPoint())
     assert (state.selected.steps, state.selected.accuracy) == (other.steps, other.accuracy)
+    (row,) = panel.setting.card.data().rows
+    assert row in panel.chart.card.data().rows
+    assert other.accuracy in row
 
 
 def test_a_setting_is_looked_into_in_all_panels(panel, opened, rest, qtbot, path, leaky_path):

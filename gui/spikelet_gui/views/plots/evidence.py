@@ -86,7 +86,7 @@ class MarginCard(CardView):
     """Margin over time, with a threshold of early exit that can be dragged."""
 
     def __init__(self, inspector: Inspector) -> None:
-        super().__init__(inspector, "Margin")
+        super().__init__(inspector, "Margin", data=self._data)
         self.plot = Plot("margin over time", "time-step", "margin")
         self.plot.setToolTip("Drag the line: an image exits when its margin reaches the threshold")
         self.curve = self.plot.line([], [], 0, symbol="o", symbolSize=5)
@@ -125,3 +125,9 @@ class MarginCard(CardView):
         step = trace.exit_step(threshold)
         self.exit.setData([] if step is None else [step], [] if step is None else [trace.margins[step - 1]])
         self.set_note(exit_text(trace, threshold))
+
+    def _data(self) -> DataTable | None:
+        trace = self.inspector.trace
+        if trace is None:
+            return None
+        return DataTable("margin", ["time_step", "margin"], [[t + 1, float(m)] for t, m in enumerate(trace.margins)])

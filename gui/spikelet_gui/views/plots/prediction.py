@@ -9,6 +9,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
+from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.plots.axes import number
 from spikelet_gui.views.plots.evidence import NAMED_CLASSES, ranking
@@ -102,7 +103,7 @@ class PredictionCard(CardView):
     """Prediction at the time cursor."""
 
     def __init__(self, inspector: Inspector) -> None:
-        super().__init__(inspector, "Prediction")
+        super().__init__(inspector, "Prediction", data=self._data)
         self.message = Elided(name="big", least=180)
         self.verdict = Elided(least=180)
         self.bars = PredictionBars()
@@ -139,3 +140,12 @@ class PredictionCard(CardView):
         self.bars.show_bars(
             [ClassBar(names[k], float(shares[k]), float(logits[k]), colours[k], k == truth) for k in order]
         )
+
+    def _data(self) -> DataTable | None:
+        trace = self.inspector.trace
+        if trace is None:
+            return None
+        time = min(self.inspector.cursor.time, trace.steps)
+        shares, logits = trace.probabilities[time - 1], trace.evidence[time - 1]
+        rows = [[self.inspector.class_names[k], float(shares[k]), float(logits[k])] for k in range(len(shares))]
+        return DataTable(f"prediction-step-{time}", ["class", "softmax", "mean_logit"], rows)

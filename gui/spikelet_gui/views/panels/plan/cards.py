@@ -174,7 +174,7 @@ class SettingCard(CardView):
     """The selected setting, and a button that shows it in all panels."""
 
     def __init__(self, state: PlanState) -> None:
-        super().__init__(state.inspector, "Selected setting")
+        super().__init__(state.inspector, "Selected setting", data=self._data)
         self.state = state
         self.facts = Facts()
         hint = "Derive the network of this setting in memory and show it in all panels; the file stays as it is"
@@ -201,3 +201,7 @@ class SettingCard(CardView):
         point = self.state.selected
         if point is not None:
             show_setting(self.state.inspector, point.setting)
+
+    def _data(self) -> DataTable | None:
+        point = self.state.selected
+        return None if point is None else DataTable("setting", *table([point]))
