@@ -16,6 +16,7 @@ from spikelet.engines import create
 from spikelet.errors import ConversionError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Input, Linear, Output
+from spikelet_converters.conversion.check import check_graph
 from spikelet_converters.frontends.torch import from_module
 
 
@@ -223,6 +224,39 @@ class TestSpikingJelly:
 
         compared(compare(network, inputs(), run, 2))
 
+    @pytest.mark.parametrize("step_mode", ["s", "m"])
+    def test_layers(self, step_mode):
+        """Layers that are torch's with a step mode, a dropout, and votes; the check compares with the network itself."""
+        neuron, functional = (
+            need("spikingjelly.activation_based.neuron"),
+            need("spikingjelly.activation_based.functional"),
+        )
+        layer = need("spikingjelly.activation_based.layer")
+        torch.manual_seed(0)
+        network = nn.Sequential(
+            layer.Conv2d(2, 4, 3, padding=1), layer.BatchNorm2d(4), neuron.IFNode(0.3), layer.MaxPool2d(2),
+            layer.Conv2d(4, 4, 3, padding=1), neuron.SLTTLIFNode(1.5, v_threshold=0.2), layer.AdaptiveAvgPool2d(1),
+            layer.Flatten(), layer.Dropout(0.5), layer.Linear(4, 7), neuron.LIFNode(1.5, v_threshold=0.1), layer.VotingLayer(3),
+        )  # fmt: skip
+        if step_mode == "m":
+            network[5] = neuron.LIFNode(1.5, v_threshold=0.2)  # SLTT has single steps only
+            functional.set_step_mode(network, "m")
+        source = from_module(network.eval(), (2, 6, 6), RAW)
+        assert source.graph.classes == 2
+        assert len(source.graph.spiking) == 4
+        assert check_graph(source, None) < 1e-3
+
+    def test_standardised_weights_are_refused(self):
+        layer, neuron = need("spikingjelly.activation_based.layer"), need("spikingjelly.activation_based.neuron")
+        network = nn.Sequential(layer.WSConv2d(2, 4, 3), neuron.IFNode(), nn.Flatten(), linear(64, 3))
+        with pytest.raises(ConversionError, match=r"WSConv2d\): standardises its weights; use layer.Conv2d"):
+            from_module(network, (2, 6, 6), RAW)
+
+    def test_a_reset_above_the_threshold_is_refused(self):
+        network = nn.Sequential(linear(6, 8), need("spikingjelly.activation_based.neuron").IFNode(0.5, v_reset=0.7))
+        with pytest.raises(ConversionError, match=r"fires above 0\.5 and resets to 0\.7; expected a reset potential"):
+            from_module(network, (6,), RAW)
+
     @pytest.mark.parametrize("kind", ["QIFNode", "EIFNode", "IzhikevichNode"])
     def test_refusals(self, kind):
         neuron = need("spikingjelly.activation_based.neuron")
@@ -301,7 +335,7 @@ class TestSinabs:
             from_module(network, (6,), RAW)
         activation = need("sinabs.activation")
         bounded = nn.Sequential(linear(6, 8), sl.IAF(spike_fn=activation.SingleSpike, min_v_mem=-1.0))
-        with pytest.raises(ConversionError, match="bounds the potential below; use min_v_mem=None"):
+        with pytest.raises(ConversionError, match="min_v_mem=-1 bounds the potential below; use min_v_mem=None"):
             from_module(bounded, (6,), RAW)
 
 
@@ -328,6 +362,28 @@ class TestNorse:
             return recorded
 
         compared(compare(network, inputs(), run, 2))
+
+    @pytest.mark.parametrize(("v_leak", "v_reset"), [(0.0, 0.0), (0.1, -0.2)])
+    @pytest.mark.parametrize("suffix", ["", "Cell"])
+    def test_networks_over_time(self, suffix, v_leak, v_reset):
+        """LIF and LI take a time axis that their cells have not; the check runs the modules step by step."""
+        norse = need("norse.torch")
+        torch.manual_seed(0)
+        leak, reset = torch.tensor(v_leak), torch.tensor(v_reset)
+        theta = torch.rand(8) * 0.2 + 0.2
+        network = norse.SequentialState(
+            linear(6, 8),
+            getattr(norse, f"LIF{suffix}")(norse.LIFParameters(v_th=theta, v_leak=leak, v_reset=reset), dt=0.002),
+            linear(8, 5, 1),
+            getattr(norse, f"LI{suffix}")(norse.LIParameters(v_leak=leak)),
+        )
+        assert check_graph(from_module(network, (6,), RAW), None) < 1e-3
+
+    def test_a_leak_of_more_than_the_potential_is_refused(self):
+        norse = need("norse.torch")
+        cell = norse.LIFBoxCell(norse.LIFBoxParameters(tau_mem_inv=torch.tensor(600.0)), dt=0.002)
+        with pytest.raises(ConversionError, match=r"dt times tau_mem_inv is 1\.2; expected a number between 0 and 1"):
+            from_module(norse.SequentialState(linear(6, 8), cell), (6,), RAW)
 
     def test_refusals(self):
         norse = need("norse.torch")

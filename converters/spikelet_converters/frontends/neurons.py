@@ -164,6 +164,21 @@ class Neurons(ConstantImages):
         return Value(potential.node, factor.reshape(()) if factor.size == 1 else factor, potential.shape)
 
 
+def check_reset(where: str, theta: npt.ArrayLike, reset: npt.ArrayLike) -> None:
+    """Raise ConversionError if the potential after a spike is not below the threshold."""
+    if not (np.asarray(theta) > np.asarray(reset)).all():
+        raise ConversionError(
+            f"{where}: fires above {range_text(theta)} and resets to {range_text(reset)}; expected a reset potential "
+            "below the threshold"
+        )
+
+
+def range_text(values: npt.ArrayLike) -> str:
+    """Return the smallest and the largest number of an array as text, or the only one."""
+    array = np.unique(np.asarray(values, np.float64))
+    return f"{array[0]:g}" if array.size == 1 else f"{array[0]:g}…{array[-1]:g}"
+
+
 def _has_no_negative_weights(node: Node) -> bool:
     match node:
         case Scale():

@@ -24,7 +24,7 @@ NEURONS: dict[tuple[str, str], Importer] = {
 
 CONTAINERS = ("SequentialState", "SeqToANNContainer", "MultiStepContainer", "StepModeContainer", "Lift")
 _TORCH_LAYERS = (nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.BatchNorm1d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
-_SUBCLASSED_IN = ("spikingjelly.activation_based.layer", "brevitas.nn", "torch.ao.nn")
+_SUBCLASSED_IN = ("brevitas.nn", "torch.ao.nn")
 
 
 def framework(module: nn.Module) -> str | None:
@@ -51,6 +51,9 @@ def torch_type(module: nn.Module) -> type[nn.Module]:
     """Return the torch layer that a framework's layer is a subclass of, or the module's own type."""
     if parametrize.is_parametrized(module):  # weight_norm and its like, which give the weight by a property
         return type(module).__mro__[1]
+    if type(module).__module__.startswith("spikingjelly.activation_based.layer"):
+        (parent, *_) = type(module).__bases__
+        return parent if parent.__module__.startswith("torch.nn.modules") else type(module)
     if type(module).__module__.startswith(_SUBCLASSED_IN):
         return next((layer for layer in _TORCH_LAYERS if isinstance(module, layer)), type(module))
     return type(module)
@@ -87,7 +90,7 @@ def read(builder: Builder, name: str, module: nn.Module, x: Value) -> Value | No
     if torch_type(module) is not type(module):
         return None
     supported = sorted(name for package, name in NEURONS if package == source)
-    raise ConversionError(f"{where}: is not supported; expected one of {', '.join(supported)}")
+    raise ConversionError(f"{where}: is not supported; expected a layer of torch, or one of {', '.join(supported)}")
 
 
 __all__ = ["MODULES", "NEURONS", "REFUSED", "children", "framework", "is_layer", "is_neuron", "read", "torch_type"]

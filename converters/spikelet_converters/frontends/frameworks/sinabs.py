@@ -11,7 +11,8 @@ import numpy as np
 from spikelet.errors import ConversionError
 from spikelet.nodes.neuron import Reset
 from spikelet_converters.frontends.builder import Builder
-from spikelet_converters.frontends.frameworks.neuron import Importer, Module, neuron, to_array
+from spikelet_converters.frontends.frameworks.neuron import Importer, Module, neuron, parameter
+from spikelet_converters.frontends.neurons import range_text
 from spikelet_converters.frontends.refusals import RECURRENT
 from spikelet_converters.frontends.values import Factor, Value
 
@@ -24,7 +25,7 @@ def integrate_and_fire(builder: Builder, name: str, where: str, module: Module, 
             f"{where}: spike_fn={spikes.__name__} fires several spikes in a step, a neuron here fires one; "
             "build the layer with spike_fn=sinabs.activation.SingleSpike"
         )
-    reset_fn, theta = module.reset_fn, to_array(module.spike_threshold)
+    reset_fn, theta = module.reset_fn, parameter(where, "spike_threshold", module.spike_threshold, x)
     subtracts = type(reset_fn).__name__ == "MembraneSubtract"
     if subtracts and reset_fn.subtract_value is not None and (theta != float(reset_fn.subtract_value)).any():
         raise ConversionError(
@@ -54,13 +55,15 @@ def sum_pool(builder: Builder, name: str, where: str, module: Module, x: Value) 
 def _membrane(builder: Builder, name: str, where: str, module: Module, x: Value) -> tuple[Value, Factor, Factor]:
     """Return the input current, the decay of the potential and the factor on the current."""
     if module.min_v_mem is not None:
-        raise ConversionError(f"{where}: min_v_mem={module.min_v_mem} bounds the potential below; use min_v_mem=None")
+        least = range_text(parameter(where, "min_v_mem", module.min_v_mem, x))
+        raise ConversionError(f"{where}: min_v_mem={least} bounds the potential below; use min_v_mem=None")
     if getattr(module, "rec_connect", None) is not None:
         raise ConversionError(f"{where}: {RECURRENT}")
-    decay = to_array(module.alpha_mem_calculated)
+    decay = parameter(where, "tau_mem", module.alpha_mem_calculated, x)
     gain = 1 - decay if module.norm_input else np.ones(1)
     if getattr(module, "tau_syn", None) is not None:
-        syn_decay = to_array(module.alpha_syn_calculated)  # i = alpha (i + x): alpha times an integrator of x
+        # i = alpha (i + x): alpha times an integrator of x
+        syn_decay = parameter(where, "tau_syn", module.alpha_syn_calculated, x)
         x = builder.integrator(f"{name}.syn", where, syn_decay, x, syn_decay)
     return x, decay, gain
 

@@ -7,7 +7,7 @@ import numpy as np
 from spikelet.errors import ConversionError
 from spikelet.nodes.neuron import Reset
 from spikelet_converters.frontends.builder import Builder
-from spikelet_converters.frontends.frameworks.neuron import Importer, Module, neuron, to_array
+from spikelet_converters.frontends.frameworks.neuron import Importer, Module, neuron, parameter
 from spikelet_converters.frontends.values import Factor, Value
 
 
@@ -29,13 +29,15 @@ def synaptic(builder: Builder, name: str, where: str, module: Module, x: Value) 
             f"{where}: with reset_mechanism='zero' and reset_delay=True the current of the step after a spike is lost; "
             "use reset_delay=False, or reset_mechanism='subtract'"
         )
-    current = builder.integrator(f"{name}.syn", where, np.clip(to_array(module.alpha), 0, 1), x)
+    current = builder.integrator(f"{name}.syn", where, np.clip(parameter(where, "alpha", module.alpha, x), 0, 1), x)
     return _neuron(builder, name, where, module, current, reset)
 
 
 def _neuron(builder: Builder, name: str, where: str, module: Module, current: Value, reset: Reset) -> Value:
-    decay: Factor = np.clip(to_array(module.beta), 0, 1)
-    theta, spike = to_array(module.threshold), to_array(module.graded_spikes_factor)
+    decay: Factor = np.clip(parameter(where, "beta", module.beta, current), 0, 1)
+    theta, spike = (
+        parameter(where, name, getattr(module, name), current) for name in ("threshold", "graded_spikes_factor")
+    )
     return neuron(builder, name, where, current, decay=decay, theta=theta, reset=reset, tie=">", spike=spike)
 
 

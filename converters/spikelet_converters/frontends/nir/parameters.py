@@ -65,9 +65,3 @@ def whole(where: str, name: str, value: npt.ArrayLike, axes: int, least: int) ->
             f"least {least}"
         )
     return numbers * axes if len(numbers) == 1 else numbers
-
-
-def range_text(values: npt.ArrayLike) -> str:
-    """Return the smallest and the largest number of an array as text, or the only one."""
-    array = np.unique(values)
-    return f"{array[0]:g}" if array.size == 1 else f"{array[0]:g}…{array[-1]:g}"

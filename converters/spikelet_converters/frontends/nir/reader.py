@@ -19,9 +19,10 @@ from spikelet.graph import NAME
 from spikelet.nodes import Shape
 from spikelet_converters.exports.nir import NirNode
 from spikelet_converters.frontends.builder import Builder
+from spikelet_converters.frontends.neurons import check_reset
 from spikelet_converters.frontends.nir import convolutions
 from spikelet_converters.frontends.nir.nesting import Pass
-from spikelet_converters.frontends.nir.parameters import by_channel, range_text
+from spikelet_converters.frontends.nir.parameters import by_channel
 from spikelet_converters.frontends.refusals import NIR as ADVICE
 from spikelet_converters.frontends.values import Dynamics, Factor, Value, free_name
 
@@ -133,7 +134,7 @@ class Reader:
 
     def _if(self, name: str, where: str, node: NirNode, x: Value) -> Value:
         gain, theta, reset = (self._channels(where, f, getattr(node, f), x) for f in ("r", "v_threshold", "v_reset"))
-        _check_reset(where, theta, reset)
+        check_reset(where, theta, reset)
         if np.allclose(gain * self.dt, 1):
             self.builder.note(f"{where}: r = 1/dt, as SpikingJelly writes it, was taken as one a time-step")
             gain = np.ones_like(gain)
@@ -146,7 +147,7 @@ class Reader:
         theta, reset, rest = (
             self._channels(where, f, getattr(node, f), x) for f in ("v_threshold", "v_reset", "v_leak")
         )
-        _check_reset(where, theta, reset)
+        check_reset(where, theta, reset)
         x, gain = _positive(where, gain, x)
         if (reset != rest).any():
             # in terms of v - v_reset: a constant current makes it leak to v_leak - v_reset
@@ -191,15 +192,6 @@ class Reader:
     def _channels(self, where: str, parameter: str, value: npt.ArrayLike, x: Value) -> Factor:
         """Return a parameter with one value per neuron as one value per channel, (C,)."""
         return by_channel(where, parameter, value, x.shape)
-
-
-def _check_reset(where: str, theta: Factor, reset: Factor) -> None:
-    """Raise ConversionError if neurons fire again after every spike without a current."""
-    if (theta <= reset).any():
-        raise ConversionError(
-            f"{where}: fires at v > {range_text(theta)} and resets to {range_text(reset)}; expected a v_reset below "
-            "v_threshold"
-        )
 
 
 def _positive(where: str, gain: Factor, x: Value) -> tuple[Value, Factor]:

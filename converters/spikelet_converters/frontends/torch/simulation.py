@@ -228,9 +228,10 @@ class _Steps(fx.Interpreter):
             return module(x)
         # snnTorch takes and returns its states one by one, Norse as one value
         states = self.after.get(name, () if framework == "snntorch" else (None,))
-        output, *after = module(x, *states)
+        over_time = framework == "norse" and not type(module).__name__.endswith("Cell")  # takes (T, N, …)
+        output, *after = module(x[None] if over_time else x, *states)
         self.after[name] = tuple(after)
-        return (output, *after)
+        return (output[0] if over_time else output, *after)
 
     def _sinabs(self, module: nn.Module, x: Tensor) -> object:
         """Neurons of sinabs take (N, T, …), or (N T, …) where their name says that they squeeze."""

@@ -228,7 +228,7 @@ def nested(*extra):
         ),
         (
             graph((4,), small() | {"fire": nir.IF(full(1, 3), full(0.5, 3), full(0.5, 3))}),
-            r"node fire \(IF\): fires at v > 0\.5 and resets to 0\.5; expected a v_reset below v_threshold",
+            r"node fire \(IF\): fires above 0\.5 and resets to 0\.5; expected a reset potential below",
         ),
         (
             graph((4,), small() | {"fire": lif(3, 0.5, 0.1, 0)}),
