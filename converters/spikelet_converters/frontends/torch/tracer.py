@@ -124,15 +124,21 @@ def sizes_traced() -> Iterator[None]:
 
 @contextmanager
 def attributes_kept(network: nn.Module) -> Iterator[None]:
-    """Restore the attributes of a network and its modules, such as the potentials that its `forward` stores."""
-    before = {module: dict(vars(module)) for module in network.modules()}
+    """Restore the attributes and buffers of a network and its modules, such as the potentials that `forward` stores."""
+    before = {module: (dict(vars(module)), dict(module._buffers)) for module in network.modules()}
+    values = [(buffer, buffer.clone()) for buffer in network.buffers() if not buffer.is_inference()]
     try:
         yield
     finally:
-        for module, attributes in before.items():
+        for module, (attributes, buffers) in before.items():
             constants = {name: value for name, value in vars(module).items() if name.startswith(_CONSTANT)}
             vars(module).clear()
             vars(module).update(constants | attributes)
+            module._buffers.clear()
+            module._buffers.update(buffers)
+        with torch.no_grad():
+            for buffer, value in values:
+                buffer.copy_(value)
 
 
 @contextmanager

@@ -92,6 +92,20 @@ def attribute(start):
     return step, Attribute(start)
 
 
+class Buffer(Attribute):
+    """A neuron that stores its potential in a registered buffer."""
+
+    def __init__(self, start):
+        super().__init__(None)
+        del self.v
+        self.register_buffer("v", start)
+
+
+def buffer(start):
+    step, _ = attribute(None)
+    return step, Buffer(start)
+
+
 class Alone(nn.Module):
     """A network of one layer."""
 
@@ -128,6 +142,7 @@ class Optional(Alone):
 
 LOOPS = [Alone(function) for function in (lengths, without_start, inverted, compared_spikes, assigned, in_place)]
 STEPWISE = [Alone(*attribute(None)), Alone(*attribute(0.0)), Argument(None), Optional(None)]
+STEPWISE += [Alone(*buffer(None)), Alone(*buffer(torch.zeros(CLASSES))), Alone(*buffer(torch.zeros(1)))]
 
 
 @pytest.mark.parametrize("network", [*LOOPS, *STEPWISE])
@@ -143,6 +158,22 @@ def test_tracing_leaves_the_potentials_of_a_network():
     network = Alone(*attribute(None)).eval()
     from_module(network, (INPUTS,), Preprocessing(scale=64.0))
     assert network.neuron.v is None
+
+
+def test_tracing_leaves_the_buffers_of_a_network():
+    """Also those that forward changes in place, before it is refused."""
+    network = Alone(*buffer(torch.full((CLASSES,), 0.25))).eval()
+    with pytest.raises(ConversionError):
+        from_module(network, (INPUTS,), Preprocessing(scale=64.0))
+    assert network.neuron.v.tolist() == [0.25] * CLASSES
+
+    def scaled(net, x):
+        net.neuron.v *= 0.5
+        return torch.relu(net.fc(x))
+
+    network.function = scaled
+    from_module(network, (INPUTS,), Preprocessing(scale=64.0))
+    assert network.neuron.v.tolist() == [0.25] * CLASSES
 
 
 def test_a_cast_of_a_potential_is_refused():
