@@ -14,7 +14,7 @@ import numpy.typing as npt
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.channels import repeated, selected
 from spikelet_converters.frontends.images import Images
-from spikelet_converters.frontends.layout import arranged, axes_of, reshaped, sizes, target_of
+from spikelet_converters.frontends.layout import arranged, axes_of, expected_of, reshaped, sizes, target_of
 from spikelet_converters.frontends.layout import padded as around
 from spikelet_converters.frontends.values import BATCH, NONE, Pads, Pair, Value, Window
 
@@ -171,12 +171,12 @@ class Builder(Images):
         changed = None if target is None else reshaped(x, target)
         if changed is None:
             shown = [
-                (f"{size // BATCH}N".removeprefix("1") if size and size % BATCH == 0 else str(size))
+                "N" if size == batch
+                else f"{size // BATCH}N".removeprefix("1") if size and size % BATCH == 0 else str(size)
                 for size in new_sizes
-            ]
+            ]  # fmt: skip
             raise ConversionError(
-                f"{where}: reshapes (N, {', '.join(map(str, sizes(x)))}) to [{', '.join(shown)}]; expected (N, -1), "
-                "which flattens, or axes of size 1 that are added or removed"
+                f"{where}: reshapes (N, {', '.join(map(str, sizes(x)))}) to [{', '.join(shown)}]; {expected_of(x)}"
             )
         return changed
 

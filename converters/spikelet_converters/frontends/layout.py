@@ -145,6 +145,16 @@ def reshaped(x: Value, target: Shape) -> Value | None:
     return arranged(x, tuple(axes))
 
 
+def expected_of(x: Value) -> str:
+    """Return what is expected of a reshape that `reshaped` does not give, in error messages."""
+    if len(x.shape) > 1:
+        return "expected (N, -1), which flattens, or axes of size 1 that are added or removed"
+    return (
+        "expected features to stay features; apply the layers to the image before it is flattened, or keep one pixel, "
+        "with mean(…, keepdim=True) and Conv2d with a kernel of 1 in place of Linear"
+    )
+
+
 def _regrouped(x: Value, target: Shape) -> Value | None:
     """Return the value with its channels as two axes or its pixels as one, or None if that does not give the target."""
     if x.axes is not None:

@@ -179,6 +179,23 @@ def test_a_torch_layer(layer, way_out):
     assert way_out in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "widen", [lambda x: x[:, :, None, None], lambda x: x.view(-1, 4, 1, 1), lambda x: x.unsqueeze(-1).unsqueeze(-1)]
+)
+def test_features_that_become_an_image(widen):
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.fc = nn.Conv2d(3, 4, 3), nn.Linear(4, 4)
+
+        def forward(self, x):
+            x = torch.relu(self.conv(x))
+            return torch.relu(x + widen(self.fc(x.mean((2, 3))))).flatten(1)
+
+    with pytest.raises(ConversionError, match=r"expected features .* keepdim=True\) and Conv2d with a kernel of 1 in"):
+        from_module(Network(), SHAPE)
+
+
 def test_a_call_is_named_with_its_line():
     """The innermost line outside torch; the call of a module that torch's containers make has none."""
 

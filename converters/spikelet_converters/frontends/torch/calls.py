@@ -142,8 +142,11 @@ class Call:
         return numbers * axes if len(numbers) == 1 else numbers
 
 
-Handler = Callable[[Call], Value | list[Value]]
-"""Adds a call to the graph; returns its output, or the outputs of one with several."""
+Result: TypeAlias = Value | list[Value] | npt.NDArray[np.generic]
+"""The output of a call, its outputs if it has several, or constants."""
+
+Handler = Callable[[Call], Result]
+"""Adds a call to the graph and returns its result."""
 
 
 def values_of(arguments: object) -> list[Value]:
@@ -172,6 +175,7 @@ OPERATORS: dict[Target, str] = {
     operator.add: "add", operator.iadd: "add", operator.sub: "sub", operator.isub: "sub", operator.mul: "mul",
     operator.imul: "mul", operator.truediv: "div", operator.itruediv: "div", operator.neg: "neg",
     operator.matmul: "matmul", operator.getitem: "getitem", operator.invert: "bitwise_not",
+    operator.ifloordiv: "floordiv", operator.imod: "mod", operator.ipow: "pow",
 }  # fmt: skip
 """Operators of Python."""
 

@@ -20,6 +20,7 @@ from spikelet_converters.frontends.values import BATCH, Value
 _NEW = ("new_empty", "new_full", "new_ones", "new_zeros")
 _LIKE = ("empty_like", "full_like", "ones_like", "rand_like", "randn_like", "zeros_like")
 _BY_EXAMPLE = ("expand_as", "reshape_as", "to", "type_as", "view_as")
+_EMPTY = ("empty", "empty_like", "new_empty")
 _SIZED = ("empty", "expand", "full", "ones", "repeat", "tile", "zeros", *_NEW)
 
 
@@ -84,6 +85,8 @@ def evaluated(
         with torch.no_grad():
             function = step.target if callable(step.target) else getattr(args[0], str(step.target))
             result = function(*args, **kwargs) if callable(step.target) else function(*args[1:], **kwargs)
+            if kind in _EMPTY:  # of any numbers, none of which is read
+                result = torch.zeros_like(result)
     except Exception as error:  # torch raises many types of errors
         pass_out_of_memory(error, where)
         raise ConversionError(f"{where}: computes a constant that cannot be evaluated ({one_line(error)})") from None

@@ -13,15 +13,16 @@ from spikelet_converters.frontends.torch import (
     casts,
     choices,
     moves,
+    parts,
     pools,
     resampling,
     reshapes,
     synapses,
 )  # fmt: skip
-from spikelet_converters.frontends.torch.calls import Call, Handler, Recorded
+from spikelet_converters.frontends.torch.calls import Call, Handler, Recorded, Result
 from spikelet_converters.frontends.values import Value
 
-_TABLES = (synapses, arithmetic, activations, casts, choices, pools, moves, reshapes, resampling)
+_TABLES = (synapses, arithmetic, activations, casts, choices, pools, moves, parts, reshapes, resampling)
 HANDLERS: dict[str, Handler] = {kind: handler for table in _TABLES for kind, handler in table.HANDLERS.items()}
 """Functions that add a call to the graph, by the name of its operation."""
 
@@ -51,7 +52,7 @@ _WITHOUT_EFFECT = frozenset((
 """Arguments that change no number in evaluation mode."""
 
 
-def added(call: Call) -> Value | list[Value]:
+def added(call: Call) -> Result:
     """Add a call to its graph and return its output or outputs.
 
     Raises:

@@ -18,7 +18,7 @@ from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.refusals import UNKNOWN
 from spikelet_converters.frontends.torch import quant_aware
-from spikelet_converters.frontends.torch.calls import OPERATORS, Call, bound, name_of, resolved, values_of
+from spikelet_converters.frontends.torch.calls import OPERATORS, Call, Result, bound, name_of, resolved, values_of
 from spikelet_converters.frontends.torch.constants import attribute, constant, evaluated, size_of, without_values
 from spikelet_converters.frontends.torch.dispatch import HANDLERS, IDENTITY, added, returned
 from spikelet_converters.frontends.torch.leaves import LEAVES, passes_on
@@ -191,7 +191,7 @@ class _Reader:
             return passes_on(type(self.modules[str(step.target)]))
         return step.op in ("call_function", "call_method") and name_of(step.target) in IDENTITY
 
-    def _module(self, name: str, module: nn.Module, step: fx.Node, inputs: list[Value]) -> Value | list[Value]:
+    def _module(self, name: str, module: nn.Module, step: fx.Node, inputs: list[Value]) -> Result:
         if not inputs:
             raise ConversionError(
                 f"module {name} ({type(module).__name__}): computes a constant; use its value instead"
@@ -200,7 +200,7 @@ class _Reader:
         if inner is not None:
             for key, child in inner:
                 result = self._module(f"{name}.{key}", child, step, inputs)
-                inputs = result if isinstance(result, list) else [result]
+                inputs = values_of(result)
             return inputs[0]
         x = inputs[0]
         value = frameworks.read(self.builder, name, module, x) if frameworks.framework(module) else None
@@ -214,7 +214,7 @@ class _Reader:
             return self._neuron(name, module, x)
         return self._leaf(name, module, step, x)
 
-    def _leaf(self, name: str, module: nn.Module, step: fx.Node, x: Value) -> Value | list[Value]:
+    def _leaf(self, name: str, module: nn.Module, step: fx.Node, x: Value) -> Result:
         kind, where = frameworks.torch_type(module), f"module {name} ({type(module).__name__})"
         leaf = LEAVES.get(kind)
         if leaf is None:

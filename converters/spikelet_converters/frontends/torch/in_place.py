@@ -19,7 +19,9 @@ from spikelet_converters.frontends.refusals import IN_PLACE
 from spikelet_converters.frontends.torch.calls import bound, name_of
 from spikelet_converters.frontends.torch.casts import CASTS
 
-_OPERATORS = (operator.iadd, operator.isub, operator.imul, operator.itruediv)
+_OPERATORS = (
+    operator.iadd, operator.ifloordiv, operator.imod, operator.imul, operator.ipow, operator.isub, operator.itruediv,
+)  # fmt: skip
 _SAME = (
     "alias", "alpha_dropout", "contiguous", "detach", "dropout", "dropout1d", "dropout2d", "feature_alpha_dropout",
     "feature_dropout",

@@ -8,7 +8,7 @@ import numpy as np
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.channels import check_along_channels, concatenated, selected, tiled
-from spikelet_converters.frontends.layout import arranged, axes_of, reshaped, sizes
+from spikelet_converters.frontends.layout import arranged, axes_of, expected_of, reshaped, sizes
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.torch import resampling
 from spikelet_converters.frontends.torch.calls import Call, Handler
@@ -75,7 +75,7 @@ def _split(call: Call) -> list[Value]:
     if call.kind == "chunk":
         widths = [-(-x.shape[0] // int(call.number("chunks", 1)))]
     elif call.kind == "tensor_split":
-        borders = list(call.integers("indices")) if "indices" in call.arguments else int(call.number("sections", 1))
+        borders = _borders(call)
         widths = [len(part) for part in np.array_split(np.arange(x.shape[0]), borders)]
     else:
         widths = list(call.integers("split_sizes" if "split_sizes" in call.arguments else next(
@@ -91,6 +91,14 @@ def _split(call: Call) -> list[Value]:
         )
     ends = np.cumsum(widths)
     return [selected(x, np.arange(end - width, end)) for width, end in zip(widths, ends, strict=True)]
+
+
+def _borders(call: Call) -> list[int] | int:
+    """Return the channels at which a tensor_split divides a value, or the number of its parts."""
+    tensor = call.get("tensor_indices_or_sections")
+    if isinstance(tensor, np.ndarray):
+        return [int(border) for border in tensor] if tensor.ndim else int(tensor)
+    return list(call.integers("indices")) if "indices" in call.arguments else int(call.number("sections", 1))
 
 
 def _slice(call: Call) -> Value:
@@ -109,37 +117,6 @@ def _select(call: Call) -> Value:
     return _indexed(call, slices)
 
 
-def _scattered(call: Call) -> Value:
-    """Replace some of the channels of a value by those of another, as an assignment x[:, 1:] = y does."""
-    x, other = call.x, call.get("src")
-    axis = int(call.number("dim", 0)) % (len(sizes(x)) + 1)
-    start, end, step = (
-        int(call.number(name, default)) for name, default in (("start", 0), ("end", BATCH), ("step", 1))
-    )
-    if call.kind == "slice_scatter" and isinstance(other, Value) and (axis, start, step) == (0, 0, 1) and end >= BATCH:
-        return other  # all samples
-    check_along_channels(call.where, "assigns", x, axis)
-    if call.kind == "select_scatter":
-        replaced = np.arange(x.shape[0])[[int(call.number("index", 0))]]
-    else:
-        replaced = np.arange(x.shape[0])[start:end:step]
-    part = selected(x, replaced)
-    if isinstance(other, Value) and sizes(other) != sizes(part):  # without the axis of channels
-        other = call.builder.reshaped(f"{call.name}.part", call.where, [BATCH, *sizes(part)], None, other)
-    if not isinstance(other, Value):
-        raise ConversionError(f"{call.where}: {ADVICE[call.kind]}")
-    pick = np.arange(x.shape[0])
-    pick[replaced] = x.shape[0] + np.arange(len(replaced))
-    return selected(concatenated(call.where, [x, other]), pick)
-
-
-def _copied(call: Call) -> Value:
-    x, other = call.x, call.get("src")
-    if not isinstance(other, Value) or sizes(other) != sizes(x):
-        raise ConversionError(f"{call.where}: {ADVICE[call.kind]}")
-    return other
-
-
 def _getitem(call: Call) -> Value:
     index = call.get("other")
     entries = list(index) if isinstance(index, tuple | list) else [index]
@@ -155,9 +132,7 @@ def _getitem(call: Call) -> Value:
     target = tuple(1 if entry is None else next(shape) for entry in kept)
     changed = reshaped(x, target) if entries[0] is not None else None
     if changed is None:
-        raise ConversionError(
-            f"{call.where}: adds axes to (N, {', '.join(map(str, sizes(x)))}), which is not supported"
-        )
+        raise ConversionError(f"{call.where}: adds axes to (N, {', '.join(map(str, sizes(x)))}); {expected_of(x)}")
     return changed
 
 
@@ -240,8 +215,6 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("pad", "constant_pad_nd"), _pad),
     **dict.fromkeys(("repeat", "repeat_interleave", "tile"), _repeat),
     **dict.fromkeys(("expand", "expand_as"), _expand),
-    **dict.fromkeys(("select_scatter", "slice_scatter"), _scattered),
-    "copy": _copied,
     "getitem": _getitem,
     "index": _index,
     "index_select": _index_select,

@@ -12,8 +12,9 @@ from typing import Any
 
 import torch
 from torch import fx, nn
+from torch.fx.proxy import Attribute
 
-from spikelet.errors import pass_out_of_memory
+from spikelet.errors import ConversionError, pass_out_of_memory
 from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.torch import quant_aware
 from spikelet_converters.frontends.torch.totals import ASSIGN, ZEROS
@@ -102,11 +103,35 @@ class _Assigned(fx.Proxy):
     def __itruediv__(self, other: object) -> fx.Proxy:
         return self._changed(operator.itruediv, other)
 
+    def __ifloordiv__(self, other: object) -> fx.Proxy:
+        return self._changed(operator.ifloordiv, other)
+
+    def __imod__(self, other: object) -> fx.Proxy:
+        return self._changed(operator.imod, other)
+
+    def __ipow__(self, other: object) -> fx.Proxy:
+        return self._changed(operator.ipow, other)
+
+    @property
+    def data(self) -> fx.Proxy:
+        """The value without its gradient; an assignment replaces its numbers under every name, which has no form."""
+        return Attribute(self, "data")
+
+    @data.setter
+    def data(self, value: object) -> None:
+        raise ConversionError(
+            f"`data` of {self.node.name}{_line_text(_user_line(sys._getframe(1)))}: assigns to the numbers of a value; "
+            "expected a new value, y = f(y)"
+        )
+
     def _changed(self, function: Callable[..., Any], other: object) -> fx.Proxy:
-        return self.tracer.create_proxy("call_function", function, (self, other), {})
+        proxy = self.tracer.create_proxy("call_function", function, (self, other), {})
+        proxy.node.meta[_LINE] = _user_line(sys._getframe(2))
+        return proxy
 
     def __setitem__(self, index: object, value: object) -> None:
-        self.tracer.create_proxy("call_function", ASSIGN, (self, index, value), {})
+        proxy = self.tracer.create_proxy("call_function", ASSIGN, (self, index, value), {})
+        proxy.node.meta[_LINE] = _user_line(sys._getframe(1))
 
 
 @contextmanager
@@ -232,7 +257,10 @@ def _user_line(frame: FrameType | None) -> traceback.FrameSummary | None:
 
 def source_line(step: fx.Node) -> str:
     """Return the line of the user's code that made a traced call as text, empty for a call inside torch."""
-    line = step.meta.get(_LINE)
+    return _line_text(step.meta.get(_LINE))
+
+
+def _line_text(line: traceback.FrameSummary | None) -> str:
     return f', "{line.filename}", line {line.lineno}, in {line.name} {line.line}' if line is not None else ""
 
 

@@ -75,6 +75,8 @@ def _calls(network: nn.Module, spiking: bool) -> fx.Graph:
     try:
         with attributes_kept(network), sizes_traced(), lengths_traced(network), functions_traced():
             graph = Tracer(hooks=spiking).trace(network)
+    except ConversionError:
+        raise
     except Exception as error:  # of the user's own code, which is called with proxies
         pass_out_of_memory(error, f"{type(network).__name__}.forward")
         advice = time_loop.ADVICE if spiking else _EXPECTED

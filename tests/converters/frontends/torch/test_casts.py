@@ -62,7 +62,8 @@ def test_casts_that_round_are_refused(function):
         lambda net, x: (x > 0).int() * x, lambda net, x: torch.round(x.clamp(0, 1) * 8).int() / 8,
         lambda net, x: x.mean(2, dtype=torch.float32), lambda net, x: x * net.mask, lambda net, x: x.swapaxes(2, 3),
         lambda net, x: x.swapaxes(axis0=3, axis1=2), lambda net, x: x.tensor_split((1, 3), 1)[1],
-        lambda net, x: torch.tensor_split(x, 3, dim=1)[2], lambda net, x: x.repeat_interleave(2, 1, output_size=8),
+        lambda net, x: torch.tensor_split(x, torch.tensor([1, 3]), dim=1)[1],
+        lambda net, x: torch.tensor_split(x, torch.tensor(3), dim=1)[2], lambda net, x: torch.tensor_split(x, 3, dim=1)[2], lambda net, x: x.repeat_interleave(2, 1, output_size=8),
     ],
 )  # fmt: skip
 def test_casts_that_change_no_number(function):

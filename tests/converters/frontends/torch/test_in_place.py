@@ -139,10 +139,97 @@ def copied(x):
     return y
 
 
-@pytest.mark.parametrize("change", [filled, copied])
-def test_other_changes_are_named(change):
-    with pytest.raises(ConversionError, match=r"changes a value, .* use the result, x = f\(x\)|a value of the network"):
+def zeroed(x):
+    x[:, 1:3].zero_()
+    return x
+
+
+def among_zeros(x):
+    """Channels of zeros, of which some are not assigned."""
+    y = torch.zeros(x.shape[0], 6, *x.shape[2:])
+    y[:, 1:3], y[:, 5] = x[:, 2:], x[:, 0]
+    return y[:, 1:5]
+
+
+def framed(x):
+    """Pixels of zeros around an image; torch pads in the same way."""
+    y = torch.zeros(x.shape[0], 4, 6, 8)
+    y[:, :, 1:5, 2:7] = F.relu(x)
+    return F.avg_pool2d(y, 3, 1)[:, :, :, 1:].repeat(1, 1, 1, 1).reshape(-1, 4, 4, 5)
+
+
+def moved_down(x):
+    y = torch.zeros_like(x)
+    y[:, :, 1:] = F.relu(x)[:, :, :-1]
+    return y
+
+
+PARTS = [filled, copied, zeroed, among_zeros, framed, moved_down]
+
+
+@pytest.mark.parametrize("change", PARTS)
+def test_parts_of_a_value_or_of_zeros(change):
+    assert check_graph(from_module(Net(change).eval(), SHAPE, RAW), None) < 1e-5
+
+
+@pytest.mark.parametrize("change", PARTS)
+def test_a_program_of_parts(change):
+    network, shape = Net(change).eval(), {0: torch.export.Dim.DYNAMIC}
+    with torch.no_grad():
+        program = torch.export.export(network, (torch.rand(2, *SHAPE),), dynamic_shapes=(shape,))
+    assert check_graph(from_program(program, RAW), None) < 1e-5
+
+
+def power(x):
+    y = F.relu(x)
+    z = y
+    y **= 2
+    return z
+
+
+def quotient(x):
+    y = x
+    x //= 2
+    return y
+
+
+def remainder(x):
+    y = x
+    x %= 2
+    return y
+
+
+def numbers(x):
+    y = x
+    y.data = F.relu(x)
+    return y
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (power, "`pow_`.* a power of activations"),
+        (quotient, "`floor_divide_`.* a rounding of activations"),
+        (remainder, "`remainder_`.*no exact spiking form"),
+        (numbers, rf'`data` of conv, "{__file__}", line \d+, in numbers y.data = F.relu\(x\): assigns to the numbers'),
+    ],
+)
+def test_changes_under_another_name_are_named(change, message):
+    with pytest.raises(ConversionError, match=message):
         from_module(Net(change).eval(), SHAPE, RAW)
+
+
+def test_the_line_of_an_operator_is_named():
+    def squared(x):
+        x = F.relu(x)
+        x **= 2
+        return x
+
+    line = squared.__code__.co_firstlineno + 2
+    with pytest.raises(
+        ConversionError, match=rf'`ipow` at node ipow of the traced network, "{__file__}", line {line},'
+    ):
+        from_module(Net(squared).eval(), SHAPE, RAW)
 
 
 def test_the_comparison_keeps_its_inputs():
@@ -180,7 +267,9 @@ def used_before(x):
 
 @pytest.mark.parametrize("change", [by_another_value, used_before])
 def test_assignments_that_are_no_rectifier_are_named(change):
-    with pytest.raises(ConversionError, match="masked_fill_.*(chooses between other values|jumps at the threshold)"):
+    with pytest.raises(
+        ConversionError, match=r"masked_fill_.*, line \d+, .*(chooses between other values|jumps at the threshold)"
+    ):
         from_module(Net(change).eval(), SHAPE, RAW)
 
 
