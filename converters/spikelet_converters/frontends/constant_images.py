@@ -14,7 +14,6 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 from spikelet.errors import ConversionError
-from spikelet.graph import Graph
 from spikelet.nodes import Conv2d, Linear
 from spikelet_converters.frontends.layers import Layers
 from spikelet_converters.frontends.layout import axes_of
@@ -33,7 +32,6 @@ class ConstantImages(Layers):
         if values.ndim == 1:
             if len(self.shape) == 3:
                 start = self.flatten(self.free_name(f"{node}.flat"), where, start)
-                self.optional.add(start.node)
             layer = Linear(f32(np.zeros((len(values), start.shape[0]))), f32(values))
             result = self.append(node, where, layer, start)
         elif len(self.shape) != 3:
@@ -42,12 +40,10 @@ class ConstantImages(Layers):
             channels, height, width = values.shape
             one = Conv2d(f32(np.zeros((1, *self.shape))), f32([UNIT]), (1, 1), (0, 0), 1)
             pixel = self.append(self.free_name(f"{node}.pixel"), where, one, start)
-            self.optional.add(pixel.node)
             placed = Conv2d(f32(values[:, None, ::-1, ::-1] / UNIT), f32(np.zeros(channels)), (1, 1),
                             (height - 1, width - 1), 1)  # fmt: skip
             result = self.append(node, where, placed, pixel)
         self.constants[result.node] = np.asarray(values, np.float64)
-        self.optional.add(result.node)
         return result
 
     def constant_like(self, name: str, where: str, array: npt.NDArray[np.generic], x: Value) -> Value:
@@ -86,7 +82,6 @@ class ConstantImages(Layers):
         flat = super().flatten(name, where, x)
         if x.node in self.constants:
             self.constants[flat.node] = self.constants[x.node].ravel()
-            self.optional.add(flat.node)
         return flat
 
     def constants_of(self, x: Value) -> Factor | None:
@@ -96,17 +91,6 @@ class ConstantImages(Layers):
             return None
         factor, offset = (array.reshape(-1, *(1,) * (values.ndim - 1)) for array in (x.channels(), x.offsets()))
         return factor * values + offset
-
-    def graph(self) -> Graph:
-        """Return the finished graph, without constants that no layer uses."""
-        unused: set[str] | None = None
-        while unused is None or unused:
-            sources = {source for source, _ in self.edges}
-            unused = self.optional & self.nodes.keys() - sources
-            self.edges = [edge for edge in self.edges if edge[1] not in unused]
-            for name in unused:
-                del self.nodes[name]
-        return super().graph()
 
 
 def convolved(values: Factor, weight: Factor, stride: Pair, padding: Pair) -> Factor:

@@ -64,7 +64,6 @@ class Construction:
         reserved: Names of layers of the source, which other nodes must not use.
         sums: Sums of layers that represent one layer of the source.
         constants: Numbers of the nodes that do not depend on the input, (C, H, W) or (F,).
-        optional: Nodes of constants, which are left out if no layer uses them.
 
     Raises:
         UsageError: There is no such form of max pools.
@@ -87,17 +86,17 @@ class Construction:
     reserved: set[str] = field(default_factory=set)
     sums: set[str] = field(default_factory=set)
     constants: dict[str, Factor] = field(default_factory=dict)
-    optional: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         options.choice("max_pools", self.max_pools, get_args(PoolForm))
 
     def graph(self) -> Graph:
-        """Return the finished graph.
+        """Return the finished graph, without nodes that lead to no output.
 
         Raises:
             ConversionError: The nodes and edges are not a valid graph.
         """
+        self._remove_unused()
         if not any(isinstance(node, IF | LIF) for node in self.nodes.values()):
             raise ConversionError(
                 "the network has no rectifier and no neuron, as a linear classifier has none, so that nothing can "
@@ -107,6 +106,21 @@ class Construction:
             return Graph(self.nodes, tuple(self.edges))
         except GraphError as error:
             raise ConversionError(f"the network does not form a valid graph: {error}") from None
+
+    def _remove_unused(self) -> None:
+        """Remove layers whose outputs no layer uses, such as that of channels which a slice leaves out."""
+        unused: set[str] | None = None
+        while unused is None or unused:
+            sources = {source for source, _ in self.edges}
+            ends = (name for name, node in self.nodes.items() if not isinstance(node, Input | Output))
+            unused = set(ends) - sources
+            self.edges = [edge for edge in self.edges if edge[1] not in unused]
+            for name in unused:
+                del self.nodes[name]
+                for entries in (self.relus, self.levels, self.roundings):
+                    entries.pop(name, None)
+        self.maxima &= self.nodes.keys()
+        self.sums &= self.nodes.keys()
 
     def free_name(self, name: str) -> str:
         """Return a free name, derived from `name`, for a node that does not exist in the source."""

@@ -62,3 +62,31 @@ def test_a_layer_that_no_other_call_uses_includes_the_next():
     source = from_module(Net(same, alone=True).eval(), SHAPE, Preprocessing(scale=1.0))
     assert [node.kind for node in source.graph.nodes.values()].count("Conv2d") == 1
     assert check_graph(source, None) < 1e-5
+
+
+class LeftOut(nn.Module):
+    def __init__(self, chosen):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second, self.last = nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 1), nn.Linear(144, 3)
+        self.chosen = chosen
+
+    def forward(self, x):
+        x = torch.relu(self.first(x))
+        return self.last(self.chosen(x, nn.functional.relu6(self.second(x))).flatten(1))
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        lambda x, y: torch.cat([x, y], 1)[:, :4],
+        lambda x, y: torch.cat([y, x], 1).chunk(2, 1)[1],
+        lambda x, y: torch.cat([nn.functional.max_pool2d(y, 3, 1, 1), x], 1)[:, 4:],
+    ],
+)
+def test_a_layer_whose_channels_are_left_out(chosen):
+    """It leads to no output, and is no part of the graph."""
+    source = from_module(LeftOut(chosen).eval(), (1, 8, 8))
+    assert list(source.relus) == list(source.graph.spiking)
+    assert len(source.graph.spiking) == 1
+    assert check_graph(source, None) < 1e-5
