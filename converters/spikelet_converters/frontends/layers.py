@@ -155,7 +155,7 @@ class Layers(Construction):
         if len(inputs) == 1:
             return inputs[0]
         for index, x in enumerate(inputs):
-            if x.node != "input" and x.offset.any():
+            if x.offset.any():
                 x = self.materialised(f"{name}.affine{index}", where, x)
             self.refuse_offset(where, x)
             same = x.order is inputs[0].order or np.array_equal(x.order, inputs[0].order)  # type: ignore[arg-type]

@@ -116,7 +116,12 @@ def transposed(where: str, x: Value, perm: list[int]) -> Value:
         exchanged = pick.reshape(groups, size).T.ravel()
         return Value("", ONE, x.shape, parts=parts, pick=exchanged, grid=(size, groups))
     axes = axes_of(x)
-    if x.merged or len(perm) != len(axes) + 1 or perm[0] != 0 or sorted(perm) != list(range(len(perm))):
+    if x.merged:
+        raise ConversionError(
+            f"{where}: permutes axes of (N, C, H·W), whose pixels are one axis; expected (N, C, H, W); pixels that "
+            "become features of their own, as in an attention, have no spiking form here"
+        )
+    if len(perm) != len(axes) + 1 or perm[0] != 0 or sorted(perm) != list(range(len(perm))):
         raise ConversionError(f"{where}: permutes axes by {perm}; expected the batch to stay first")
     return arranged(x, tuple(axes[index - 1] for index in perm[1:]))
 
@@ -149,10 +154,9 @@ def expected_of(x: Value) -> str:
     """Return what is expected of a reshape that `reshaped` does not give, in error messages."""
     if len(x.shape) > 1:
         return "expected (N, -1), which flattens, or axes of size 1 that are added or removed"
-    return (
-        "expected features to stay features; apply the layers to the image before it is flattened, or keep one pixel, "
-        "with mean(…, keepdim=True) and Conv2d with a kernel of 1 in place of Linear"
-    )
+    pixel = "keep one pixel, with mean(…, keepdim=True) and Conv2d with a kernel of 1 in place of Linear"
+    image = "apply the layers to the image before it is flattened"
+    return f"expected features to stay (N, {x.shape[0]}); to make them an image, {pixel}, or {image}"
 
 
 def _regrouped(x: Value, target: Shape) -> Value | None:

@@ -192,8 +192,30 @@ def test_features_that_become_an_image(widen):
             x = torch.relu(self.conv(x))
             return torch.relu(x + widen(self.fc(x.mean((2, 3))))).flatten(1)
 
-    with pytest.raises(ConversionError, match=r"expected features .* keepdim=True\) and Conv2d with a kernel of 1 in"):
+    with pytest.raises(
+        ConversionError, match=r"expected features to stay \(N, 4\); .* Conv2d with a kernel of 1 in place"
+    ):
         from_module(Network(), SHAPE)
+
+
+def test_pixels_that_become_features():
+    class Network(nn.Module):
+        def forward(self, x):
+            return torch.relu(x).flatten(2).transpose(1, 2)
+
+    with pytest.raises(ConversionError, match=r"permutes axes of \(N, C, H·W\), whose pixels are one axis; expected"):
+        from_module(Network(), SHAPE)
+
+
+def test_channels_that_are_shuffled_along_another_axis():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), Permuted(), nn.ChannelShuffle(3), nn.Flatten())
+    with pytest.raises(ConversionError, match=r"ChannelShuffle\): shuffles along axis 1"):
+        from_module(network, SHAPE)
+
+
+class Permuted(nn.Module):
+    def forward(self, x):
+        return x.permute(0, 2, 1, 3)
 
 
 def test_a_call_is_named_with_its_line():

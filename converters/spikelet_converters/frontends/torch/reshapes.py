@@ -6,7 +6,7 @@ import numpy as np
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends import rearranged
-from spikelet_converters.frontends.channels import selected
+from spikelet_converters.frontends.channels import check_along_channels, selected
 from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.torch.calls import Call, Handler
 from spikelet_converters.frontends.values import BATCH, Value
@@ -77,6 +77,9 @@ def _permute(call: Call) -> Value:
 
 def _channel_shuffle(call: Call) -> Value:
     x, groups = call.x, int(call.number("groups", 1))
+    check_along_channels(call.where, "shuffles", x, 1)
+    if groups < 1 or x.shape[0] % groups:
+        raise ConversionError(f"{call.where}: shuffles {x.shape[0]} channels in {groups} groups; expected a multiple")
     return selected(x, np.arange(x.shape[0]).reshape(groups, -1).T.ravel())
 
 

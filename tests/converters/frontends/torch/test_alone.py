@@ -90,3 +90,22 @@ def test_a_layer_whose_channels_are_left_out(chosen):
     assert list(source.relus) == list(source.graph.spiking)
     assert len(source.graph.spiking) == 1
     assert check_graph(source, None) < 1e-5
+
+
+class IdentityBranch(nn.Module):
+    """The first layer of a RepVGG, which adds the normalised input to convolutions of it."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.norm, self.last = nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3), nn.Linear(48, 3)
+        for tensor in (self.norm.weight, self.norm.bias, self.norm.running_mean):
+            nn.init.uniform_(tensor, -0.5, 0.5)
+
+    def forward(self, x):
+        return self.last(F.relu(self.conv(x) + self.norm(x)).flatten(1))
+
+
+@pytest.mark.parametrize("preprocessing", [Preprocessing(), Preprocessing(mean=(0.13,), std=(0.3,))])
+def test_a_normalised_input_that_is_added(preprocessing):
+    assert check_graph(from_module(IdentityBranch().eval(), SHAPE, preprocessing), None) < 1e-5
