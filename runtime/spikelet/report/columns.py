@@ -20,18 +20,18 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         rows: Cells, as many in each row as there are columns.
 
     Examples:
-        >>> print(table(["layer", "form", "time"], [["conv1", "lists", "9.5"], ["fc", "image", "0.1"]]))
-        layer  form   time
+        >>> print(table(["steps", "form", "time"], [["1", "lists", "9.5"], ["10", "image", "0.1"]]))
+        steps  form   time
         -----  -----  ----
-        conv1  lists   9.5
-        fc     image   0.1
+        1      lists   9.5
+        10     image   0.1
     """
     rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    right = [i > 0 and any(NUMBER.match(row[i]) for row in rows) for i in range(len(head))]
+    to_right = [i > 0 and any(NUMBER.match(row[i]) for row in rows) for i in range(len(head))]
 
     def line(row: Sequence[str]) -> str:
-        cells = [cell.rjust(w) if r else cell.ljust(w) for cell, w, r in zip(row, widths, right, strict=True)]
-        return "  ".join(cells).rstrip()
+        columns = zip(row, widths, to_right, strict=True)
+        return "  ".join(cell.rjust(width) if right else cell.ljust(width) for cell, width, right in columns).rstrip()
 
     return "\n".join([line(head), line(["-" * width for width in widths]), *map(line, rows)])

@@ -168,6 +168,15 @@ def test_times_are_medians_from_the_start_of_an_image():
     ticks = itertools.count()
     times = elapsed(create(comparator(), "numpy"), images(3).images, 3, clock=lambda: next(ticks) / 1000)
     assert times.tolist() == pytest.approx([1, 2, 3])
+    ticks = itertools.count()
+
+    def interrupted():
+        """Return the time of a clock in which another program takes 0.1 s three times."""
+        tick = next(ticks)
+        return tick / 1000 + 0.1 * sum(tick > begin for begin in (21, 34, 47))
+
+    times = elapsed(create(comparator(), "numpy"), images(3).images, 3, clock=interrupted)
+    assert times.tolist() == pytest.approx([1, 2, 3])
 
 
 def test_runs_without_early_exit_are_timed_as_runs_that_know_their_length():
