@@ -12,7 +12,7 @@ from networks import small_graph
 from spikelet import bundle, shipped
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
-from spikelet.errors import BundleError, DataError, EngineError, SpikeletError, UsageError
+from spikelet.errors import BundleError, CostError, DataError, EngineError, SpikeletError, UsageError
 from spikelet.graph import Graph
 from spikelet.inputs import as_sequence
 from spikelet.nodes import Output
@@ -262,6 +262,15 @@ class TestInputs:
 def test_an_unknown_engine_is_refused(path):
     with pytest.raises(EngineError, match="unknown engine 'fast'; expected auto, numpy or onnx"):
         spikelet.load(path, "fast")
+
+
+def test_results_of_several_batches_need_twice_the_memory(path):
+    """Those of the batches, and all of them joined: 8 bytes for each logit and each count of a layer."""
+    size = 64 * 10**5 * 8 * (3 + 3)
+    model = spikelet.Model(bundle.read(path), "numpy", limits=spikelet.Limits(max_memory=size * 3 // 2))
+    model.check(32, 2 * 10**5)
+    with pytest.raises(CostError, match="results of 64 samples in 100000 time-steps: needs up to 585.9 MiB"):
+        model.check(64, 10**5)
 
 
 def test_progress_reaches_the_end(model):
