@@ -24,6 +24,7 @@ NEURONS: dict[tuple[str, str], Importer] = {
 
 CONTAINERS = ("SequentialState", "SeqToANNContainer", "MultiStepContainer", "StepModeContainer", "Lift")
 _TORCH_LAYERS = (nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.BatchNorm1d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
+_NETWORKS = "spikingjelly.activation_based.model"  # blocks of whole networks, which are traced
 _SUBCLASSED_IN = ("brevitas.nn", "torch.ao.nn")
 
 
@@ -31,6 +32,8 @@ def framework(module: nn.Module) -> str | None:
     """Return the framework that defines the class of a module, or None if it is not one of the four."""
     if isinstance(module, written.Written):
         return "written"
+    if type(module).__module__.startswith(_NETWORKS):
+        return None
     package = type(module).__module__.partition(".")[0]
     return package if package in MODULES and package != "written" else None
 

@@ -76,3 +76,22 @@ def test_a_layer_that_changes_its_weights_is_not_read_as_its_parent():
     )
     with pytest.raises(ConversionError, match=r"spikingjelly WSConv2d\): standardises its weights; use layer\.Conv2d"):
         from_module(layers, (1, 6, 5), RAW)
+
+
+class Block(nn.Module):
+    def __init__(self, *layers):
+        super().__init__()
+        self.first, self.second = layers
+
+    def forward(self, x):
+        return self.second(self.first(x))
+
+
+Block.__module__ = "spikingjelly.activation_based.model.spiking_resnet"
+
+
+def test_a_block_of_a_network_that_the_framework_defines_is_traced():
+    first, second, *others = network()
+    assert (
+        check_graph(from_module(nn.Sequential(Block(first, second), *others).eval(), (1, 6, 5), RAW), None) is not None
+    )
