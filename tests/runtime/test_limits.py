@@ -85,7 +85,7 @@ class TestABomb:
         assert "--max-operations 269G (SPIKELET_MAX_OPERATIONS)" in error.remedy
         with pytest.raises(CostError) as caught:
             Model(bundle_of(BOMB), "numpy", limits=Limits(max_memory=2**30))
-        assert caught.value.expected == "at most 1 GiB and 1e+11 operations"
+        assert caught.value.expected == "at most 1 GiB and 100 G operations"
         assert "--max-memory 4G (SPIKELET_MAX_MEMORY)" in caught.value.remedy
 
     @pytest.mark.parametrize("engine", ENGINES)

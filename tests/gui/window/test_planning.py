@@ -68,6 +68,18 @@ def test_the_settings_are_those_of_the_command(panel, opened, data):
     assert len(head) == len(rows[0])
 
 
+def test_the_axis_of_costs_has_a_label(panel):
+    axis = panel.chart.plot.getAxis("bottom")
+    for cost, text in (("neurons", "neurons"), ("steps", "time-steps of an image (mean)")):
+        panel.cost.activated.emit(panel.cost.findData(cost))
+        window = panel.window()
+        for size in ((1300, 860), (1280, 850)):  # the label stays when the chart is resized
+            window.resize(*size)
+            settle(window)
+            assert axis.label.isVisible()
+        assert axis.labelText == text
+
+
 def test_a_limit_chooses_and_a_setting_can_be_selected(panel, qtbot):
     state, marker = panel.state, panel.chart.marker
     panel.cost.setCurrentIndex(panel.cost.findData("neurons"))

@@ -107,7 +107,7 @@ class FrontCard(CardView):
         low, high = min(values), max(values)
         margin = (high - low or high) * 0.06
         self._largest_cost = high + margin / 2
-        self.plot.setLabel("bottom", COSTS[cost][1], **{"color": theme().muted, "font-size": "8.5pt"})
+        self.plot.set_title("bottom", COSTS[cost][1])
         self.plot.setXRange(max(0.0, low - margin), high + 2 * margin, padding=0)
         shares = [point.accuracy for point in points]
         span = max(shares) - min(shares) or 0.1
