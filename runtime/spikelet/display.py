@@ -9,6 +9,7 @@ from html import escape, unescape
 from pathlib import Path
 
 LISTED_NAMES = 6  # names in a line
+HUGE = 1e15  # from here on, numbers have an exponent
 # Control characters, line and paragraph separators, and controls of the direction of text.
 CONTROLS = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
 _CONTROL = re.compile(f"[{CONTROLS}]")
@@ -176,6 +177,8 @@ def number_of(count: int, noun: str) -> str:
 def significant(value: float, digits: int = 3, zeros: bool = True) -> str:
     """Return a number with so many significant digits, or as an integer if it has more digits before the point.
 
+    From 10^15 on it has an exponent.
+
     Args:
         value: The number.
         digits: Number of digits.
@@ -188,13 +191,13 @@ def significant(value: float, digits: int = 3, zeros: bool = True) -> str:
         '2'
     """
     rounded = float(f"{value:.{digits}g}")
-    if abs(rounded) >= 10**digits:
+    if 10**digits <= abs(rounded) < HUGE:
         return f"{value:z,.0f}"
     return f"{rounded:z#,.{digits}g}".rstrip(".") if zeros and rounded else f"{rounded:z,.{digits}g}"
 
 
 def compact(value: float, digits: int = 3, zeros: bool = True) -> str:
-    """Return a number with so many significant digits and, from 1,000 on, an SI prefix.
+    """Return a number with so many significant digits and, from 1,000 on, an SI prefix; from 10^15 on, an exponent.
 
     Args:
         value: The number.
@@ -209,7 +212,7 @@ def compact(value: float, digits: int = 3, zeros: bool = True) -> str:
     """
     rounded = float(f"{value:.{digits}g}")
     for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(rounded) >= factor:
+        if factor <= abs(rounded) < HUGE:
             return f"{significant(rounded / factor, digits, zeros)} {prefix}"
     return significant(rounded, digits, zeros=False)
 

@@ -1,7 +1,7 @@
 """Print text on a console of any encoding, with replacements for characters that it lacks.
 
-Code pages 437, 932 and 936, and ASCII, have no `–`, `µ` or `→`. Python raises an error for these; after `tolerate` it
-prints `-`, `u` and `->`. Bytes of file names that are not valid text are shown as `\\xNN`.
+Code pages 437, 932 and 936, and ASCII, have no `–`, `µ` or `→`. Python raises an error for these; after
+`replace_unencodable` it prints `-`, `u` and `->`. Bytes of file names that are not valid text are shown as `\\xNN`.
 """
 
 from __future__ import annotations
