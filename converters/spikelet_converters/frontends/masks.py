@@ -15,7 +15,14 @@ Constant = npt.NDArray[np.generic]
 
 
 def chosen(
-    builder: Builder, name: str, where: str, mask: Constant, held: Value | Constant, other: Value | Constant
+    builder: Builder,
+    name: str,
+    where: str,
+    mask: Constant,
+    held: Value | Constant,
+    other: Value | Constant,
+    *,
+    alone: bool,
 ) -> Value:
     """Add a value that is `held` where a mask is True, and `other` elsewhere: held mask + other (1 - mask).
 
@@ -26,17 +33,19 @@ def chosen(
         mask: Constant that is broadcast with the choices.
         held: A value, or numbers.
         other: A value, or numbers.
+        alone: Whether no other operation uses the value, of a choice between one and numbers.
 
     Raises:
         ConversionError: Both choices are numbers, chosen numbers are not finite, or the mask does not fit a value.
     """
     holds = np.asarray(mask, bool)
+    alone = alone and not (isinstance(held, Value) and isinstance(other, Value))
     values: list[Value] = []
     numbers: list[Constant] = []
     for choice, selected in ((held, holds), (other, ~holds)):
         if isinstance(choice, Value):
             layer = builder.free_name(f"{name}.{'held' if choice is held else 'other'}")
-            values.append(_multiplied(builder, layer, where, selected.astype(np.float64), choice))
+            values.append(_multiplied(builder, layer, where, selected.astype(np.float64), choice, alone))
         else:
             numbers.append(np.where(selected, choice, 0.0))
     if not values:
@@ -45,17 +54,17 @@ def chosen(
         raise ConversionError(f"{where}: sets values to NaN or infinity; expected finite numbers")
     total = builder.add(name, where, values) if len(values) > 1 else values[0]
     for array in numbers:
-        total = _shifted(builder, name, where, array, total)
+        total = _shifted(builder, name, where, array, total, alone)
     return total
 
 
-def _multiplied(builder: Builder, name: str, where: str, factors: Constant, x: Value) -> Value:
+def _multiplied(builder: Builder, name: str, where: str, factors: Constant, x: Value, alone: bool) -> Value:
     if varies(factors, x):
         return masked(builder, name, where, factors, x)
-    return builder.affine(where, per_channel(where, factors, x), 0.0, x, alone=False)
+    return builder.affine(where, per_channel(where, factors, x), 0.0, x, alone=alone)
 
 
-def _shifted(builder: Builder, name: str, where: str, numbers: Constant, x: Value) -> Value:
+def _shifted(builder: Builder, name: str, where: str, numbers: Constant, x: Value, alone: bool) -> Value:
     if varies(numbers, x):
         return builder.plus_constant(builder.free_name(name), where, numbers, x)
-    return builder.affine(where, 1.0, per_channel(where, numbers, x), x, alone=False)
+    return builder.affine(where, 1.0, per_channel(where, numbers, x), x, alone=alone)

@@ -22,7 +22,8 @@ def _compared(step: Step) -> Value:
 def _where(step: Step) -> Value:
     if not step.depends(0):
         choices = [step.value(index) if step.depends(index) else step.constant(index) for index in (1, 2)]
-        return masks.chosen(step.builder, step.name, step.where, step.constant(0), *choices)
+        alone = step.alone(1 if step.depends(1) else 2)
+        return masks.chosen(step.builder, step.name, step.where, step.constant(0), *choices, alone=alone)
     if (mask := step.value()).compared is None:
         raise ConversionError(f"{step.where}: {ADVICE['Where']}")
     held, other = (_choice(step, index, mask.compared.value) for index in (1, 2))

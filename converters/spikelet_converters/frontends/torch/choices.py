@@ -56,7 +56,7 @@ def _chosen(call: Call, mask: object, held: str, other: str) -> Value:
 
 def _by_constants(call: Call, mask: npt.NDArray[np.generic], held: str, other: str) -> Value:
     choices = [x if isinstance(x, Value) else np.asarray(x) for x in (call.get(held), call.get(other))]
-    return masks.chosen(call.builder, call.name, call.where, mask, *choices)
+    return masks.chosen(call.builder, call.name, call.where, mask, *choices, alone=call.alone)
 
 
 def _choice(call: Call, name: str, x: Value) -> Value | Factor:

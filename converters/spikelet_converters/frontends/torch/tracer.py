@@ -147,11 +147,18 @@ def sizes_traced() -> Iterator[None]:
             setattr(torch, name, function)
 
 
+def _changeable(buffer: torch.Tensor) -> bool:
+    """Return whether torch permits changes of a buffer in place: not of one whose numbers stand for several."""
+    if nn.parameter.is_lazy(buffer) or buffer.layout != torch.strided or buffer.is_inference():
+        return False
+    return all(stride or size < 2 for size, stride in zip(buffer.shape, buffer.stride(), strict=True))
+
+
 @contextmanager
 def attributes_kept(network: nn.Module) -> Iterator[None]:
     """Restore the attributes and buffers of a network and its modules, such as the potentials that `forward` stores."""
     before = {module: (dict(vars(module)), dict(module._buffers)) for module in network.modules()}
-    values = [(buffer, buffer.clone()) for buffer in network.buffers() if not buffer.is_inference()]
+    values = [(buffer, buffer.clone()) for buffer in network.buffers() if _changeable(buffer)]
     try:
         yield
     finally:

@@ -64,6 +64,23 @@ def test_a_layer_that_no_other_call_uses_includes_the_next():
     assert check_graph(source, None) < 1e-5
 
 
+FILLED = torch.tensor([True, False, False, True]).reshape(4, 1, 1)
+MASKED = {
+    "filled": lambda x: x.masked_fill(FILLED, 0.0),
+    "chosen": lambda x: torch.where(FILLED, x, 0.5),
+    "number first": lambda x: torch.where(FILLED, 0.5, x),
+}
+
+
+@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize("mask", MASKED.values(), ids=MASKED)
+def test_a_mask_is_included_in_the_weights_of_a_layer_that_no_other_call_uses(mask, alone):
+    source = from_module(Net(mask, alone).eval(), SHAPE, Preprocessing(scale=1.0))
+    kinds = [node.kind for node in source.graph.nodes.values()]
+    assert (kinds.count("Conv2d") == 1) == alone
+    assert check_graph(source, None) < 1e-5
+
+
 class LeftOut(nn.Module):
     def __init__(self, chosen):
         super().__init__()

@@ -176,6 +176,15 @@ def test_tracing_leaves_the_buffers_of_a_network():
     assert network.neuron.v.tolist() == [0.25] * CLASSES
 
 
+@pytest.mark.parametrize("kept", [torch.ones(1, 1).expand(2, 3), torch.eye(3).to_sparse()], ids=["expanded", "sparse"])
+def test_a_buffer_that_cannot_be_changed_does_not_end_the_tracing(kept):
+    """Errors name lines of the network only if it was traced."""
+    network = Alone(lambda net, x: torch.sin(net.fc(x)))
+    network.register_buffer("kept", kept)
+    with pytest.raises(ConversionError, match=r"`sin` at node sin of the traced network, \".*\", line"):
+        from_module(network.eval(), (INPUTS,))
+
+
 def test_a_cast_of_a_potential_is_refused():
     def rounded(net, x):
         v, total = 0.0, 0
