@@ -382,8 +382,14 @@ class TestNorse:
     def test_a_leak_of_more_than_the_potential_is_refused(self):
         norse = need("norse.torch")
         cell = norse.LIFBoxCell(norse.LIFBoxParameters(tau_mem_inv=torch.tensor(600.0)), dt=0.002)
-        with pytest.raises(ConversionError, match=r"dt times tau_mem_inv is 1\.2; expected a number between 0 and 1"):
+        with pytest.raises(ConversionError, match=r"dt times tau_mem_inv is 1\.2; expected 0 or more, and less"):
             from_module(norse.SequentialState(linear(6, 8), cell), (6,), RAW)
+
+    def test_a_synaptic_current_that_does_not_leak(self):
+        norse = need("norse.torch")
+        parameters = norse.LIFParameters(tau_syn_inv=torch.tensor(0.0))
+        network = norse.SequentialState(linear(6, 8), norse.LIFCell(parameters), linear(8, 5, 1), norse.LICell())
+        assert check_graph(from_module(network, (6,), RAW), None) < 1e-3
 
     def test_refusals(self):
         norse = need("norse.torch")

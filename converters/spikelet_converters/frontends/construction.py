@@ -209,7 +209,7 @@ class Construction:
 
     def materialised(self, name: str, where: str, x: Value) -> Value:
         """Add a layer that computes the factor and offset of a value, if no next weights can include them."""
-        name = free_name(name, self.nodes)
+        name = self.free_name(name)
         channels = x.shape[0]
         if len(x.shape) == 3:
             layer: Node = Conv2d(
@@ -307,11 +307,16 @@ class Construction:
 
     def refuse_offset(self, where: str, x: Value) -> None:
         """Raise ConversionError if a value has an offset, at a position where no weights can include it."""
-        if np.abs(x.offset).max() > 1e-6 * max(1, np.abs(x.factor).max()):
+        if has_offset(x):
             raise ConversionError(
                 f"{where}: the mean of the input is not an integer number of pixels, and no weights follow that can "
                 "include it; normalise with integer means"
             )
+
+
+def has_offset(x: Value) -> bool:
+    """Return whether a value has an offset that is more than a rounding error of its normalisation."""
+    return bool(np.abs(x.offset).max() > 1e-6 * max(1, np.abs(x.factor).max()))
 
 
 def check_finite(where: str, *parameters: npt.ArrayLike | None) -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from spikelet.bounds.products import product
 from spikelet.errors import ConversionError
 from spikelet.nodes import Add, Conv2d, Flatten, Linear, Scale, SumPool2d
-from spikelet_converters.frontends.construction import Construction, check_finite
+from spikelet_converters.frontends.construction import Construction, check_finite, has_offset
 from spikelet_converters.frontends.layout import flat_order
 from spikelet_converters.frontends.values import (
     NOTHING,
@@ -155,7 +155,7 @@ class Layers(Construction):
         if len(inputs) == 1:
             return inputs[0]
         for index, x in enumerate(inputs):
-            if x.offset.any():
+            if has_offset(x) or (x.offset.any() and x.node != "input"):
                 x = self.materialised(f"{name}.affine{index}", where, x)
             self.refuse_offset(where, x)
             same = x.order is inputs[0].order or np.array_equal(x.order, inputs[0].order)  # type: ignore[arg-type]

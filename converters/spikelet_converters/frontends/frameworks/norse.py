@@ -64,9 +64,9 @@ def _membrane(
 def _leak(where: str, module: Module, field: str, x: Value) -> Factor:
     """Return the share of a potential or current that leaks in a time-step."""
     leak = float(module.dt) * parameter(where, field, getattr(module.p, field), x)
-    if not ((leak > 0) & (leak < 1)).all():
+    if not ((leak >= 0) & (leak < 1)).all():
         raise ConversionError(
-            f"{where}: dt times {field} is {range_text(leak)}; expected a number between 0 and 1; use a shorter dt"
+            f"{where}: dt times {field} is {range_text(leak)}; expected 0 or more, and less than 1; use a shorter dt"
         )
     return leak
 

@@ -16,7 +16,7 @@ def by_channel(where: str, name: str, value: npt.ArrayLike, shape: Shape) -> Fac
     Args:
         where: The node in error messages.
         name: Name of the parameter.
-        value: One number, one per channel, or one per neuron; it may have a batch axis of 1.
+        value: One number, one per channel, also with more axes of 1, or one per neuron; it may have a batch axis of 1.
         shape: Shape of the neurons, (C, H, W), (C, 1, L) of a line (C, L), or (F,).
 
     Raises:
@@ -28,6 +28,8 @@ def by_channel(where: str, name: str, value: npt.ArrayLike, shape: Shape) -> Fac
         raise ConversionError(f"{where}: {name} contains NaN or infinity; expected finite numbers")
     if array.size == 1:
         return np.full(channels, array.ravel()[0])
+    if array.size == array.shape[0] == channels:
+        return array.ravel()
     given = array.shape
     while array.ndim > 1 and array.shape[0] == 1 and channels != 1:
         array = array[0]

@@ -145,6 +145,7 @@ PARAMETERS = {
     "a batch": full(0.7, 1, 2, 3, 3),
     "a batch of channels": np.array([[0.7, 0.9]], np.float32),
     "axes of 1": np.array([0.7, 0.9], np.float32).reshape(2, 1, 1),
+    "one axis of 1": np.array([0.7, 0.9], np.float32).reshape(2, 1),
 }
 
 

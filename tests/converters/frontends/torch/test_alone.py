@@ -1,5 +1,6 @@
 """Layers that are folded into the layer before them, whose output other calls use by another name."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -126,3 +127,20 @@ class IdentityBranch(nn.Module):
 @pytest.mark.parametrize("preprocessing", [Preprocessing(), Preprocessing(mean=(0.13,), std=(0.3,))])
 def test_a_normalised_input_that_is_added(preprocessing):
     assert check_graph(from_module(IdentityBranch().eval(), SHAPE, preprocessing), None) < 1e-5
+
+
+class Shortcut(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.last = nn.Conv2d(3, 3, 3, padding=1), nn.Linear(48, 3)
+
+    def forward(self, x):
+        return self.last(F.relu(self.conv(x) + x).flatten(1))
+
+
+@pytest.mark.parametrize(("mean", "layers"), [(float(np.float32(0.6)), 1), (0.599, 2)])
+def test_a_rounding_error_of_a_mean_needs_no_layer(mean, layers):
+    """A mean of 0.6, rounded to float32, is 153 pixels; one of 0.599 is no whole number of pixels, and needs a bias."""
+    source = from_module(Shortcut().eval(), SHAPE, Preprocessing(mean=(mean,), std=(0.3,)))
+    assert [node.kind for node in source.graph.nodes.values()].count("Conv2d") == layers
+    assert check_graph(source, None) < 1e-5
