@@ -63,7 +63,9 @@ def test_a_number_that_is_rounded_up_has_no_exponent(value):
         assert abs(float(number.replace(",", ""))) * 1000 ** " kMGT".index(prefix or " ") == pytest.approx(value, 1e-2)
 
 
-@pytest.mark.parametrize(("value", "text"), [(1e15, "1e+15"), (-2.5e40, "-2.5e+40"), (math.inf, "inf"), (math.nan, "nan")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(1e15, "1e+15"), (-2.5e40, "-2.5e+40"), (math.inf, "inf"), (math.nan, "nan")]
+)
 def test_a_number_beyond_the_prefixes(value, text):
     assert compact(value, zeros=False) == significant(value, zeros=False) == text
     assert compact(9.994e14) == "999 T"
