@@ -67,7 +67,7 @@ DEPLOYED = """The tables of one inference compare with the source network in oth
 channel, calibrated with {images} images; OpenVINO runs the same file). callgrind presents a processor with AVX2 and without AVX-512
 and VNNI, for which the runtimes choose their kernels; the counts include the call from Python, about 0.1 million. "Right" is the
 share of {judged} shipped test images. **Instructions are not time**: kernels differ in the instructions that a processor
-completes in a cycle and in how they use its caches; [Speed](benchmarks.md) has times.
+completes in a cycle and in how they use its caches; [Speed](speed.md) compares times.
 
 """
 
