@@ -86,7 +86,7 @@ def _probed(name: str, node: NirNode, x: torch.Tensor) -> torch.Tensor:
         )
     try:
         return STATELESS[kind](node, x.double(), {}, 0.0)
-    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+    except (AttributeError, IndexError, KeyError, OverflowError, RuntimeError, TypeError, ValueError) as error:
         raise ConversionError(
             f"node {name} ({kind}): cannot be evaluated on an input of shape {tuple(x.shape[1:])} ({error})"
         ) from None

@@ -123,7 +123,7 @@ def input_shape(network: NirNode) -> Shape:
         )
     try:
         shape = tuple(int(size) for size in np.ravel(inputs[0].input_type["input"]))
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise ConversionError(f"the Input node has no shape ({error})") from None
     if len(shape) == 2:
         shape = _of_two_axes(shape, nodes, edges)

@@ -66,7 +66,7 @@ class Reader:
                     self.inputs[name] = inputs[0].shape
                 try:
                     values[name] = self._read(names[name], where, nodes[name], inputs, start)
-                except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+                except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
                     raise ConversionError(f"{where}: a parameter is missing or damaged ({error})") from None
                 pending.remove(name)
 

@@ -227,6 +227,7 @@ def nested(*extra):
             graph((-4,), small()),
             r"takes inputs of shape \(-4,\); expected .* write the shape of one input into the Input",
         ),
+        (graph((4.0, np.inf), small()), "the Input node has no shape"),
         (
             graph((4,), small() | {"fire": nir.IF(full(1, 3), full(0.5, 3), full(0.5, 3))}),
             r"node fire \(IF\): fires above 0\.5 and resets to 0\.5; expected a reset potential below",
@@ -256,6 +257,8 @@ def test_a_graph_without_an_output():
         ("stride", (1, 2, 1), "stride is 1, 2, 1; expected one number, or 2, whole and at least 1"),
         ("stride", 1.5, r"stride is 1\.5; expected one number"),
         ("stride", 0, "stride is 0; expected"),
+        ("stride", (), "stride is empty; expected"),
+        *(("stride", value, "a parameter is missing or damaged") for value in (np.inf, np.nan, None, "wide")),
         ("dilation", -1, "dilation is -1; expected"),
         ("padding", (0, 1, 0, 1), "padding is 0, 1, 0, 1; expected one number, or 2, whole and at least 0"),
         ("padding", "full", "padding is 'full' with a stride of 1; expected numbers"),
