@@ -39,12 +39,13 @@ def chosen(
         ConversionError: Both choices are numbers, chosen numbers are not finite, or the mask does not fit a value.
     """
     holds = np.asarray(mask, bool)
-    alone = alone and not (isinstance(held, Value) and isinstance(other, Value))
+    both = isinstance(held, Value) and isinstance(other, Value)
+    alone = alone and not both
     values: list[Value] = []
     numbers: list[Constant] = []
     for choice, selected in ((held, holds), (other, ~holds)):
         if isinstance(choice, Value):
-            layer = builder.free_name(f"{name}.{'held' if choice is held else 'other'}")
+            layer = builder.free_name(f"{name}.{'held' if choice is held else 'other'}") if both else name
             values.append(_multiplied(builder, layer, where, selected.astype(np.float64), choice, alone))
         else:
             numbers.append(np.where(selected, choice, 0.0))
