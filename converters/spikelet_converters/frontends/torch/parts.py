@@ -25,7 +25,12 @@ def _scattered(call: Call) -> Value:
             return other  # all samples
     if isinstance(x, Value):
         return _assigned(call, x, other)
+    assert isinstance(x, np.ndarray)
     assert isinstance(other, Value)
+    if call.kind == "select_scatter":  # gets the axis back that the index took
+        size = list(x.shape[1:])
+        size[int(call.number("dim", 0)) % x.ndim - 1] = 1
+        other = call.builder.reshaped(f"{call.name}.part", call.where, [BATCH, *size], None, other)
     surrounded = _among_zeros(call, x, other)
     return _assigned(call, _of_numbers(call, x, other), other) if surrounded is None else surrounded
 
@@ -33,10 +38,7 @@ def _scattered(call: Call) -> Value:
 def _assigned(call: Call, x: Value, other: object) -> Value:
     axis = int(call.number("dim", 0)) % (len(sizes(x)) + 1)
     check_along_channels(call.where, "assigns", x, axis)
-    if call.kind == "select_scatter":
-        replaced = np.arange(x.shape[0])[[int(call.number("index", 0))]]
-    else:
-        replaced = np.arange(x.shape[0])[slice(*_slice(call))]
+    replaced = np.arange(x.shape[0])[slice(*_slice(call))]
     part = selected(x, replaced)
     if isinstance(other, np.ndarray):
         numbers = np.expand_dims(other, axis) if call.kind == "select_scatter" else other
@@ -51,6 +53,9 @@ def _assigned(call: Call, x: Value, other: object) -> Value:
 
 
 def _slice(call: Call) -> tuple[int, int, int]:
+    if call.kind == "select_scatter":
+        index = int(call.number("index", 0))
+        return index, index + 1 or BATCH, 1
     defaults = (("start", 0), ("end", BATCH), ("step", 1))
     start, end, step = (int(call.number(name, default)) for name, default in defaults)
     return start, end, step
@@ -58,7 +63,7 @@ def _slice(call: Call) -> tuple[int, int, int]:
 
 def _among_zeros(call: Call, zeros: object, x: Value) -> Value | None:
     """Return pixels of zeros of which a slice is a value, or None for another axis or other numbers."""
-    if call.kind != "slice_scatter" or not isinstance(zeros, np.ndarray) or zeros.any():
+    if not isinstance(zeros, np.ndarray) or zeros.any():
         return None
     axis = int(call.number("dim", 0)) % zeros.ndim
     start, end, step = _slice(call)

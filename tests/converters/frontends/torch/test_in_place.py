@@ -151,6 +151,18 @@ def among_zeros(x):
     return y[:, 1:5]
 
 
+def one_among_zeros(x):
+    y = torch.zeros(x.shape[0], 4, *x.shape[2:])
+    y[:, -2] = x[:, 1]
+    return y
+
+
+def row_among_zeros(x):
+    y = torch.zeros_like(x)
+    y[:, :, -1] = x[:, :, 1]
+    return y
+
+
 def framed(x):
     """Pixels of zeros around an image; torch pads in the same way."""
     y = torch.zeros(x.shape[0], 4, 6, 8)
@@ -164,7 +176,7 @@ def moved_down(x):
     return y
 
 
-PARTS = [filled, copied, zeroed, among_zeros, framed, moved_down]
+PARTS = [filled, copied, zeroed, among_zeros, one_among_zeros, row_among_zeros, framed, moved_down]
 
 
 @pytest.mark.parametrize("change", PARTS)
