@@ -51,7 +51,7 @@ bench: ## time engines, float networks and other frameworks (writes docs/results
 	@$(MAKE) --no-print-directory bench-speed
 	$(PYTHON) tests/benchmarks/training.py
 
-bench-speed: ## the part of bench that writes docs/results/benchmarks.md (with AVX-512), benchmarks-avx2.md and the table of the README (eight minutes on an idle machine)
+bench-speed: ## the part of bench that writes docs/results/benchmarks.md (with AVX-512), benchmarks-avx2.md, and the tables of speed.md and the README (eight minutes on an idle machine)
 	@.ci/peers -c "" # install first: its messages do not belong in the table
 	.ci/peers tests/benchmarks/pages.py
 
