@@ -206,12 +206,12 @@ class Queue:
 
 def colours_of(window, cards):
     """Return the colours of some pixels of each card on the screen."""
-    screen, found = window.screen().grabWindow(window.winId()).toImage(), []
+    screen, colours = window.screen().grabWindow(window.winId()).toImage(), []
     for card in cards:
         area = QRect(card.mapTo(window, QPoint()), card.size())
         pixels = ((x, y) for x in range(area.left(), area.right(), 7) for y in range(area.top(), area.bottom(), 7))
-        found.append({screen.pixel(x, y) for x, y in pixels})
-    return found
+        colours.append({screen.pixel(x, y) for x, y in pixels})
+    return colours
 
 
 def test_a_card_that_is_not_drawn_yet_shows_nothing_of_the_last_panel(ready, monkeypatch):

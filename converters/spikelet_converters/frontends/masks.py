@@ -7,8 +7,7 @@ import numpy.typing as npt
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.builder import Builder
-from spikelet_converters.frontends.layout import per_channel, varies
-from spikelet_converters.frontends.pixels import masked
+from spikelet_converters.frontends.pixels import scaled, shifted
 from spikelet_converters.frontends.values import Value
 
 Constant = npt.NDArray[np.generic]
@@ -43,10 +42,10 @@ def chosen(
     alone = alone and not both
     values: list[Value] = []
     numbers: list[Constant] = []
-    for choice, selected in ((held, holds), (other, ~holds)):
+    for label, choice, selected in (("held", held, holds), ("other", other, ~holds)):
         if isinstance(choice, Value):
-            layer = builder.free_name(f"{name}.{'held' if choice is held else 'other'}") if both else name
-            values.append(_multiplied(builder, layer, where, selected.astype(np.float64), choice, alone))
+            layer = builder.free_name(f"{name}.{label}") if both else name
+            values.append(scaled(builder, layer, where, selected.astype(np.float64), choice, alone=alone))
         else:
             numbers.append(np.where(selected, choice, 0.0))
     if not values:
@@ -55,17 +54,5 @@ def chosen(
         raise ConversionError(f"{where}: sets values to NaN or infinity; expected finite numbers")
     total = builder.add(name, where, values) if len(values) > 1 else values[0]
     for array in numbers:
-        total = _shifted(builder, name, where, array, total, alone)
+        total = shifted(builder, builder.free_name(name), where, array, total, alone=alone)
     return total
-
-
-def _multiplied(builder: Builder, name: str, where: str, factors: Constant, x: Value, alone: bool) -> Value:
-    if varies(factors, x):
-        return masked(builder, name, where, factors, x)
-    return builder.affine(where, per_channel(where, factors, x), 0.0, x, alone=alone)
-
-
-def _shifted(builder: Builder, name: str, where: str, numbers: Constant, x: Value, alone: bool) -> Value:
-    if varies(numbers, x):
-        return builder.plus_constant(builder.free_name(name), where, numbers, x)
-    return builder.affine(where, 1.0, per_channel(where, numbers, x), x, alone=alone)

@@ -12,7 +12,7 @@ from spikelet.errors import ConversionError
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.channels import selected
 from spikelet_converters.frontends.construction import check_finite
-from spikelet_converters.frontends.layout import arranged, as_image, axes_of, sizes, window_of
+from spikelet_converters.frontends.layout import arranged, as_image, axes_of, per_channel, sizes, varies, window_of
 from spikelet_converters.frontends.values import Value, Window
 
 Operation = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
@@ -64,6 +64,33 @@ def masked(builder: Builder, name: str, where: str, constant: npt.NDArray[np.gen
     builder.check_weights(where, inner.shape[0] * pixels * pixels)
     weights = (np.eye(pixels) * factors.reshape(inner.shape[0], pixels, 1)).reshape(-1, pixels, *inner.shape[1:])
     return arranged(builder.pixelwise(name, where, weights, inner), axes_of(x))
+
+
+def scaled(
+    builder: Builder, name: str, where: str, factors: npt.NDArray[np.generic], x: Value, *, alone: bool
+) -> Value:
+    """Multiply a value by one number, one per channel, or one per pixel, see `varies`.
+
+    Args:
+        builder: The graph under construction.
+        name: Name of the layer of factors of pixels.
+        where: The operation in error messages.
+        factors: Constant that is broadcast with the value.
+        x: The value.
+        alone: Whether no other operation uses the value, so that factors of channels can be part of its weights.
+    """
+    if varies(factors, x):
+        return masked(builder, name, where, factors, x)
+    return builder.affine(where, per_channel(where, factors, x), 0.0, x, alone=alone)
+
+
+def shifted(
+    builder: Builder, name: str, where: str, numbers: npt.NDArray[np.generic], x: Value, *, alone: bool
+) -> Value:
+    """Add one number, one per channel, or one per pixel to a value; the arguments are those of `scaled`."""
+    if varies(numbers, x):
+        return builder.plus_constant(name, where, numbers, x)
+    return builder.affine(where, 1.0, per_channel(where, numbers, x), x, alone=alone)
 
 
 def window(x: Value, block: int) -> Window:

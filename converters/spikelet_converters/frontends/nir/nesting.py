@@ -24,11 +24,13 @@ def flat(network: NirNode, prefix: str = "") -> tuple[dict[str, NirNode], list[t
             continue
         inner, inner_edges = flat(node, f"{full}.")
         for kind, end in (("Input", entry), ("Output", exit_)):
-            found = [key for key, child in inner.items() if type(child).__name__ == kind]
-            if len(found) != 1:
-                number = f"{len(found)} {kind} nodes, {', '.join(found)}; expected one" if found else f"no {kind} node"
+            ends_of_kind = [key for key, child in inner.items() if type(child).__name__ == kind]
+            if len(ends_of_kind) != 1:
+                number = f"no {kind} node"
+                if ends_of_kind:
+                    number = f"{len(ends_of_kind)} {kind} nodes, {', '.join(ends_of_kind)}; expected one"
                 raise ConversionError(f"node {full} (NIRGraph): the nested graph has {number}")
-            end[name] = found[0]
+            end[name] = ends_of_kind[0]
         ends = entry[name], exit_[name]
         for key, child in inner.items():
             if key in nodes or key in network.nodes:

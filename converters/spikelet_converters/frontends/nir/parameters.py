@@ -61,7 +61,7 @@ def whole(where: str, name: str, value: npt.ArrayLike, axes: int, least: int) ->
     array = np.ravel(value)
     numbers = tuple(int(number) for number in array)
     if len(numbers) not in (1, axes) or min(numbers) < least or (array != numbers).any():
-        found = ", ".join(f"{number:g}" for number in array) or "empty"
+        numbers_text = ", ".join(f"{number:g}" for number in array) or "empty"
         one_or_more = "one number" if axes == 1 else f"one number, or {axes}"
-        raise ConversionError(f"{where}: {name} is {found}; expected {one_or_more}, whole and at least {least}")
+        raise ConversionError(f"{where}: {name} is {numbers_text}; expected {one_or_more}, whole and at least {least}")
     return numbers * axes if len(numbers) == 1 else numbers

@@ -61,9 +61,9 @@ def _check_entries(name: str, kind: str, node: Tree, node_class: type) -> None:
     missing = [key for key in expected if key not in node and key not in defaults]
     unknown = [key for key in node if key not in (*expected, "type", "metadata")]
     if missing or unknown:
-        found = f"no {missing[0]}" if missing else f"an entry {unknown[0]!r}, which NIR does not define"
+        problem = f"no {missing[0]}" if missing else f"an entry {unknown[0]!r}, which NIR does not define"
         raise ConversionError(
-            f"node {name} ({kind}): has {found}; expected {', '.join(expected)}; write the file again"
+            f"node {name} ({kind}): has {problem}; expected {', '.join(expected)}; write the file again"
         )
 
 

@@ -8,7 +8,7 @@ from spikelet.errors import ConversionError
 from spikelet_converters.frontends import comparisons
 from spikelet_converters.frontends.layout import per_channel, varies
 from spikelet_converters.frontends.onnx.step import Handler, Step
-from spikelet_converters.frontends.pixels import masked
+from spikelet_converters.frontends.pixels import scaled, shifted
 from spikelet_converters.frontends.refusals import PRODUCT
 from spikelet_converters.frontends.values import Value
 
@@ -36,11 +36,8 @@ def _mean(step: Step) -> Value:
 def _sub(step: Step) -> Value:
     if step.live == [0]:
         x = step.value()
-        if varies(step.constant(1), x):
-            pixels = -np.asarray(step.constant(1), np.float64)
-            return step.builder.plus_constant(step.name, step.where, pixels, x)
-        shift = -per_channel(step.where, step.constant(1), x)
-        return step.builder.affine(step.where, 1.0, shift, x, alone=step.alone())
+        numbers = -np.asarray(step.constant(1), np.float64)
+        return shifted(step.builder, step.name, step.where, numbers, x, alone=step.alone())
     if step.live == [1]:
         x = step.value(1)
         if varies(step.constant(0), x):
@@ -60,10 +57,7 @@ def _mul(step: Step) -> Value:
         raise ConversionError(f"{step.where}: {PRODUCT}")
     (index,) = step.live
     x = step.value(index)
-    if varies(step.constant(1 - index), x):
-        return masked(step.builder, step.name, step.where, step.constant(1 - index), x)
-    gain = per_channel(step.where, step.constant(1 - index), x)
-    return step.builder.affine(step.where, gain, 0.0, x, alone=step.alone(index))
+    return scaled(step.builder, step.name, step.where, step.constant(1 - index), x, alone=step.alone(index))
 
 
 def _div(step: Step) -> Value:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spikelet_converters.frontends.onnx.definitions import makers_of
+
 if TYPE_CHECKING:
     import onnx
 
@@ -79,7 +81,7 @@ def _labels(model: onnx.ModelProto, output: str | None) -> tuple[str, ...] | Non
     from onnx import TensorProto, helper, numpy_helper
 
     graph = model.graph
-    makers = {name: node for node in graph.node for name in node.output}
+    makers = makers_of(graph)
     constants = {tensor.name: tensor for tensor in graph.initializer}
     for entry in list(graph.output):
         node = makers.get(entry.name)

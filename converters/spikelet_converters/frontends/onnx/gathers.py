@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spikelet_converters.frontends.onnx.model import constants_of
+from spikelet_converters.frontends.onnx.definitions import Constants, makers_of
 from spikelet_converters.frontends.onnx.rewriter import Rewriter
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ def replaced(model: onnx.ModelProto) -> onnx.ModelProto:
 
     A model that has such nodes is copied.
     """
-    makers = {name: node for node in model.graph.node for name in node.output}
-    constants = constants_of(model.graph)
+    makers = makers_of(model.graph)
+    constants = Constants(model.graph)
 
     def chosen_along(node: onnx.NodeProto) -> tuple[str, int, str] | None:
         """Return the value that is chosen from, the axis, and the indices, for the second transposition."""

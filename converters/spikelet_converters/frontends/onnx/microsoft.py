@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends.onnx.model import constants_of
+from spikelet_converters.frontends.onnx.definitions import Constants
 from spikelet_converters.frontends.onnx.rewriter import Constant, Rewriter
 from spikelet_converters.frontends.refusals import FOR_ONE_PROCESSOR
 
@@ -210,7 +210,7 @@ def replaced(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     if not any(key_of(node) in OPERATORS for node in model.graph.node):
         return model
-    constants = constants_of(model.graph)
+    constants = Constants(model.graph)
     rewriter = Rewriter(model)
     for index, node in enumerate(rewriter.graph.node):
         if key_of(node) not in OPERATORS:

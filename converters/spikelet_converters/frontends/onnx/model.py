@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from spikelet.errors import ConversionError, MissingDependency, UsageError, pass_out_of_memory
 from spikelet.files.substitute import refuse_substitute
 from spikelet_converters.frontends.onnx.classical import standardise
+from spikelet_converters.frontends.onnx.definitions import tensors_of
 
 if TYPE_CHECKING:
     import onnx
@@ -86,23 +86,6 @@ def _load_external_data(path: Path, model: onnx.ModelProto) -> None:
 def opset_of(model: onnx.ModelProto) -> int:
     """Return version of ONNX's own operators."""
     return next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 1)
-
-
-def tensors_of(graph: onnx.GraphProto) -> dict[str, onnx.TensorProto]:
-    """Return the initializers and the tensors of Constant nodes, by name."""
-    tensors = {tensor.name: tensor for tensor in graph.initializer}
-    for node in graph.node:
-        values = [attribute.t for attribute in node.attribute if attribute.name == "value"]
-        if node.op_type == "Constant" and values:
-            tensors[node.output[0]] = values[0]
-    return tensors
-
-
-def constants_of(graph: onnx.GraphProto) -> dict[str, npt.NDArray[np.generic]]:
-    """Return the initializers and the values of Constant nodes, by name."""
-    from onnx import numpy_helper
-
-    return {name: numpy_helper.to_array(tensor) for name, tensor in tensors_of(graph).items()}
 
 
 def keep_needed(graph: onnx.GraphProto) -> set[str]:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.onnx.attributes import DOMAINS_OF_QONNX, RANGES
-from spikelet_converters.frontends.onnx.model import constants_of
+from spikelet_converters.frontends.onnx.definitions import Constants
 from spikelet_converters.frontends.onnx.rewriter import Rewriter
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def translated(model: onnx.ModelProto, opset: int) -> tuple[onnx.ModelProto, onn
     """
     if not any(is_quantiser(node) for node in model.graph.node):
         return model, model
-    constants = constants_of(model.graph)
+    constants = Constants(model.graph)
     return _rewritten(model, opset, constants, read=True), _rewritten(model, opset, constants, read=False)
 
 

@@ -11,7 +11,7 @@ from spikelet.errors import ConversionError
 from spikelet_converters.frontends.layout import per_channel
 from spikelet_converters.frontends.onnx.attributes import RANGES, integer
 from spikelet_converters.frontends.onnx.constants import Constant
-from spikelet_converters.frontends.onnx.model import tensors_of
+from spikelet_converters.frontends.onnx.definitions import tensors_of
 from spikelet_converters.frontends.onnx.qonnx import is_quantiser
 from spikelet_converters.frontends.onnx.step import Handler, Step
 from spikelet_converters.frontends.source import PERTURBATION

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spikelet_converters.frontends.onnx.definitions import Constants
 from spikelet_converters.frontends.onnx.microsoft import OPERATORS, key_of
-from spikelet_converters.frontends.onnx.model import constants_of
 from spikelet_converters.frontends.onnx.rewriter import Rewriter
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def avoided(model: onnx.ModelProto) -> onnx.ModelProto:
 
     On processors without instructions for these, ONNX Runtime adds pairs of such products in 16 bits, which saturate.
     """
-    constants = constants_of(model.graph)
+    constants = Constants(model.graph)
     rewriter = Rewriter(model)
     for node in rewriter.graph.node:
         index = _WEIGHTS.get(node.op_type) if key_of(node) in OPERATORS else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from spikelet_converters.frontends.onnx.model import constants_of
+from spikelet_converters.frontends.onnx.definitions import Constants
 from spikelet_converters.frontends.onnx.rewriter import Constant, Rewriter
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def replaced(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return the model without the sequences whose values are known; one that has some is copied."""
     if not any(node.op_type == "SequenceConstruct" for node in model.graph.node):
         return model
-    rewriter, constants = Rewriter(model), constants_of(model.graph)
+    rewriter, constants = Rewriter(model), Constants(model.graph)
     values: dict[str, list[str]] = {}  # of a sequence, by its name
     for node in rewriter.graph.node:
         if node.op_type == "SequenceConstruct":

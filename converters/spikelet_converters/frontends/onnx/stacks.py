@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spikelet_converters.frontends.onnx.model import constants_of
+from spikelet_converters.frontends.onnx.definitions import Constants, makers_of
 from spikelet_converters.frontends.onnx.rewriter import Rewriter
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ OF_VALUES = {"ReduceMean": "Mean", "ReduceSum": "Sum"}
 
 def replaced(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return the model without stacks that are only added up; one that has some is copied."""
-    makers = {name: node for node in model.graph.node for name in node.output}
-    constants = constants_of(model.graph)
+    makers = makers_of(model.graph)
+    constants = Constants(model.graph)
 
     def axes_of(node: onnx.NodeProto) -> list[int] | None:
         """Return the constant axes of an Unsqueeze or a reduction: an attribute, and an input in later versions."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spikelet_converters.frontends.onnx.definitions import makers_of
 from spikelet_converters.frontends.onnx.rewriter import Rewriter
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ def removed(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return the model without straight-through estimators; one that has some is copied."""
     from onnx import helper
 
-    makers = {name: node for node in model.graph.node for name in node.output}
+    makers = makers_of(model.graph)
     values: dict[int, str] = {}
     for index, node in enumerate(model.graph.node):
         two = node.op_type == "Add" and len(node.input) == 2

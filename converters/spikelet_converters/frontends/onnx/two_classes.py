@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spikelet_converters.frontends.onnx.model import constants_of
+from spikelet_converters.frontends.onnx.definitions import Constants, makers_of
 from spikelet_converters.frontends.onnx.rewriter import Rewriter
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 def replaced(model: onnx.ModelProto) -> tuple[onnx.ModelProto, bool]:
     """Return the model with a softmax, and whether it had such probabilities; the model itself without them."""
-    makers = {name: node for node in model.graph.node for name in node.output}
-    constants = constants_of(model.graph)
+    makers = makers_of(model.graph)
+    constants = Constants(model.graph)
 
     def logit_of(node: onnx.NodeProto) -> str | None:
         """Return the name of z for the concatenation of 1 - p and p."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spikelet_converters.frontends.onnx.model import constants_of
+from spikelet_converters.frontends.onnx.definitions import Constants, makers_of
 from spikelet_converters.frontends.onnx.rewriter import Rewriter
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ class _Ends:
     """The functions of classes in a model."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
-        self.makers = {name: node for node in model.graph.node for name in node.output}
-        self.constants = constants_of(model.graph)
+        self.makers = makers_of(model.graph)
+        self.constants = Constants(model.graph)
 
     def of(self, node: onnx.NodeProto) -> tuple[str, str, int] | None:
         """Return the operator, its input and its axis for a node that computes the same, None for another one."""
