@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from spikelet import cli
 from spikelet.bundle import read, write
 from spikelet.data import ImageSet, arrays
 from spikelet.errors import ConversionError, UsageError
+from spikelet.graph import Graph
+from spikelet.nodes import IF, Input, Linear, Output
 from spikelet.verify import verify
 from spikelet_converters.calibration.analog import Analog
 from spikelet_converters.calibration.correction import corrected
@@ -152,6 +155,18 @@ def test_correction_reduces_the_error_of_the_rates(network, images):
     before, after = gap(graph), gap(better)
     assert after[1] < before[1], "the answer is nearer to the source's"
     assert after[0][0] <= before[0][0], "and so is the first layer, whose input is the same"
+
+
+def test_a_potential_is_corrected_by_one_threshold_at_most():
+    """A neuron that starts three thresholds too low misses three spikes; its initial potential is raised by one threshold."""
+    start = np.array([-300, 50], np.float32)
+    nodes = {
+        "x": Input((2,), np.zeros(2, np.float32)), "if": IF(np.full(2, 100, np.float32), start),
+        "fc": Linear(np.ones((2, 2), np.float32), np.zeros(2, np.float32)), "y": Output(),
+    }  # fmt: skip
+    graph = Graph(nodes, tuple(pairwise(nodes)))
+    better = corrected(graph, {"if": None}, torch.full((4, 2), 50.0), 8)
+    assert better.nodes["if"].v_init.tolist() == [-200, 50]
 
 
 class TestConvert:

@@ -271,3 +271,23 @@ def test_a_sum_that_is_negated_stays_in_its_units():
     graph = quantise(Graph(nodes, tuple(pairwise(nodes))), 8).graph
     assert (graph.nodes["negative"].weight == -1).all()
     assert (graph.nodes["if"].theta >= 2**10).all()
+
+
+@pytest.mark.parametrize(("units", "kept"), [(1.4, False), (2**10 - 1, False), (2**10, True)])
+def test_a_sum_keeps_its_units_before_neurons_whose_threshold_has_many_of_them(units, kept):
+    """In few units a threshold would be rounded too much: 1.4 units to one."""
+    theta = np.full(2, units / 4, np.float32)
+    nodes = {
+        "x": Input((2, 4, 4), np.zeros(2, np.float32)),
+        "spikes": IF(np.full(2, 9, np.float32), np.zeros(2, np.float32)),
+        "mean": Conv2d(np.full((2, 1, 2, 2), 0.25, np.float32), np.zeros(2, np.float32), (2, 2), groups=2),
+        "negative": Conv2d(-np.ones((2, 1, 1, 1), np.float32), np.full(2, 0.1, np.float32), groups=2),
+        "if": IF(theta, theta / 2), "flat": Flatten(),
+        "fc": Linear(np.ones((2, 8), np.float32), np.zeros(2, np.float32)), "y": Output(),
+    }  # fmt: skip
+    quantised = quantise(Graph(nodes, tuple(pairwise(nodes))), 8)
+    assert (
+        (quantised.graph.nodes["negative"].weight == -1).all() and (quantised.scales["negative"] == 0.25).all()
+    ) == kept
+    in_units_of_source = quantised.graph.nodes["if"].theta * quantised.scales["negative"]
+    assert np.allclose(in_units_of_source, theta, rtol=2**-9)
