@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from spikelet.errors import ConversionError
+
 _RELU = "use a SpikingActivation module, which has a threshold, or calibrate one (--calibration)"
 _SIGMOID = "use ReLU, which a spike rate approximates"
 UNKNOWN = "it has no exact spiking form here; see docs/reference/support.md for the supported layers"
@@ -16,6 +18,7 @@ IN_PLACE = (
     "changes a value, or a part of it, in place, which is used by another name; use the result, x = f(x), and "
     "torch.cat for parts"
 )
+DATA = "assigns to the numbers of a value; expected a new value, y = f(y)"
 RANDOM = ("bernoulli", "normal", "rand", "rand_like", "randint", "randn", "randn_like")
 """Names of torch functions that draw random numbers, whose results are no constants."""
 
@@ -212,3 +215,7 @@ NIR = {
     "Delay": "bundles have no delays; only a delay of 0 is read, use a network without delays",
     "Threshold": "a threshold without a state is not supported; use an IF",
 }
+
+
+class NotTraced(ConversionError):
+    """torch.fx cannot trace a network; torch.export may."""

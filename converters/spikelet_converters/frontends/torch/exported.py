@@ -14,8 +14,8 @@ from spikelet.nodes import Shape
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.fixed_batch import in_batches
 from spikelet_converters.frontends.layout import sizes
+from spikelet_converters.frontends.refusals import DATA, UNKNOWN
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
-from spikelet_converters.frontends.refusals import UNKNOWN
 from spikelet_converters.frontends.source import Preprocessing, Source, as_taken, build, finished
 from spikelet_converters.frontends.torch import classes, in_place, stacked, straight_through
 from spikelet_converters.frontends.torch.calls import (
@@ -30,6 +30,8 @@ from spikelet_converters.frontends.torch.constants import constant, evaluated, w
 from spikelet_converters.frontends.torch.dispatch import HANDLERS, IDENTITY, added, returned
 from spikelet_converters.frontends.torch.outputs import alone, chosen, last, needed
 from spikelet_converters.frontends.values import BATCH, PoolForm, Value, free_name
+
+_ASSIGNS_DATA = "_has_compatible_shallow_copy_type"  # what torch records of `y.data = x`: not that y is x then
 
 
 def read(
@@ -88,6 +90,9 @@ def add(program: torch.export.ExportedProgram, builder: Builder, start: Value, *
         ConversionError: As `read`.
     """
     reader = _Reader(builder, entry_of(program)[1], output)
+    for step in program.graph.nodes:
+        if _kind(step) == _ASSIGNS_DATA:  # the assignment itself is not in the program
+            raise ConversionError(f"`data` at node {step.name} of the exported program{_module(step)}: {DATA}")
     program = in_place.functional(program)
     signature = program.graph_signature
     for node, target in {**signature.inputs_to_parameters, **signature.inputs_to_buffers}.items():

@@ -16,15 +16,15 @@ from spikelet.nodes import Shape
 from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
-from spikelet_converters.frontends.refusals import UNKNOWN
+from spikelet_converters.frontends.refusals import UNKNOWN, NotTraced
 from spikelet_converters.frontends.torch import quant_aware
 from spikelet_converters.frontends.torch.calls import OPERATORS, Call, Result, bound, name_of, resolved, values_of
 from spikelet_converters.frontends.torch.constants import attribute, constant, evaluated, size_of, without_values
 from spikelet_converters.frontends.torch.dispatch import HANDLERS, IDENTITY, added, returned
 from spikelet_converters.frontends.torch.leaves import LEAVES, passes_on
 from spikelet_converters.frontends.torch.outputs import alone, chosen, last, needed
-from spikelet_converters.frontends.torch.tracer import called
-from spikelet_converters.frontends.torch.tracing import NotTraced, Traced, traced
+from spikelet_converters.frontends.torch.source_lines import called
+from spikelet_converters.frontends.torch.tracing import Traced, traced
 from spikelet_converters.frontends.values import Value, free_name
 from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks.parts import Normalise

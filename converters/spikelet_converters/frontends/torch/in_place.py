@@ -22,6 +22,8 @@ from spikelet_converters.frontends.torch.casts import CASTS
 _OPERATORS = (
     operator.iadd, operator.ifloordiv, operator.imod, operator.imul, operator.ipow, operator.isub, operator.itruediv,
 )  # fmt: skip
+_SPECIAL = ("__setitem__", "__set__", *(f"__{operator.__name__}__" for operator in _OPERATORS))
+_CALLS = ("call_function", "call_method")
 _SAME = (
     "alias", "alpha_dropout", "contiguous", "detach", "dropout", "dropout1d", "dropout2d", "feature_alpha_dropout",
     "feature_dropout",
@@ -65,24 +67,33 @@ def conflict(graph: fx.Graph, modules: Modules) -> fx.Node | None:
 
 def _changed(node: fx.Node, modules: Modules) -> fx.Node | None:
     """Return the argument that a call changes in place, None for another call."""
-    first = node.args[0] if node.args else None
-    out = node.kwargs.get("out")
-    if isinstance(out, fx.Node):
-        return out
-    if not isinstance(first, fx.Node):
-        return None
     if node.op == "call_module":
-        module = modules[str(node.target)]
-        return first if getattr(module, "inplace", False) and not isinstance(module, _SAME_MODULES) else None
-    if node.op not in ("call_function", "call_method") or _kind(node) in _SAME:
+        module, first = modules[str(node.target)], node.args[0] if node.args else None
+        changes = getattr(module, "inplace", False) and not isinstance(module, _SAME_MODULES)
+        return first if changes and isinstance(first, fx.Node) else None
+    changed = changed_argument(node.target, node.args, node.kwargs) if node.op in _CALLS else None
+    return changed if isinstance(changed, fx.Node) else None
+
+
+def changed_argument(target: fx.node.Target, args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
+    """Return the argument that a function or a method changes in place, None for one that changes none.
+
+    Args:
+        target: The function, or the name of the method.
+        args: Its positional arguments.
+        kwargs: Its other arguments.
+    """
+    if kwargs.get("out") is not None:
+        return kwargs["out"]
+    if not args or _name(target) in _SAME:
         return None
-    schema = getattr(node.target, "_schema", None)
-    name = str(node.target) if node.op == "call_method" else getattr(node.target, "__name__", "")
-    changes = node.target in _OPERATORS if schema is None else schema.is_mutable
+    schema = getattr(target, "_schema", None)
+    name = target if isinstance(target, str) else getattr(target, "__name__", "")
+    changes = target in _OPERATORS or name in _SPECIAL if schema is None else schema.is_mutable
     changes = changes or (schema is None and name.endswith("_") and not name.endswith("__"))
-    if inspect.isfunction(node.target):
-        changes = changes or bool((bound(node.target, node.args, node.kwargs) or {}).get("inplace"))
-    return first if changes else None
+    if inspect.isfunction(target):
+        changes = changes or bool((bound(target, args, kwargs) or {}).get("inplace"))
+    return args[0] if changes else None
 
 
 def _viewed(node: fx.Node, modules: Modules) -> fx.Node | None:
@@ -92,7 +103,7 @@ def _viewed(node: fx.Node, modules: Modules) -> fx.Node | None:
         return None
     if node.op == "call_module":
         return first if isinstance(modules[str(node.target)], _VIEW_MODULES) else None
-    return first if node.op in ("call_function", "call_method") and _kind(node) in _VIEWS else None
+    return first if node.op in _CALLS and _kind(node) in _VIEWS else None
 
 
 def _reads_sizes(node: fx.Node) -> bool:
@@ -101,8 +112,12 @@ def _reads_sizes(node: fx.Node) -> bool:
 
 
 def _kind(node: fx.Node) -> str:
-    packet = getattr(node.target, "overloadpacket", None)
-    return name_of(node.target) if packet is None else str(packet.__name__).rstrip("_")
+    return _name(node.target)
+
+
+def _name(target: fx.node.Target) -> str:
+    packet = getattr(target, "overloadpacket", None)
+    return name_of(target) if packet is None else str(packet.__name__).rstrip("_")
 
 
 def functional(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:

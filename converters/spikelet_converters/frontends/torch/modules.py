@@ -24,6 +24,7 @@ from spikelet.options import instance
 from spikelet.options import path as checked_path
 from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.builder import Builder
+from spikelet_converters.frontends.refusals import NotTraced
 from spikelet_converters.frontends.source import Predict, Preprocessing, Source, as_taken, build, finished
 from spikelet_converters.frontends.torch import exported, fx, quant_aware, stepwise
 from spikelet_converters.frontends.torch.arguments import check_output, check_preprocessing, check_shape
@@ -31,7 +32,7 @@ from spikelet_converters.frontends.torch.neurons import layers_alone, without_ti
 from spikelet_converters.frontends.torch.outputs import chosen
 from spikelet_converters.frontends.torch.simulation import loop, output_of, simulator
 from spikelet_converters.frontends.torch.tracer import hooked
-from spikelet_converters.frontends.torch.tracing import NotTraced, traced
+from spikelet_converters.frontends.torch.tracing import traced
 from spikelet_converters.frontends.values import PoolForm, Value
 from spikelet_converters.weight_file import refuse_script
 from spikelet_converters.weights import fit
@@ -76,7 +77,8 @@ def from_module(
     check_shape(shape)
     preprocessing, key = check_preprocessing(preprocessing), check_output(output)
     _refuse_script(network)
-    if any(tensor.is_floating_point() and tensor.dtype != torch.float32 for tensor in network.state_dict().values()):
+    stored = [tensor for tensor in (*network.parameters(), *network.buffers()) if not nn.parameter.is_lazy(tensor)]
+    if any(tensor.is_floating_point() and tensor.dtype != torch.float32 for tensor in stored):
         network = copy.deepcopy(network).float()  # a graph is float32
 
     calls = cache(lambda: traced(network))
@@ -150,14 +152,14 @@ def _refuse_ending(builder: Builder) -> None:
 
 
 @contextmanager
-def _without_log(name: str) -> Iterator[None]:
-    logger = logging.getLogger(name)
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+def _without_logs() -> Iterator[None]:
+    """Log nothing: torch logs the traceback of each error that it raises."""
+    level = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        logging.disable(level)
 
 
 def from_exported(
@@ -181,7 +183,7 @@ def from_exported(
     path = checked_path("path", path)
     refuse_script(path)
     try:
-        with _without_log("torch.export"):  # it logs the traceback of the error that it raises
+        with _without_logs():
             program = torch.export.load(path)
     except Exception as error:  # torch raises many types of errors for an invalid file
         pass_out_of_memory(error, str(path))
@@ -211,7 +213,7 @@ def _exported(network: nn.Module, shape: Shape) -> torch.export.ExportedProgram 
     if any(frameworks.is_neuron(module) for module in network.modules()):
         return None  # torch.export would write its states into the program
     try:
-        with warnings.catch_warnings(), torch.no_grad():
+        with warnings.catch_warnings(), torch.no_grad(), _without_logs():
             warnings.simplefilter("ignore")
             return torch.export.export(network.eval(), (torch.zeros(1).expand(BATCH, *shape),))
     except Exception as error:  # torch, and the user's own code, raise many types of errors

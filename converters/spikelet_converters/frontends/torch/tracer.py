@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import operator
-import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import Any
 
 import torch
@@ -16,28 +13,55 @@ from torch.fx.proxy import Attribute
 
 from spikelet.errors import ConversionError, pass_out_of_memory
 from spikelet_converters.frontends import frameworks
+from spikelet_converters.frontends.refusals import DATA
 from spikelet_converters.frontends.torch import quant_aware
+from spikelet_converters.frontends.torch.changed_constants import ChangedConstants
+from spikelet_converters.frontends.torch.source_lines import note_line, text_of, user_line
 from spikelet_converters.frontends.torch.totals import ASSIGN, ZEROS
 from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks.parts import Normalise
 
-_LINE = "spikelet line"  # key of a node's meta
 _CONSTANT = "_tensor_constant"  # start of the names that torch.fx gives to constants of a graph
 _SIZED = ("empty", "full", "ones", "rand", "randn", *(name for name in ZEROS if hasattr(torch, name)))
 
 
 class Tracer(fx.Tracer):
-    """Traces a network and records the line of the user's code that makes each call, so that an error can name it.
-
-    torch can record stacks (`record_stack_traces`), but imports its compiler for that, which takes more than a second.
+    """Traces a network and records the line of the user's code that makes each call.
 
     Attributes:
         hooks: Whether the hooks of layers are traced.
+        constants: Constants that traced calls change.
     """
 
     def __init__(self, *, hooks: bool = False) -> None:
         super().__init__()
         self.hooks = hooks
+        self.constants = ChangedConstants()
+
+    def trace(self, root: nn.Module | Callable[..., Any], concrete_args: dict[str, Any] | None = None) -> fx.Graph:
+        """Return the calls of a network.
+
+        Raises:
+            NotTraced: A constant is read after a traced call changed it.
+        """
+        with self.constants:
+            return super().trace(root, concrete_args)
+
+    def create_proxy(
+        self, kind: str, target: fx.node.Target, args: tuple[Any, ...], kwargs: dict[str, Any], *others: Any,
+        **options: Any,
+    ) -> fx.Proxy:  # fmt: skip
+        """Add a call, and note the constant that it changes."""
+        proxy = super().create_proxy(kind, target, args, kwargs, *others, **options)
+        if kind in ("call_function", "call_method"):
+            self.constants.note(target, args, kwargs)
+        return proxy
+
+    def create_arg(self, a: Any) -> fx.node.Argument:
+        """Return a value as the argument of a call."""
+        if isinstance(a, torch.Tensor):
+            self.constants.refuse(a)
+        return super().create_arg(a)
 
     def create_node(
         self,
@@ -50,7 +74,7 @@ class Tracer(fx.Tracer):
     ) -> fx.Node:
         """Create a node that has the line of the user's code."""
         node = super().create_node(kind, target, args, kwargs, name, type_expr)
-        node.meta[_LINE] = _user_line(sys._getframe(1))
+        note_line(node)
         return node
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
@@ -119,19 +143,13 @@ class _Assigned(fx.Proxy):
 
     @data.setter
     def data(self, value: object) -> None:
-        raise ConversionError(
-            f"`data` of {self.node.name}{_line_text(_user_line(sys._getframe(1)))}: assigns to the numbers of a value; "
-            "expected a new value, y = f(y)"
-        )
+        raise ConversionError(f"`data` of {self.node.name}{text_of(user_line())}: {DATA}")
 
     def _changed(self, function: Callable[..., Any], other: object) -> fx.Proxy:
-        proxy = self.tracer.create_proxy("call_function", function, (self, other), {})
-        proxy.node.meta[_LINE] = _user_line(sys._getframe(2))
-        return proxy
+        return self.tracer.create_proxy("call_function", function, (self, other), {})
 
     def __setitem__(self, index: object, value: object) -> None:
-        proxy = self.tracer.create_proxy("call_function", ASSIGN, (self, index, value), {})
-        proxy.node.meta[_LINE] = _user_line(sys._getframe(1))
+        self.tracer.create_proxy("call_function", ASSIGN, (self, index, value), {})
 
 
 @contextmanager
@@ -249,29 +267,3 @@ def hooks_of(registered: dict[int, Callable[..., Any]]) -> list[Callable[..., An
         hook for hook in registered.values()
         if str(getattr(hook, "__module__", type(hook).__module__)).partition(".")[0] not in homes
     ]  # fmt: skip
-
-
-def _user_line(frame: FrameType | None) -> traceback.FrameSummary | None:
-    """Return the innermost frame outside torch, between torch and this module."""
-    while frame is not None and frame.f_code.co_filename != __file__:
-        if not frame.f_code.co_filename.startswith(torch.__path__[0]):
-            return traceback.FrameSummary(
-                frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name, lookup_line=False
-            )
-        frame = frame.f_back
-    return None
-
-
-def source_line(step: fx.Node) -> str:
-    """Return the line of the user's code that made a traced call as text, empty for a call inside torch."""
-    return _line_text(step.meta.get(_LINE))
-
-
-def _line_text(line: traceback.FrameSummary | None) -> str:
-    return f', "{line.filename}", line {line.lineno}, in {line.name} {line.line}' if line is not None else ""
-
-
-def called(step: fx.Node) -> str:
-    """Return a traced call in error messages."""
-    name = getattr(step.target, "__name__", str(step.target))
-    return f"`{name}` at node {step.name} of the traced network{source_line(step)}"

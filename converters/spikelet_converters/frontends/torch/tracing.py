@@ -10,14 +10,14 @@ from torch import fx, nn
 
 from spikelet.errors import ConversionError, one_line, pass_out_of_memory
 from spikelet_converters.frontends import frameworks
-from spikelet_converters.frontends.refusals import IN_PLACE
+from spikelet_converters.frontends.refusals import IN_PLACE, NotTraced
 from spikelet_converters.frontends.torch import classes, in_place, stacked, straight_through, time_loop, written
 from spikelet_converters.frontends.torch.outputs import with_fields
+from spikelet_converters.frontends.torch.source_lines import called
 from spikelet_converters.frontends.torch.totals import ASSIGN
 from spikelet_converters.frontends.torch.tracer import (
     Tracer,
     attributes_kept,
-    called,
     functions_traced,
     hooks_of,
     lengths_traced,
@@ -29,10 +29,6 @@ Traced: TypeAlias = tuple[nn.Module, fx.Graph, time_loop.Reduced]
 
 
 _EXPECTED = "it may not branch on values"
-
-
-class NotTraced(ConversionError):
-    """torch.fx cannot trace a network."""
 
 
 def traced(network: nn.Module) -> Traced:

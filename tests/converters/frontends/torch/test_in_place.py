@@ -1,5 +1,7 @@
 """Calls that change a value in place which the network uses by another name too."""
 
+import logging
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from spikelet.errors import ConversionError
+from spikelet_converters.calibration.analog import Analog
 from spikelet_converters.conversion.check import check_graph
 from spikelet_converters.frontends import Preprocessing
 from spikelet_converters.frontends.torch import from_module, from_program
@@ -242,6 +245,94 @@ def test_the_line_of_an_operator_is_named():
         ConversionError, match=rf'`ipow` at node ipow of the traced network, "{__file__}", line {line},'
     ):
         from_module(Net(squared).eval(), SHAPE, RAW)
+
+
+ZEROS = (1, 4, 4, 5)  # the shape of a value of one image, which is a constant
+
+
+def added_to_zeros(x):
+    y = torch.zeros(ZEROS)
+    y.add_(x)
+    return y
+
+
+def added_to_a_view_of_zeros(x):
+    y = torch.zeros(ZEROS)
+    y.view(1, 4, 20).add_(x.flatten(2))
+    return y
+
+
+def zeros_filled(x):
+    y = torch.zeros(ZEROS)
+    y[:] = x
+    return y
+
+
+def a_list_of_zeros(x):
+    y = torch.zeros(ZEROS)
+    torch._foreach_add_([y], [x])
+    return y
+
+
+def read_as_a_constant(x):
+    """No traced call reads y."""
+    y = torch.zeros(ZEROS)
+    y.copy_(x)
+    return x + (2 * y + 1)
+
+
+@pytest.mark.parametrize(
+    "change", [added_to_zeros, added_to_a_view_of_zeros, zeros_filled, a_list_of_zeros, read_as_a_constant]
+)
+def test_a_constant_that_changes_under_another_name_is_named(change, monkeypatch):
+    """Such a network takes one image only, which torch.export does not trace for more; what torch logs is not shown."""
+    logged = []
+    monkeypatch.setattr(logging.Logger, "callHandlers", lambda logger, record: logged.append(record.getMessage()))
+    with pytest.raises(
+        ConversionError, match=rf'`\w+`, "{__file__}", line \d+, in {change.__name__} .*: changes a value'
+    ):
+        from_module(Net(change).eval(), SHAPE, RAW)
+    assert not logged
+
+
+def added_in_an_expression(x):
+    return torch.zeros(ZEROS).add_(x)
+
+
+def added_by_an_operator(x):
+    y = torch.zeros(ZEROS)
+    shape = y.shape
+    for _ in range(2):
+        y += x
+    return y.reshape(-1, *shape[1:])
+
+
+@pytest.mark.parametrize("change", [added_in_an_expression, added_by_an_operator])
+def test_a_constant_that_changes_under_its_own_name(change):
+    network = Net(change).eval()
+    source = from_module(network, SHAPE, RAW)
+    pixels = torch.rand(1, *SHAPE)
+    with torch.no_grad():
+        assert np.abs(source.predict(pixels.numpy()) - network(pixels).numpy()).max() < 1e-5
+    analog = Analog(source.graph)
+    assert (analog(pixels, analog.rectifier(source.relus)) - network(pixels)).abs().max() < 1e-5
+
+
+def test_a_program_that_assigns_to_the_numbers_of_a_value():
+    """torch.export writes a program that computes something else."""
+
+    def assigned(x):
+        y = torch.zeros_like(x)
+        y.data = F.relu(x)
+        return y
+
+    network, shape = Net(assigned).eval(), {0: torch.export.Dim.DYNAMIC}
+    with torch.no_grad():
+        program = torch.export.export(network, (torch.rand(2, *SHAPE),), dynamic_shapes=(shape,))
+    with pytest.raises(
+        ConversionError, match="`data` at node .* assigns to the numbers of a value; expected a new value"
+    ):
+        from_program(program, RAW)
 
 
 def test_the_comparison_keeps_its_inputs():

@@ -283,3 +283,9 @@ def test_a_softmax_of_spikes():
         ConversionError, match="applies softmax to its outputs, which a bundle sums over time; leave it"
     ):
         from_module(nn.Sequential(*layers).eval(), (6,))
+
+
+def test_a_buffer_without_numbers_that_nothing_reads():
+    network = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
+    network.register_buffer("later", nn.parameter.UninitializedBuffer())
+    assert check_graph(from_module(network, (4,), RAW), None) < 1e-5
