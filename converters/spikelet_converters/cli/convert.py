@@ -88,6 +88,7 @@ def _refuse_options(args: argparse.Namespace, kind: str) -> None:
         ("weights", "--weights", "module", "modules, model.py:NAME"),
         ("weights_key", "--weights-key", "module", "modules, model.py:NAME"),
         ("dt", "--dt", "nir", "NIR files"),
+        ("network", "--network", "checkpoint", "checkpoints of train --model FILE.py:NAME"),
     ):
         if getattr(args, argument) is not None and kind != only:
             raise UsageError(f"{args.source}: {option} is for {sources}; omit it")
@@ -106,10 +107,9 @@ def _bundle(args: argparse.Namespace, path: Path) -> Bundle:
 
     if args.copies is None:
         raise UsageError(f"{args.source}: is a bundle already; --copies K gives it copies of its neurons")
-    fixed = {"bits": "--bits", "float32": "--float32", "calibration": "--calibration", "weights": "--weights"}
-    for argument, option in fixed.items():
+    for argument in ("bits", "float32", "calibration", "weights", "network"):
         if getattr(args, argument) not in (None, False):
-            raise UsageError(f"{args.source}: a bundle is converted already and keeps its weights; omit {option}")
+            raise UsageError(f"{args.source}: a bundle is converted already and keeps its weights; omit --{argument}")
     return _copied(args, read(path), args.steps)
 
 
@@ -140,7 +140,7 @@ def _checkpoint(args: argparse.Namespace) -> Bundle:
     from spikelet_converters.conversion.checkpoint import convert
     from spikelet_converters.training.checkpoint import load_checkpoint
 
-    checkpoint = load_checkpoint(Path(args.source))
+    checkpoint = load_checkpoint(Path(args.source), args.network)
     names = checkpoint.provenance.get("classes")
     classes = checkpoint.spec.classes
     labels = labels_for(args, classes, None if names is None else tuple(names))

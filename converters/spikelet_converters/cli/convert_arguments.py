@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from spikelet.choices import MAX_COPIES
 from spikelet.cli.arguments import above_zero, existing, number, positive
 from spikelet.cli.data import add_data_options
+from spikelet_converters.cli.checkpoint_arguments import add_network
 
 if TYPE_CHECKING:
     from spikelet.graph import Graph
@@ -102,6 +103,7 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("input of the source network")
     group.add_argument("--weights", type=existing, metavar="FILE.pt", help="weights of model.py:NAME")
     group.add_argument("--weights-key", metavar="KEY", help="name of the weights in FILE.pt, where several fit")
+    add_network(group)
     group.add_argument("--input", metavar="CxHxW", help="shape of one input, if the source does not contain it")
     group.add_argument("--output-name", metavar="NAME", help="output to convert, by name or index, of several")
     group.add_argument(

@@ -15,6 +15,7 @@ from spikelet.cli.printing import Progress, emit
 from spikelet.errors import MissingDependency
 from spikelet.files.atomic import replacing
 from spikelet.report.columns import table
+from spikelet_converters.cli.checkpoint_arguments import add_network
 
 HELP = "show the residual error of every layer"
 EXAMPLE = "spikelet residuals runs/a/best.pt --data cifar/ --steps 4 -o residuals.svg"
@@ -29,6 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--count", type=positive, default=500, metavar="N", help="number of validation images (default 500)"
     )
     parser.add_argument("--whole", action="store_true", help="include the errors of earlier layers, as in the paper")
+    add_network(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="FILE.svg", help="write the histograms as a plot")
 
 
@@ -45,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         raise MissingDependency(str(error.name), "convert") from None
     if args.output is not None:
         check_output_file(args.output, ".svg")
-    checkpoint = load_checkpoint(args.checkpoint)
+    checkpoint = load_checkpoint(args.checkpoint, args.network)
     before = checkpoint.provenance.get("recipe", {})
     recipe = Recipe(epochs=1, seed=before.get("seed", 0), validation=before.get("validation", 0.1), batch=1)
     _, held_out = split(read(args.data, "train", checkpoint.spec.shape), recipe)

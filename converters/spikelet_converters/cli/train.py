@@ -4,6 +4,9 @@ DATA is a data set (CIFAR-10, CIFAR-100, IDX), a folder of images with class sub
 with --range, of measured values. With --features log-mel it is a folder of recordings of sound (.wav). A tenth of its
 training split is the validation split, which selects the checkpoint. The test split is not read.
 
+--model FILE.py:NAME trains a network of your own: each ReLU becomes a spiking activation. Its code is not stored in the
+checkpoint; `spikelet convert BEST.pt --network FILE.py:NAME` needs it again.
+
 A recipe sets the options; options of the command line override it. The default, `spikelet`, trains with the quantiser,
 and the last epochs with the exact residual. With --residual, and without --finish, there is one phase.
 Several GPUs or processes: torchrun --nproc-per-node 2 -m spikelet train …
@@ -37,13 +40,17 @@ def run(args: argparse.Namespace) -> int:
 
     try:
         from spikelet_converters.cli.training_view import TrainingView
+        from spikelet_converters.source_model.networks import is_code
         from spikelet_converters.training.checkpoint import load_checkpoint
         from spikelet_converters.training.execution import Execution
         from spikelet_converters.training.memory import freed_memory_kept
         from spikelet_converters.training.parallel import choose_device, connect
         from spikelet_converters.training.phases import run_phases
+        from spikelet_converters.training.user_network import use
     except ModuleNotFoundError as error:
         raise MissingDependency(str(error.name), "convert") from None
+    if is_code(args.model):
+        use(args.model)
     data = read(args.data, "train", options=training_options(args))
     if args.data_name:
         data = data.renamed(args.data_name)

@@ -33,7 +33,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="output folder of the run: checkpoints, log.csv, log.svg, and event files for TensorBoard",
     )
-    parser.add_argument("--model", choices=MODELS, default="vgg9", help="architecture (default vgg9)")
+    parser.add_argument(
+        "--model",
+        type=model,
+        default="vgg9",
+        metavar="NAME|FILE.py:NAME",
+        help=f"architecture: {', '.join(MODELS)} (default vgg9), or a network of your own with ReLUs, which become "
+        "spiking activations: a torch module, or a class or function that returns one",
+    )
     parser.add_argument(
         "--recipe", choices=["spikelet", "qcfs", "paper", "paper-qcfs"], default="spikelet", help="set of options"
     )
@@ -54,6 +61,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _add_residual(parser)
     _add_augmentation(parser)
     _add_final_phase(parser)
+
+
+def model(text: str) -> str:
+    """Parse the name of a network, or FILE.py:NAME."""
+    if text not in MODELS and ".py:" not in text:
+        raise argparse.ArgumentTypeError(f"expected {', '.join(MODELS)} or FILE.py:NAME, found {text!r}")
+    return text
 
 
 def add_compile(parser: argparse.ArgumentParser) -> None:

@@ -27,7 +27,7 @@ from spikelet.files.decoded import Document, ReadOnlyDocument
 from spikelet.files.toml import read_toml
 from spikelet.options import shown
 from spikelet_converters.baselines import BASELINES
-from spikelet_converters.source_model.networks import NETWORKS
+from spikelet_converters.source_model.networks import NETWORKS, is_code
 from spikelet_converters.source_model.residuals import RESIDUALS
 from spikelet_converters.study.grid import START, Run, Study, run_name
 from spikelet_converters.study.tables import check_types
@@ -110,8 +110,11 @@ def _runs(path: Path, content: ReadOnlyDocument) -> list[Run]:
         if key not in OPTIONS or not isinstance(values, list) or not values:
             raise UsageError(f"{path}: [grid] {key}: expected an option of network or recipe, with a list of values")
     for model in grid["model"]:
-        if model not in NETWORKS:
-            raise UsageError(f"{path}: [grid] model: unknown network {shown(model)}; known: {', '.join(NETWORKS)}")
+        if model not in NETWORKS and not (isinstance(model, str) and is_code(model)):
+            raise UsageError(
+                f"{path}: [grid] model: unknown network {shown(model)}; expected {', '.join(NETWORKS)} or "
+                "FILE.py:NAME, a file beside the study"
+            )
     runs = []
     for values in itertools.product(*grid.values()):
         point = dict(zip(grid, values, strict=True))

@@ -136,4 +136,4 @@ def run_name(method: str, point: ReadOnlyDocument) -> str:
     """Return the folder name of a run, as exact-vgg9-L4-s1."""
     labels = {"seed": "s", "levels": "L", "model": ""}
     parts = [f"{labels.get(key, key + '=')}{value}" for key, value in point.items() if key != "seed"]
-    return "-".join([method, *parts, f"s{point['seed']}"]).replace("/", "_")
+    return "-".join([method, *parts, f"s{point['seed']}"]).replace("/", "_").replace(":", "_")

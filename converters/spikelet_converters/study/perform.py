@@ -19,6 +19,7 @@ from spikelet.files.atomic import replacing
 from spikelet.files.decoded import Document
 from spikelet.version import __version__
 from spikelet_converters.baselines.base import Baseline
+from spikelet_converters.source_model.networks import is_code
 from spikelet_converters.study.grid import START, Run, Study
 from spikelet_converters.study.measure import measure_source, measure_spiking
 from spikelet_converters.study.protocol import SealedTest, weights_digest
@@ -30,6 +31,7 @@ from spikelet_converters.training.loop import split, train
 from spikelet_converters.training.memory import freed_memory_kept
 from spikelet_converters.training.parallel import choose_device
 from spikelet_converters.training.recipe import Recipe
+from spikelet_converters.training.user_network import use
 
 Tick = Callable[[str, int, int], None]
 
@@ -51,6 +53,9 @@ def perform(study: Study, name: str, folder: Path, execution: Execution, *, tick
         SpikeletError: The folder contains a run with other options, or the run failed.
     """
     run = study.run(name)
+    model = str(run.point["model"])
+    if is_code(model):
+        use(str(study.path.parent / model), model)
     run_folder = folder / name
     _open_folder(study, run, run_folder)
     metrics_path = run_folder / "metrics.json"

@@ -16,7 +16,8 @@ from spikelet import options
 from spikelet.errors import ConversionError, UsageError, translated
 from spikelet.files.atomic import replacing
 from spikelet.files.decoded import Document
-from spikelet_converters.source_model.networks import NetworkSpec
+from spikelet_converters.source_model.networks import NetworkSpec, is_code
+from spikelet_converters.training.user_network import use
 from spikelet_converters.weight_file import load
 from spikelet_converters.weights import described, states
 
@@ -64,10 +65,15 @@ class Checkpoint:
             file.write(buffer.getbuffer())
 
 
-def load_checkpoint(path: str | Path) -> Checkpoint:
+def load_checkpoint(path: str | Path, network: str | None = None) -> Checkpoint:
     """Read a checkpoint.
 
+    Args:
+        path: The file.
+        network: FILE.py:NAME of a network of the user's code, which runs; a checkpoint does not contain it.
+
     Raises:
+        UsageError: `network` does not exist, or is given for a network that needs none.
         ConversionError: The file does not exist or is not a spikelet checkpoint.
 
     Examples:
@@ -97,6 +103,12 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         spec = dict(content["spec"])
         spec["shape"], spec["mean"], spec["std"] = (tuple(spec[key]) for key in ("shape", "mean", "std"))
         facts = dict(content["provenance"]), dict(content["training"])
-        return Checkpoint(NetworkSpec(**spec), content["weights"], *facts)
+        checkpoint = Checkpoint(NetworkSpec(**spec), content["weights"], *facts)
     except (KeyError, TypeError, ValueError, UsageError) as error:
         raise ConversionError(f"{path}: damaged checkpoint ({error})") from None
+    if network is not None:
+        model = checkpoint.spec.model
+        if not is_code(model):
+            raise UsageError(f"{path}: contains a {model}, which needs no code; omit --network {network}")
+        use(network, model)
+    return checkpoint

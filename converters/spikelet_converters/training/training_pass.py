@@ -90,7 +90,7 @@ class TrainingPass:
         self.network.train()
         if self.recipe.freeze_norm:
             for module in self.network.modules():
-                if isinstance(module, nn.BatchNorm2d):
+                if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
                     module.eval()
 
     def _step(self, pixels: Tensor, labels: Tensor, steps: Draws) -> float:

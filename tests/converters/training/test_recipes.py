@@ -17,6 +17,7 @@ from spikelet import cli
 from spikelet.data import arrays
 from spikelet.errors import UsageError
 from spikelet_converters.cli import train as command
+from spikelet_converters.cli.train_arguments import MODELS
 from spikelet_converters.cli.training_view import TrainingView
 from spikelet_converters.source_model.activation import spiking_layers
 from spikelet_converters.source_model.networks import NETWORKS, NetworkSpec
@@ -101,7 +102,7 @@ class TestNames:
         parser = argparse.ArgumentParser()
         command.configure(parser)
         choices = {action.dest: action.choices for action in parser._actions if action.choices}
-        assert set(choices["model"]) == set(NETWORKS)
+        assert set(MODELS) == set(NETWORKS)
         assert set(choices["residual"]) == set(RESIDUALS)
         assert set(choices["recipe"]) == set(PRESETS)
         assert set(choices["policy"]) == set(POLICIES)

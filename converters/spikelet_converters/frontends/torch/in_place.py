@@ -53,7 +53,7 @@ def conflict(graph: fx.Graph, modules: Modules) -> fx.Node | None:
     roots: dict[fx.Node, fx.Node] = {}
     views: dict[fx.Node, list[fx.Node]] = {}
     for node in graph.nodes:
-        changed = _changed(node, modules)
+        changed = changed_value(node, modules)
         source = changed if changed is not None else _viewed(node, modules)
         root = roots[node] = node if source is None else roots[source]
         if changed is not None and any(
@@ -65,8 +65,8 @@ def conflict(graph: fx.Graph, modules: Modules) -> fx.Node | None:
     return None
 
 
-def _changed(node: fx.Node, modules: Modules) -> fx.Node | None:
-    """Return the argument that a call changes in place, None for another call."""
+def changed_value(node: fx.Node, modules: Modules) -> fx.Node | None:
+    """Return the value that a call changes in place, None for another call."""
     if node.op == "call_module":
         module, first = modules[str(node.target)], node.args[0] if node.args else None
         changes = getattr(module, "inplace", False) and not isinstance(module, _SAME_MODULES)

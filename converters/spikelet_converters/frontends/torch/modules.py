@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import logging
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from spikelet.errors import ConversionError, UsageError, one_line, pass_out_of_memory
+from spikelet.errors import ConversionError, one_line, pass_out_of_memory
 from spikelet.nodes import Shape
 from spikelet.options import instance
 from spikelet.options import path as checked_path
@@ -30,6 +28,7 @@ from spikelet_converters.frontends.torch import exported, fx, quant_aware, stepw
 from spikelet_converters.frontends.torch.arguments import check_output, check_preprocessing, check_shape
 from spikelet_converters.frontends.torch.neurons import layers_alone, without_ties
 from spikelet_converters.frontends.torch.outputs import chosen
+from spikelet_converters.frontends.torch.python_file import factory
 from spikelet_converters.frontends.torch.simulation import loop, output_of, simulator
 from spikelet_converters.frontends.torch.tracer import hooked
 from spikelet_converters.frontends.torch.tracing import traced
@@ -233,46 +232,7 @@ def load_module(reference: str, weights: Path | None, weights_key: str | None = 
         UsageError: The file or the name does not exist.
         ConversionError: NAME is not a module, or the weights do not fit.
     """
-    file, _, name = reference.rpartition(":")
-    path = Path(file)
-    if not path.is_file() or not name:
-        raise UsageError(f"{reference}: expected FILE.py:NAME, an existing file and a name in it")
-    spec = importlib.util.spec_from_file_location(f"spikelet_source_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(path.parent))
-    arguments, sys.argv = sys.argv, [file]  # a program that parses its options finds none
-    try:
-        spec.loader.exec_module(module)
-        network: object = getattr(module, name, None)
-        if network is None:
-            raise UsageError(f"{reference}: {file} has no {name}")
-        if callable(network) and not isinstance(network, nn.Module):
-            network = network()
-    except UsageError:
-        raise
-    except SystemExit:
-        raise ConversionError(
-            f"{reference}: the file ends the program (sys.exit, or options that it requires); expected definitions "
-            'only: move the rest below `if __name__ == "__main__":`'
-        ) from None
-    except Exception as error:  # the user's own code
-        pass_out_of_memory(error, reference)
-        raise ConversionError(f"{reference}: {type(error).__name__}: {one_line(error)}") from None
-    finally:
-        sys.path.remove(str(path.parent))
-        sys.argv = arguments
-    if isinstance(network, torch.jit.ScriptModule):
-        raise ConversionError(
-            f"{reference}: is a TorchScript program; expected the torch.nn.Module from which it was made, or export it "
-            "with torch.onnx.export"
-        )
-    if not isinstance(network, nn.Module):
-        raise ConversionError(
-            f"{reference}: found {type(network).__name__}; expected a torch.nn.Module, or a class or function that "
-            "returns one"
-        )
+    network = factory(reference)()
     if weights is not None:
         fit(weights, network, reference, weights_key)
     return network.eval()

@@ -12,6 +12,7 @@ from torch import fx
 
 _KEY = "spikelet line"  # of a node's meta
 _TORCH, _HERE = torch.__path__[0] + os.sep, os.path.dirname(__file__) + os.sep
+_GENERATED = "<eval_with_key>"  # code that torch.fx generates
 _START = "trace"  # name of the function below which the user's code is called
 
 
@@ -26,7 +27,7 @@ def user_line() -> traceback.FrameSummary | None:
         if code.co_filename.startswith(_HERE):
             if code.co_name == _START:
                 return None
-        elif not code.co_filename.startswith(_TORCH):
+        elif not code.co_filename.startswith((_TORCH, _GENERATED)):
             return traceback.FrameSummary(code.co_filename, frame.f_lineno, code.co_name, lookup_line=False)
         frame = frame.f_back
     return None

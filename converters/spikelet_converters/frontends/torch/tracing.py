@@ -49,7 +49,7 @@ def traced(network: nn.Module) -> Traced:
     elif neurons and (hooks_of(network._forward_hooks) or hooks_of(network._forward_pre_hooks)):
         network = nn.Sequential(OrderedDict(network=network))  # which calls the hooks of the network
         neurons = {f"network.{name}" for name in neurons}
-    graph = _calls(network, bool(neurons))
+    graph = calls_of(network, bool(neurons))
     if not neurons:
         network, neurons = written.recognised(network, graph)
         if not neurons and any(node.target is ASSIGN for node in graph.nodes):
@@ -66,8 +66,16 @@ def traced(network: nn.Module) -> Traced:
     return network, graph, reduced
 
 
-def _calls(network: nn.Module, spiking: bool) -> fx.Graph:
-    """Return the calls of a network."""
+def calls_of(network: nn.Module, spiking: bool = False) -> fx.Graph:
+    """Return the calls of a network.
+
+    Args:
+        network: The network.
+        spiking: Whether it has neurons of a framework, whose hooks are traced.
+
+    Raises:
+        NotTraced: The network cannot be traced.
+    """
     try:
         with attributes_kept(network), sizes_traced(), lengths_traced(network), functions_traced():
             graph = Tracer(hooks=spiking).trace(network)

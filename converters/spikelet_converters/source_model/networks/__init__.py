@@ -1,4 +1,4 @@
-"""Reference networks by name, and the specification from which one is built."""
+"""Networks by name, and the specification from which one is built."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from numbers import Integral
+from typing import TypeAlias
 
 import torch
 from torch import nn
@@ -17,13 +18,19 @@ from spikelet.limits import Limits
 from spikelet.options import LARGEST, LEAST
 from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks.line import line5
-from spikelet_converters.source_model.networks.parts import Normalise
+from spikelet_converters.source_model.networks.parts import ActivationFactory, Normalise, Size
 from spikelet_converters.source_model.networks.resnet import resnet18, resnet20
 from spikelet_converters.source_model.networks.vgg import vgg5, vgg9, vgg16
 from spikelet_converters.source_model.quantiser import SURROGATES
 from spikelet_converters.source_model.residuals import RESIDUALS
 
-NETWORKS: dict[str, Callable[..., nn.Module]] = {f.__name__: f for f in (vgg5, vgg9, vgg16, resnet20, resnet18, line5)}
+Builder: TypeAlias = Callable[[Normalise, Size, int, ActivationFactory], nn.Module]
+"""Returns a network. Arguments: normalisation of the input, (height, width), number of classes, activations."""
+
+NETWORKS: dict[str, Builder] = {f.__name__: f for f in (vgg5, vgg9, vgg16, resnet20, resnet18, line5)}
+
+USER_NETWORKS: dict[str, Builder] = {}
+"""Networks that the user's code defines, FILE.py:NAME, see `training.user_network`. A checkpoint cannot add to them."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,7 @@ class NetworkSpec:
     """Specification of a source network, stored in every checkpoint.
 
     Attributes:
-        model: Name in `NETWORKS`.
+        model: Name in `NETWORKS`, or FILE.py:NAME in `USER_NETWORKS`.
         shape: (C, H, W) of the input.
         classes: Number of classes.
         mean, std: Mean and standard deviation of the input per channel, in pixel units.
@@ -90,17 +97,24 @@ class NetworkSpec:
             UsageError: A field is not one of the known names, or the images are too small.
             CostError: The weights need more memory than the limits permit, see `spikelet.limits`.
         """
+        if self.model in USER_NETWORKS:  # code that may not run without numbers
+            return self._build(USER_NETWORKS[self.model])
+        if is_code(self.model):
+            raise UsageError(
+                f"the network is Python code, {self.model}, which a checkpoint does not contain; name it with "
+                "--network FILE.py:NAME"
+            )
+        if self.model not in NETWORKS:
+            raise UsageError(f"unknown network {self.model!r}; known: {', '.join(NETWORKS)}")
         with torch.device("meta"):  # without memory for the weights
-            described = self._build()
+            described = self._build(NETWORKS[self.model])
         tensors = itertools.chain(described.parameters(), described.buffers())
         Limits().check(
             f"the weights of {self.model}", sum(tensor.numel() * tensor.element_size() for tensor in tensors)
         )
-        return self._build()
+        return self._build(NETWORKS[self.model])
 
-    def _build(self) -> nn.Module:
-        if self.model not in NETWORKS:
-            raise UsageError(f"unknown network {self.model!r}; known: {', '.join(NETWORKS)}")
+    def _build(self, builder: Builder) -> nn.Module:
         if self.residual not in RESIDUALS:
             raise UsageError(f"unknown residual {self.residual!r}; known: {', '.join(RESIDUALS)}")
         if self.surrogate not in SURROGATES:
@@ -115,11 +129,16 @@ class NetworkSpec:
                 self.levels, residual, self.lambda_init, trained, self.slope, thresholds, self.surrogate
             )
 
-        return NETWORKS[self.model](Normalise(self.mean, self.std), (height, width), self.classes, act)
+        return builder(Normalise(self.mean, self.std), (height, width), self.classes, act)
 
     def as_dict(self) -> dict[str, object]:
         """Return the fields as plain values, as stored in a checkpoint."""
         return asdict(self)
+
+
+def is_code(model: str) -> bool:
+    """Return whether the name of a network is FILE.py:NAME."""
+    return ".py:" in model
 
 
 def _by_channel(name: str, values: object, channels: int, least: float) -> tuple[float, ...]:

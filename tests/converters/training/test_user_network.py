@@ -1,0 +1,316 @@
+"""Networks of the user: their rectifiers become spiking activations, and they are trained, converted and studied."""
+
+import copy
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from converters_support import colours
+from spikelet import cli
+from spikelet.bundle import read
+from spikelet.data import arrays
+from spikelet.errors import ConversionError, UsageError
+from spikelet.session import Model
+from spikelet_converters.source_model import networks
+from spikelet_converters.source_model.activation import spiking_layers
+from spikelet_converters.source_model.networks import NetworkSpec
+from spikelet_converters.source_model.simulation import spiking_logits
+from spikelet_converters.training.checkpoint import load_checkpoint
+from spikelet_converters.training.training_pass import TrainingPass
+from spikelet_converters.training.user_network import define
+from studies import write_idx
+
+ASSETS = Path(__file__).resolve().parents[3] / "assets"
+MEAN, STD = 120, 60.0
+RESIDUAL_BLOCKS = """
+from pathlib import Path
+
+import torch
+from torch import nn
+
+Path("has_run").touch()
+
+class Block(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
+        self.conv2, self.bn2 = nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x):
+        y = self.relu(self.bn1(self.conv1(x)))
+        return self.relu(self.bn2(self.conv2(y)) + x)
+
+class Network(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem, self.bn = nn.Conv2d(3, 6, 3, padding=1, bias=False), nn.BatchNorm2d(6)
+        self.block, self.drop = Block(6), nn.Dropout(0.1)
+        self.fc1, self.norm, self.fc2 = nn.Linear(96, 8), nn.BatchNorm1d(8), nn.Linear(8, 3)
+
+    def forward(self, x):
+        x = self.block(nn.functional.relu(self.bn(self.stem(x))))
+        x = nn.functional.avg_pool2d(x, 2).flatten(1)
+        return self.fc2(self.drop(torch.relu(self.norm(self.fc1(x)))))
+"""
+LAYERS = ["relu", "block_relu", "block_relu_1", "relu_1"]
+
+
+class Net(nn.Module):
+    def __init__(self, between, **modules):
+        super().__init__()
+        self.c1, self.c2, self.fc = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1), nn.Linear(4, 5)
+        self.between = between
+        for name, module in modules.items():
+            setattr(self, name, module)
+
+    def forward(self, x):
+        return self.fc(self.between(self, x).mean((2, 3)))
+
+
+def spec(**options):
+    return NetworkSpec("test", (3, 8, 8), 5, (MEAN,) * 3, (STD,) * 3, 4, lambda_init=8.0, **options)
+
+
+def built(between, **modules):
+    """Return a network as it is trained, and as its author wrote it, with the same weights."""
+    torch.manual_seed(0)
+    source = Net(between, **modules)
+    define("test", lambda: copy.deepcopy(source))
+    return spec(train_potential=True).build(), source.eval()
+
+
+def functions(self, x):
+    return F.relu(input=self.c2(torch.relu(self.c1(x))))
+
+
+def methods(self, x):
+    return self.c2(self.c1(x).relu()).relu_()
+
+
+def one_module(self, x):
+    return self.rectifier(self.c2(self.rectifier(self.c1(x))))
+
+
+def in_place(self, x):
+    """The sum takes the rectified value."""
+    y = self.c1(x)
+    z = self.rectifier(y)
+    return F.relu(self.c2(z) + y)
+
+
+def not_in_place(self, x):
+    y = self.c1(x)
+    z = F.relu(y)
+    return F.relu(self.c2(z) + y)
+
+
+def ignored_result(self, x):
+    y = self.c2(F.relu(self.c1(x)))
+    F.relu(y, inplace=True)
+    return F.max_pool2d(y, 2)
+
+
+def limited(self, x):
+    return self.c2(F.relu6(self.c1(x))).clamp(min=0)
+
+
+def taken_names(self, x):
+    return self.normalise(self.relu(self.c2(torch.relu(self.c1(x)))))
+
+
+FORMS = [
+    (functions, {}, ["relu", "relu_1"]),
+    (methods, {}, ["relu", "relu_"]),
+    (one_module, {"rectifier": nn.ReLU()}, ["rectifier_2", "rectifier_1"]),
+    (in_place, {"rectifier": nn.ReLU(inplace=True)}, ["rectifier", "relu"]),
+    (not_in_place, {}, ["relu", "relu_1"]),
+    (ignored_result, {}, ["relu", "relu_1"]),
+    (limited, {}, ["relu6", "clamp"]),
+    (taken_names, {"normalise": nn.Identity(), "relu": nn.ReLU()}, ["relu_2", "relu"]),
+]
+
+
+@pytest.mark.parametrize(("between", "modules", "names"), FORMS, ids=[form[0].__name__ for form in FORMS])
+def test_each_call_of_a_rectifier_becomes_an_activation(between, modules, names):
+    """With very many levels an activation is the rectifier, so that the network computes what its author wrote."""
+    network, source = built(between, **modules)
+    layers = spiking_layers(network)
+    assert sorted(layers) == sorted(names)
+    for layer in layers.values():
+        assert layer.shift.shape == (4,)
+        layer.levels, layer.shift = 10**6, None
+    pixels = torch.randint(0, 256, (2, 3, 8, 8)).float()
+    with torch.no_grad():
+        assert (network(pixels) - source((pixels - MEAN) / STD)).abs().max() < 1e-5
+
+
+def dropped(self, x):
+    return F.dropout(F.relu(self.c1(x)), 0.1, self.training)
+
+
+def branches(self, x):
+    return F.relu(self.c1(x)) if x.sum() > 0 else F.relu(self.c1(-x))
+
+
+def longer_in_training(self, x):
+    return F.relu(self.c2(F.relu(self.c1(x)))) if self.training else F.relu(self.c1(x))
+
+
+@pytest.mark.parametrize(
+    ("between", "message"),
+    [
+        (lambda self, x: self.c2(self.c1(x)), "test: has no ReLU; expected ReLUs"),
+        (dropped, r"test: `dropout` at node dropout of .* in dropped .* differs in training .* use modules .* nn.Dropout"),
+        (longer_in_training, "test: .* differs in training and evaluation"),
+        (branches, "cannot be traced .* it may not branch on values"),
+        (lambda self, x: F.gelu(F.relu(self.c1(x))), "test: cannot be converted: `gelu` at node gelu of the traced network: "),
+        (lambda self, x: F.leaky_relu(F.relu(self.c1(x))), "training replaces ReLU, ReLU6 and clamps from 0"),
+        (lambda self, x: F.relu(self.c1(x[:, :2])), r"test: cannot be evaluated on images \(3, 8, 8\): "),
+        (lambda self, x: F.relu(self.c1(x)).repeat(1, 1, 1, 1)[:1], r"test: .*"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_trained_is_named_before_the_training(between, message):
+    with pytest.raises(ConversionError, match=message):
+        built(between)
+
+
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (lambda: nn.Sequential(nn.Flatten(), nn.Linear(192, 8), nn.ReLU(), nn.Linear(8, 6)), r"\(6,\)"),
+        (lambda: nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU()), r"\(5, 6, 6\)"),
+    ],
+)
+def test_outputs_that_are_not_logits_of_the_classes(make, found):
+    define("test", make)
+    with pytest.raises(
+        UsageError, match=rf"test: returns {found} for an image; expected \(5,\), a value for each class"
+    ):
+        spec().build()
+
+
+def test_layers_get_their_shapes_from_the_images():
+    define("test", lambda: nn.Sequential(nn.LazyConv2d(4, 3), nn.ReLU(), nn.Flatten(), nn.LazyLinear(5)))
+    assert spec().build()(torch.zeros(2, 3, 8, 8)).shape == (2, 5)
+
+
+def test_frozen_batch_norms_are_those_of_lines_too():
+    define(
+        "test", lambda: nn.Sequential(nn.Flatten(), nn.Linear(192, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 5))
+    )
+    network = spec().build()
+    recipe = type("Recipe", (), {"freeze_norm": True})
+    TrainingPass._set_mode(type("Pass", (), {"network": network, "recipe": recipe}))
+    assert network.training
+    assert not network.get_submodule("2").training
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return a folder with images and code of a network, and a run that trained it."""
+    folder = tmp_path_factory.mktemp("user")
+    (folder / "networks.py").write_text(RESIDUAL_BLOCKS)
+    arrays.write(folder / "data.npz", colours(120))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        line = "train --data data.npz --model networks.py:Network --epochs 3 --finish-epochs 2 --batch 16 --seed 1 --json -o run"
+        assert cli.main(line.split()) == 0
+    return folder
+
+
+def test_it_is_trained_and_converted(call):
+    call("convert run/best.pt --network networks.py:Network --data data.npz --json -o own.snnb")
+    bundle = read("own.snnb")
+    assert list(bundle.graph.spiking) == LAYERS
+    assert bundle.manifest.provenance["network"] == "networks.py:Network"
+    images, network = colours(120), load_checkpoint("run/best.pt", "networks.py:Network").network()
+    accuracy = Model(bundle).run(images.images, 4).accuracy(images.labels)[-1]
+    simulated = spiking_logits(network, torch.from_numpy(images.images).float(), 4)[-1].argmax(1).numpy()
+    assert abs(accuracy - (simulated == images.labels).mean()) < 0.05
+    assert accuracy > 0.6, "chance is 0.33"
+    measured = json.loads(call("residuals run/best.pt --network networks.py:Network --data data.npz --json").out)
+    assert [layer["layer"] for layer in measured["layers"]] == LAYERS
+
+
+def test_a_run_is_resumed_and_its_weights_fit_no_other_network(call):
+    line = "train --data data.npz --residual none --batch 16 --seed 1 --json --start run/best.pt"
+    own = f"{line} --model networks.py:Network -o more"
+    call(f"{own} --epochs 1")
+    assert "was started with epochs = 1, now 2" in call(f"{own} --epochs 2 --resume", 1).err
+    call(f"{own} --epochs 1 --resume")
+    refused = call(f"{line} --model vgg5 --epochs 1 -o other", 1).err
+    assert "is a networks.py:Network with other layers" in refused
+
+
+@pytest.mark.parametrize("command", ["convert run/best.pt -o x.snnb", "residuals run/best.pt --data data.npz"])
+def test_no_code_runs_without_the_option(call, folder, monkeypatch, command):
+    monkeypatch.setattr(networks, "USER_NETWORKS", {})
+    (folder / "has_run").unlink(missing_ok=True)
+    message = (
+        "Python code, networks.py:Network, which a checkpoint does not contain; name it with --network FILE.py:NAME"
+    )
+    assert message in call(command, 2).err
+    assert not (folder / "has_run").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("convert run/best.pt --network networks.py:Other -o x.snnb", "networks.py:Other: networks.py has no Other"),
+        ("convert run/best.pt --network networks.py:Block -o x.snnb", "networks.py:Block: TypeError: .*width"),
+        ("convert other.onnx --network networks.py:Network -o x.snnb", "--network is for checkpoints of train --model"),
+        ("train --data . --model networks.py -o x", "--model: expected vgg9, .*, line5 or FILE.py:NAME, found 'networks.py'"),
+        ("train --data data.npz --model no.py:N -o x", "no.py:N: expected FILE.py:NAME, an existing file and a name in it"),
+    ],
+)  # fmt: skip
+def test_wrong_arguments(call, folder, command, message):
+    (folder / "other.onnx").touch()
+    assert re.search(message, call(command, 1 if "Block" in command else 2).err)
+
+
+def test_a_checkpoint_of_a_known_network_takes_no_code():
+    with pytest.raises(UsageError, match="contains a vgg9, which needs no code; omit --network x.py:N"):
+        load_checkpoint(ASSETS / "vgg9-cifar10.pt", "x.py:N")
+
+
+STUDY = """
+title = "own"
+reference = "qcfs"
+[data]
+path = "images"
+[test]
+time_steps = [1, 4]
+engine = "numpy"
+[grid]
+seed = [1]
+model = ["networks.py:Network"]
+[common]
+levels = 4
+batch = 16
+epochs = 1
+validation_steps = [1, 4]
+[start]
+epochs = 1
+[method.qcfs]
+residual = "none"
+"""
+
+
+def test_a_study_of_it(call, folder):
+    """The code is beside the study, not in the working directory."""
+    study = folder / "study"
+    (study / "images").mkdir(parents=True)
+    (study / "networks.py").write_text(RESIDUAL_BLOCKS.replace("Conv2d(3, 6", "Conv2d(1, 6"))
+    (study / "study.toml").write_text(STUDY)
+    for split, count in (("train", 120), ("t10k", 30)):
+        images = colours(count)
+        write_idx(study / "images", split, images.images[:, 0], images.labels)
+    call("study study/study.toml --out runs --json")
+    metrics = json.loads((folder / "runs/qcfs-networks.py_Network-s1/metrics.json").read_text())
+    assert metrics["point"]["model"] == "networks.py:Network"
