@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spikelet.errors import ConversionError
 
-_RELU = "use a SpikingActivation module, which has a threshold, or calibrate one (--calibration)"
+_RELU = "it has no threshold; calibrate it (--calibration), or train the network with ReLUs (spikelet train --model)"
 _SIGMOID = "use ReLU, which a spike rate approximates"
 UNKNOWN = "it has no exact spiking form here; see docs/reference/support.md for the supported layers"
 _ENDING = "a softmax inside the network has no spiking form here; one at the end, of the logits, is left out"

@@ -67,7 +67,7 @@ class Net(nn.Module):
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        (Net(nn.ReLU()), r"module middle \(ReLU\): use a SpikingActivation module"),
+        (Net(nn.ReLU()), r"module middle \(ReLU\): it has no threshold"),
         (Net(nn.GELU()), r"module middle \(GELU\): it has no exact spiking form here"),
         (Net(nn.Sequential(nn.Identity(), nn.Sigmoid())), r"module middle\.1 \(Sigmoid\)"),
         (
@@ -81,7 +81,7 @@ class Net(nn.Module):
             Net(nn.Upsample(scale_factor=1e6)),
             r"module middle \(Upsample\): every pixel of its output has separate weights",
         ),
-        (Net(forward=lambda net, x: torch.relu(x)), r"`relu` at node relu .*: use a SpikingActivation module"),
+        (Net(forward=lambda net, x: torch.relu(x)), r"`relu` at node relu .*: it has no threshold"),
         (Net(forward=lambda net, x: nn.functional.relu(x)), r"`relu` at node relu"),
         (Net(forward=lambda net, x: x.relu()), r"`relu` at node relu"),
         (Net(forward=lambda net, x: torch.cat([x, x], 2)), r"`cat` at node cat .*: concatenates along axis 2"),
