@@ -5,21 +5,25 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from converters_support import colours
+from converters_support import colours, counts
+from source_networks import blocks
 from spikelet import cli
 from spikelet.bundle import read
 from spikelet.data import arrays
 from spikelet.errors import ConversionError, UsageError
 from spikelet.session import Model
+from spikelet_converters.frontends.torch.fx import trace
+from spikelet_converters.frontends.values import node_name
 from spikelet_converters.source_model import networks
-from spikelet_converters.source_model.activation import spiking_layers
+from spikelet_converters.source_model.activation import Mode, spiking_layers
 from spikelet_converters.source_model.networks import NetworkSpec
-from spikelet_converters.source_model.simulation import spiking_logits
+from spikelet_converters.source_model.simulation import layer_rates, spiking_logits
 from spikelet_converters.training.checkpoint import load_checkpoint
 from spikelet_converters.training.training_pass import TrainingPass
 from spikelet_converters.training.user_network import define
@@ -148,6 +152,21 @@ def test_each_call_of_a_rectifier_becomes_an_activation(between, modules, names)
     pixels = torch.randint(0, 256, (2, 3, 8, 8)).float()
     with torch.no_grad():
         assert (network(pixels) - source((pixels - MEAN) / STD)).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("model", ["googlenet", "mobilenet_v2", "resnet18"])
+def test_the_graph_fires_the_spikes_of_the_training(model):
+    """In float arithmetic ties may differ: nearly all counts are equal. The graph has further neurons, for max pools."""
+    define("test", lambda: blocks.network(model))
+    network = NetworkSpec("test", (3, 32, 32), 5, (MEAN,) * 3, (STD,) * 3, 4, lambda_init=1.0).build()
+    pixels, steps = torch.randint(0, 256, (2, 3, 32, 32)).float(), 3
+    rates, layers = layer_rates(network, pixels, Mode.SPIKES, steps), spiking_layers(network)
+    fired = counts(trace(network, (3, 32, 32)), pixels, steps)
+    assert len(rates) == len(layers) > 5
+    for name, rate in rates.items():
+        expected = (steps * rate / layers[name].lam).detach().numpy()
+        assert (np.abs(fired[node_name(name)] - expected) > 0.5).mean() < 5e-3, name
+    assert 0.01 < np.mean([count.mean() for count in fired.values()]) / steps < 0.6
 
 
 def dropped(self, x):
