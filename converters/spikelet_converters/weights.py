@@ -165,10 +165,19 @@ def _difference(sets: Mapping[str, State], expected: Mapping[str, Tensor]) -> st
     return "; ".join(parts)
 
 
+def mismatch(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
+    """Return how the names or shapes of weights differ from those of a network, "" if they do not."""
+    if state.keys() != expected.keys():
+        return _difference({"": dict(state)}, expected)
+    shapes = {name: (tuple(state[name].shape), tuple(expected[name].shape)) for name in expected}
+    other = [f"{name} is {was}, in the network {now}" for name, (was, now) in shapes.items() if was != now]
+    return _listed(other, ";") if other else ""
+
+
 def _equal(a: State, b: State) -> bool:
     return a.keys() == b.keys() and all(a[name].shape == b[name].shape and torch.equal(a[name], b[name]) for name in a)
 
 
-def _listed(names: Collection[object]) -> str:
-    shown = ", ".join(str(name) for name in list(names)[:LISTED_NAMES])
-    return shown if len(names) <= LISTED_NAMES else f"{shown}, … ({len(names)})"
+def _listed(names: Collection[object], separator: str = ",") -> str:
+    shown = f"{separator} ".join(str(name) for name in list(names)[:LISTED_NAMES])
+    return shown if len(names) <= LISTED_NAMES else f"{shown}{separator} … ({len(names)})"

@@ -19,7 +19,7 @@ from spikelet.files.decoded import Document
 from spikelet_converters.source_model.networks import NetworkSpec, is_code
 from spikelet_converters.training.user_network import use
 from spikelet_converters.weight_file import load
-from spikelet_converters.weights import described, states
+from spikelet_converters.weights import described, mismatch, states
 
 FORMAT = 1
 
@@ -44,6 +44,8 @@ class Checkpoint:
         """Build the network and load its weights, in evaluation mode. Raises ConversionError if they do not fit."""
         try:
             network = self.spec.build()
+            if difference := mismatch(self.weights, network.state_dict()):
+                raise ConversionError(f"checkpoint: its weights do not fit the network {self.spec.model}: {difference}")
             network.load_state_dict(self.weights)
         except Exception as error:  # a file may state any values
             raise translated(error, "checkpoint", ConversionError) from error

@@ -293,6 +293,20 @@ def test_wrong_arguments(call, folder, command, message):
     assert re.search(message, call(command, 1 if "Block" in command else 2).err)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("96, 8), nn.BatchNorm1d(8), nn.Linear(8", "96, 9), nn.BatchNorm1d(9), nn.Linear(9", "fc1.weight is (8, 96), in the network (9, 96); "),
+        ("fc1", "fc3", "missing fc3.weight, fc3.bias; unexpected fc1.weight, fc1.bias"),
+    ],
+)  # fmt: skip
+def test_code_that_was_changed_after_the_training(call, folder, before, after, message):
+    file = folder / f"changed_{len(message)}.py"
+    file.write_text(RESIDUAL_BLOCKS.replace(before, after))
+    refused = call(f"convert run/best.pt --network {file.name}:Network -o x.snnb", 1).err
+    assert f"checkpoint: its weights do not fit the network networks.py:Network: {message}" in refused
+
+
 def test_a_checkpoint_of_a_known_network_takes_no_code():
     with pytest.raises(UsageError, match="contains a vgg9, which needs no code; omit --network x.py:N"):
         load_checkpoint(ASSETS / "vgg9-cifar10.pt", "x.py:N")
