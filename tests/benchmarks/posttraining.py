@@ -87,13 +87,13 @@ def train(network: nn.Module, images, epochs: int, rate: float, seed: int = 0) -
     optimiser = torch.optim.SGD(network.parameters(), rate, 0.9, weight_decay=5e-4)
     total = epochs * (len(x) // 100)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, total)
-    network.train()
+    network.to(memory_format=torch.channels_last).train()
     for epoch in range(epochs):
         for chosen in torch.randperm(len(x))[: len(x) // 100 * 100].split(100):
             part = nn.functional.pad(x[chosen].float(), (4, 4, 4, 4), value=120.0)
             top, left = torch.randint(0, 9, (2,)).tolist()
             part = part[:, :, top : top + 32, left : left + 32]
-            part = part.flip(3) if torch.rand(()) < 0.5 else part
+            part = (part.flip(3) if torch.rand(()) < 0.5 else part).contiguous(memory_format=torch.channels_last)
             loss = nn.functional.cross_entropy(network(part), y[chosen])
             optimiser.zero_grad()
             loss.backward()
