@@ -15,6 +15,7 @@ from gui_support.bundles import bundle_of, plain_graph
 from gui_support.driving import drop, until
 from spikelet.bundle import write
 from spikelet.graph import Graph
+from spikelet_gui.views.panels.compare import panel as comparing
 from spikelet_gui.views.panels.validate.panel import BUSY
 
 
@@ -149,6 +150,42 @@ def test_two_bundles_with_different_inputs_are_refused_in_a_sentence(opened, res
     )
     opened.inspector.results.close_second()
     rest(opened)
+    assert panel.content.isVisible()
+
+
+def test_a_cancelled_comparison_leaves_none_of_another_image(opened, rest, qtbot):
+    opened.show_panel("compare")
+    rest(opened)
+    panel = opened.panels["compare"]
+    assert panel.comparison is not None
+    opened.inspector.show_index(1)
+    assert opened.inspector.jobs.running("compare")
+    opened.inspector.jobs.cancel("compare")
+    assert panel.comparison is None
+    assert panel.empty.isVisible()
+    assert panel.empty.message.text().startswith("Cancelled; press R")
+    rest(opened)
+    qtbot.keyClick(opened, Qt.Key.Key_R)
+    rest(opened)
+    assert panel.comparison is not None
+    assert opened.inspector.results.comparison_key.input == opened.inspector.source.key(1)
+
+
+def test_a_failure_on_many_images_leaves_the_comparison_on_one(opened, rest, data, monkeypatch):
+    drop(opened, data)
+    opened.show_panel("compare")
+    rest(opened)
+    panel = opened.panels["compare"]
+    comparison = panel.comparison
+
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(comparing, "survey", fail)
+    panel.run_survey()
+    rest(opened)
+    assert "out of memory" in opened.transport.text
+    assert panel.comparison is comparison
     assert panel.content.isVisible()
 
 

@@ -20,6 +20,7 @@ def test_a_data_set_is_measured_and_can_be_cancelled(opened, rest, data, qtbot):
     drop(opened, data)
     rest(opened)
     opened.show_panel("accuracy")
+    rest(opened)
     card = opened.panels["accuracy"].findChild(CurveCard)
     qtbot.mouseClick(card.runner.start, Qt.MouseButton.LeftButton)
     assert opened.inspector.jobs.running("sweep")
@@ -167,13 +168,13 @@ def test_a_fault_that_is_chosen_is_drawn_at_the_cursor(opened, rest, data, qtbot
         assert chart.plot.getAxis("left").labelText == "agreement"
 
 
-@pytest.mark.parametrize("name", ["accuracy", "plan", "residuals", "robustness", "compare"])
+@pytest.mark.parametrize("name", ["accuracy", "plan", "residuals", "robustness", "compare", "validate"])
 def test_a_task_is_cancelled_in_its_panel(opened, rest, data, name, qtbot):
     drop(opened, data)
     opened.show_panel(name)
     rest(opened)
     panel = opened.panels[name]
-    (panel.run_survey if name == "compare" else panel.run)()
+    {"compare": lambda: panel.run_survey(), "validate": lambda: panel.replay.run()}.get(name, panel.run)()
     assert opened.inspector.jobs.busy
     (cancel,) = (
         control for control in panel.findChildren(QPushButton) if control.text() == "Cancel" and control.isVisible()

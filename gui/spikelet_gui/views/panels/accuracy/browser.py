@@ -16,7 +16,8 @@ from spikelet_gui.models.session.sources.rgb import shown
 from spikelet_gui.views.images.gallery import Gallery
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.controls import Choice
-from spikelet_gui.views.widgets.layouts import Empty, row
+from spikelet_gui.views.widgets.layouts import row
+from spikelet_gui.views.widgets.no_results import EARLIER, NoResults
 
 ANY = -1  # entry of a list of classes that selects all of them
 
@@ -34,7 +35,7 @@ class BrowserCard(CardView):
             box.setMinimumContentsLength(letters)
         for box in (self.kind, self.truth, self.predicted):
             box.activated.connect(lambda _: self._filter())
-        self.empty = Empty("")
+        self.empty = NoResults(inspector.jobs, {"sweep": "Measuring.", **EARLIER})
         self.gallery = Gallery("images", self._show, self._enter)
         self.body.addLayout(row(self.kind, self.truth, self.predicted, stretch=(3, 2, 3), spacing=6))
         self.body.addWidget(self.empty, 1)
@@ -90,7 +91,7 @@ class BrowserCard(CardView):
         numbers = selected(sweep, self.filter, time, inspector.measured.threshold)
         self._fill(sweep, time, names)
         self.set_note(f"after t = {time}: {len(numbers):,} of {sweep.done:,}; Enter opens an image in the Overview")
-        self.empty.set_message("No image fulfils these conditions.")
+        self.empty.set_message("No image fulfils these conditions.", waits=False)
         self.empty.setVisible(not len(numbers))
         self.gallery.setVisible(bool(len(numbers)))
         key = (id(sweep.data), time, inspector.measured.threshold, numbers.tobytes())

@@ -10,7 +10,7 @@ from spikelet_gui.models.session.freshness import unmeasured
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.plots.confusion import Cell, ConfusionView
 from spikelet_gui.views.widgets.cards import CardView
-from spikelet_gui.views.widgets.layouts import Empty
+from spikelet_gui.views.widgets.no_results import EARLIER, NoResults
 
 
 class ClassesCard(CardView):
@@ -18,7 +18,8 @@ class ClassesCard(CardView):
 
     def __init__(self, inspector: Inspector) -> None:
         super().__init__(inspector, "Classes", data=self._data)
-        self.matrix, self.empty = ConfusionView(self._chosen), Empty("")
+        self.matrix = ConfusionView(self._chosen)
+        self.empty = NoResults(inspector.jobs, {"sweep": "Measuring.", **EARLIER})
         self.body.addWidget(self.matrix, 1)
         self.body.addWidget(self.empty, 1)
         self.follow(self._draw, inspector.measured.swept, inspector.opened, inspector.cursor.moved)
@@ -42,8 +43,7 @@ class ClassesCard(CardView):
         self.empty.setVisible(counts is None)
         if counts is None or sweep is None:
             advice = unmeasured(inspector, "Not measured yet: click Run all images.")
-            text = advice if sweep is None else wording.NO_LABELS
-            self.empty.set_message(text)
+            self.empty.set_message(advice if sweep is None else wording.NO_LABELS, waits=sweep is None)
             self.set_note("")
             return
         chosen = inspector.results.filter or Filter()

@@ -19,7 +19,7 @@ from spikelet_gui.views.plots.axes import NumberAxis, number, share_range
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.facts import Facts
-from spikelet_gui.views.widgets.layouts import Empty
+from spikelet_gui.views.widgets.no_results import EARLIER, NoResults
 from spikelet_gui.views.widgets.theme import theme
 
 UNMEASURED = "Not measured yet: click Run all images to see the effect of early exit."
@@ -56,22 +56,16 @@ class ExitCard(CardView):
         self.marker = self.plot.marker(theme().over, inspector.measured.set_threshold)
         self.picker = ProfilePicker(inspector)
         self.facts = Facts()
-        self.empty = Empty("")
+        self.empty = NoResults(inspector.jobs, {"sweep": MEASURING, **EARLIER})
         for widget in (self.plot, self.empty):
             self.body.addWidget(widget, 1)
         self.body.addWidget(self.facts)
         self.body.addWidget(self.picker)
         self.follow(self._draw, inspector.measured.swept, inspector.opened)
-        self.follow(lambda: self._job_changed("sweep"), inspector.opened, inspector.showing)
-        self.listen(inspector.jobs.started, self._job_changed)
-        self.listen(inspector.jobs.finished, self._job_changed)
+        self.follow(
+            lambda: self.empty.set_message(unmeasured(inspector, UNMEASURED)), inspector.opened, inspector.showing
+        )
         self.follow(self._mark, inspector.measured.threshold_moved, inspector.profile_changed)
-
-    def _job_changed(self, key: str) -> None:
-        if key == "sweep":
-            self.empty.set_message(
-                MEASURING if self.inspector.jobs.running("sweep") else unmeasured(self.inspector, UNMEASURED)
-            )
 
     def _draw(self) -> None:
         sweep = self.inspector.measured.sweep

@@ -26,7 +26,8 @@ from spikelet_gui.views.plots.timeline import TimeLine
 from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.controls import Segments, button
-from spikelet_gui.views.widgets.layouts import Empty, column
+from spikelet_gui.views.widgets.layouts import column
+from spikelet_gui.views.widgets.no_results import EARLIER, NoResults
 from spikelet_gui.views.widgets.runner import Runner
 from spikelet_gui.views.widgets.text import label
 from spikelet_gui.views.widgets.theme import GAP, colour, theme
@@ -50,7 +51,8 @@ class CurveCard(CardView):
         self.curve = self.plot.line([], [], 0, 2.6, symbol="o", symbolSize=7)
         self.timeline = TimeLine(self.plot, inspector.cursor.go)
         self._levels: list[pg.GraphicsObject] = []
-        self.message, self.empty = label("", "caption", wrap=True), Empty("")
+        self.message = label("", "caption", wrap=True)
+        self.empty = NoResults(inspector.jobs, {"sweep": "Measuring. Partial results are shown here.", **EARLIER})
         self.head.addWidget(self.choose)
         self.head.addWidget(self.runner)
         for widget in (self.plot, self.empty):
@@ -102,14 +104,12 @@ class CurveCard(CardView):
         self.empty.setVisible(not available)
         if sweep is None or sweep.accuracy is None:
             self.set_note("")
-            self.empty.set_message(self._reason(sweep))
+            self.empty.set_message(self._reason(sweep), waits=sweep is None)
         else:
             self._draw_accuracy(sweep, sweep.accuracy)
 
     def _reason(self, sweep: Sweep | None) -> str:
         """Return the reason for which no accuracy is shown."""
-        if self.inspector.jobs.running("sweep"):
-            return "Measuring. Partial results are shown here."
         if sweep is None:
             return unmeasured(self.inspector, "Not measured yet: click Run all images, or choose a data set.")
         return wording.NO_LABELS + " Choose a data set with labels."

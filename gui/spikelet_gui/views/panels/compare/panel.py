@@ -22,11 +22,13 @@ from spikelet_gui.views.panels.compare.cards import (
 from spikelet_gui.views.panels.compare.sides import SidesLine
 from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.controls import Tabs, button
-from spikelet_gui.views.widgets.layouts import Empty, column, row
+from spikelet_gui.views.widgets.layouts import column, row
+from spikelet_gui.views.widgets.no_results import NoResults
 from spikelet_gui.views.widgets.runner import Runner
 from spikelet_gui.views.widgets.text import label
 from spikelet_gui.views.widgets.theme import GAP
 
+TASKS = {"second": "Opening the second bundle.", "compare": "Running both on the image."}
 CHOOSE = "Choose a second bundle, or another engine for the same one."
 
 
@@ -55,6 +57,7 @@ class ComparePanel(Panel):
         )
         self.follow(self._draw, inspector.results.comparison_changed, inspector.selection.focused)
         self.follow(self._move, inspector.cursor.moved)
+        self.listen(inspector.jobs.cancelled, self._cancelled)
 
     def _make_controls(self) -> None:
         """Make the line of both sides, the buttons and the messages."""
@@ -64,7 +67,7 @@ class ComparePanel(Panel):
         self.message = label("", "caption", wrap=True)
         self.neuron = button("Show this neuron", self._reveal, "Show the first neuron that differs in the Layers panel")
         self.tabs = Tabs("layer", self._chosen)
-        self.empty, self._error = Empty(""), ""
+        self.empty, self._error = NoResults(self.inspector.jobs, TASKS), ""
 
     def _arrange(self) -> None:
         """Put both sides into a line, and below it the messages, the tabs and the cards."""
@@ -149,7 +152,8 @@ class ComparePanel(Panel):
             inspector.results.set_survey(result, key)
             self.run()  # hides the result if the settings have changed meanwhile
 
-        inspector.jobs.start("survey", lambda progress: survey(sides, data, steps, progress), shown, self._failed)
+        work, failed = (lambda progress: survey(sides, data, steps, progress)), inspector.failed.emit
+        inspector.jobs.start("survey", work, shown, failed)
 
     def _survey_key(self, sides: tuple[Side, Side]) -> SurveyKey | None:
         """Return what a comparison on many images would be computed from; None without images."""
@@ -163,6 +167,13 @@ class ComparePanel(Panel):
         self._error = text[:1].upper() + text[1:] + ".\n\n"
         self.inspector.results.set_comparison(None)
 
+    def _cancelled(self, keys: list[str]) -> None:
+        """Discard what is shown, which can be the comparison on another image, when that on this one is cancelled."""
+        if "compare" in keys:
+            self._error = "Cancelled; press R to run both.\n\n"
+            self.inspector.results.comparison_key = None
+            self.inspector.results.set_comparison(None)
+
     # display
 
     def _draw(self) -> None:
@@ -175,8 +186,7 @@ class ComparePanel(Panel):
         self.empty.setVisible(comparison is None)
         self.message.setText("" if comparison is None else verdict(comparison))
         self.neuron.setVisible(comparison is not None and comparison.first is not None)
-        running = inspector.jobs.running("compare")
-        self.empty.set_message("Running both on the image…" if running else f"{self._error}{CHOOSE}")
+        self.empty.set_message(f"{self._error}{CHOOSE}")
         shared = comparison is not None and bool(comparison.layers)
         for widget in (self.same, self.layers):
             widget.setVisible(shared)

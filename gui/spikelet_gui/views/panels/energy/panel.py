@@ -20,7 +20,8 @@ from spikelet_gui.views.panels.energy.state import EnergyState
 from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.cards import Card
 from spikelet_gui.views.widgets.controls import Segments
-from spikelet_gui.views.widgets.layouts import Empty, clear, column, row
+from spikelet_gui.views.widgets.layouts import clear, column, row
+from spikelet_gui.views.widgets.no_results import EARLIER, NoResults
 from spikelet_gui.views.widgets.scrolling import scrolled
 from spikelet_gui.views.widgets.text import label
 from spikelet_gui.views.widgets.theme import GAP
@@ -63,7 +64,8 @@ class EnergyPanel(Panel):
         self.note = label(wording.ESTIMATE, "caption", wrap=True)
         outer.addLayout(row(ProfilePicker(inspector), self.segments, stretch=(1, 0)))
         outer.addWidget(self.note)
-        self.empty, self.content = Empty(""), QWidget()
+        self.empty = NoResults(inspector.jobs, {self.task: MEASURING, **EARLIER})
+        self.content = QWidget()
         panes = QHBoxLayout(self.content)
         panes.setContentsMargins(0, 0, 0, 0)
         panes.setSpacing(GAP)
@@ -77,9 +79,9 @@ class EnergyPanel(Panel):
         outer.addWidget(self.empty, 1)
         outer.addWidget(self.content, 1)
         self.follow(self._draw, inspector.measured.swept, inspector.opened, inspector.profile_changed)
-        self.follow(self._explain, inspector.opened, inspector.showing)
-        for signal in (inspector.jobs.started, inspector.jobs.finished):
-            self.listen(signal, lambda key: self._explain() if key == self.task else None)
+        self.follow(
+            lambda: self.empty.set_message(unmeasured(inspector, UNMEASURED)), inspector.opened, inspector.showing
+        )
 
     def out_of_date(self) -> str:
         return outdated_sweep(self.inspector)
@@ -111,11 +113,6 @@ class EnergyPanel(Panel):
                 self._list.addWidget(label(text, "caption", wrap=True))
         self._list.addStretch(1)
         self._show()
-
-    def _explain(self) -> None:
-        """State why there is no estimate yet."""
-        running = self.inspector.jobs.running(self.task)
-        self.empty.set_message(MEASURING if running else unmeasured(self.inspector, UNMEASURED))
 
     def _entries(self, measured: Measurement, profile: Profile) -> list[tuple[str, str]]:
         """Return (heading, text) of the sources."""

@@ -15,7 +15,8 @@ from spikelet_gui.views.panels.plan.cards import FrontCard, FrontTable, SettingC
 from spikelet_gui.views.panels.plan.state import PlanState
 from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.controls import Choice
-from spikelet_gui.views.widgets.layouts import Empty, column, row
+from spikelet_gui.views.widgets.layouts import column, row
+from spikelet_gui.views.widgets.no_results import EARLIER, NoResults
 from spikelet_gui.views.widgets.runner import Runner
 from spikelet_gui.views.widgets.text import label
 from spikelet_gui.views.widgets.theme import GAP
@@ -48,7 +49,8 @@ class PlanPanel(Panel):
         hint = "Measure all settings in the background  (R)"
         self.runner = Runner(inspector.jobs, "plan", "Measure settings", self.run, hint, self._draw)
         self.message = label("", "caption", wrap=True)
-        self.empty = Empty("")
+        tasks = {"plan": "Running the network with each number of copies.", **EARLIER}
+        self.empty = NoResults(inspector.jobs, tasks)
         self.content = QWidget()
         panes = row(self.chart, stretch=(8,), spacing=GAP)
         panes.setContentsMargins(0, 0, 0, 0)
@@ -104,12 +106,8 @@ class PlanPanel(Panel):
         self.cost.setVisible(planned is not None)
         data = self.inspector.data
         possible = data is not None and data.labels is not None
-        if not possible:
-            self.empty.set_message(missing_images(self.inspector.source, "images with labels"))
-        elif self.inspector.jobs.running("plan"):
-            self.empty.set_message("Running the network with each number of copies.")
-        else:
-            self.empty.set_message(f"{LEAD}\n\nClick Measure settings to start.")
+        advice = f"{LEAD}\n\nClick Measure settings to start."
+        self.empty.set_message(advice if possible else missing_images(self.inspector.source, "images with labels"))
         self.runner.start.setEnabled(possible)
         self.cost.clear()
         for cost in known_costs(planned):

@@ -18,7 +18,8 @@ from spikelet_gui.views.panels.residuals.state import ResidualState
 from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.cards import Card
 from spikelet_gui.views.widgets.controls import Segments
-from spikelet_gui.views.widgets.layouts import Empty, column, row
+from spikelet_gui.views.widgets.layouts import column, row
+from spikelet_gui.views.widgets.no_results import EARLIER, NoResults
 from spikelet_gui.views.widgets.runner import Runner
 from spikelet_gui.views.widgets.scrolling import scrolled
 from spikelet_gui.views.widgets.tab_order import set_tab_order
@@ -46,7 +47,8 @@ class ResidualPanel(Panel):
         self.card = Card("Over- and under-firing", data=self._data)
         jobs, hint = inspector.jobs, "Run both networks in the background  (R)"
         self.runner = Runner(jobs, self.task, "Measure residuals", self.run, hint, self._explain)
-        self.empty = Empty("", self.runner)
+        tasks = {self.task: "Measuring. The residuals are shown when all images have run.", **EARLIER}
+        self.empty = NoResults(jobs, tasks, self.runner)
         self.message = label("", "caption", wrap=True)
         self.card.body.addWidget(scrolled(self.bars, "over- and under-firing by layer"), 1)
         self.card.body.addWidget(self.message)
@@ -117,11 +119,8 @@ class ResidualPanel(Panel):
         reason = obstacle(document.bundle.graph)
         if reason is None and self.inspector.data is None:
             reason = missing_images(self.inspector.source)
-        if self.inspector.jobs.running(self.task):
-            self.empty.set_message("Measuring. The residuals are shown when all images have run.")
-        else:
-            lead = f"Compares every spiking layer with its source activation on up to {IMAGES} images."
-            self.empty.set_message(reason or f"{lead}\n\n{described(document.bundle)}")
+        lead = f"Compares every spiking layer with its source activation on up to {IMAGES} images."
+        self.empty.set_message(reason or f"{lead}\n\n{described(document.bundle)}")
         self.runner.setVisible(reason is None)
         self._draw()
 

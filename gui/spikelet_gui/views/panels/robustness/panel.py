@@ -16,7 +16,8 @@ from spikelet_gui.views.panels.robustness.cards import CELL_HEIGHT, LevelCard, M
 from spikelet_gui.views.panels.robustness.state import RobustnessState
 from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.controls import Choice
-from spikelet_gui.views.widgets.layouts import Empty, column, row
+from spikelet_gui.views.widgets.layouts import column, row
+from spikelet_gui.views.widgets.no_results import EARLIER, NoResults
 from spikelet_gui.views.widgets.runner import Runner
 from spikelet_gui.views.widgets.text import label
 from spikelet_gui.views.widgets.theme import GAP
@@ -53,7 +54,8 @@ class RobustnessPanel(Panel):
         hint = "Run all faults in the background  (R)"
         self.runner = Runner(inspector.jobs, "robustness", "Run fault sweep", self.run, hint, self._draw)
         self.message = label("", "caption", wrap=True)
-        self.empty = Empty("")
+        tasks = {self.task: "Measuring the network without faults, then every fault.", **EARLIER}
+        self.empty = NoResults(inspector.jobs, tasks)
         self.content = QWidget()
         panes = row(self.matrix, stretch=(8,), spacing=GAP)
         panes.setContentsMargins(0, 0, 0, 0)
@@ -108,13 +110,10 @@ class RobustnessPanel(Panel):
         measured = self.state.measured
         self.empty.setVisible(measured is None)
         self.content.setVisible(measured is not None)
-        if self.inspector.data is None:
-            self.empty.set_message(missing_images(self.inspector.source))
-        elif self.inspector.jobs.running("robustness"):
-            self.empty.set_message("Measuring the network without faults, then every fault.")
-        else:
-            self.empty.set_message(f"{LEAD}\n\nClick Run fault sweep to start.")
-        self.runner.start.setEnabled(self.inspector.data is not None)
+        possible = self.inspector.data is not None
+        advice = f"{LEAD}\n\nClick Run fault sweep to start."
+        self.empty.set_message(advice if possible else missing_images(self.inspector.source))
+        self.runner.start.setEnabled(possible)
         self._move()
 
     def _move(self) -> None:

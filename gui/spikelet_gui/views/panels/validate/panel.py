@@ -14,9 +14,10 @@ from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.sources.inputs import missing_images
 from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.cards import CardView
-from spikelet_gui.views.widgets.controls import Choice, Number, button
+from spikelet_gui.views.widgets.controls import Choice, Number
 from spikelet_gui.views.widgets.icons import pixmap
-from spikelet_gui.views.widgets.layouts import Empty, clear, column, row
+from spikelet_gui.views.widgets.layouts import clear, column, row
+from spikelet_gui.views.widgets.no_results import NoResults
 from spikelet_gui.views.widgets.runner import Runner
 from spikelet_gui.views.widgets.tables import Table
 from spikelet_gui.views.widgets.text import label
@@ -34,11 +35,15 @@ class ReplayCard(CardView):
 
     def __init__(self, inspector: Inspector) -> None:
         super().__init__(inspector, "Golden inputs", "replayed on every engine and through step.onnx", self._data)
-        self.run_button = button("Replay", self.run, "Compare every spike with the spikes stored in the file")
-        self.head.addWidget(self.run_button)
+        hint = "Compare every spike with the spikes stored in the file"
+        self.runner = Runner(inspector.jobs, "verify", "Replay", self.run, hint, primary=False)
+        self.head.addWidget(self.runner)
+        self.empty = NoResults(inspector.jobs, {"verify": "Replaying."})
+        self.empty.set_message("Not replayed yet: click Replay.")
         self.lines = QVBoxLayout()
         self.lines.setSpacing(10)
         self.body.addLayout(self.lines)
+        self.body.addWidget(self.empty)
         self.body.addStretch(1)
         self.follow(self._draw, inspector.results.checks_changed, inspector.opened)
 
@@ -56,8 +61,7 @@ class ReplayCard(CardView):
     def _draw(self) -> None:
         clear(self.lines)
         checks = self.inspector.results.checks
-        if not checks.verified:
-            self.lines.addWidget(label("Not replayed yet: click Replay.", "muted", wrap=True))
+        self.empty.setVisible(not checks.verified)
         for name, result in checks.verified.items():
             message = (
                 f"{result.differing_spikes:,} of {result.spikes:,} spikes and "
@@ -121,11 +125,12 @@ class BrianCard(CardView):
         self.table.setToolTip("A double click, or Enter, shows the neurons of a layer in the Layers panel")
         self.table.cellActivated.connect(lambda line, _: self._reveal(line))
         self.table.cellDoubleClicked.connect(lambda line, _: self._reveal(line))
-        self.empty = Empty("")
+        self.empty = NoResults(inspector.jobs, {"validate": BUSY})
         self.body.addWidget(self.message)
         self.body.addWidget(self.details)
         self.body.addWidget(self.table, 1)
         self.body.addWidget(self.empty, 1)
+        self.listen(inspector.opened, self._forget_error)
         self.follow(self._draw, inspector.results.checks_changed, inspector.opened, inspector.showing)
 
     def run(self) -> None:
@@ -155,8 +160,11 @@ class BrianCard(CardView):
 
     def _busy(self) -> None:
         if self.inspector.jobs.running("validate"):
-            self._error = ""
+            self._forget_error()
         self._draw()
+
+    def _forget_error(self) -> None:
+        self._error = ""
 
     def _draw(self) -> None:
         report = self.inspector.results.checks.report
@@ -167,8 +175,7 @@ class BrianCard(CardView):
         refused = missing_images(source) if source is not None and not source.constant else ""
         self.runner.start.setEnabled(not missing and not refused)
         if report is None:
-            running = self.inspector.jobs.running("validate")
-            self.empty.set_message(missing or (BUSY if running else refused or self._error or LEAD))
+            self.empty.set_message(missing or refused or self._error or LEAD)
             return
         from spikelet_converters.brian2.wording import circumstances, layer_table, verdict
 
