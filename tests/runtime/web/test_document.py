@@ -1,5 +1,7 @@
 """The file itself: it loads no other files, texts of a bundle stay texts, and every control has a name."""
 
+import json
+import math
 import re
 from dataclasses import replace
 from importlib import resources
@@ -180,6 +182,13 @@ def test_a_report_fits_a_narrow_window(browser, tmp_path):
 
 
 def test_numbers_are_written_as_in_reports(browser):
+    """All magnitudes and both signs, with digits that are rounded up to the next power of ten, and halves."""
     functions = (FILES / "dom.js").read_text("utf-8").replace("export function", "function")
-    values = [0, 0.5, 12.345, 999.4, 999.6, 1000, 1234, 59_100_000, 999_600, 999_600_000, 2e12]
-    assert browser.evaluate(f"(() => {{ {functions}; return {values}.map(short); }})()") == list(map(compact, values))
+    digits = (1, 1.125, 1.135, 1.234, 2.5, 9.994, 9.995, 9.996)
+    values = [sign * float(f"{digit}e{power}") for power in range(-12, 25) for digit in digits for sign in (1, -1)]
+    values += [0.0, -0.0, 100.5, 101.5, 1025.0, 1035.0, 999.5, 1e300, 5e-324, math.nan, math.inf, -math.inf]
+    shares = [0.0, 1.0, 1 / 3, 0.0005, 0.0015, 0.0025, 0.0075, 0.00125, 0.99949, 0.9995, 1e-9]
+    code = f"{functions}; return [{json.dumps(values)}.map(short), {json.dumps(shares)}.map(percent)]"
+    compacts, percents = browser.evaluate(f"(() => {{ {code}; }})()")
+    assert dict(zip(values, compacts, strict=True)) == {value: compact(value) for value in values}
+    assert percents == [f"{share:.1%}" for share in shares]

@@ -20,20 +20,31 @@ export function whole(value) {
   return WHOLE.format(value);
 }
 
-/** Three digits: 1234567 as "1.23 M". */
+// A decimal number half-way between two others of so many digits, of which the one nearer to zero is even
+const SIGNIFICANT = /^(-?\d\.\d[02468])50*(e.+)$/, DECIMAL = /^(-?\d+\.[02468])50*()$/;
+
+/** Three significant digits, as `spikelet.display.compact` writes them: 1234567 as "1.23 M", 1e15 as "1e+15". */
 export function short(value) {
-  const rounded = Number(value.toPrecision(3)); // 999,600 is 1.00 M
+  if (!Number.isFinite(value)) return String(value).toLowerCase().replace("infinity", "inf");
+  const rounded = Number(halfToEven(value.toExponential(20), SIGNIFICANT) ?? value.toPrecision(3));
+  const size = Math.abs(rounded);
+  if (size >= 1e15 || (size < 1e-4 && size > 0))
+    return rounded.toExponential(2).replace(/\.?0*e/, "e").replace(/e(.)(.)$/, "e$10$2");
   for (const [factor, prefix] of [[1e12, " T"], [1e9, " G"], [1e6, " M"], [1e3, " k"]])
-    if (Math.abs(rounded) >= factor) return minus((rounded / factor).toPrecision(3) + prefix);
-  return minus(String(rounded));
+    if (size >= factor) return (rounded / factor).toPrecision(3) + prefix;
+  return String(rounded);
 }
 
-function minus(text) {
-  return text.replaceAll("-", "−");
-}
-
+/** 0.1234 as "12.3%". */
 export function percent(share) {
-  return `${(100 * share).toFixed(1)}%`;
+  const value = 100 * share;
+  return `${halfToEven(value.toFixed(20), DECIMAL) ?? value.toFixed(1)}%`;
+}
+
+/** Round a half to the even digit, as Python does; JavaScript rounds it away from zero. Null for other numbers. */
+function halfToEven(text, half) {
+  const match = half.exec(text);
+  return match === null ? null : match[1] + match[2];
 }
 
 export function plural(count, noun, nouns = `${noun}s`) {
