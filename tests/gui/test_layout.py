@@ -19,7 +19,7 @@ from spikelet_gui.views.shell.transport import TITLES
 from spikelet_gui.views.widgets.cards import Card
 from spikelet_gui.views.widgets.controls import Tabs
 
-SIZES = ((960, 600), (1280, 800), (1280, 720), (2560, 1440))
+SIZES = ((960, 600), (1100, 700), (1280, 800), (1280, 720), (2560, 1440))
 LAYERS = 14
 
 

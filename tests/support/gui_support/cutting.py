@@ -45,7 +45,7 @@ def cut_texts(panel):
 
 
 def cut_cells(panel):
-    """Yield cells of the neuron table that have less space than they need."""
+    """Yield cells of the neuron table that have less space than they need, and the title of a column out of sight."""
     for view in shown(panel, NeuronView):
         model, metrics = view.model(), view.fontMetrics()
         assert not view.horizontalHeader().highlightSections()  # titles of selected columns would be bold
@@ -53,6 +53,8 @@ def cut_cells(panel):
             title = model.headerData(column, Qt.Orientation.Horizontal)
             if view.horizontalHeader().fontMetrics().horizontalAdvance(title) + 2 * PADDING > view.columnWidth(column):
                 yield title
+            if view.columnViewportPosition(column) + view.columnWidth(column) > view.viewport().width():
+                yield f"{title}: out of sight"
         for row in range(0, model.rowCount(), 101):
             for column in range(model.columnCount()):
                 text = model.index(row, column).data()

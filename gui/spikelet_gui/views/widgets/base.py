@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from PySide6.QtCore import QSize
+from PySide6.QtCore import QEvent, QSize
 from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
 
@@ -157,20 +157,55 @@ class Panel(View):
         raise NotImplementedError
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
-        return super().minimumSizeHint().expandedTo(MIN_SIZE)
+        """Return the smallest size: of rows that can be stacked, at any width, the height only."""
+        least = super().minimumSizeHint()
+        return (QSize(0, least.height()) if self._stacked and not self._narrow else least).expandedTo(MIN_SIZE)
 
     def stack(self, *layouts: QBoxLayout, below: int = NARROW) -> None:
-        """Turn rows into columns, and columns into rows, while the panel is narrower than `below`, in pixels."""
+        """Turn rows into columns, and columns into rows, while the panel is too narrow.
+
+        Args:
+            layouts: The layouts. The first one is as wide as the panel, and must fit into it.
+            below: Width of the panel, in pixels, below which it is too narrow, also if the row would fit.
+        """
         self._stacked, self._stacked_below = layouts, below
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest:  # the contents need another width
+            self._turn()
+        return super().event(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
-        narrow = self.width() < self._stacked_below
-        if self._stacked and narrow != self._narrow:
+        self._turn()
+
+    def _turn(self) -> None:
+        """Stack rows if they do not fit, or undo it if they do."""
+        outer = self.layout()
+        if not self._stacked or outer is None:
+            return
+        margins = outer.contentsMargins()
+        needed = self._wide_width(self._stacked[0]) + margins.left() + margins.right()
+        narrow = self.width() < max(self._stacked_below, needed)
+        if narrow != self._narrow:
             self._narrow = narrow
             for layout in self._stacked:
                 turned = layout.direction() == QBoxLayout.Direction.LeftToRight
                 layout.setDirection(QBoxLayout.Direction.TopToBottom if turned else QBoxLayout.Direction.LeftToRight)
+
+    def _wide_width(self, layout: QBoxLayout) -> int:
+        """Return the smallest width of a stacked layout as it is in a wide panel."""
+        widths = []
+        for index in range(layout.count()):
+            part = layout.itemAt(index)
+            assert part is not None
+            inner = part.layout()
+            if isinstance(inner, QBoxLayout) and inner in self._stacked:
+                widths.append(self._wide_width(inner))
+            else:
+                widths.append(part.minimumSize().width())
+        in_row = (layout.direction() == QBoxLayout.Direction.LeftToRight) != self._narrow
+        return sum(widths) + layout.spacing() * (len(widths) - 1) if in_row else max(widths)
 
     def run(self) -> None:
         """Start the task of the panel (key R); without one of its own, measure again what is out of date."""

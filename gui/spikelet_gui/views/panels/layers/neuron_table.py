@@ -11,6 +11,7 @@ from PySide6.QtCore import (
     QItemSelectionModel,
     QModelIndex,
     QPersistentModelIndex,
+    QSize,
     Qt,
 )
 from PySide6.QtGui import QColor, QKeyEvent, QKeySequence, QResizeEvent
@@ -86,7 +87,7 @@ class TableModel(QAbstractTableModel):
 
 
 class NeuronView(QTableView):
-    """Table view whose columns fit their widest cell and share the remaining width; it scrolls if they do not fit.
+    """Table view whose columns fit their widest cell, and share the remaining width.
 
     Attributes:
         order: Called to order by the next column, or with True to reverse the order.
@@ -102,17 +103,27 @@ class NeuronView(QTableView):
         self.order: Callable[[bool], object] = lambda reverse: None
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.horizontalHeader().setHighlightSections(False)  # bold titles would not fit
+        self._widths: list[int] = []
 
-    def fit(self) -> None:
-        """Set the widths of the columns."""
-        table = self._model.table
-        if table is None or not self._model.names:
-            return
-        widths = []
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Return the size at which all columns are in sight."""
+        beside = self.verticalScrollBar().sizeHint().width() + 2 * self.frameWidth()
+        return QSize(sum(self._widths) + beside, super().minimumSizeHint().height())
+
+    def measure(self) -> None:
+        """Measure the columns of a new table, and set their widths."""
+        table, widths = self._model.table, []
         for name in self._model.names:
             head = self.horizontalHeader().fontMetrics().horizontalAdvance(COLUMNS[name][0] + DOWN)
-            cell = self.fontMetrics().horizontalAdvance(table.widest(name))
+            cell = 0 if table is None else self.fontMetrics().horizontalAdvance(table.widest(name))
             widths.append(max(head, cell) + self.PADDING)
+        if widths != self._widths:
+            self._widths = widths
+            self.updateGeometry()
+        self._fit()
+
+    def _fit(self) -> None:
+        widths = self._widths
         spare = max(0, self.viewport().width() - sum(widths))
         count = len(widths)
         for index, width in enumerate(widths):
@@ -129,7 +140,7 @@ class NeuronView(QTableView):
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
-        self.fit()
+        self._fit()
 
 
 class NeuronCard(CardView):
@@ -178,7 +189,7 @@ class NeuronCard(CardView):
         table = inspector.selection.table()
         self._updating = True
         self.model.show_rows(table, inspector.selection.rows, inspector.selection.picked, view)
-        self.table.fit()
+        self.table.measure()
         if self.query.text() != view.query:
             self.query.setText(view.query)
         self.preset.setCurrentText(view.preset)

@@ -16,7 +16,7 @@ from spikelet_gui.views.widgets.controls import Segments, Tabs
 from spikelet_gui.views.widgets.layouts import column
 from spikelet_gui.views.widgets.theme import GAP
 
-THREE_COLUMNS = 780  # pixels of the panel: the table of the neurons beside the charts
+THREE_COLUMNS = 920  # pixels of the panel: the table of the neurons beside the charts
 
 
 class LayersPanel(Panel):
