@@ -1,5 +1,8 @@
 """The window, operated as by a user: a bundle, its layers and neurons, time, and the session."""
 
+import shutil
+from threading import Event
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -141,10 +144,34 @@ def test_an_invalid_bundle_has_a_page_that_names_the_member(opened, rest, tmp_pa
     assert opened.problem.grid.count() == 3 * 5
     assert not any(control.isEnabled() for control in opened.transport.controls)
     assert opened.transport.steps.value() == opened.inspector.cursor.steps
+    assert not opened.header.export.isEnabled()
     assert opened.problem.back.text() == f"Back to {path.name}"
     opened.problem.back.click()
     rest(opened)
     assert opened.panels["overview"].isVisible()
+
+
+def test_an_invalid_bundle_leaves_the_open_one_with_its_task_and_results(opened, rest, tmp_path, path, qtbot):
+    """Also if the invalid file has replaced that of the open bundle."""
+    inspector, end = opened.inspector, Event()
+    drop(opened, shutil.copy(path, tmp_path))
+    rest(opened)
+    document, trace, sweep = inspector.document, inspector.trace, inspector.measured.sweep
+    results = []
+    inspector.jobs.start("plan", lambda _: end.wait(), results.append, inspector.failed.emit)
+    for name in ("broken.snnb", path.name):
+        (tmp_path / name).write_bytes(b"none")
+        drop(opened, tmp_path / name)
+        until(lambda: inspector.problem is not None)
+        assert opened.stack.currentWidget() is opened.problem
+        qtbot.keyClick(opened, Qt.Key.Key_N)  # keys of the hidden panels
+        assert inspector.index == 0
+        opened.show_panel("overview")
+        assert opened.stack.currentWidget() is opened.pages["overview"]
+    end.set()
+    rest(opened)
+    assert results == [True]
+    assert (inspector.document, inspector.trace, inspector.measured.sweep) == (document, trace, sweep)
 
 
 def test_pages_without_a_bundle_are_not_cut_and_show_that_one_is_being_opened(window, rest, path, tmp_path, qtbot):

@@ -38,7 +38,7 @@ class Inspector(MeasuredRun):
     Attributes:
         opened: Emitted when a document was opened, or refused.
         going: Emitted with the name of the panel to show.
-        problem: The file that was refused, or None.
+        problem: The file that was refused, while its errors are shown, or None. The open bundle stays open.
         bundle_file: Whether the file of the open bundle has changed.
         second_file: Whether the file of the second bundle of a comparison has changed.
         selection: The selected layer and neurons.
@@ -65,6 +65,11 @@ class Inspector(MeasuredRun):
 
     # bundles
 
+    @property
+    def shown(self) -> Document | None:
+        """The open bundle; None while the errors of a refused file are shown."""
+        return self.document if self.problem is None else None
+
     def open(self, path: Path) -> None:
         """Open a bundle in the background."""
         self.status.emit(f"Opening {path.name}…")
@@ -74,6 +79,11 @@ class Inspector(MeasuredRun):
             self.show_document,
             lambda message: self._refuse(BrokenBundle(path, message, ())),
         )
+
+    def leave_problem(self) -> None:
+        """Show the open bundle again after a file was refused."""
+        self.problem = None
+        self.opened.emit()
 
     def reload(self) -> None:
         """Open the file of the open bundle again. An invalid one is reported, and the bundle remains open."""
@@ -103,13 +113,13 @@ class Inspector(MeasuredRun):
 
     def show_document(self, document: Document | BrokenBundle) -> None:
         """Show a bundle that was read, or the errors of an invalid one, in all panels."""
+        if isinstance(document, BrokenBundle):
+            self._refuse(document)
+            return
         self.jobs.cancel_all()
         self.cursor.pause()
         self.forget_run()
         self.measured.clear()
-        if isinstance(document, BrokenBundle):
-            self._refuse(document)
-            return
         opened_again = self.document is None or self.document.path == document.path
         restored = opened_again and str(document.path.resolve()) == self.settings.bundle
         self.problem, self.document = None, document
@@ -149,9 +159,8 @@ class Inspector(MeasuredRun):
         self._read(last.path.name, lambda: last, opened, failed)
 
     def _refuse(self, problem: BrokenBundle) -> None:
-        self.document, self.problem, self.source = None, problem, None
-        self.bundle_file.begin(None)
-        self.selection.begin((), (), "")
+        """Show the errors of a file. An open bundle stays open behind them, with its tasks and results."""
+        self.problem = problem
         self.opened.emit()
         self.failed.emit(f"{problem.path.name} cannot be opened")
 
@@ -182,9 +191,9 @@ class Inspector(MeasuredRun):
         opened: Callable[[Inputs], object],
         failed: Callable[[str], object] | None = None,
     ) -> None:
-        if self.document is None:
+        if self.shown is None:
             return self.failed.emit("Open a bundle before you drop an image")
-        bundle, steps = self.document.bundle, self.cursor.steps
+        bundle, steps = self.shown.bundle, self.cursor.steps
         self.status.emit(f"Reading {name}…")
         report = failed or self.failed.emit
         self.jobs.start(

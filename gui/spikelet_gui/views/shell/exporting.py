@@ -65,14 +65,14 @@ class Exporter:
 
     def copy_picture(self, card: Card | None = None) -> None:
         """Copy a card, or the current panel, to the clipboard as an image."""
-        if self._inspector.document is None:
+        if self._inspector.shown is None:
             return
         QGuiApplication.clipboard().setPixmap(self._shown(card).grab())
         self._inspector.status.emit(f"Copied: {self._subject(card)}, as an image")
 
     def copy_data(self, card: Card | None = None) -> None:
         """Copy the data of a card, or of the current panel, to the clipboard for a spreadsheet."""
-        if self._inspector.document is None:
+        if self._inspector.shown is None:
             return
         try:
             tables = tables_of(self._shown(card))
@@ -87,7 +87,7 @@ class Exporter:
 
     def ask(self, suffix: str = "png", card: Card | None = None) -> None:
         """Ask for a file, and write it; without data, show a message instead."""
-        if self._inspector.document is None:
+        if self._inspector.shown is None:
             return
         if suffix == "csv":
             try:
@@ -95,7 +95,7 @@ class Exporter:
             except SpikeletError as error:
                 self._inspector.failed.emit(str(error))
                 return
-        stem = safe_name(f"{self._inspector.document.name}-{self._subject(card)}").lower()
+        stem = safe_name(f"{self._inspector.shown.name}-{self._subject(card)}").lower()
         filters = FILTERS if card is None else FILTERS.rpartition(";;")[0]
         selected = next(entry for entry in filters.split(";;") if f"*.{suffix})" in entry)
         name, selected = QFileDialog.getSaveFileName(self._parent, "Export", f"{stem}.{suffix}", filters, selected)

@@ -67,7 +67,7 @@ class Header(View):
         self._show()
 
     def _show(self) -> None:
-        document, problem = self.inspector.document, self.inspector.problem
+        document, problem = self.inspector.shown, self.inspector.problem
         self.export.setEnabled(document is not None)
         if document is None:
             self.name.show_text(problem.path.name if problem else "spikelet")
@@ -118,7 +118,7 @@ class Header(View):
             self.menu.addAction("no recent bundles").setEnabled(False)
         files = [DataFile.of_entry(entry) for entry in self.inspector.settings.recent_data]
         present = [file for file in files if file is not None and file.path.exists()]
-        if self.inspector.document is None or not present:
+        if self.inspector.shown is None or not present:
             return
         self.menu.addSection("Images and recordings")
         for file in present:

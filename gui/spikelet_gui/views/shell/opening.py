@@ -34,7 +34,7 @@ def open_files(inspector: Inspector, bundles: Sequence[Path], data: Sequence[Pat
     """
 
     def bundle_opened() -> None:
-        document = inspector.document
+        document = inspector.shown
         if document is None or document.path != bundles[0]:  # refused, or another one was opened meanwhile
             return
         if len(bundles) > 1:

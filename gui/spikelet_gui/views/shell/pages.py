@@ -80,7 +80,7 @@ class ProblemPage(View):
         self.card.body.addLayout(self.grid)
         self.card.body.addSpacing(6)
         self.card.body.addWidget(advice)
-        self.back = button("Back", self._back, "Open the bundle that was open before")
+        self.back = button("Back", self._back, "Show the bundle that was open before")
         buttons = row(button("Open another…", actions.open_bundle, "Ctrl+O", primary=True), self.back, spacing=8)
         buttons.addStretch(1)
         self.card.body.addLayout(buttons)
@@ -95,14 +95,19 @@ class ProblemPage(View):
         self.follow(self._show, inspector.opened)
 
     def _back(self) -> None:
-        self.inspector.open(Path(self.inspector.settings.bundle))
+        if self.inspector.document is not None:
+            self.inspector.leave_problem()
+        else:
+            self.inspector.open(Path(self.inspector.settings.bundle))
 
     def _show(self) -> None:
         problem = self.inspector.problem
         if problem is None:
             return
-        last = Path(self.inspector.settings.bundle)
-        self.back.setVisible(last.is_file() and last != problem.path.resolve())
+        document, last = self.inspector.document, Path(self.inspector.settings.bundle)
+        if document is not None:
+            last = document.path
+        self.back.setVisible(document is not None or (last.is_file() and last != problem.path.resolve()))
         self.back.setText(f"Back to {menu_text(shortened(last.name))}")
         self.back.setAccessibleName(f"back to {last.name}")
         self.path.setText(str(problem.path))

@@ -89,7 +89,7 @@ def pressed(actions: Actions, inspector: Inspector, event: QKeyEvent) -> bool:
         inspector.jobs.cancel_all()
         return True
     if (
-        inspector.document is None
+        inspector.shown is None
         or event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier & ~Qt.KeyboardModifier.KeypadModifier
     ):
         return False

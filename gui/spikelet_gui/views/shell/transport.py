@@ -184,7 +184,7 @@ class Transport(View):
             self.engine.addItems(engines)
         self.engine.setCurrentText(self.inspector.engine)
         for control in self.controls:
-            control.setEnabled(document is not None)
+            control.setEnabled(self.inspector.shown is not None)
         self._moved()
         if cursor.playing:
             self.timer.start(round(1000 / cursor.speed))

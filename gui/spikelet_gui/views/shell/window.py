@@ -192,13 +192,16 @@ class Window(QMainWindow):
         return name if name in PANELS else "overview"
 
     def _shown_panel(self) -> Panel | None:
-        """Return the current panel; None before it is built, and while no bundle is open."""
-        return self.panels.get(self.panel) if self.inspector.document is not None else None
+        """Return the current panel; None before it is built, and while no bundle is open or a refused one is shown."""
+        return self.panels.get(self.panel) if self.inspector.shown is not None else None
 
     def show_panel(self, name: str) -> None:
-        """Show a panel, or the start page if no bundle is open."""
+        """Show a panel of the open bundle, also instead of the errors of a refused one; without one, the start page."""
         self.inspector.settings.panel = name
-        self._opened()
+        if self.inspector.problem is not None and self.inspector.document is not None:
+            self.inspector.leave_problem()
+        else:
+            self._opened()
 
     def _opened(self) -> None:
         inspector = self.inspector
@@ -215,7 +218,7 @@ class Window(QMainWindow):
 
     def _show_page(self, name: str) -> None:
         """Show a panel after it is built; another panel can be chosen meanwhile."""
-        if self.panel != name or self.inspector.document is None:
+        if self.panel != name or self.inspector.shown is None:
             return
         if self.panels.build_slice(name):
             self.stack.setCurrentWidget(self.pages[name])
@@ -243,7 +246,7 @@ class Window(QMainWindow):
             open_picture=lambda: self._overview().input.choose(),
             paste=self.paste,
             draw=self.draw,
-            find=lambda: self.panels[self.panel].focus_search() if self.inspector.document is not None else None,
+            find=lambda: self.panels[self.panel].focus_search() if self.inspector.shown is not None else None,
             run=self.run_panel,
             export=lambda: self.exporter.ask(),
             copy=lambda: self.exporter.copy_picture(),
