@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Generic, TypeVar
 
 from spikelet.errors import Cancelled, SpikeletError, out_of_memory, unstated_cause
@@ -179,9 +179,9 @@ class Jobs:
             progress.cancelled.set()
             self.finished.emit(key)
 
-    def cancel_all(self) -> None:
-        """Cancel every task."""
-        self.cancel(*self._current)
+    def cancel_all(self, keep: Collection[str] = ()) -> None:
+        """Cancel every task, except those of some keys."""
+        self.cancel(*(key for key in self._current if key not in keep))
 
     def close(self) -> bool:
         """Cancel every task and wait for the threads; no task can be started afterwards.

@@ -1,11 +1,14 @@
 """Export of panels and cards as PNG, SVG and CSV, and of the report."""
 
+from threading import Event
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox, QToolButton
 
 from gui_support.driving import drawn, drop, opened_window, prepare_all, until
 from spikelet_gui.models.activity.table import View
+from spikelet_gui.models.analysis import reporting
 from spikelet_gui.models.export import tab_separated
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.panels.layers.feature_maps import MapCard
@@ -105,6 +108,27 @@ def test_the_report_is_written(opened, rest, tmp_path, data):
     page = (tmp_path / "report.html").read_text()
     assert "<svg" in page
     assert "Neurons that never fire" in page
+
+
+def test_a_report_is_written_while_another_bundle_is_opened(opened, rest, tmp_path, data, leaky_path, monkeypatch):
+    drop(opened, data)
+    rest(opened)
+    opened.inspector.run_sweep(opened.inspector.source.data)
+    rest(opened)
+    name, end = opened.inspector.document.name, Event()
+    verify = reporting.verify
+
+    def verify_later(bundle, engine):
+        end.wait()
+        return verify(bundle, engine)
+
+    monkeypatch.setattr(reporting, "verify", verify_later)
+    opened.exporter.write(tmp_path / "report.html")
+    opened.inspector.open(leaky_path)
+    until(lambda: opened.inspector.document.path == leaky_path)
+    end.set()
+    rest(opened)
+    assert f"<title>{name}" in (tmp_path / "report.html").read_text()
 
 
 def test_pictures_and_data_are_copied(filled, rest, qtbot):

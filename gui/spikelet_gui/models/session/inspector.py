@@ -116,7 +116,7 @@ class Inspector(MeasuredRun):
         if isinstance(document, BrokenBundle):
             self._refuse(document)
             return
-        self.jobs.cancel_all()
+        self.jobs.cancel_all(keep=("report",))  # a file that the user waits for, written from results at hand
         self.cursor.pause()
         self.forget_run()
         self.measured.clear()
