@@ -1,11 +1,12 @@
 """Every control of every panel can be reached by keyboard and has a name for screen readers; colours can be told apart."""
 
+import re
 from itertools import groupby
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QAccessible, QImage
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -214,8 +215,29 @@ def test_drawn_values_have_a_description(built, rest):
     assert residuals.bars.accessibleDescription().startswith(f"if1: under-firing {layers[0].under:.1%}, over-firing")
 
 
-def test_charts_are_named(built):
+def test_charts_are_named_and_described(built, rest):
+    """With a screen reader, a chart that is drawn says the ends and extremes of its curves and its highest bars."""
     assert all(plot.accessibleName() for plot in built.findChildren(Plot))
+    QAccessible.setActive(True)
+    try:
+        for panel in ("overview", "layers", "accuracy"):
+            built.show_panel(panel)
+            rest(built)
+            with drawn(built):
+                built.grab()
+    finally:
+        QAccessible.setActive(False)
+    texts = {plot.accessibleName(): plot.accessibleDescription() for plot in built.findChildren(Plot)}
+    shares = [point["accuracy"] for point in built.inspector.measured.sweep.accuracy]
+    low, high = min(shares), max(shares)
+    ends = f"{shares[0]:.1%} at 1 to {shares[-1]:.1%} at {len(shares)}"
+    lowest, highest = f"{low:.1%} at {shares.index(low) + 1}", f"{high:.1%} at {shares.index(high) + 1}"
+    assert texts["accuracy by time-step"] == f"{ends}, lowest {lowest}, highest {highest}"
+    assert texts["margin over time"].startswith("Line at 2")
+    assert " at 1 to " in texts["margin over time"]
+    for name in built.inspector.class_names:
+        assert f"{name}: " in texts["class evidence over time"]
+    assert re.match(r"\d+ bars, the highest \d+ at \d+", texts["rate histogram"])
 
 
 def test_icons_are_distinguishable(qapp):

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QSize, Qt
-from PySide6.QtGui import QFontMetricsF, QKeyEvent, QMouseEvent, QResizeEvent, QWheelEvent
+from PySide6.QtGui import QAccessible, QFontMetricsF, QKeyEvent, QMouseEvent, QPaintEvent, QResizeEvent, QWheelEvent
 
 from spikelet_gui.views.plots.axes import DecadeAxis, NumberAxis, PercentAxis
 from spikelet_gui.views.plots.chart import ChartView
-from spikelet_gui.views.plots.reading import Curve, bar_values, curve_values, dot_at
+from spikelet_gui.views.plots.reading import Curve, bar_values, curve_values, described, dot_at
 from spikelet_gui.views.widgets.readout import Hover, Reading, Value
 from spikelet_gui.views.widgets.theme import font, theme
 
@@ -102,6 +102,23 @@ class Plot(ChartView):
         super().resizeEvent(event)
         if hasattr(self, "_titles"):  # the base class resizes before the titles are set
             self.getAxis("bottom").showLabel(bool(self._titles["bottom"]) and self.height() >= LOW)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        super().paintEvent(event)
+        if QAccessible.isActive():
+            self.describe()
+
+    def describe(self) -> None:
+        """Describe what is drawn, and the marker, for screen readers."""
+        bars = [item for item in self.plotItem.items if isinstance(item, pg.BarGraphItem)]
+        texts = self._marker_text(), described(self._shown_curves(), bars, self._axes["bottom"], self._axes["left"])
+        text = ". ".join(filter(None, texts))
+        if text != self.accessibleDescription():
+            self.setAccessibleDescription(text)
+
+    def _shown_curves(self) -> list[Curve]:
+        self._curves = [curve for curve in self._curves if curve.item.scene() is not None]
+        return self._curves
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         """Move the marker with the arrow keys of its direction; the window handles all other keys."""
@@ -224,8 +241,7 @@ class Plot(ChartView):
         items = self.plotItem.items
         curves = {id(part) for curve in self._curves for part in (curve.item.scatter, curve.item.curve)}
         dots = [item for item in items if isinstance(item, pg.ScatterPlotItem) and id(item) not in curves]
-        self._curves = [curve for curve in self._curves if curve.item.scene() is not None]
-        read = curve_values(self._curves, x)
+        read = curve_values(self._shown_curves(), x)
         dot = None if read else dot_at(dots, x, y, self.box.viewPixelSize())
         if dot is not None:
             at_dot = dot.pos()
@@ -288,13 +304,16 @@ class Plot(ChartView):
                 self._levels.append(line.label)
                 line.sigPositionChanged.connect(self._place_levels)
         line.sigDragged.connect(lambda dragged: moved(float(dragged.value())))
-        line.sigPositionChanged.connect(self._describe_marker)
+        line.sigPositionChanged.connect(lambda _: self.describe())
         self.addItem(line)
         self._marker = Marker(line, moved)
         self.setObjectName("plain")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         return line
 
-    def _describe_marker(self, line: pg.InfiniteLine) -> None:
+    def _marker_text(self) -> str:
+        if self._marker is None:
+            return ""
+        line = self._marker.line
         keys, side = ("Left and Right", "bottom") if line.angle == 90 else ("Up and Down", "left")
-        self.setAccessibleDescription(f"line at {self._axes[side].text_of(line.value())}; {keys} move it")
+        return f"Line at {self._axes[side].text_of(line.value())}; {keys} move it"

@@ -1,4 +1,4 @@
-"""Values of a chart at a position: of its curves, its bars and its dots."""
+"""Values of a chart: at a position, of its curves, its bars and its dots, and in words."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyqtgraph as pg
 from PySide6.QtGui import QColor, QPen
 
+from spikelet.display import number_of
 from spikelet_gui.views.plots.axes import NumberAxis
 from spikelet_gui.views.widgets.readout import Value
 
@@ -84,6 +85,29 @@ def dot_at(dots: Sequence[pg.ScatterPlotItem], x: float, y: float, pixel: tuple[
         if distance[index] <= nearest:
             best, nearest = item.points()[index], float(distance[index])
     return best
+
+
+def described(curves: Sequence[Curve], bars: Sequence[pg.BarGraphItem], bottom: NumberAxis, left: NumberAxis) -> str:
+    """Return the ends, the lowest and the highest value of every curve, and the highest bar, for screen readers."""
+    texts = []
+    for curve in curves:
+        xs, ys = curve.item.getOriginalDataset()
+        if xs is None or ys is None or not curve.item.isVisible() or not np.isfinite(ys).any():
+            continue
+        known = np.isfinite(ys)
+        xs, ys = xs[known], ys[known]
+        ends = (0, len(ys) - 1, int(ys.argmin()), int(ys.argmax()))
+        first, last, lowest, highest = (f"{curve.text(float(ys[n]))} at {bottom.text_of(float(xs[n]))}" for n in ends)
+        named = f"{curve.name}: " if curve.name else ""
+        texts.append(named + (first if len(ys) == 1 else f"{first} to {last}, lowest {lowest}, highest {highest}"))
+    for item in bars:
+        centres = np.atleast_1d(np.asarray(item.opts["x"], np.float64))
+        if len(centres):
+            heights = np.broadcast_to(np.asarray(item.opts["height"], np.float64), centres.shape)
+            top = int(heights.argmax())
+            highest = f"{left.text_of(float(heights[top]))} at {bottom.text_of(float(centres[top]))}"
+            texts.append(f"{number_of(len(centres), 'bar')}, the highest {highest}")
+    return "; ".join(texts)
 
 
 def _half_distance(centres: npt.NDArray[np.float64], width: float) -> float:
