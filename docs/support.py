@@ -39,8 +39,12 @@ TORCH = {
     "LeakyReLU, PReLU, RReLU": "two layers of neurons, max(x, 0) - slope max(-x, 0)",
     "SpikingActivation": "keeps its threshold",
     "FakeQuantize (torch.ao), QuantReLU (Brevitas)": "zero point 0, one scale per tensor: theta = scale times levels",
-    "qat.Conv2d, qat.Linear, ConvBn2d, ConvBnReLU2d, ConvReLU2d, LinearReLU (torch.ao)": "with their quantised weights",
-    "QuantConv2d, QuantLinear (Brevitas)": "with their quantised weights",
+    "qat.Conv1d, qat.Conv2d, qat.Linear and those with BatchNorm and ReLU, such as ConvBnReLU2d (torch.ao)": "with "
+    "their quantised weights",
+    "QuantConv1d, QuantConv2d, QuantConvTranspose1d, QuantConvTranspose2d, QuantLinear (Brevitas)": "with their "
+    "quantised weights and biases, and the quantisers of their inputs and outputs",
+    "QuantEltwiseAdd, QuantScaleBias, QuantUpsample (nearest), TruncAvgPool2d (Brevitas)": "a pool, if its "
+    "bits hold its sums",
     "Flatten, Unflatten, ChannelShuffle, ZeroPad1d, ZeroPad2d": "",
     "Softmax, LogSoftmax, Sigmoid, Tanh": "at the end, also scaled: left out, a bundle returns logits",
     "Dropout, Identity": "removed: no effect in evaluation mode",

@@ -10,7 +10,7 @@ from spikelet.data import ImageSet
 from spikelet.errors import ConversionError
 from spikelet.verify import verify
 from spikelet_converters.calibration.analog import Analog
-from spikelet_converters.conversion.check import source_neuron
+from spikelet_converters.conversion.check import check_graph, source_neuron
 from spikelet_converters.conversion.source import Calibration, convert_source
 from spikelet_converters.frontends import Preprocessing
 from spikelet_converters.frontends.torch import from_module
@@ -104,6 +104,81 @@ def test_eight_bits_and_a_quantised_input():
     assert bundle.manifest.conversion["layers"][-1]["agreement_through"] > 0.7
 
 
+def layers(kind):
+    """Return the shape of one input, and a network that has a layer of Brevitas other than those of `network`."""
+    qnn, quant = need("brevitas.nn"), need("brevitas.quant")
+    pixels, line = SHAPE, (3, 12)
+    conv, tensors = qnn.QuantConv2d(3, 4, 3), {"bit_width": 4, "return_quant_tensor": True}
+    relu, quantised = qnn.QuantReLU(bit_width=3), [qnn.QuantIdentity(**tensors), conv, qnn.QuantReLU(**tensors)]
+    own_scale = {"bias_quant": quant.Int8BiasPerTensorFloatInternalScaling, "bias_bit_width": 2}
+    signed, unsigned = quant.Int8ActPerTensorFloat, quant.Uint8ActPerTensorFloat
+    rounds = {"input_quant": signed, "input_bit_width": 3, "output_quant": signed, "output_bit_width": 4}
+    return {
+        "QuantConv1d": lambda: (line, [qnn.QuantConv1d(3, 4, 3, padding=1), relu]),
+        "QuantConvTranspose1d": lambda: (line, [qnn.QuantConvTranspose1d(3, 4, 3, stride=2), relu]),
+        "QuantConvTranspose2d": lambda: (
+            pixels, [qnn.QuantConvTranspose2d(3, 4, 3, stride=2, output_padding=1), relu],
+        ),
+        "quantised bias": lambda: (pixels, [qnn.QuantConv2d(3, 4, 3, **own_scale), relu]),
+        "bias of sums": lambda: (
+            pixels, [quantised[0], qnn.QuantConv2d(3, 4, 3, bias_quant=quant.Int32Bias), relu],
+        ),
+        "quantisers of a layer": lambda: (pixels, [qnn.QuantConv2d(3, 4, 3, **rounds), relu]),
+        "quantiser of an activation's input": lambda: (
+            pixels, [conv, qnn.QuantReLU(bit_width=3, input_quant=signed, input_bit_width=4)],
+        ),
+        "quantiser of a rectified input": lambda: (
+            pixels, [conv, nn.ReLU(), nn.Flatten(), qnn.QuantLinear(64, 6, bias=True, input_quant=unsigned,
+                                                                    input_bit_width=2), relu],
+        ),
+        "TruncAvgPool2d": lambda: (pixels, [*quantised, qnn.TruncAvgPool2d(2)]),
+        "TruncAdaptiveAvgPool2d": lambda: (pixels, [*quantised, qnn.TruncAdaptiveAvgPool2d(1)]),
+        "QuantUpsample": lambda: (pixels, [*quantised, qnn.QuantUpsample(scale_factor=2)]),
+        "QuantUpsamplingNearest2d": lambda: (pixels, [*quantised, qnn.QuantUpsamplingNearest2d(scale_factor=2)]),
+        "QuantScaleBias": lambda: (pixels, [conv, qnn.QuantScaleBias(4, True), relu]),
+        "BatchNorm2dToQuantScaleBias": lambda: (pixels, [conv, qnn.BatchNorm2dToQuantScaleBias(4), relu]),
+        "activations without quantisers": lambda: (
+            pixels, [qnn.QuantConv2d(3, 4, 3, weight_quant=None), qnn.QuantReLU(act_quant=None), qnn.QuantConv2d(4, 4, 1),
+                     qnn.QuantHardTanh(act_quant=None, min_val=0.0, max_val=1.0), qnn.QuantIdentity(act_quant=None)],
+        ),
+        "QuantEltwiseAdd": lambda: (pixels, [conv, relu, Sum(qnn)]),
+    }[kind]()  # fmt: skip
+
+
+KINDS = (
+    "QuantConv1d", "QuantConvTranspose1d", "QuantConvTranspose2d", "quantised bias", "bias of sums",
+    "quantisers of a layer", "quantiser of an activation's input", "quantiser of a rectified input", "TruncAvgPool2d",
+    "TruncAdaptiveAvgPool2d", "QuantUpsample", "QuantUpsamplingNearest2d", "QuantScaleBias",
+    "BatchNorm2dToQuantScaleBias", "activations without quantisers", "QuantEltwiseAdd",
+)  # fmt: skip
+
+
+class Sum(nn.Module):
+    """A residual block of Brevitas, whose sum quantises both inputs and the output."""
+
+    def __init__(self, qnn):
+        super().__init__()
+        self.conv, self.relu = qnn.QuantConv2d(4, 4, 3, padding=1), qnn.QuantReLU(bit_width=3)
+        self.sum = qnn.QuantEltwiseAdd()
+
+    def forward(self, x):
+        return self.sum(self.relu(self.conv(x)), x)
+
+
+@pytest.mark.filterwarnings("ignore")  # those of Brevitas
+@pytest.mark.parametrize("kind", KINDS)
+def test_layers_compute_what_brevitas_computes(kind):
+    torch.manual_seed(0)
+    shape, parts = layers(kind)
+    network = nn.Sequential(*parts, nn.Flatten(), nn.LazyLinear(3)).train()
+    for _ in range(4):  # sets the scales of the quantisers
+        network(torch.rand(16, *shape))
+    for parameter in network.parameters():
+        if parameter.ndim == 1:
+            parameter.data.add_(0.2 * torch.randn(parameter.shape))
+    check_graph(from_module(network.eval(), shape), None)
+
+
 def test_refusals():
     qnn = need("brevitas.nn")
     parts = [nn.Flatten(), qnn.QuantLinear(108, 4, bias=True)]
@@ -116,3 +191,21 @@ def test_refusals():
     sigmoid = nn.Sequential(*parts, qnn.QuantSigmoid(bit_width=4), nn.Linear(4, 2))
     with pytest.raises(ConversionError, match=r"module 2 \(QuantSigmoid\): .*QuantReLU"):
         from_module(sigmoid, SHAPE)
+
+    def refusal(*layers):
+        with pytest.raises(ConversionError) as error:
+            from_module(nn.Sequential(*layers, nn.Flatten()).eval(), SHAPE)
+        return str(error.value)
+
+    conv, tensors = qnn.QuantConv2d(3, 4, 3), {"bit_width": 4, "return_quant_tensor": True}
+    same = qnn.QuantConv2d(3, 4, 3, stride=2, padding="same")
+    assert "has a stride and padding='same'; expected a number of pixels as padding" in refusal(same, nn.ReLU())
+    relu, pool = qnn.QuantReLU(**tensors), qnn.TruncAvgPool2d(2, bit_width=5)
+    assert "rounds sums to 5 bits; expected a bit width that holds those of its window" in refusal(conv, relu, pool)
+    bilinear = qnn.QuantUpsamplingBilinear2d(scale_factor=2)
+    assert "rounds interpolated pixels; expected nn.Upsample" in refusal(conv, relu, bilinear)
+    down = qnn.QuantReLU(bit_width=4, float_to_int_impl_type="floor")
+    assert "rounds by floor; expected rounding to the nearest integer" in refusal(conv, down)
+    floats = need("brevitas.quant.experimental.float").Fp8e4m3ActPerTensorFloat
+    expected = "expected a quantiser to integers with a constant scale"
+    assert expected in refusal(conv, qnn.QuantReLU(act_quant=floats))

@@ -102,6 +102,12 @@ class Neurons(ConstantImages):
         quantised = self.quantise_relu(where, cap, levels, x, (start - 0.5) * cap / levels)
         return replace(quantised, factor=quantised.factor * factor)
 
+    def quantise(self, name: str, where: str, theta: float, levels: int, x: Value, *, alone: bool) -> Value:
+        """Add a quantiser, see `quantiser`, as one neuron with the rectifier before it if no other layer uses that."""
+        if x.node in self.relus and alone and not x.offset.any() and (x.factor == 1).all():
+            return self.quantise_relu(where, theta, levels, x)
+        return self.quantiser(name, where, theta, levels, x)
+
     def quantise_relu(self, where: str, theta: float, levels: int, x: Value, shift: float = 0.0) -> Value:
         """Replace a rectifier by the quantiser of the rectified value + shift, so that both are one neuron."""
         (source,) = (a for a, b in self.edges if b == x.node)

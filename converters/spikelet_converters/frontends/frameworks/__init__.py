@@ -23,7 +23,10 @@ NEURONS: dict[tuple[str, str], Importer] = {
 """Importers of the supported layers, by framework and class name."""
 
 CONTAINERS = ("SequentialState", "SeqToANNContainer", "MultiStepContainer", "StepModeContainer", "Lift")
-_TORCH_LAYERS = (nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.BatchNorm1d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
+_TORCH_LAYERS = (
+    nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.Linear, nn.BatchNorm2d, nn.BatchNorm1d,
+    nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Upsample,
+)  # fmt: skip
 _NETWORKS = "spikingjelly.activation_based.model"  # blocks of whole networks, which are traced
 _SUBCLASSED_IN = ("brevitas.nn", "torch.ao.nn")
 

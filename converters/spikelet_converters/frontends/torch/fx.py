@@ -17,7 +17,7 @@ from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.refusals import UNKNOWN, NotTraced
-from spikelet_converters.frontends.torch import quant_aware
+from spikelet_converters.frontends.torch import brevitas, quant_aware
 from spikelet_converters.frontends.torch.calls import OPERATORS, Call, Result, bound, name_of, resolved, values_of
 from spikelet_converters.frontends.torch.constants import attribute, constant, evaluated, size_of, without_values
 from spikelet_converters.frontends.torch.dispatch import HANDLERS, IDENTITY, added, returned
@@ -202,12 +202,19 @@ class _Reader:
                 result = self._module(f"{name}.{key}", child, step, inputs)
                 inputs = values_of(result)
             return inputs[0]
+
+        def torch_layer(layer: nn.Module, x: Value) -> Value:
+            (value,) = values_of(self._leaf(name, layer, step, x))
+            return value
+
         x = inputs[0]
         value = frameworks.read(self.builder, name, module, x) if frameworks.framework(module) else None
-        if value is None and quant_aware.is_layer(module):
-            value = quant_aware.read(self.builder, name, module, x)
         if value is not None:
             return value
+        if brevitas.is_layer(module):
+            return brevitas.read(self.builder, name, module, inputs, torch_layer, alone=self._alone(step))
+        if quant_aware.is_layer(module):
+            return quant_aware.read(self.builder, name, module, x, torch_layer, alone=self._alone(step))
         if isinstance(module, Normalise):
             return self.builder.normalise(f"module {name}", module.mean.numpy(), module.std.numpy(), x)
         if isinstance(module, SpikingActivation):

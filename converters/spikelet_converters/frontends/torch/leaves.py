@@ -31,7 +31,7 @@ def _weights(module: Module) -> Arguments:
     for hook in module._forward_pre_hooks.values():
         if isinstance(hook, SpectralNorm | WeightNorm):
             hook(module, ())  # computes the weight, as every call does
-    return {"weight": quant_aware.weight_of(module), "bias": _tensor(module.bias)}
+    return {"weight": quant_aware.weight_of(module), "bias": quant_aware.bias_of(module)}
 
 
 def _convolution(module: Module) -> Arguments:

@@ -14,7 +14,7 @@ from torch.fx.proxy import Attribute
 from spikelet.errors import ConversionError, pass_out_of_memory
 from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.refusals import DATA
-from spikelet_converters.frontends.torch import quant_aware
+from spikelet_converters.frontends.torch import brevitas, quant_aware
 from spikelet_converters.frontends.torch.changed_constants import ChangedConstants
 from spikelet_converters.frontends.torch.source_lines import note_line, text_of, user_line
 from spikelet_converters.frontends.torch.totals import ASSIGN, ZEROS
@@ -79,7 +79,9 @@ class Tracer(fx.Tracer):
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Return whether a module is imported as one layer."""
-        if isinstance(m, SpikingActivation | Normalise) or frameworks.is_layer(m) or quant_aware.is_layer(m):
+        if isinstance(m, SpikingActivation | Normalise) or frameworks.is_layer(m):
+            return True
+        if quant_aware.is_layer(m) or brevitas.is_layer(m):
             return True
         return super().is_leaf_module(m, module_qualified_name)
 

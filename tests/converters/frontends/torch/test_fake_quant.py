@@ -12,7 +12,7 @@ from spikelet.data import ImageSet
 from spikelet.errors import ConversionError
 from spikelet.nodes import IF
 from spikelet_converters.calibration.analog import Analog
-from spikelet_converters.conversion.check import source_neuron
+from spikelet_converters.conversion.check import check_graph, source_neuron
 from spikelet_converters.conversion.source import Calibration, convert_source
 from spikelet_converters.frontends import Preprocessing
 from spikelet_converters.frontends.torch import from_module
@@ -85,6 +85,61 @@ def test_it_converts_without_calibration(network):
     first = bundle.manifest.conversion["layers"][0]["by_step"][-1]
     assert first["steps"] == 8
     assert first["correlation"] > 0.85
+
+
+class OtherLayers(nn.Module):
+    """Layers that torch.ao fuses in one dimension, and options of convolutions."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.bn, self.relu = nn.Conv1d(2, 4, 3, padding=1), nn.BatchNorm1d(4), nn.ReLU()
+        self.conv1, self.relu1 = nn.Conv1d(4, 4, 3, dilation=2, padding=1, padding_mode="reflect"), nn.ReLU()
+        self.conv2, self.bn2 = nn.Conv1d(4, 3, 1), nn.BatchNorm1d(3)
+        self.fc, self.bn3, self.fc2 = nn.Linear(24, 8), nn.BatchNorm1d(8), nn.Linear(8, 3)
+
+    def forward(self, x):
+        x = self.relu1(self.conv1(self.relu(self.bn(self.conv(x)))))
+        x = torch.relu(self.bn2(self.conv2(x)))
+        return self.fc2(torch.relu(self.bn3(self.fc(torch.flatten(x, 1)))))
+
+
+def test_layers_in_one_dimension_and_batch_norm_of_linear_layers():
+    torch.manual_seed(0)
+    network = OtherLayers().train()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        groups = [["conv", "bn", "relu"], ["conv1", "relu1"], ["conv2", "bn2"], ["fc", "bn3"]]
+        network = torch.ao.quantization.fuse_modules_qat(network, groups)
+        network.qconfig = QConfig(activation=nn.Identity, weight=weights())
+        network = torch.ao.quantization.prepare_qat(network)
+        for _ in range(3):
+            network(torch.rand(8, 2, 10))
+        network.eval().apply(torch.ao.quantization.disable_observer)
+    kinds = {type(module).__name__ for module in network.modules()}
+    assert kinds >= {"ConvBnReLU1d", "ConvReLU1d", "ConvBn1d", "LinearBn1d"}
+    source = from_module(network, (2, 10))
+    assert len(source.relus) == 4
+    assert check_graph(source, None) < 1e-4
+
+
+def test_a_rectifier_of_several_uses_is_not_quantised_for_all():
+    class Skip(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc, self.quantiser, self.fc2 = nn.Linear(6, 4), activation(3)(), nn.Linear(4, 2)
+
+        def forward(self, x):
+            rectified = torch.relu(self.fc(torch.flatten(x, 1)))
+            return self.fc2(self.quantiser(rectified) + rectified)
+
+    torch.manual_seed(0)
+    network = Skip()
+    network(torch.rand(20, 6))
+    network.eval().apply(torch.ao.quantization.disable_observer)
+    source = from_module(network, (6,))
+    assert list(source.levels.values()) == [3]
+    assert len(source.relus) == 1
+    check_graph(source, None)
 
 
 def test_modules_that_quantise():

@@ -1,0 +1,172 @@
+"""Layers of Brevitas: their quantised weights and biases, and the quantisers of their inputs and outputs.
+
+Classes are recognised by name, so Brevitas need not be installed. A layer with weights is read as the layer of torch
+that it is a subclass of, an activation without a quantiser as the module of torch that it applies.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from spikelet.errors import ConversionError
+from spikelet_converters.frontends.builder import Builder
+from spikelet_converters.frontends.values import Rounding, Value
+
+TorchLayer: TypeAlias = Callable[[nn.Module, Value], Value]
+"""A function that adds a module to the builder as the layer of torch that it is, or is a subclass of."""
+
+_Weights: TypeAlias = npt.NDArray[np.float32]
+_Module: TypeAlias = Any  # attributes of a package that may not be installed have no types
+
+_ACTIVATIONS = ("QuantReLU", "QuantHardTanh", "QuantIdentity")
+
+
+def is_layer(module: nn.Module) -> bool:
+    """Return whether the module comes from Brevitas."""
+    return type(module).__module__.startswith("brevitas.nn")
+
+
+def weight_of(module: _Module) -> _Weights:
+    """Return the weights of a layer, quantised if the layer quantises them."""
+    with torch.no_grad():
+        return _plain(module.quant_weight() if hasattr(module, "quant_weight") else module.weight)
+
+
+def bias_of(module: _Module) -> _Weights | None:
+    """Return the bias of a layer, quantised if the layer quantises it, or None.
+
+    One that has the scale of the layer's sums is not quantised: it is rounded to their unit, which is far below that
+    of an activation.
+    """
+    if module.bias is None:
+        return None
+    quantiser: _Module = getattr(module, "bias_quant", None)
+    plain = quantiser is None or not quantiser.is_quant_enabled or quantiser.requires_input_scale
+    with torch.no_grad():
+        return _plain(module.bias if plain else quantiser(module.bias))
+
+
+def _plain(tensor: _Module) -> _Weights:
+    """Return the numbers of a tensor, or of a quantised tensor."""
+    numbers: torch.Tensor = tensor if isinstance(tensor, torch.Tensor) else tensor.value
+    return numbers.detach().numpy()
+
+
+def read(
+    builder: Builder, name: str, module: _Module, inputs: list[Value], torch_layer: TorchLayer, *, alone: bool
+) -> Value:
+    """Add a layer to a builder.
+
+    Args:
+        builder: The builder to add to.
+        name: The module's name in the network.
+        module: The layer.
+        inputs: Its inputs: one, or the two of a sum.
+        torch_layer: Adds the module, or the activation in it, as a layer of torch.
+        alone: Whether no other layer uses the input.
+
+    Raises:
+        ConversionError: A quantiser has no equal neuron, or the layer is not supported.
+    """
+    kind = type(module).__name__
+    where = f"module {name} ({kind})"
+    _refuse_paddings(where, module)
+    _refuse_roundings(builder, where, module, inputs[0])
+    before, after = getattr(module, "input_quant", None), getattr(module, "output_quant", None)
+    if before is not None and before.is_quant_enabled:
+        inputs = [_quantised(builder, f"{name}.input", where, before, x, signed=True, alone=alone) for x in inputs]
+    x = inputs[0]
+    if kind == "QuantEltwiseAdd":
+        y = builder.add(name, where, inputs)
+    elif hasattr(module, "runtime_shape"):  # QuantScaleBias, which replaces batch norm
+        bias = bias_of(module)
+        y = builder.affine(where, weight_of(module), np.zeros(1) if bias is None else bias, x, alone=alone)
+    elif hasattr(module, "act_quant"):
+        y = _activation(builder, name, where, module, x, torch_layer, alone=alone)
+    else:
+        y = torch_layer(module, x)
+    if after is not None and after.is_quant_enabled:
+        y = _quantised(builder, f"{name}.output", where, after, y, signed=True, alone=True)
+    return y
+
+
+def _refuse_paddings(where: str, module: _Module) -> None:
+    if getattr(module, "is_same_padded_strided", False):
+        raise ConversionError(f"{where}: has a stride and padding='same'; expected a number of pixels as padding")
+
+
+def _refuse_roundings(builder: Builder, where: str, module: _Module, x: Value) -> None:
+    """Raise ConversionError for a layer that rounds means or interpolated pixels to integers."""
+    if getattr(module, "mode", "nearest") != "nearest":
+        raise ConversionError(f"{where}: rounds interpolated pixels; expected nn.Upsample, or mode='nearest'")
+    if not getattr(module, "is_trunc_quant_enabled", False):
+        return
+    bits = float(module.trunc_quant.tensor_quant.msb_clamp_bit_width_impl())
+    pixels = math.prod(x.shape[1:]) if hasattr(module, "output_size") else math.prod(_pair(module.kernel_size))
+    if x.node not in builder.levels or builder.levels[x.node] * pixels >= 2**bits:
+        raise ConversionError(
+            f"{where}: rounds sums to {bits:g} bits; expected a bit width that holds those of its window, or "
+            "nn.AvgPool2d"
+        )
+
+
+def _activation(
+    builder: Builder, name: str, where: str, module: _Module, x: Value, torch_layer: TorchLayer, *, alone: bool
+) -> Value:
+    """Add the quantiser of an activation, or the activation alone if it has none."""
+    quantiser = module.act_quant
+    if not quantiser.is_quant_enabled:
+        fused = quantiser.fused_activation_quant_proxy
+        plain = fused is None or type(fused.activation_impl).__name__ == "Identity"
+        return x if plain else torch_layer(fused.activation_impl, x)
+    if type(module).__name__ not in _ACTIVATIONS:
+        return torch_layer(module, x)  # which is not supported
+    identity = x.node == "input" or type(module).__name__ == "QuantIdentity"
+    return _quantised(builder, name, where, quantiser, x, signed=identity, alone=alone)
+
+
+def _quantised(
+    builder: Builder, name: str, where: str, quantiser: _Module, x: Value, *, signed: bool, alone: bool
+) -> Value:
+    """Add a quantiser as neurons. One that is no rectifier is omitted if `signed`, with a note.
+
+    Raises:
+        ConversionError: It has no equal neuron.
+    """
+    try:
+        scale, zero, bits = (_number(getattr(quantiser, field)()) for field in ("scale", "zero_point", "bit_width"))
+    except (AttributeError, RuntimeError):  # of floats, or with a scale of every input
+        raise ConversionError(f"{where}: expected a quantiser to integers with a constant scale") from None
+    if quantiser.rounding_mode.upper() != "ROUND":
+        raise ConversionError(f"{where}: rounds by {quantiser.rounding_mode}; expected rounding to the nearest integer")
+    if scale is None or zero is None or bits is None:
+        raise ConversionError(f"{where}: quantises activations per channel; expected one scale per tensor")
+    narrow = bool(quantiser.is_narrow_range)
+    if not quantiser.is_signed and zero == 0:
+        levels = 2 ** int(bits) - (2 if narrow else 1)
+        return builder.quantise(name, where, scale * levels, levels, x, alone=alone)
+    if not signed:
+        reason = "is signed" if quantiser.is_signed else f"has a zero point of {zero:g}"
+        raise ConversionError(f"{where}: {reason}; expected an unsigned quantiser with zero point 0, as in QuantReLU")
+    low, high = (-(2 ** (int(bits) - 1)) + narrow, 2 ** (int(bits) - 1) - 1)
+    if not quantiser.is_signed:
+        low, high = 0, 2 ** int(bits) - (2 if narrow else 1)
+    x = x if alone or x.node == "input" else builder.separate(name, where, x)
+    builder.unrounded(where, "no rectified activation", Rounding(np.asarray(scale), np.asarray(zero), low, high), x)
+    return x
+
+
+def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else value
+
+
+def _number(value: object) -> float | None:
+    array = np.asarray(value.detach().numpy() if isinstance(value, torch.Tensor) else value, np.float64)
+    return float(array.ravel()[0]) if array.size == 1 else None
