@@ -205,6 +205,8 @@ class Panel(View):
             else:
                 widths.append(part.minimumSize().width())
         in_row = (layout.direction() == QBoxLayout.Direction.LeftToRight) != self._narrow
+        if not widths:  # a layout that is filled later
+            return 0
         return sum(widths) + layout.spacing() * (len(widths) - 1) if in_row else max(widths)
 
     def run(self) -> None:
