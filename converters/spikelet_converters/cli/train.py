@@ -49,8 +49,12 @@ def run(args: argparse.Namespace) -> int:
         from spikelet_converters.training.user_network import use
     except ModuleNotFoundError as error:
         raise MissingDependency(str(error.name), "convert") from None
+    if args.start is not None and args.weights is not None:
+        raise UsageError("--start and --weights both give the initial weights; omit one of them")
     if is_code(args.model):
-        use(args.model)
+        use(args.model, weights=args.weights, weights_key=args.weights_key)
+    elif args.weights is not None:
+        raise UsageError("--weights is for networks of your own, --model FILE.py:NAME; --start takes a checkpoint")
     data = read(args.data, "train", options=training_options(args))
     if args.data_name:
         data = data.renamed(args.data_name)

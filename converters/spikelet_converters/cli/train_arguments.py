@@ -42,6 +42,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "spiking activations: a torch module, or a class or function that returns one",
     )
     parser.add_argument(
+        "--weights",
+        type=existing,
+        metavar="FILE",
+        help="initial weights of FILE.py:NAME, as of a trained ReLU network",
+    )
+    parser.add_argument("--weights-key", metavar="KEY", help="name of the weights in FILE, where several fit")
+    parser.add_argument(
         "--recipe", choices=["spikelet", "qcfs", "paper", "paper-qcfs"], default="spikelet", help="set of options"
     )
     parser.add_argument("--seed", type=int, metavar="S", help="random seed")

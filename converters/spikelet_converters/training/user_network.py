@@ -11,6 +11,7 @@ import copy
 from collections import Counter
 from collections.abc import Callable
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ from spikelet_converters.frontends.values import free_name
 from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks import USER_NETWORKS, Builder
 from spikelet_converters.source_model.networks.parts import ActivationFactory, Normalise, Size
+from spikelet_converters.weights import fit
 
 _RECTIFIERS = ("relu", "relu6")
 _MODULES = (nn.ReLU, nn.ReLU6, SpikingActivation)
@@ -34,18 +36,31 @@ _CLAMPS = ("clamp", "clamp_min", "clip")
 _REPLACED = "ReLU, ReLU6 and clamps from 0 by spiking activations"
 
 
-def use(reference: str, name: str | None = None) -> None:
+def use(reference: str, name: str | None = None, weights: Path | None = None, weights_key: str | None = None) -> None:
     """Make a network of the user's code available to specifications. Its code runs.
 
     Args:
         reference: FILE.py:NAME.
         name: Name of the network in the specification, by default the reference.
+        weights: File with initial weights, such as those of a trained ReLU network, see `spikelet_converters.weights`.
+        weights_key: Name of the weights in the file, if several sets fit.
 
     Raises:
         UsageError: The file or the name does not exist.
-        ConversionError: The file raises an error.
+        ConversionError: The file raises an error, or the weights do not fit.
     """
-    define(name or reference, factory(reference))
+    make = factory(reference)
+
+    def with_weights(path: Path) -> nn.Module:
+        network = make()
+        fit(path, network, reference, weights_key)
+        return network
+
+    if weights is None:
+        define(name or reference, make)
+    else:
+        with_weights(weights)  # refuses those that do not fit before anything else
+        define(name or reference, lambda: with_weights(weights))
 
 
 def define(name: str, make: Callable[[], nn.Module]) -> None:

@@ -19,6 +19,7 @@ from spikelet.data import arrays
 from spikelet.errors import ConversionError, UsageError
 from spikelet.session import Model
 from spikelet_converters.frontends.torch.fx import trace
+from spikelet_converters.frontends.torch.python_file import factory
 from spikelet_converters.frontends.values import node_name
 from spikelet_converters.source_model import networks
 from spikelet_converters.source_model.activation import Mode, spiking_layers
@@ -255,6 +256,21 @@ def test_it_is_trained_and_converted(call):
     assert accuracy > 0.6, "chance is 0.33"
     measured = json.loads(call("residuals run/best.pt --network networks.py:Network --data data.npz --json").out)
     assert [layer["layer"] for layer in measured["layers"]] == LAYERS
+
+
+def test_the_weights_of_a_trained_network_are_a_start(call, folder):
+    torch.manual_seed(5)
+    source = factory("networks.py:Network")()
+    torch.save({"model": source.state_dict()}, "relu.pt")
+    call("train --data data.npz --model networks.py:Network --weights relu.pt --learning-rate 1e-9 --epochs 1 "
+         "--residual none --batch 16 --seed 1 --json -o fine")  # fmt: skip
+    weights = load_checkpoint("fine/best.pt").weights
+    assert torch.allclose(weights["block.conv1.weight"], source.block.conv1.weight, atol=1e-6)
+    line = "train --data data.npz --weights relu.pt --json -o x"
+    assert "--weights is for networks of your own, --model FILE.py:NAME" in call(f"{line} --model vgg5", 2).err
+    assert "both give the initial weights; omit one" in call(f"{line} --start run/best.pt", 2).err
+    torch.save(nn.Linear(2, 2).state_dict(), "relu.pt")
+    assert "not a state dict of networks.py:Network; missing" in call(f"{line} --model networks.py:Network", 1).err
 
 
 def test_a_run_is_resumed_and_its_weights_fit_no_other_network(call):
