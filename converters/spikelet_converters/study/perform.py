@@ -53,9 +53,6 @@ def perform(study: Study, name: str, folder: Path, execution: Execution, *, tick
         SpikeletError: The folder contains a run with other options, or the run failed.
     """
     run = study.run(name)
-    model = str(run.point["model"])
-    if is_code(model):
-        use(str(study.path.parent / model), model)
     run_folder = folder / name
     _open_folder(study, run, run_folder)
     metrics_path = run_folder / "metrics.json"
@@ -192,6 +189,9 @@ def _ticking(tick: Tick) -> Callable[[TrainingProgress], None]:
 def _network(study: Study, run: Run, folder: Path, data: ImageSet, execution: Execution) -> Checkpoint:
     """Return the network of a run, and train it if necessary."""
     run_folder = folder / run.name
+    model = str(run.point["model"])
+    if is_code(model):
+        use(str(study.path.parent / model), model)
     if run.checkpoint is not None:
         return load_checkpoint(Path(run.checkpoint))
     start = None
