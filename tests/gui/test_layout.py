@@ -14,6 +14,7 @@ from spikelet_gui.models.session.settings import Settings
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.shell.app import discard, make_window
+from spikelet_gui.views.shell.opening import open_paths
 from spikelet_gui.views.shell.shortcuts import help_dialog
 from spikelet_gui.views.shell.transport import TITLES
 from spikelet_gui.views.widgets.cards import Card
@@ -37,7 +38,7 @@ def filled(qapp, rest, tmp_path_factory):
     images, truth = rng.integers(0, 256, (12, 3, 16, 16), dtype=np.uint8), rng.integers(0, 3, 12)
     np.savez(folder / "photographs of insects.npz", images=images, labels=truth, classes=labels)
     with opened_window(path) as window:
-        window.open_path(folder / "photographs of insects.npz")
+        open_paths(window.inspector, [folder / "photographs of insects.npz"])
         rest(window)
         window.inspector.run_sweep(window.inspector.data)
         window.inspector.results.comparison_key = None

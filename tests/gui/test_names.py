@@ -20,6 +20,7 @@ from spikelet_gui.models.export import DataTable, csv_files, safe_name, without_
 from spikelet_gui.models.session import profiles
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.shell.exporting import tables_of
+from spikelet_gui.views.shell.opening import open_paths
 from spikelet_gui.views.widgets.controls import Tabs
 from spikelet_gui.views.widgets.text import Elided, Legend, tooltip
 
@@ -44,7 +45,7 @@ def odd(qapp, rest, tmp_path_factory):
     np.savez(folder / "photos.npz", images=images, labels=truth)
     (folder / "photos.npz").rename(folder / FILE.replace("/", "_"))
     with opened_window(path) as window:
-        window.open_path(folder / FILE.replace("/", "_"))
+        open_paths(window.inspector, [folder / FILE.replace("/", "_")])
         rest(window)
         window.inspector.run_sweep(window.inspector.data)
         window.inspector.results.comparison_key = None
@@ -182,7 +183,7 @@ def test_long_names_do_not_widen_the_window(qapp, rest, tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (8, 3, 8, 8), dtype=np.uint8)
     np.savez(images, images=pixels, labels=np.arange(8) % 3)
     with opened_window(path) as window:
-        window.open_path(images)
+        open_paths(window.inspector, [images])
         rest(window)
         window.inspector.run_sweep(window.inspector.data)
         for panel in ("overview", "accuracy", "compare"):

@@ -38,7 +38,7 @@ from spikelet_gui.views.shell.exporting import Exporter
 from spikelet_gui.views.shell.focus import FocusReturn
 from spikelet_gui.views.shell.garbage import Collector
 from spikelet_gui.views.shell.header import Header
-from spikelet_gui.views.shell.opening import may_open, open_content, open_paths
+from spikelet_gui.views.shell.opening import may_open, open_content
 from spikelet_gui.views.shell.pages import ProblemPage, WelcomePage
 from spikelet_gui.views.shell.rail import Rail
 from spikelet_gui.views.shell.stale import StaleLine
@@ -282,10 +282,6 @@ class Window(QMainWindow):
         """Show an empty drawing pad on the Overview panel."""
         self.show_panel("overview")
         self._overview().input.draw()
-
-    def open_path(self, path: Path) -> None:
-        """Open a bundle, or an image, recording, folder or data set as input of the open bundle."""
-        open_paths(self.inspector, [path])
 
     def paste(self) -> None:
         """Open the image or the file on the clipboard."""
