@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.builder import Builder
-from spikelet_converters.frontends.channels import selected
+from spikelet_converters.frontends.channels import check_along_channels, selected
 from spikelet_converters.frontends.construction import check_finite
 from spikelet_converters.frontends.layout import arranged, as_image, axes_of, per_channel, sizes, varies, window_of
 from spikelet_converters.frontends.values import Value, Window
@@ -43,6 +43,28 @@ def weighed(builder: Builder, name: str, where: str, operation: Operation, after
     builder.check_weights(where, int(x.shape[0] * count * largest))
     units = np.eye(count, dtype=np.float32).reshape(count, 1, *pixels)
     return builder.pixelwise(name, where, operation(units)[None, :, 0].astype(np.float64), x)
+
+
+def gathered(builder: Builder, name: str, where: str, indices: npt.NDArray[np.intp], axis: int, x: Value) -> Value:
+    """Take channels, features or pixels at constant indices along an axis of the source's value; 0 is the batch.
+
+    Raises:
+        ConversionError: The axis is that of the batch, or the value has other axes, or too many pixels.
+    """
+    if axis == 0 or x.regrouped or axes_of(x)[axis - 1] == 0:
+        check_along_channels(where, "gathers", x, axis)
+        return selected(x, np.arange(x.shape[0])[indices])
+    size = sizes(x)[axis - 1]
+    taken = np.arange(size)[indices]
+    steps = np.unique(np.diff(taken))
+    if steps.size <= 1 and steps.min(initial=1) > 0:  # a slice
+        slices = [slice(None)] * (len(sizes(x)) + 1)
+        slices[axis] = slice(int(taken[0]), int(taken[-1]) + 1, int(steps.max(initial=1)))
+        return builder.sliced(name, where, slices, x)
+    order = axes_of(x)
+    inner, pixels = replace(builder.padded(name, where, x), axes=None), order[axis - 1] + 1
+    after = [len(taken) if index == pixels else count for index, count in enumerate(inner.shape[1:], 2)]
+    return arranged(weighed(builder, name, where, lambda units: units.take(taken, pixels), after, inner), order)
 
 
 def masked(builder: Builder, name: str, where: str, constant: npt.NDArray[np.generic], x: Value) -> Value:

@@ -89,7 +89,7 @@ TORCH = {
     "argmax": "an argmax inside the network has no spiking form here; leave it out",
     **dict.fromkeys(("eq", "ge", "gt", "le", "lt", "ne", "sign", "where"), _COMPARISON),
     "exp": _EXP,
-    **dict.fromkeys(("flip", "fliplr", "flipud"), "it mirrors activations; mirror the weights after it, or the images"),
+    **dict.fromkeys(("fliplr", "flipud"), "it mirrors the samples or channels; mirror pixels with flip(x, [2]) or [3]"),
     **dict.fromkeys(("ceil", "fix", "floor", "floor_divide", "frac", "round", "trunc"), _ROUNDING),
     **dict.fromkeys(("log", "pow", "reciprocal", "rsqrt", "sqrt", "square"), _POWER),
     **dict.fromkeys(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from spikelet.errors import ConversionError
 from spikelet.nodes import Shape
 from spikelet_converters.frontends.onnx import (
+    batch_statistics,
     gathers,
     microsoft,
     saturation,
@@ -59,7 +60,7 @@ def read(
     def imported(model: onnx.ModelProto, original: onnx.ModelProto | None = None) -> Source:
         model, executable = translated(model, opset_of(model))
         executable = original or executable
-        model = stacks.replaced(gathers.replaced(sequences.replaced(model)))
+        model = batch_statistics.replaced(stacks.replaced(gathers.replaced(sequences.replaced(model))))
         model, probabilities = two_classes.replaced(written_softmax.replaced(straight_through.removed(model)))
         reader = Reader(path, model, shape, max_pools, preprocessing)
         state = reader.run()

@@ -11,7 +11,7 @@ from spikelet_converters.frontends.layout import arranged, axes_of, sizes
 from spikelet_converters.frontends.onnx.attributes import integer, integers, real, text
 from spikelet_converters.frontends.onnx.constants import Constant
 from spikelet_converters.frontends.onnx.step import Handler, Step
-from spikelet_converters.frontends.pixels import padded_by
+from spikelet_converters.frontends.pixels import gathered, padded_by
 from spikelet_converters.frontends.values import BATCH, Value
 
 LARGE = 2**31 - 1  # written by exporters for an omitted end
@@ -168,10 +168,9 @@ def _gather(step: Step) -> Value:
         cut = step.builder.sliced(step.name, step.where, slices, x)
         kept = [size for other, size in enumerate(sizes(cut), 1) if other != axis]
         return step.builder.reshaped(f"{step.name}.rest", step.where, [BATCH, *kept], None, cut)
-    check_along_channels(step.where, "gathers", x, axis)
     if indices.ndim != 1:
         raise ConversionError(f"{step.where}: gathers by indices of {indices.ndim} axes; expected one")
-    return selected(x, np.arange(x.shape[0])[indices.astype(np.intp)])
+    return gathered(step.builder, step.name, step.where, indices.astype(np.intp), axis, x)
 
 
 def _identity(step: Step) -> Value:

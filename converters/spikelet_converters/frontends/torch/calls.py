@@ -190,7 +190,7 @@ _DISPATCHED: dict[Target, tuple[str, Callable[..., object]]] = {
 _AS_IN_NUMPY = {"axis": "dim", "keepdims": "keepdim"}
 """Other names of arguments, which torch accepts as well."""
 
-_SIZES = ("expand", "permute", "repeat", "reshape", "tile", "unflatten", "view")
+_SIZES = ("expand", "flip", "permute", "repeat", "reshape", "tile", "unflatten", "view")
 
 
 def name_of(target: Target) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.channels import check_along_channels, concatenated, selected, tiled
 from spikelet_converters.frontends.layout import arranged, axes_of, expected_of, reshaped, sizes
+from spikelet_converters.frontends.pixels import gathered
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.torch import resampling
 from spikelet_converters.frontends.torch.calls import Call, Handler
@@ -142,8 +143,8 @@ def _indexed(call: Call, entries: list[object]) -> Value:
     if len(entries) == len(sizes(x)) + 1:
         for axis, entry in enumerate(entries):
             if isinstance(entry, list) or (isinstance(entry, np.ndarray) and entry.ndim == 1):
-                check_along_channels(call.where, "indexes", x, axis)
-                x = selected(x, np.arange(x.shape[0])[np.asarray(entry, np.intp)])
+                taken = np.arange(sizes(x)[axis - 1])[np.asarray(entry)] if axis else np.asarray(entry)
+                x = gathered(call.builder, f"{call.name}.{axis}", call.where, taken.astype(np.intp), axis, x)
                 entries[axis] = slice(None)
     if len(entries) != len(sizes(x)) + 1 or not all(isinstance(entry, slice | int) for entry in entries):
         raise ConversionError(f"{call.where}: indexes by {entries}; expected slices and whole numbers")
@@ -167,10 +168,23 @@ def _index(call: Call) -> Value:
 
 def _index_select(call: Call) -> Value:
     x, indices = call.x, call.array("index")
-    check_along_channels(call.where, "selects", x, int(call.number("dim", 0)) % (len(sizes(x)) + 1))
     if indices is None:
         raise ConversionError(f"{call.where}: selects by values of the network; expected constants")
-    return selected(x, np.arange(x.shape[0])[indices.astype(np.intp)])
+    axis = int(call.number("dim", 0)) % (len(sizes(x)) + 1)
+    return gathered(call.builder, call.name, call.where, indices.astype(np.intp), axis, x)
+
+
+def _turned(call: Call) -> Value:
+    """Reverse axes, or move their entries by a number of places, those at the end to the front."""
+    x, axes = call.x, call.integers("dims")
+    shifts = call.integers("shifts") if call.kind == "roll" else ()
+    if call.kind == "roll" and len(shifts) != len(axes):
+        raise ConversionError(f"{call.where}: moves by {list(shifts)} along axes {list(axes)}; expected one of each")
+    for index, axis in enumerate(axis % (len(sizes(x)) + 1) for axis in axes):
+        places = np.arange(sizes(x)[axis - 1] if axis else 0)
+        places = np.roll(places, shifts[index]) if shifts else places[::-1]
+        x = gathered(call.builder, f"{call.name}.{axis}", call.where, places, axis, x)
+    return x
 
 
 def _pad(call: Call) -> Value:
@@ -215,6 +229,7 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("pad", "constant_pad_nd"), _pad),
     **dict.fromkeys(("repeat", "repeat_interleave", "tile"), _repeat),
     **dict.fromkeys(("expand", "expand_as"), _expand),
+    **dict.fromkeys(("flip", "roll"), _turned),
     "getitem": _getitem,
     "index": _index,
     "index_select": _index_select,

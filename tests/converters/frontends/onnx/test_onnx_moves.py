@@ -1,4 +1,4 @@
-"""Sequences, stacks and chosen channels, as torch's exporter writes them, are read as the values that they contain."""
+"""Sequences, stacks, and chosen channels and pixels, as torch's exporter writes them, are read as their values."""
 
 import numpy as np
 import pytest
@@ -13,6 +13,10 @@ OWN = {
     "f8": np.random.default_rng(5).standard_normal((5, 8)).astype(np.float32),
     "first": np.array(0), "last": np.array(-1), "far": np.array(2), "axis": np.array([1]),
     "channels": np.array([[2], [0], [-1], [2]]), "pairs": np.array([[2, 0], [0, 1]]),
+    "grid": np.stack(np.meshgrid([0, 0, 2, 2, 5], [6, 1, 1], indexing="ij"), -1), "rows": np.array([0, 0, 2, -1]),
+    "diagonal": np.array([[[0, 0], [0, 1]], [[1, 1], [1, 0]]]), "many": np.array([1, -1, 7, 7]),
+    "again": np.array([-1, 4, 7, 7]), "wrong": np.array([-1, 2, 14, 7]),
+    **{f"norm{index}": np.random.default_rng(index).random(4, np.float32) + np.float32(0.5) for index in range(4)},
 }  # fmt: skip
 TWO = [conv(), n("Relu", ["c"], ["p"]), n("Neg", ["c"], ["e"]), n("Relu", ["e"], ["m"])]
 PAIR = [*TWO, n("SequenceConstruct", ["p", "m"], ["s"])]
@@ -47,7 +51,29 @@ def stacked(reduction, **attributes):
     ]
 
 
+def normalised(sizes):
+    """Return InstanceNorm with statistics of the training data, as torch's exporter writes it."""
+    tiled = [f"tiled{index}" for index in range(4)]
+    return [
+        conv(), n("Shape", ["c"], ["count"], start=0, end=1), n("Reshape", ["c", "many"], ["joined"]),
+        *(n("Tile", [f"norm{index}", "count"], [name]) for index, name in enumerate(tiled)),
+        n("BatchNormalization", ["joined", *tiled], ["e"], epsilon=0.01), n("Reshape", ["e", sizes], ["t"]),
+        n("Relu", ["t"], ["r"]), *tail(),
+    ]  # fmt: skip
+
+
+def picked(indices):
+    """Return pixels at indices (height, width, 2), as torch's exporter writes them."""
+    return [
+        conv(), n("Transpose", ["c"], ["t"], perm=[2, 3, 0, 1]), n("GatherND", ["t", indices], ["u"], batch_dims=0),
+        n("Transpose", ["u"], ["joined"], perm=[2, 3, 0, 1]), n("Relu", ["joined"], ["r"]), *tail(),
+    ]  # fmt: skip
+
+
 FORMS = {
+    "InstanceNorm with statistics of the training data": normalised("again"),
+    "pixels by indices of rows and columns": picked("grid"),
+    "rows by index": [conv(), n("Gather", ["c", "rows"], ["joined"], axis=2), n("Relu", ["joined"], ["r"]), *tail()],
     "hstack": [*PAIR, mapped(), n("SequenceAt", ["t", "first"], ["u"]), n("SequenceAt", ["t", "last"], ["v"]),
                n("Concat", ["u", "v"], ["r"], axis=1), *tail(weight="f8")],
     "values of a sequence in another order": [
@@ -91,8 +117,8 @@ def test_the_imported_graph_computes_the_outputs_of_onnx_runtime(form, tmp_path)
           n("Transpose", ["u"], ["r"], perm=[0, 1, 3, 2]), *tail()], "expected the batch to stay first"),
         ([conv(), n("Transpose", ["c"], ["t"], perm=[1, 0, 2, 3]), n("GatherND", ["t", "pairs"], ["u"]),
           n("Transpose", ["u"], ["r"]), *tail()], "expected the batch to stay first"),
-        ([conv(), n("Transpose", ["c"], ["t"], perm=[2, 1, 0, 3]), n("GatherND", ["t", "channels"], ["u"]),
-          n("Transpose", ["u"], ["r"], perm=[2, 1, 0, 3]), *tail()], "gathers along axis 2; expected the channels"),
+        (picked("diagonal"), "expected the batch to stay first"),
+        (normalised("wrong"), r"reshapes \(N, 4, 7, 7\) to \[1, -1, 7, 7\]"),
     ],
 )  # fmt: skip
 def test_others_are_refused(nodes, message, tmp_path):

@@ -96,7 +96,8 @@ CASES = {
     ),
     "a slice of the batch": (body(n("Slice", ["c", "zero_i", "one_i", "zero_i"], ["r"])), "takes a slice of the batch"),
     "an image backwards": (body(n("Slice", ["c", "minus", "far", "two_i", "minus"], ["r"])), "expected ascending ones"),
-    "a gather of rows": (body(n("Gather", ["c", "one_i"], ["r"], axis=2)), "gathers along axis 2; expected the channels"),
+    "a gather of samples": (body(n("Gather", ["c", "one_i"], ["r"], axis=0)),
+                            "gathers along axis 0; expected the channels"),
     "a split of other sizes": ([conv(), n("Split", ["c", "three_i"], ["y", "u"], axis=1)],
                                "splits 4 channels into"),
     "a large transposed convolution": (

@@ -52,6 +52,13 @@ CALLS = {
     "every second row": (lambda x: torch.relu(x)[:, :, ::2, 1:-1], 4),
     "channels by index": (lambda x: torch.relu(x)[:, [2, 0, 2]], 3),
     "index_select": (lambda x: torch.index_select(torch.relu(x), 1, torch.tensor([3, 1])), 2),
+    "pixels by index": (lambda x: torch.relu(x)[..., [0, 0, -1, 2]], 4),
+    "rows by index, channels last": (
+        lambda x: torch.relu(x).permute(0, 2, 3, 1)[:, [3, 0, 0]].permute(0, 3, 1, 2), 4,
+    ),
+    "index_select of rows": (lambda x: torch.index_select(torch.relu(x), 2, torch.tensor([1, 3, 5])), 4),
+    "flip": (lambda x: torch.relu(x).flip(3, 1) * torch.arange(1.0, 5)[:, None, None], 4),
+    "roll": (lambda x: torch.roll(torch.relu(x), (1, -2), (1, 2))[:, :2, :3], 2),
     "one channel": (lambda x: torch.relu(x)[:, 2].unsqueeze(1), 1),
     "narrow": (lambda x: torch.relu(x).narrow(1, 1, 2), 2),
     "max_pool2d": (lambda x: F.max_pool2d(torch.relu(x), 2), 4),
