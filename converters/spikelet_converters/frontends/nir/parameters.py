@@ -56,10 +56,10 @@ def whole(where: str, name: str, value: npt.ArrayLike, axes: int, least: int) ->
     """Return whole numbers of at least `least`, one per axis; one number is that of every axis.
 
     Raises:
-        ConversionError: There are more numbers than axes, or one is smaller or no whole number.
+        ConversionError: There are more numbers than axes, or one is smaller, infinite or no whole number.
     """
     array = np.ravel(value)
-    numbers = tuple(int(number) for number in array)
+    numbers = tuple(int(number) if np.isfinite(number) else least - 1 for number in array)
     if len(numbers) not in (1, axes) or min(numbers) < least or (array != numbers).any():
         numbers_text = ", ".join(f"{number:g}" for number in array) or "empty"
         one_or_more = "one number" if axes == 1 else f"one number, or {axes}"
