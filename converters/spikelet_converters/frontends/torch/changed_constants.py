@@ -45,7 +45,7 @@ class ChangedConstants(TorchFunctionMode):
         if self._changed and isinstance(value, torch.Tensor):
             _, call = self._changed.get(value.untyped_storage()._cdata, (None, ""))
             if call:
-                raise NotTraced(f"{call}: {IN_PLACE}")
+                raise NotTraced(f"{call}: {IN_PLACE}; a potential over time as `self.v = f(self.v)`")
         return value
 
     def __torch_function__(

@@ -289,7 +289,8 @@ def test_a_constant_that_changes_under_another_name_is_named(change, monkeypatch
     logged = []
     monkeypatch.setattr(logging.Logger, "callHandlers", lambda logger, record: logged.append(record.getMessage()))
     with pytest.raises(
-        ConversionError, match=rf'`\w+`, "{__file__}", line \d+, in {change.__name__} .*: changes a value'
+        ConversionError,
+        match=rf'`\w+`, "{__file__}", line \d+, in {change.__name__} .*: changes a value.*; a potential over time as `self\.v = f\(self\.v\)`',
     ):
         from_module(Net(change).eval(), SHAPE, RAW)
     assert not logged
