@@ -3,6 +3,7 @@
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontMetricsF
 from PySide6.QtWidgets import (
     QAbstractButton,
     QComboBox,
@@ -47,7 +48,7 @@ def cut_texts(panel):
 def cut_cells(panel):
     """Yield cells of the neuron table that have less space than they need, and the title of a column out of sight."""
     for view in shown(panel, NeuronView):
-        model, metrics = view.model(), view.fontMetrics()
+        model, metrics = view.model(), QFontMetricsF(view.font())  # QFontMetrics rounds down
         assert not view.horizontalHeader().highlightSections()  # titles of selected columns would be bold
         for column in range(model.columnCount()):
             title = model.headerData(column, Qt.Orientation.Horizontal)
