@@ -6,6 +6,7 @@ from threading import Event
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QFontMetricsF
 from PySide6.QtWidgets import QDialog, QLabel, QPushButton
 
 from gui_support.cutting import wrong
@@ -79,6 +80,18 @@ def test_neurons_that_are_selected_are_drawn(opened, qtbot):
     card.query.setText("rate >")
     assert "is not a condition" in card.error.text()
     assert len(opened.inspector.selection.rows) == 256
+
+
+def test_columns_of_the_neuron_table_are_as_wide_as_their_texts(opened):
+    opened.show_panel("layers")
+    table = opened.panels["layers"].findChild(NeuronCard).table
+    table.resize(table.minimumSizeHint())
+    cells, titles = QFontMetricsF(table.font()), QFontMetricsF(table.horizontalHeader().font())
+    model = table.model()
+    for column, name in enumerate(model.names):
+        title = model.headerData(column, Qt.Orientation.Horizontal)
+        needed = max(cells.horizontalAdvance(model.table.widest(name)), titles.horizontalAdvance(title))
+        assert needed + table.PADDING <= table.columnWidth(column), name
 
 
 def test_keys_move_time(opened, qtbot):
