@@ -16,7 +16,7 @@ from spikelet import options
 from spikelet.errors import ConversionError, UsageError, translated
 from spikelet.files.atomic import replacing
 from spikelet.files.decoded import Document
-from spikelet_converters.source_model.networks import NetworkSpec, is_code
+from spikelet_converters.source_model.networks import NETWORKS, NetworkSpec
 from spikelet_converters.training.user_network import use
 from spikelet_converters.weight_file import load
 from spikelet_converters.weights import described, mismatch, states
@@ -110,7 +110,7 @@ def load_checkpoint(path: str | Path, network: str | None = None) -> Checkpoint:
         raise ConversionError(f"{path}: damaged checkpoint ({error})") from None
     if network is not None:
         model = checkpoint.spec.model
-        if not is_code(model):
+        if model in NETWORKS:
             raise UsageError(f"{path}: contains a {model}, which needs no code; omit --network {network}")
         use(network, model)
     return checkpoint

@@ -8,6 +8,7 @@ class or function that returns one. Each call of a ReLU gets an activation of it
 from __future__ import annotations
 
 import copy
+import operator
 from collections import Counter
 from collections.abc import Callable
 from itertools import zip_longest
@@ -18,15 +19,17 @@ import torch
 from torch import fx, nn
 
 from spikelet.errors import ConversionError, UsageError, one_line, pass_out_of_memory
+from spikelet_converters.frontends.refusals import IN_PLACE
 from spikelet_converters.frontends.torch.calls import name_of
 from spikelet_converters.frontends.torch.fx import trace
-from spikelet_converters.frontends.torch.in_place import changed_value
+from spikelet_converters.frontends.torch.in_place import changed_value, conflict
 from spikelet_converters.frontends.torch.python_file import factory
 from spikelet_converters.frontends.torch.source_lines import called
+from spikelet_converters.frontends.torch.tracer import hooked
 from spikelet_converters.frontends.torch.tracing import calls_of
 from spikelet_converters.frontends.values import free_name
 from spikelet_converters.source_model.activation import SpikingActivation
-from spikelet_converters.source_model.networks import USER_NETWORKS, Builder
+from spikelet_converters.source_model.networks import NETWORKS, USER_NETWORKS, Builder
 from spikelet_converters.source_model.networks.parts import ActivationFactory, Normalise, Size
 from spikelet_converters.weights import fit
 
@@ -71,6 +74,9 @@ def define(name: str, make: Callable[[], nn.Module]) -> None:
         make: Returns the network with initial weights. It takes images (N, C, H, W), with the mean and standard
             deviation of the specification subtracted and divided, and returns logits (N, K).
 
+    Raises:
+        UsageError: The name is that of a network of this package.
+
     Examples:
         >>> from spikelet_converters.source_model.activation import spiking_layers
         >>> from spikelet_converters.source_model.networks import NetworkSpec
@@ -79,6 +85,8 @@ def define(name: str, make: Callable[[], nn.Module]) -> None:
         >>> list(spiking_layers(network))
         ['2']
     """
+    if name in NETWORKS:
+        raise UsageError(f"{name}: is the name of a network of spikelet; expected another name")
     USER_NETWORKS[name] = builder(make, name)
 
 
@@ -99,6 +107,8 @@ def builder(make: Callable[[], nn.Module], reference: str) -> Builder:
             raise UsageError(
                 f"{reference}: returns {found} for an image; expected ({classes},), a value for each class of the data"
             )
+        if isinstance(logits, torch.Tensor) and _are_probabilities(logits):
+            raise UsageError(f"{reference}: returns probabilities; expected logits: omit the softmax at its end")
         try:
             trace(copy.deepcopy(network), shape)
         except ConversionError as error:
@@ -111,7 +121,7 @@ def builder(make: Callable[[], nn.Module], reference: str) -> Builder:
 def with_activations(
     network: nn.Module, normalise: Normalise, shape: tuple[int, int, int], act: ActivationFactory, reference: str
 ) -> nn.Module:
-    """Return a network in evaluation mode whose input is normalised and whose rectifiers are spiking activations.
+    """Return a float32 network in evaluation mode, with spiking activations as rectifiers and a normalised input.
 
     Args:
         network: The network, which is changed.
@@ -122,22 +132,30 @@ def with_activations(
 
     Raises:
         ConversionError: It cannot be traced, does not take inputs of this shape, behaves differently in training, or
-            has no rectifiers.
+            has hooks or no rectifiers.
     """
+    if hooked(network):
+        raise ConversionError(f"{reference}: has forward hooks, which are not recorded; call them in forward")
     example = torch.zeros(2, *shape)
+    network = network.cpu().float()
     _evaluated(network.eval(), example, reference)  # gives lazy layers their shapes
     graph = _same_in_training(network, reference)
     modules = dict(network.named_modules())
     rectifiers = [node for node in graph.nodes if _is_rectifier(node, modules)]
     if not rectifiers:
         raise ConversionError(f"{reference}: has no ReLU; expected ReLUs, which become spiking activations")
-    channels = _channels(network, graph, rectifiers, example)
+    for node in rectifiers:
+        _use_result(graph, node, changed_value(node, modules))
+    if (step := conflict(graph, modules)) is not None:
+        raise ConversionError(f"{reference}: {called(step)}: {IN_PLACE}")
+    channels = _channels(network, graph, rectifiers, example, reference)
+    normalise.every_step = _joins_input(graph, rectifiers)
     calls = Counter(node.target for node in rectifiers)
     for node in rectifiers:
         alone = node.op == "call_module" and calls[node.target] == 1
         name = str(node.target) if alone else free_name(node.name, dir(network))
         network.set_submodule(name, act(channels[node]))
-        _replace(graph, node, name, changed_value(node, modules))
+        _replace(graph, node, name)
     entry = next(node for node in graph.nodes if node.op == "placeholder")
     name = free_name("normalise", dir(network))
     network.add_module(name, normalise)
@@ -161,10 +179,14 @@ def _evaluated(network: nn.Module, images: torch.Tensor, reference: str) -> obje
 
 def _same_in_training(network: nn.Module, reference: str) -> fx.Graph:
     """Return the calls of a network. Raises ConversionError if there are others in training, which would be lost."""
-    training = calls_of(copy.deepcopy(network).train())
+    trained = copy.deepcopy(network).train()
+    training = calls_of(trained)
     graph = calls_of(network)
     for before, after in zip_longest(training.nodes, graph.nodes):
-        if before is None or after is None or before.format_node() != after.format_node():
+        if (
+            before is None or after is None or before.format_node() != after.format_node()
+            or (after.op == "get_attr" and not _equal(trained, network, str(after.target)))
+        ):  # fmt: skip
             raise ConversionError(
                 f"{reference}: {called(before or after)} differs in training and evaluation; use modules for that, "
                 "such as nn.Dropout and nn.BatchNorm2d"
@@ -181,39 +203,70 @@ def _is_rectifier(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
     return name in _RECTIFIERS or (name in _CLAMPS and isinstance(low, int | float) and low == 0)
 
 
-def _replace(graph: fx.Graph, node: fx.Node, name: str, changed: fx.Node | None) -> None:
-    """Replace a rectifier by the activation of a name.
+def _equal(one: nn.Module, other: nn.Module, name: str) -> bool:
+    """Return whether two networks have the same tensor of a name, such as a constant that tracing recorded."""
+    a, b = operator.attrgetter(name)(one), operator.attrgetter(name)(other)
+    return not isinstance(a, torch.Tensor) or torch.equal(a, b)
 
-    Args:
-        graph: The calls of the network.
-        node: The rectifier.
-        name: Name of the activation.
-        changed: Its input, if it is changed in place: calls that use the input later get the activation too.
+
+def _are_probabilities(values: torch.Tensor) -> bool:
+    """Return whether values, (N, K), are positive and add to 1."""
+    return bool((values >= 0).all()) and torch.allclose(values.sum(1), torch.ones(len(values)))
+
+
+def _use_result(graph: fx.Graph, node: fx.Node, changed: fx.Node | None) -> None:
+    """Let later calls use the result of a rectifier in place of the value that it changes in place."""
+    if changed is not None:
+        order = {step: index for index, step in enumerate(graph.nodes)}
+        changed.replace_all_uses_with(node, delete_user_cb=lambda user: order[user] > order[node])
+
+
+def _joins_input(graph: fx.Graph, rectifiers: list[fx.Node]) -> bool:
+    """Return whether a call takes a value before all rectifiers, or its size, together with one after a rectifier.
+
+    In a simulation the first has a row for each image, and the second one for each image and time-step.
     """
+    constant: set[fx.Node] = set()
+    spiking: set[fx.Node] = set()
+    for node in graph.nodes:
+        inputs = set(node.all_input_nodes)
+        if inputs & spiking and inputs & constant:
+            return True
+        if node in rectifiers or inputs & spiking:
+            spiking.add(node)
+        elif node.op == "placeholder" or inputs & constant:
+            constant.add(node)
+    return False
+
+
+def _replace(graph: fx.Graph, node: fx.Node, name: str) -> None:
+    """Replace a rectifier by the activation of a name."""
     source = node.args[0] if node.args else node.kwargs["input"]
     assert isinstance(source, fx.Node)
     with graph.inserting_after(node):
         activation = graph.call_module(name, (source,))
     node.replace_all_uses_with(activation)
-    if changed is not None:
-        order = {step: index for index, step in enumerate(graph.nodes)}
-        changed.replace_all_uses_with(activation, delete_user_cb=lambda user: order[user] > order[activation])
     graph.erase_node(node)
 
 
 @torch.no_grad()
 def _channels(
-    network: nn.Module, graph: fx.Graph, rectifiers: list[fx.Node], images: torch.Tensor
+    network: nn.Module, graph: fx.Graph, rectifiers: list[fx.Node], images: torch.Tensor, reference: str
 ) -> dict[fx.Node, int]:
-    """Return the number of channels of each rectifier."""
-    channels: dict[fx.Node, int] = {}
+    """Return the number of channels of each rectifier. Raises ConversionError if one has none."""
+    shapes: dict[fx.Node, tuple[int, ...]] = {}
 
     class Recorder(fx.Interpreter):
         def run_node(self, n: fx.Node) -> Any:
             value = super().run_node(n)
             if n in rectifiers:
-                channels[n] = value.shape[1]
+                shapes[n] = tuple(value.shape)
             return value
 
     Recorder(network, graph=graph).run(images)
-    return channels
+    for node, shape in shapes.items():
+        if len(shape) < 2 or shape[0] != len(images):
+            raise ConversionError(
+                f"{reference}: {called(node)}: has an input {shape} for {len(images)} images; expected (N, C, …)"
+            )
+    return {node: shape[1] for node, shape in shapes.items()}

@@ -24,8 +24,9 @@ from spikelet_converters.frontends.values import node_name
 from spikelet_converters.source_model import networks
 from spikelet_converters.source_model.activation import Mode, spiking_layers
 from spikelet_converters.source_model.networks import NetworkSpec
+from spikelet_converters.source_model.networks.parts import Normalise
 from spikelet_converters.source_model.simulation import layer_rates, spiking_logits
-from spikelet_converters.training.checkpoint import load_checkpoint
+from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
 from spikelet_converters.training.training_pass import TrainingPass
 from spikelet_converters.training.user_network import define
 from studies import write_idx
@@ -170,6 +171,44 @@ def test_the_graph_fires_the_spikes_of_the_training(model):
     assert 0.01 < np.mean([count.mean() for count in fired.values()]) / steps < 0.6
 
 
+def joined(self, x):
+    """A block whose shortcut precedes its first rectifier, as in a pre-activation residual network."""
+    x = self.c1(x)
+    return F.relu(self.c2(F.relu(x)) + x)
+
+
+def partly_rectified(self, x):
+    first, second = self.c1(x).chunk(2, 1)
+    return F.relu(self.c2(torch.cat([F.relu(first), second], 1)))
+
+
+def size_of_the_input(self, x):
+    images = x.shape[0]
+    return F.relu(self.c2(F.relu(self.c1(x)).reshape(images, 4, 8, 8)))
+
+
+@pytest.mark.parametrize("between", [joined, partly_rectified, size_of_the_input])
+def test_values_before_all_rectifiers_are_used_after_one(between):
+    """In the simulation of the training they have a row for each time-step, as the spikes have."""
+    network, _ = built(between)
+    pixels, steps = torch.randint(0, 256, (2, 3, 8, 8)).float(), 3
+    layers = spiking_layers(network)
+    for layer in layers.values():
+        layer.rho.data.fill_(0.5)
+    rates = layer_rates(network, pixels, Mode.SPIKES, steps)
+    fired = counts(trace(copy.deepcopy(network), (3, 8, 8)), pixels, steps)
+    for name, rate in rates.items():
+        assert (np.abs(fired[name] - (steps * rate / layers[name].lam).detach().numpy()) > 0.5).mean() < 0.01
+        assert fired[name].mean() > 0.05
+    assert network(pixels).shape == (2, 5), "the input is repeated in a simulation only"
+
+
+@pytest.mark.parametrize(("between", "repeated"), [(functions, False), (in_place, False), (joined, True)])
+def test_the_input_is_repeated_only_if_it_is_joined_with_spikes(between, repeated):
+    network, _ = built(between, rectifier=nn.ReLU(inplace=True))
+    assert [module.every_step for module in network.modules() if isinstance(module, Normalise)] == [repeated]
+
+
 def dropped(self, x):
     return F.dropout(F.relu(self.c1(x)), 0.1, self.training)
 
@@ -182,9 +221,23 @@ def longer_in_training(self, x):
     return F.relu(self.c2(F.relu(self.c1(x)))) if self.training else F.relu(self.c1(x))
 
 
+def view_in_place(self, x):
+    y = self.c2(F.relu(self.c1(x)))
+    F.relu(y.flatten(1), inplace=True)
+    return y
+
+
+def constant_in_training(self, x):
+    return F.relu(self.c1(x) * torch.tensor(2.0 if self.training else 1.0))
+
+
 @pytest.mark.parametrize(
     ("between", "message"),
     [
+        (view_in_place, "test: `relu` at node relu_1 .* in view_in_place .* changes a value, or a part of it, in place"),
+        (constant_in_training, "test: .* in constant_in_training .* differs in training and evaluation"),
+        (lambda self, x: F.relu(self.c1(x) + torch.randn(1)), "test: .* differs in training and evaluation"),
+        (lambda self, x: self.c1(x) * F.relu(x.mean((1, 2, 3))).reshape(-1, 1, 1, 1), r"test: `relu` .* has an input \(2,\) for 2 images; expected \(N, C"),
         (lambda self, x: self.c2(self.c1(x)), "test: has no ReLU; expected ReLUs"),
         (dropped, r"test: `dropout` at node dropout of .* in dropped .* differs in training .* use modules .* nn.Dropout"),
         (longer_in_training, "test: .* differs in training and evaluation"),
@@ -213,6 +266,61 @@ def test_outputs_that_are_not_logits_of_the_classes(make, found):
         UsageError, match=rf"test: returns {found} for an image; expected \(5,\), a value for each class"
     ):
         spec().build()
+
+
+def test_hooks_are_refused():
+    """torch.fx records the calls of no hook, and a rectifier that is replaced would lose its own."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(192, 8), nn.ReLU(), nn.Linear(8, 5))
+    for module in (network, network[1], network[2]):
+        hook = module.register_forward_pre_hook(lambda module, values: (values[0] * 2,))
+        define("test", lambda: copy.deepcopy(network))
+        with pytest.raises(
+            ConversionError, match="test: has forward hooks, which are not recorded; call them in forward"
+        ):
+            spec().build()
+        hook.remove()
+
+
+@pytest.mark.parametrize("end", [nn.Softmax(1), nn.Sequential(nn.Softmax(1), nn.Identity())])
+def test_probabilities_are_refused(end):
+    define("test", lambda: nn.Sequential(nn.Flatten(), nn.Linear(192, 8), nn.ReLU(), nn.Linear(8, 5), end))
+    with pytest.raises(UsageError, match="test: returns probabilities; expected logits: omit the softmax"):
+        spec().build()
+
+
+def test_networks_of_other_types_are_trained_in_float32():
+    define("test", lambda: nn.Sequential(nn.Flatten(), nn.Linear(192, 8), nn.ReLU(), nn.Linear(8, 5)).double())
+    assert spec().build()(torch.zeros(2, 3, 8, 8)).dtype == torch.float32
+
+
+def test_known_names_are_not_defined_again():
+    with pytest.raises(UsageError, match="vgg9: is the name of a network of spikelet"):
+        define("vgg9", nn.Identity)
+
+
+def test_a_network_defined_in_python_is_read_with_its_code(tmp_path, monkeypatch):
+    """Its name in the checkpoint is any name. The code has a data class with annotations as text."""
+    code = """
+from __future__ import annotations
+from dataclasses import dataclass
+from torch import nn
+
+@dataclass
+class Options:
+    width: int = 8
+
+def network():
+    return nn.Sequential(nn.Flatten(), nn.Linear(192, Options().width), nn.ReLU(), nn.Linear(8, 5))
+"""
+    (tmp_path / "code.py").write_text(code)
+    network = factory(f"{tmp_path / 'code.py'}:network")
+    define("lines", network)
+    specification = NetworkSpec("lines", (3, 8, 8), 5, (MEAN,) * 3, (STD,) * 3)
+    Checkpoint(specification, specification.build().state_dict(), {}).save(tmp_path / "lines.pt")
+    monkeypatch.delitem(networks.USER_NETWORKS, "lines")
+    with pytest.raises(UsageError, match="unknown network 'lines'; .* --network FILE.py:NAME"):
+        load_checkpoint(tmp_path / "lines.pt").network()
+    assert spiking_layers(load_checkpoint(tmp_path / "lines.pt", f"{tmp_path / 'code.py'}:network").network())
 
 
 def test_layers_get_their_shapes_from_the_images():

@@ -36,6 +36,7 @@ def factory(reference: str) -> Callable[[], nn.Module]:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # data classes look up their module
     with _running(reference, path):
         spec.loader.exec_module(module)
     defined: object = getattr(module, name, None)

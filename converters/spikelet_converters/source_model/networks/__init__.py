@@ -105,7 +105,10 @@ class NetworkSpec:
                 "--network FILE.py:NAME"
             )
         if self.model not in NETWORKS:
-            raise UsageError(f"unknown network {self.model!r}; known: {', '.join(NETWORKS)}")
+            raise UsageError(
+                f"unknown network {self.model!r}; known: {', '.join(NETWORKS)}; name the code of another one with "
+                "--network FILE.py:NAME"
+            )
         with torch.device("meta"):  # without memory for the weights
             described = self._build(NETWORKS[self.model])
         tensors = itertools.chain(described.parameters(), described.buffers())

@@ -22,6 +22,11 @@ class Normalise(nn.Module):
 
     Args:
         mean, std: (C,), in pixel units.
+
+    Attributes:
+        every_step: Whether a simulation has a row of input for each time-step, because the network joins its input with
+            spikes. Otherwise one row serves all time-steps.
+        steps: Number of time-steps for which the input is repeated.
     """
 
     mean: Tensor
@@ -33,10 +38,13 @@ class Normalise(nn.Module):
             raise UsageError(f"the mean of the input must be whole numbers, found {list(mean)}")
         self.register_buffer("mean", torch.tensor([float(m) for m in mean]).reshape(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor([float(s) for s in std]).reshape(1, -1, 1, 1))
+        self.every_step = False
+        self.steps = 1
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Return the normalised input, (N, C, H, W), of pixels 0…255 of the same shape."""
-        return (pixels - self.mean) / self.std
+        """Return the normalised input, (steps N, C, H, W), of pixels 0…255, (N, C, H, W)."""
+        x = (pixels - self.mean) / self.std
+        return x if self.steps == 1 else x.repeat(self.steps, 1, 1, 1)
 
 
 def initialise(network: nn.Module) -> None:
