@@ -148,6 +148,25 @@ class SpikingActivation(nn.Module):
         return f"levels={self.levels}, lambda={self.lam.mean().item():.4g}, residual={self.residual.name}"
 
 
+class InputLayer(nn.Module):
+    """The first layer of a network, which can repeat its input for each time-step of a simulation.
+
+    Attributes:
+        every_step: Whether a simulation has a row of input for each time-step, because the network joins its input with
+            spikes. Otherwise one row serves all time-steps.
+        steps: Number of time-steps for which the input is repeated.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.every_step = False
+        self.steps = 1
+
+    def repeated(self, x: Tensor) -> Tensor:
+        """Return the input of each time-step, (steps N, C, H, W), of an input (N, C, H, W)."""
+        return x if self.steps == 1 else x.repeat(self.steps, 1, 1, 1)
+
+
 def spiking_layers(network: nn.Module) -> dict[str, SpikingActivation]:
     """Return the spiking activations of a network by module name, in the order of definition."""
     return {name: m for name, m in network.named_modules() if isinstance(m, SpikingActivation)}

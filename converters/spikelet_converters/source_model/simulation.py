@@ -11,8 +11,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from spikelet_converters.source_model.activation import NOT_SIMULATED, Mode, Simulation, spiking_layers
-from spikelet_converters.source_model.networks.parts import Normalise
+from spikelet_converters.source_model.activation import NOT_SIMULATED, InputLayer, Mode, Simulation, spiking_layers
 
 
 @contextmanager
@@ -21,10 +20,10 @@ def simulated(network: nn.Module, simulation: Simulation) -> Iterator[None]:
     # Saved per module, so that a frozen batch norm in a training network stays frozen.
     was_training = [(module, module.training) for module in network.modules()]
     layers = spiking_layers(network).values()
-    inputs = [module for module in network.modules() if isinstance(module, Normalise) and module.every_step]
+    inputs = [module for module in network.modules() if isinstance(module, InputLayer) and module.every_step]
     network.eval()
-    for normalise in inputs:
-        normalise.steps = simulation.steps if simulation.mode is Mode.SPIKES else 1
+    for start in inputs:
+        start.steps = simulation.steps if simulation.mode is Mode.SPIKES else 1
     for layer in layers:
         layer.simulation = simulation
     try:
@@ -32,8 +31,8 @@ def simulated(network: nn.Module, simulation: Simulation) -> Iterator[None]:
     finally:
         for layer in layers:
             layer.simulation, layer.recorded, layer.substitute = NOT_SIMULATED, None, None
-        for normalise in inputs:
-            normalise.steps = 1
+        for start in inputs:
+            start.steps = 1
         for module, training in was_training:
             module.training = training
 

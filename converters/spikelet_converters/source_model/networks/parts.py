@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from spikelet.errors import UsageError
-from spikelet_converters.source_model.activation import SpikingActivation
+from spikelet_converters.source_model.activation import InputLayer, SpikingActivation
 
 ActivationFactory = Callable[[int], SpikingActivation]  # takes the number of channels
 Size = tuple[int, int]  # (height, width) of the input
 
 
-class Normalise(nn.Module):
+class Normalise(InputLayer):
     """Compute (pixel - mean_c) / std_c for pixels 0…255.
 
     The mean is a whole number, so that conversion can subtract it exactly at the input node. Zero padding then stays
@@ -22,11 +22,6 @@ class Normalise(nn.Module):
 
     Args:
         mean, std: (C,), in pixel units.
-
-    Attributes:
-        every_step: Whether a simulation has a row of input for each time-step, because the network joins its input with
-            spikes. Otherwise one row serves all time-steps.
-        steps: Number of time-steps for which the input is repeated.
     """
 
     mean: Tensor
@@ -38,13 +33,10 @@ class Normalise(nn.Module):
             raise UsageError(f"the mean of the input must be whole numbers, found {list(mean)}")
         self.register_buffer("mean", torch.tensor([float(m) for m in mean]).reshape(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor([float(s) for s in std]).reshape(1, -1, 1, 1))
-        self.every_step = False
-        self.steps = 1
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return the normalised input, (steps N, C, H, W), of pixels 0…255, (N, C, H, W)."""
-        x = (pixels - self.mean) / self.std
-        return x if self.steps == 1 else x.repeat(self.steps, 1, 1, 1)
+        return self.repeated((pixels - self.mean) / self.std)
 
 
 def initialise(network: nn.Module) -> None:
