@@ -269,4 +269,20 @@ def _channels(
             raise ConversionError(
                 f"{reference}: {called(node)}: has an input {shape} for {len(images)} images; expected (N, C, …)"
             )
+        if len(shape) > 2 and _features_last(node, dict(network.named_modules())):
+            raise ConversionError(
+                f"{reference}: {called(node)}: has an input {shape} with the features last; expected channels first, "
+                "(N, C, …): permute the value before its ReLU"
+            )
     return {node: shape[1] for node, shape in shapes.items()}
+
+
+def _features_last(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    """Return whether the values of a call come from a linear layer, whose features are the last axis."""
+    while node.all_input_nodes:
+        if node.op == "call_module" and isinstance(modules[str(node.target)], nn.Linear | nn.Conv1d | nn.Conv2d):
+            return isinstance(modules[str(node.target)], nn.Linear)
+        if node.op != "call_module" and name_of(node.target) in ("permute", "transpose", "movedim", "reshape", "view"):
+            return False  # the axes have another order
+        node = node.all_input_nodes[0]
+    return False

@@ -323,6 +323,17 @@ def network():
     assert spiking_layers(load_checkpoint(tmp_path / "lines.pt", f"{tmp_path / 'code.py'}:network").network())
 
 
+def test_rectifiers_of_features_on_the_last_axis_are_refused():
+    """Their thresholds and initial potentials would be those of another axis."""
+    define(
+        "test", lambda: nn.Sequential(nn.Conv2d(3, 8, 1), nn.Linear(8, 8), nn.ReLU(), nn.Flatten(), nn.Linear(512, 5))
+    )
+    with pytest.raises(
+        ConversionError, match=r"has an input \(2, 8, 8, 8\) with the features last; expected channels first"
+    ):
+        spec().build()
+
+
 def test_layers_get_their_shapes_from_the_images():
     define("test", lambda: nn.Sequential(nn.LazyConv2d(4, 3), nn.ReLU(), nn.Flatten(), nn.LazyLinear(5)))
     assert spec().build()(torch.zeros(2, 3, 8, 8)).shape == (2, 5)
