@@ -34,7 +34,7 @@ from spikelet_converters.source_model.networks.parts import ActivationFactory, N
 from spikelet_converters.weights import fit
 
 _RECTIFIERS = ("relu", "relu6")
-_MODULES = (nn.ReLU, nn.ReLU6, SpikingActivation)
+_MODULES = (nn.ReLU, SpikingActivation)  # and Hardtanh from 0, of which ReLU6 is one
 _CLAMPS = ("clamp", "clamp_min", "clip")
 _REPLACED = "ReLU, ReLU6 and clamps from 0 by spiking activations"
 
@@ -180,8 +180,10 @@ def _evaluated(network: nn.Module, images: torch.Tensor, reference: str) -> obje
 def _same_in_training(network: nn.Module, reference: str) -> fx.Graph:
     """Return the calls of a network. Raises ConversionError if there are others in training, which would be lost."""
     trained = copy.deepcopy(network).train()
-    training = calls_of(trained)
-    graph = calls_of(network)
+    try:
+        training, graph = calls_of(trained), calls_of(network)
+    except ConversionError as error:
+        raise ConversionError(f"{reference}: {error}") from None
     for before, after in zip_longest(training.nodes, graph.nodes):
         if (
             before is None or after is None or before.format_node() != after.format_node()
@@ -196,7 +198,8 @@ def _same_in_training(network: nn.Module, reference: str) -> fx.Graph:
 
 def _is_rectifier(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
     if node.op == "call_module":
-        return isinstance(modules[str(node.target)], _MODULES)
+        module = modules[str(node.target)]
+        return isinstance(module, _MODULES) or (isinstance(module, nn.Hardtanh) and module.min_val == 0)
     if node.op not in ("call_function", "call_method"):
         return False
     name, low = name_of(node.target), node.args[1] if len(node.args) > 1 else node.kwargs.get("min")

@@ -126,6 +126,10 @@ def limited(self, x):
     return self.c2(F.relu6(self.c1(x))).clamp(min=0)
 
 
+def clipped(self, x):
+    return self.clip(self.c2(self.six(self.c1(x))))
+
+
 def taken_names(self, x):
     return self.normalise(self.relu(self.c2(torch.relu(self.c1(x)))))
 
@@ -138,6 +142,7 @@ FORMS = [
     (not_in_place, {}, ["relu", "relu_1"]),
     (ignored_result, {}, ["relu", "relu_1"]),
     (limited, {}, ["relu6", "clamp"]),
+    (clipped, {"clip": nn.Hardtanh(0, 100), "six": nn.ReLU6()}, ["clip", "six"]),
     (taken_names, {"normalise": nn.Identity(), "relu": nn.ReLU()}, ["relu_2", "relu"]),
 ]
 
@@ -241,7 +246,7 @@ def constant_in_training(self, x):
         (lambda self, x: self.c2(self.c1(x)), "test: has no ReLU; expected ReLUs"),
         (dropped, r"test: `dropout` at node dropout of .* in dropped .* differs in training .* use modules .* nn.Dropout"),
         (longer_in_training, "test: .* differs in training and evaluation"),
-        (branches, "cannot be traced .* it may not branch on values"),
+        (branches, "test: Net.forward: cannot be traced .* it may not branch on values"),
         (lambda self, x: F.gelu(F.relu(self.c1(x))), "test: cannot be converted: `gelu` at node gelu of the traced network: "),
         (lambda self, x: F.leaky_relu(F.relu(self.c1(x))), "training replaces ReLU, ReLU6 and clamps from 0"),
         (lambda self, x: F.relu(self.c1(x[:, :2])), r"test: cannot be evaluated on images \(3, 8, 8\): "),
