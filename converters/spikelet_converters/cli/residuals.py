@@ -38,6 +38,8 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from spikelet.data import read
 
+    if args.output is not None:
+        check_output_file(args.output, ".svg")
     try:
         from spikelet_converters.source_model.histograms import chart, residual_histograms
         from spikelet_converters.training.checkpoint import load_checkpoint
@@ -45,8 +47,6 @@ def run(args: argparse.Namespace) -> int:
         from spikelet_converters.training.recipe import Recipe
     except ModuleNotFoundError as error:
         raise MissingDependency(str(error.name), "convert") from None
-    if args.output is not None:
-        check_output_file(args.output, ".svg")
     checkpoint = load_checkpoint(args.checkpoint, args.network)
     before = checkpoint.provenance.get("recipe", {})
     recipe = Recipe(epochs=1, seed=before.get("seed", 0), validation=before.get("validation", 0.1), batch=1)

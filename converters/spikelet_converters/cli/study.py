@@ -62,13 +62,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    if args.others is not None and args.page is None:
+        raise UsageError("--others: expected together with --page")
     try:
         from spikelet_converters.study import read_study
         from spikelet_converters.study.page import write_page
     except ModuleNotFoundError as error:
         raise MissingDependency(str(error.name), "study") from None
-    if args.others is not None and args.page is None:
-        raise UsageError("--others: expected together with --page")
     data = args.data
     if data is None and (args.page or args.plan):
         data = Path()  # not read
