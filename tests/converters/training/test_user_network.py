@@ -259,16 +259,16 @@ def test_what_cannot_be_trained_is_named_before_the_training(between, message):
 
 
 @pytest.mark.parametrize(
-    ("make", "found"),
+    ("make", "returned"),
     [
         (lambda: nn.Sequential(nn.Flatten(), nn.Linear(192, 8), nn.ReLU(), nn.Linear(8, 6)), r"\(6,\)"),
         (lambda: nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU()), r"\(5, 6, 6\)"),
     ],
 )
-def test_outputs_that_are_not_logits_of_the_classes(make, found):
+def test_outputs_that_are_not_logits_of_the_classes(make, returned):
     define("test", make)
     with pytest.raises(
-        UsageError, match=rf"test: returns {found} for an image; expected \(5,\), a value for each class"
+        UsageError, match=rf"test: returns {returned} for an image; expected \(5,\), a value for each class"
     ):
         spec().build()
 

@@ -39,14 +39,14 @@ def replaced(model: onnx.ModelProto) -> onnx.ModelProto:
             return None
         return [before.input[0], *parameters]
 
-    found = {index: inputs for index, node in enumerate(model.graph.node) if (inputs := normalised(node))}
-    if not found:
+    norms = {index: inputs for index, node in enumerate(model.graph.node) if (inputs := normalised(node))}
+    if not norms:
         return model
     rewriter = Rewriter(model)
     for index, node in enumerate(rewriter.graph.node):
-        if index in found:
+        if index in norms:
             norm = makers[node.input[0]]
-            rewriter.node("BatchNormalization", found[index], node.output[0], last=True)
+            rewriter.node("BatchNormalization", norms[index], node.output[0], last=True)
             rewriter.nodes[-1].attribute.extend(norm.attribute)
         else:
             rewriter.nodes.append(node)
