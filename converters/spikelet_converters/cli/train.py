@@ -22,6 +22,7 @@ from spikelet.cli.command import command_line, stored_command
 from spikelet.cli.data import data_options
 from spikelet.cli.printing import emit
 from spikelet.errors import MissingDependency, UsageError
+from spikelet_converters.choices import is_code
 from spikelet_converters.cli.train_arguments import AUGMENTATIONS, configure
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ def run(args: argparse.Namespace) -> int:
 
     try:
         from spikelet_converters.cli.training_view import TrainingView
-        from spikelet_converters.source_model.networks import is_code
         from spikelet_converters.training.checkpoint import load_checkpoint
         from spikelet_converters.training.execution import Execution
         from spikelet_converters.training.memory import freed_memory_kept

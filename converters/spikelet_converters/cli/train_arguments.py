@@ -8,6 +8,7 @@ from pathlib import Path
 from spikelet.choices import FEATURES
 from spikelet.cli.arguments import existing, number, positive
 from spikelet.cli.data import add_data_options
+from spikelet_converters.choices import is_code
 
 RESIDUALS = ("none", "gaussian", "local", "channel", "empirical", "exact", "exact-rate", "exact-sample")
 
@@ -72,7 +73,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def model(text: str) -> str:
     """Parse the name of a network, or FILE.py:NAME."""
-    if text not in MODELS and ".py:" not in text:
+    if text not in MODELS and not is_code(text):
         raise argparse.ArgumentTypeError(f"expected {', '.join(MODELS)} or FILE.py:NAME, found {text!r}")
     return text
 

@@ -45,7 +45,9 @@ def weighed(builder: Builder, name: str, where: str, operation: Operation, after
     return builder.pixelwise(name, where, operation(units)[None, :, 0].astype(np.float64), x)
 
 
-def gathered(builder: Builder, name: str, where: str, indices: npt.NDArray[np.intp], axis: int, x: Value) -> Value:
+def gathered(
+    builder: Builder, name: str, where: str, indices: npt.NDArray[np.integer | np.bool], axis: int, x: Value
+) -> Value:
     """Take channels, features or pixels at constant indices along an axis of the source's value; 0 is the batch.
 
     Raises:

@@ -27,7 +27,8 @@ from spikelet.files.decoded import Document, ReadOnlyDocument
 from spikelet.files.toml import read_toml
 from spikelet.options import shown
 from spikelet_converters.baselines import BASELINES
-from spikelet_converters.source_model.networks import NETWORKS, is_code
+from spikelet_converters.choices import is_code
+from spikelet_converters.source_model.networks import NETWORKS
 from spikelet_converters.source_model.residuals import RESIDUALS
 from spikelet_converters.study.grid import START, Run, Study, run_name
 from spikelet_converters.study.tables import check_types

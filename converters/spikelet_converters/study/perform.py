@@ -19,7 +19,7 @@ from spikelet.files.atomic import replacing
 from spikelet.files.decoded import Document
 from spikelet.version import __version__
 from spikelet_converters.baselines.base import Baseline
-from spikelet_converters.source_model.networks import is_code
+from spikelet_converters.choices import is_code
 from spikelet_converters.study.grid import START, Run, Study
 from spikelet_converters.study.measure import measure_source, measure_spiking
 from spikelet_converters.study.protocol import SealedTest, weights_digest

@@ -27,7 +27,7 @@ from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks.parts import ActivationFactory, Normalise
 
 REPLACED = "ReLU, ReLU6 and clamps from 0 by spiking activations"
-"""What is replaced, in error messages."""
+"""What this module replaces, as part of a message."""
 
 _RECTIFIERS = ("relu", "relu6")
 _MODULES = (nn.ReLU, SpikingActivation)  # and Hardtanh from 0, of which ReLU6 is one
@@ -64,7 +64,7 @@ def with_activations(
         _use_result(graph, node, changed_value(node, modules))
     if (step := conflict(graph, modules)) is not None:
         raise ConversionError(f"{reference}: {called(step)}: {IN_PLACE}")
-    channels = _channels(network, graph, rectifiers, example, reference)
+    channels = _channels(network, graph, rectifiers, modules, example, reference)
     normalise.every_step = _joins_input(graph, rectifiers)
     calls = Counter(node.target for node in rectifiers)
     for node in rectifiers:
@@ -165,8 +165,9 @@ def _replace(graph: fx.Graph, node: fx.Node, name: str) -> None:
 
 @torch.no_grad()
 def _channels(
-    network: nn.Module, graph: fx.Graph, rectifiers: list[fx.Node], images: torch.Tensor, reference: str
-) -> dict[fx.Node, int]:
+    network: nn.Module, graph: fx.Graph, rectifiers: list[fx.Node], modules: dict[str, nn.Module], images: torch.Tensor,
+    reference: str,
+) -> dict[fx.Node, int]:  # fmt: skip
     """Return the number of channels of each rectifier. Raises ConversionError if one has none."""
     shapes: dict[fx.Node, tuple[int, ...]] = {}
 
@@ -183,7 +184,7 @@ def _channels(
             raise ConversionError(
                 f"{reference}: {called(node)}: has an input {shape} for {len(images)} images; expected (N, C, …)"
             )
-        if len(shape) > 2 and _features_last(node, dict(network.named_modules())):
+        if len(shape) > 2 and _features_last(node, modules):
             raise ConversionError(
                 f"{reference}: {called(node)}: has an input {shape} with the features last; expected channels first, "
                 "(N, C, …): permute the value before its ReLU"

@@ -51,8 +51,8 @@ def _quantise(step: Step) -> Value:
     elif x.node in builder.relus and not x.offset.any() and (x.factor == 1).all() and step.alone() and levels > 0:
         return builder.quantise_relu(step.where, size * levels, levels, x)
     elif builder.is_nonnegative(x) or origin != low:
-        x = x if step.alone() else builder.separate(step.name, step.where, x)
-        builder.unrounded(step.where, "no rectified activation", rounding, x)
+        reason = "no rectified activation"
+        return builder.without_quantiser(step.name, step.where, reason, rounding, x, alone=step.alone())
     else:
         return builder.quantiser(step.name, step.where, size * levels, levels, x)
     return x

@@ -109,8 +109,8 @@ def _refuse_roundings(builder: Builder, where: str, module: _Module, x: Value) -
     if not getattr(module, "is_trunc_quant_enabled", False):
         return
     bits = float(module.trunc_quant.tensor_quant.msb_clamp_bit_width_impl())
-    pixels = math.prod(x.shape[1:]) if hasattr(module, "output_size") else math.prod(_pair(module.kernel_size))
-    if x.node not in builder.levels or builder.levels[x.node] * pixels >= 2**bits:
+    window = x.shape[1:] if hasattr(module, "output_size") else np.broadcast_to(module.kernel_size, 2)
+    if x.node not in builder.levels or builder.levels[x.node] * math.prod(window) >= 2**bits:
         raise ConversionError(
             f"{where}: rounds sums to {bits:g} bits; expected a bit width that holds those of its window, or "
             "nn.AvgPool2d"
@@ -149,22 +149,15 @@ def _quantised(
     if scale is None or zero is None or bits is None:
         raise ConversionError(f"{where}: quantises activations per channel; expected one scale per tensor")
     narrow = bool(quantiser.is_narrow_range)
+    levels = 2 ** int(bits) - 1 - narrow
     if not quantiser.is_signed and zero == 0:
-        levels = 2 ** int(bits) - (2 if narrow else 1)
         return builder.quantise(name, where, scale * levels, levels, x, alone=alone)
     if not signed:
         reason = "is signed" if quantiser.is_signed else f"has a zero point of {zero:g}"
         raise ConversionError(f"{where}: {reason}; expected an unsigned quantiser with zero point 0, as in QuantReLU")
-    low, high = (-(2 ** (int(bits) - 1)) + narrow, 2 ** (int(bits) - 1) - 1)
-    if not quantiser.is_signed:
-        low, high = 0, 2 ** int(bits) - (2 if narrow else 1)
-    x = x if alone or x.node == "input" else builder.separate(name, where, x)
-    builder.unrounded(where, "no rectified activation", Rounding(np.asarray(scale), np.asarray(zero), low, high), x)
-    return x
-
-
-def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else value
+    low = -(2 ** (int(bits) - 1)) + narrow if quantiser.is_signed else 0
+    rounding = Rounding(np.asarray(scale), np.asarray(zero), low, low + levels)
+    return builder.without_quantiser(name, where, "no rectified activation", rounding, x, alone=alone)
 
 
 def _number(value: object) -> float | None:

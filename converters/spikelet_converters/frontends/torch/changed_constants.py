@@ -14,10 +14,10 @@ from torch import fx
 from torch.overrides import TorchFunctionMode
 
 from spikelet_converters.frontends.refusals import IN_PLACE, NotTraced
-from spikelet_converters.frontends.torch.in_place import changed_argument
+from spikelet_converters.frontends.torch.in_place import OF_SIZES, changed_argument
 from spikelet_converters.frontends.torch.source_lines import text_of, user_line
 
-_WITHOUT_NUMBERS = ("__get__", "dim", "numel", "size")  # functions that return sizes, or a view
+_WITHOUT_NUMBERS = ("__get__", *OF_SIZES)  # attributes are sizes or views
 
 
 class ChangedConstants(TorchFunctionMode):

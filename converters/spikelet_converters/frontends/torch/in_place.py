@@ -22,7 +22,7 @@ from spikelet_converters.frontends.torch.casts import CASTS
 _OPERATORS = (
     operator.iadd, operator.ifloordiv, operator.imod, operator.imul, operator.ipow, operator.isub, operator.itruediv,
 )  # fmt: skip
-_SPECIAL = ("__setitem__", "__set__", *(f"__{operator.__name__}__" for operator in _OPERATORS))
+_SPECIAL = ("__setitem__", "__set__", *(f"__{function.__name__}__" for function in _OPERATORS))
 _CALLS = ("call_function", "call_method")
 _SAME = (
     "alias", "alpha_dropout", "contiguous", "detach", "dropout", "dropout1d", "dropout2d", "feature_alpha_dropout",
@@ -35,7 +35,9 @@ _VIEWS = (
 )  # fmt: skip
 _SAME_MODULES = (nn.AlphaDropout, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.FeatureAlphaDropout, nn.Identity)
 _VIEW_MODULES = (nn.Flatten, nn.Unflatten, *_SAME_MODULES)
-_OF_SIZES = ("dim", "size", "numel", "sym_size")
+OF_SIZES = ("dim", "size", "numel", "sym_size")
+"""Functions and methods that read sizes of a value, and not its numbers."""
+
 Modules = Mapping[str, nn.Module]
 
 
@@ -108,7 +110,7 @@ def _viewed(node: fx.Node, modules: Modules) -> fx.Node | None:
 
 def _reads_sizes(node: fx.Node) -> bool:
     is_attribute = node.target is getattr and node.args[1] not in ("data", "T", "mT", "values")
-    return is_attribute or (node.op != "call_module" and _kind(node) in _OF_SIZES)
+    return is_attribute or (node.op != "call_module" and _kind(node) in OF_SIZES)
 
 
 def _kind(node: fx.Node) -> str:

@@ -143,8 +143,7 @@ def _indexed(call: Call, entries: list[object]) -> Value:
     if len(entries) == len(sizes(x)) + 1:
         for axis, entry in enumerate(entries):
             if isinstance(entry, list) or (isinstance(entry, np.ndarray) and entry.ndim == 1):
-                taken = np.arange(sizes(x)[axis - 1])[np.asarray(entry)] if axis else np.asarray(entry)
-                x = gathered(call.builder, f"{call.name}.{axis}", call.where, taken.astype(np.intp), axis, x)
+                x = gathered(call.builder, f"{call.name}.{axis}", call.where, np.asarray(entry), axis, x)
                 entries[axis] = slice(None)
     if len(entries) != len(sizes(x)) + 1 or not all(isinstance(entry, slice | int) for entry in entries):
         raise ConversionError(f"{call.where}: indexes by {entries}; expected slices and whole numbers")

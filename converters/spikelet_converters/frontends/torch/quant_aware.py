@@ -157,6 +157,4 @@ def activation(builder: Builder, name: str, where: str, module: _Module, x: Valu
             )
         return builder.quantise(name, where, float(scale[0]) * (high - low), high - low, x, alone=alone)
     rounding = Rounding(np.asarray(scale[0], np.float64), np.asarray(zero[0], np.float64), low, high)
-    x = x if alone or x.node == "input" else builder.separate(name, where, x)
-    builder.unrounded(where, "no activation", rounding, x)
-    return x
+    return builder.without_quantiser(name, where, "no activation", rounding, x, alone=alone)

@@ -16,6 +16,7 @@ from spikelet.choices import MAX_LEVELS
 from spikelet.errors import UsageError
 from spikelet.limits import Limits
 from spikelet.options import LARGEST, LEAST
+from spikelet_converters.choices import is_code
 from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks.line import line5
 from spikelet_converters.source_model.networks.parts import ActivationFactory, Normalise, Size
@@ -137,11 +138,6 @@ class NetworkSpec:
     def as_dict(self) -> dict[str, object]:
         """Return the fields as plain values, as stored in a checkpoint."""
         return asdict(self)
-
-
-def is_code(model: str) -> bool:
-    """Return whether the name of a network is FILE.py:NAME."""
-    return ".py:" in model
 
 
 def _by_channel(name: str, values: object, channels: int, least: float) -> tuple[float, ...]:

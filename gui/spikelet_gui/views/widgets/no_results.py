@@ -14,7 +14,7 @@ EARLIER = {
     "image": "Reading the images.",
     "kept": "Reading results that were measured before.",
 }
-"""Tasks that all panels wait for whose results are kept between sessions."""
+"""Tasks that panels with results of earlier sessions wait for."""
 
 
 class NoResults(View):

@@ -14,7 +14,7 @@ from html import escape
 from PySide6.QtCore import QCoreApplication, QEvent, QSize, Qt
 from PySide6.QtGui import QFontMetricsF, QResizeEvent
 from PySide6.QtGui import Qt as QtText
-from PySide6.QtWidgets import QLabel, QSizePolicy
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from spikelet.display import printable
 
@@ -22,6 +22,11 @@ PART = 24  # characters of a long word between which a line can break
 LINE = 100  # characters of a line of a tooltip; Qt wraps lines of rich text only
 ENTRY = 60  # characters of a name in a menu or on a button
 _LONG_WORD = re.compile(rf"\S{{{PART + 1},}}")
+
+
+def text_width(widget: QWidget, text: str) -> int:
+    """Return the width of a text in the font of a widget, in whole pixels; QFontMetrics would round it down."""
+    return math.ceil(QFontMetricsF(widget.font()).horizontalAdvance(text))
 
 
 def breakable(text: str) -> str:
@@ -139,11 +144,8 @@ class Elided(QLabel):
         self._fit()
 
     def _full_width(self) -> int:
-        """Return the width in which the text is not elided; QFontMetrics would round it down."""
-        return self._width_of(self._forms[0])
-
-    def _width_of(self, text: str) -> int:
-        return math.ceil(QFontMetricsF(self.font()).horizontalAdvance(text))
+        """Return the width in which the text is not elided."""
+        return text_width(self, self._forms[0])
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
@@ -159,7 +161,7 @@ class Elided(QLabel):
             width = self.contentsRect().width()
             fits = self._full_width() <= width
             if self.overflow is None:
-                text = next((form for form in self._forms if self._width_of(form) <= width), self._forms[-1])
+                text = next((form for form in self._forms if text_width(self, form) <= width), self._forms[-1])
                 self.setText(self.fontMetrics().elidedText(text, self.mode, width))
             else:
                 self.setText(self._forms[0] if fits else "")

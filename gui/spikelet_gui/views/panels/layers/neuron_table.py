@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -15,8 +14,8 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
-from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QKeySequence, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTableView, QToolButton, QWidget
+from PySide6.QtGui import QColor, QKeyEvent, QKeySequence, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTableView, QToolButton
 
 from spikelet_gui.models.activity.table import COLUMNS, PRESETS, SHOWN_COLUMNS, NeuronTable, Rows
 from spikelet_gui.models.activity.table import View as Choices
@@ -27,7 +26,7 @@ from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.controls import Choice
 from spikelet_gui.views.widgets.layouts import row
 from spikelet_gui.views.widgets.tables import copy_rows
-from spikelet_gui.views.widgets.text import label
+from spikelet_gui.views.widgets.text import label, text_width
 from spikelet_gui.views.widgets.theme import theme
 
 Index = QModelIndex | QPersistentModelIndex
@@ -87,11 +86,6 @@ class TableModel(QAbstractTableModel):
         return values.get(Qt.ItemDataRole(role))
 
 
-def _width(view: QWidget, text: str) -> int:
-    """Return the width of a text in whole pixels: rounded up, since a part of a pixel that is missing cuts the text."""
-    return math.ceil(QFontMetricsF(view.font()).horizontalAdvance(text))
-
-
 class NeuronView(QTableView):
     """Table view whose columns fit their widest cell, and share the remaining width.
 
@@ -120,8 +114,8 @@ class NeuronView(QTableView):
         """Measure the columns of a new table, and set their widths."""
         table, widths = self._model.table, []
         for name in self._model.names:
-            head = _width(self.horizontalHeader(), COLUMNS[name][0] + DOWN)
-            cell = 0 if table is None else _width(self, table.widest(name))
+            head = text_width(self.horizontalHeader(), COLUMNS[name][0] + DOWN)
+            cell = 0 if table is None else text_width(self, table.widest(name))
             widths.append(max(head, cell) + self.PADDING)
         if widths != self._widths:
             self._widths = widths
