@@ -20,7 +20,7 @@ from spikelet.cli.command import Command, configure_command
 from spikelet.cli.console import discard_output, discard_output_after, finish, replace_unencodable
 from spikelet.cli.output_files import refuse_overwriting
 from spikelet.cli.parser import Parser, WrongCall, suggestion
-from spikelet.cli.printing import json_text
+from spikelet.cli.printing import json_text, only_results
 from spikelet.display import printable
 from spikelet.errors import SpikeletError, UsageError, out_of_memory, unstated_cause
 from spikelet.version import __version__
@@ -69,7 +69,7 @@ def _main(argv: Sequence[str] | None) -> int:
         from spikelet.limits import in_environment
 
         limits = in_environment(args.max_memory, args.max_operations)
-        with limits, signing.required_here() if args.require_signature else nullcontext():
+        with only_results(args), limits, signing.required_here() if args.require_signature else nullcontext():
             command: Command = args.command
             refuse_overwriting(args)
             return command.run(args)

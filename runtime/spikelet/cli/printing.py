@@ -6,20 +6,32 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 
 from spikelet.display import encodable, printable
 
 
-def emit(args: argparse.Namespace, value: Mapping[str, object], text: str) -> None:
+@contextmanager
+def only_results(args: argparse.Namespace) -> Iterator[None]:
+    """Keep standard output for what `emit` prints if --json was given.
+
+    What else is printed, such as by `print` in the code of a network, goes to standard error.
+    """
+    args.results = sys.stdout
+    with redirect_stdout(sys.stderr) if args.json else nullcontext():
+        yield
+
+
+def emit(args: argparse.Namespace, value: Mapping[str, object], text: str, flush: bool = False) -> None:
     """Print `value` as JSON if --json was given, else `text`, with control characters escaped.
 
     Newlines in the names of files that the command line states are escaped too, so that they begin no line.
     """
     for name in sorted(_names(args), key=len, reverse=True):
         text = text.replace(name, printable(name))
-    print(json_text(value) if args.json else printable(text, "\n\t"))
+    print(json_text(value) if args.json else printable(text, "\n\t"), file=args.results, flush=flush)
 
 
 def json_text(value: Mapping[str, object], indent: int | None = None) -> str:

@@ -301,3 +301,28 @@ def test_the_command(network, images, tmp_path, monkeypatch, capsys):
     assert "junk.onnx: not a valid ONNX model" in call("convert junk.onnx -o c.snnb", 1).err
     (tmp_path / "junk.pt2").write_bytes(b"junk")
     assert "junk.pt2: not a torch.export program" in call("convert junk.pt2 -o c.snnb", 1).err
+
+
+def test_what_the_code_of_a_network_prints_is_not_among_the_results(images, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    arrays.write(tmp_path / "smooth.npz", images)
+    (tmp_path / "chatty.py").write_text("""
+from torch import nn
+print("defined")
+
+class Network(nn.Sequential):
+    def forward(self, x):
+        print("evaluated", x.shape)
+        return super().forward(x)
+
+def network():
+    print("made")
+    return Network(nn.Flatten(), nn.Linear(192, 6), nn.ReLU(), nn.Linear(6, 3))
+""")
+    line = "convert chatty.py:network --input 3x8x8 --calibration smooth.npz --steps 4 -o a.snnb"
+    assert cli.main([*line.split(), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["bits"] == 8
+    assert all(text in err for text in ("defined\n", "made\n", "evaluated "))
+    assert cli.main([*line.replace("a.snnb", "b.snnb").split()]) == 0
+    assert "defined\nmade\n" in capsys.readouterr().out

@@ -26,7 +26,7 @@ from spikelet.choices import FRAME_FORMATS
 from spikelet.cli.arguments import above_zero, add_bundle, add_engine, existing, number, positive
 from spikelet.cli.inference.latency import Summary
 from spikelet.cli.inference.new_images import Version, new_images
-from spikelet.cli.printing import json_text
+from spikelet.cli.printing import emit
 from spikelet.display import number_of, printable
 from spikelet.errors import DataError, UsageError
 
@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
         finally:
             latency = summary.latency()
             facts = {"engine": model.engine, "images": summary.images, "latency_ms": latency}
-            print(json_text(facts) if args.json else _text(model.engine, summary.images, latency), flush=True)
+            emit(args, facts, _text(model.engine, summary.images, latency), flush=True)
     return 0
 
 
@@ -207,7 +207,7 @@ def _classify(
         image = read()
     except DataError as error:
         if args.json:
-            print(json_text({"file": name, "error": str(error)}), flush=True)
+            emit(args, {"file": name, "error": str(error)}, "", flush=True)
         print(f"spikelet watch: {printable(str(error))}", file=sys.stderr)
         return
     result = model.run(image, args.steps, early_exit=rule)
@@ -217,8 +217,7 @@ def _classify(
     answer: Answer = {"file": name, "class": index, "label": label, "steps": steps, "ms": ms}
     summary.add(ms)
     cost = f"{number_of(steps, 'time-step')}, {ms:.1f} ms"
-    shown = json_text(answer) if args.json else f"{printable(name)}: {label} ({cost})"
-    print(shown, flush=True)
+    emit(args, answer, f"{printable(name)}: {label} ({cost})", flush=True)
 
 
 def _text(engine: str, images: int, latency: dict[str, float] | None) -> str:
