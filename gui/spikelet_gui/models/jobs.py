@@ -140,7 +140,7 @@ class Jobs:
             except Cancelled:
                 return
             except Exception as error:  # every error is shown
-                message = _message(error)
+                message = message_of(error)
                 dispatch(lambda: end(lambda: failed(message)))
             else:
                 dispatch(lambda: end(lambda: done(result)))
@@ -198,7 +198,8 @@ class Jobs:
         return not self._threads
 
 
-def _message(error: Exception) -> str:
+def message_of(error: Exception) -> str:
+    """Return a message for an exception, with its type unless its text alone explains it."""
     if isinstance(error, SpikeletError):
         return str(error)
     if out_of_memory(error):
