@@ -10,7 +10,7 @@ import numpy.typing as npt
 from torch import nn
 
 from spikelet.graph import Graph
-from spikelet_converters.baselines.folded import Folded, Neuron
+from spikelet_converters.baselines.multi_step import MultiStep, Neuron
 
 Images = npt.NDArray[np.uint8]
 
@@ -63,11 +63,11 @@ class Recalibration(Baseline):
 class NeuronRule(Baseline):
     """Changes the neuron at run time. It needs hardware that implements the changed neuron."""
 
-    def rule(self, folded: Folded, network: nn.Module, images: Images, steps: int) -> Neuron:
+    def rule(self, simulation: MultiStep, network: nn.Module, images: Images, steps: int) -> Neuron:
         """Return the changed neuron.
 
         Args:
-            folded: Exact graph.
+            simulation: Exact graph.
             network: Source network.
             images: Images of the training split, for rules with a calibration.
             steps: Number of time-steps with logits, after `pre_steps`.

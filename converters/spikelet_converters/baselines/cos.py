@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from spikelet.nodes import IF
 from spikelet_converters.baselines.base import Images, NeuronRule
-from spikelet_converters.baselines.folded import Folded, Neuron
+from spikelet_converters.baselines.multi_step import MultiStep, Neuron
 from spikelet_converters.calibration.analog import along_channels, integrate
 
 
@@ -58,7 +58,7 @@ class COS(NeuronRule):
     def total_steps(self, steps: int) -> int:
         return max(self.rho, steps)
 
-    def rule(self, folded: Folded, network: nn.Module, images: Images, steps: int) -> Neuron:
+    def rule(self, simulation: MultiStep, network: nn.Module, images: Images, steps: int) -> Neuron:
         def neuron(name: str, node: IF, current: Tensor) -> Tensor:
             theta = along_channels(node.theta, current.ndim - 1)
             start = along_channels(node.v_init, current.ndim - 1).expand(current.shape[1:])

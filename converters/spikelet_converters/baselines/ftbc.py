@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from spikelet.nodes import IF
 from spikelet_converters.baselines.base import Images, NeuronRule
-from spikelet_converters.baselines.folded import Folded, Neuron
+from spikelet_converters.baselines.multi_step import MultiStep, Neuron
 from spikelet_converters.baselines.snnc import activations
 from spikelet_converters.calibration.analog import along_channels, integrate
 from spikelet_converters.calibration.layers import channel_means
@@ -37,10 +37,10 @@ class FTBC(NeuronRule):
     alpha: float = 0.4
     batches: int = 3
 
-    def rule(self, folded: Folded, network: nn.Module, images: Images, steps: int) -> Neuron:
+    def rule(self, simulation: MultiStep, network: nn.Module, images: Images, steps: int) -> Neuron:
         biases: dict[str, Tensor] = {}
         for batch in np.array_split(images, self.batches):
-            folded.run(batch, steps, self._calibrating(biases, activations(network, batch)))
+            simulation.run(batch, steps, self._calibrating(biases, activations(network, batch)))
 
         def neuron(name: str, node: IF, current: Tensor) -> Tensor:
             theta = along_channels(node.theta, current.ndim - 1)

@@ -22,7 +22,7 @@ from spikelet.errors import UsageError
 from spikelet.graph import Graph
 from spikelet.nodes import Conv2d
 from spikelet_converters.baselines.base import Images, Recalibration
-from spikelet_converters.baselines.folded import Folded, apply_synapse
+from spikelet_converters.baselines.multi_step import MultiStep, apply_synapse
 from spikelet_converters.calibration.analog import along_channels
 from spikelet_converters.calibration.layers import channel_means, synapse_of, with_bias, with_potential
 from spikelet_converters.frontends.values import node_name
@@ -81,7 +81,7 @@ class SNNC(Recalibration):
                 if part == "weights":
                     graph = self._weights(graph, layer, targets[layer], images, steps)
                     continue
-                spike_rates = Folded(graph).run(images, steps, keep=(layer,), until=layer)[layer].mean(0)
+                spike_rates = MultiStep(graph).run(images, steps, keep=(layer,), until=layer)[layer].mean(0)
                 error = channel_means(targets[layer] - spike_rates)
                 node = graph.neuron(layer)
                 if part == "bias":
@@ -96,7 +96,7 @@ class SNNC(Recalibration):
             return graph
         synapse, neuron = graph.synapse(name), graph.neuron(layer)
         source = graph.predecessors[name][0]
-        outputs = Folded(graph).run(images, steps, keep=(source, before, name), until=before)
+        outputs = MultiStep(graph).run(images, steps, keep=(source, before, name), until=before)
         x = outputs[source].mean(0)
         shortcut = outputs[before].mean(0) - outputs[name].mean(0)  # current of the other inputs of the Add
         # In units of theta, the learning rate is comparable between layers.

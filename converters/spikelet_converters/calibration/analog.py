@@ -1,6 +1,6 @@
 """Evaluation of a float32 graph in torch, with any function as its neurons.
 
-With rectifiers the result is that of the source network; with IF neurons, and time-steps folded into the batch axis,
+With rectifiers the result is that of the source network; with IF neurons, and time-steps in the batch axis,
 that of the spiking network. Recorded spike rates in some layers measure the loss of these layers.
 """
 

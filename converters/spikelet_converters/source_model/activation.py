@@ -25,7 +25,7 @@ class Mode(enum.Enum):
     """Evaluation mode of a SpikingActivation."""
 
     RATE = "rate"  # the quantiser, plus the residual in training mode
-    SPIKES = "spikes"  # theta-scaled spikes of an IF neuron; time-steps are folded into the batch axis
+    SPIKES = "spikes"  # theta-scaled spikes of an IF neuron; time-steps are in the batch axis
 
 
 @dataclass(frozen=True)

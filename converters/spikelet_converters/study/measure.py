@@ -1,8 +1,8 @@
 """Measure the accuracy of a network of a study: as an exact bundle at each T, and as source network.
 
 Networks of plain neurons are written as bundles and run by the runtime. Baselines that change the neuron have no
-bundle; they run on the same integers in `spikelet_converters.baselines.folded`. Pre-steps of a baseline count towards
-T.
+bundle; they run on the same integers in `spikelet_converters.baselines.multi_step`. Pre-steps of a baseline count
+towards T.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from spikelet.metrics.fanout import sites
 from spikelet.metrics.tally import tally
 from spikelet.session import Model
 from spikelet.verify import golden_inputs, golden_steps, record_golden
-from spikelet_converters.baselines import Baseline, Folded, NeuronRule, Recalibration
+from spikelet_converters.baselines import Baseline, MultiStep, NeuronRule, Recalibration
 from spikelet_converters.conversion.copies import with_copies
 from spikelet_converters.conversion.quantise import quantise
 from spikelet_converters.frontends.torch.fx import trace
@@ -196,13 +196,13 @@ def _rule(
     steps: int,
     on_progress: Tick,
 ) -> Values:
-    folded, total = Folded(graph), baseline.total_steps(steps)
-    neuron = baseline.rule(folded, network, calibration.images, steps)
+    simulation, total = MultiStep(graph), baseline.total_steps(steps)
+    neuron = baseline.rule(simulation, network, calibration.images, steps)
     correct = np.zeros(steps)
     batch = max(1, ROWS // total)
     for start in range(0, len(test), batch):
         part = test.take(slice(start, start + batch))
-        by_step = folded.run(part.images, total, neuron)[graph.output_name][baseline.output_steps(steps)]
+        by_step = simulation.run(part.images, total, neuron)[graph.output_name][baseline.output_steps(steps)]
         correct += (by_step.double().cumsum(0).argmax(2).numpy() == part.labels).sum(1)
         on_progress(min(start + batch, len(test)), len(test))
     return correct / len(test)

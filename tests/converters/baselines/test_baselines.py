@@ -1,4 +1,4 @@
-"""Baselines: the folded network against the reference engine, and each rule against cases computed by hand."""
+"""Baselines: the multi-step simulation against the reference engine, and each rule against cases computed by hand."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from spikelet.engines import create
 from spikelet.errors import UsageError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Input, Linear, Output
-from spikelet_converters.baselines import BASELINES, COS, FTBC, RTS, SNNC, SRP, Folded
+from spikelet_converters.baselines import BASELINES, COS, FTBC, RTS, SNNC, SRP, MultiStep
 from spikelet_converters.baselines.cos import offset
 from spikelet_converters.baselines.snnc import activations
 from spikelet_converters.calibration.analog import integrate
@@ -35,13 +35,13 @@ def small():
 
 
 @pytest.mark.parametrize("model", ["vgg5", "resnet20"])
-def test_the_folded_network_fires_the_reference_engines_spikes(model):
+def test_the_multi_step_simulation_fires_the_reference_engines_spikes(model):
     network, images = trained_like(model)
     graph = quantise(trace(network, (3, 8, 8)), 8).graph
     engine = create(graph, "numpy", graph.spiking)
     engine.reset(6)
-    spikes = Folded(graph).run(images[:6], 4, keep=graph.spiking)
-    logits = Folded(graph).logits(images[:6], 4)
+    spikes = MultiStep(graph).run(images[:6], 4, keep=graph.spiking)
+    logits = MultiStep(graph).logits(images[:6], 4)
     total = np.zeros((6, 5))
     for t in range(4):
         total += engine.step(images[:6].astype(np.float32) if t == 0 else None)
@@ -139,7 +139,7 @@ class TestRTS:
         graph = Graph(nodes, (("input", "fc"), ("fc", "if"), ("if", "out"), ("out", "output")))
         pixels = np.arange(0, 256, 3, dtype=np.uint8)[:, None]
         shifted = RTS().recalibrate(graph, None, None, 4)
-        plain, moved = (Folded(version).run(pixels, 4, keep=("if",))["if"].sum(0) for version in (graph, shifted))
+        plain, moved = (MultiStep(version).run(pixels, 4, keep=("if",))["if"].sum(0) for version in (graph, shifted))
         assert torch.equal(plain, moved)
 
 
@@ -149,7 +149,7 @@ class TestSNNC:
         network, source, images = small
         targets = activations(network, images)
         graph = SNNC(kind=kind, iterations=20).recalibrate(source, network, images, 4)
-        before, after = (Folded(version).run(images, 4, keep=source.spiking) for version in (source, graph))
+        before, after = (MultiStep(version).run(images, 4, keep=source.spiking) for version in (source, graph))
         for layer in ("if2", "if3"):  # the first makes no error; the last has too few neurons for a mean
             errors = [np.abs(channel_means(targets[layer] - rates[layer].mean(0))).mean() for rates in (before, after)]
             assert errors[1] < errors[0], layer
@@ -177,11 +177,11 @@ class TestFTBC:
     def test_it_brings_the_mean_of_every_step_nearer_to_the_activation(self, small):
         network, source, images = small
         graph = quantise(source, 8).graph
-        folded = Folded(graph)
+        simulation = MultiStep(graph)
         targets = activations(network, images)
-        rule = FTBC(alpha=0.4, batches=4).rule(folded, network, images, 3)
-        before = folded.run(images, 3, keep=graph.spiking)
-        after = folded.run(images, 3, rule, keep=graph.spiking)
+        rule = FTBC(alpha=0.4, batches=4).rule(simulation, network, images, 3)
+        before = simulation.run(images, 3, keep=graph.spiking)
+        after = simulation.run(images, 3, rule, keep=graph.spiking)
 
         def error(spikes):
             return np.mean(
@@ -193,7 +193,7 @@ class TestFTBC:
     def test_its_biases_are_whole_numbers(self, small):
         network, source, images = small
         graph = quantise(source, 8).graph
-        logits = Folded(graph).logits(images[:4], 3, FTBC().rule(Folded(graph), network, images, 3))
+        logits = MultiStep(graph).logits(images[:4], 3, FTBC().rule(MultiStep(graph), network, images, 3))
         units = logits / graph.output.scale
         torch.testing.assert_close(units, units.round(), atol=1e-6, rtol=0)
 

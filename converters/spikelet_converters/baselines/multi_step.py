@@ -28,8 +28,8 @@ def plain(name: str, node: IF, current: Tensor) -> Tensor:
     return integrate(current, v.expand(current.shape[1:]), theta)[0]
 
 
-class Folded:
-    """A graph of IF neurons, evaluated with time-steps folded into the batch axis.
+class MultiStep:
+    """A graph of IF neurons, simulated with all time-steps in the batch axis.
 
     Args:
         graph: float32 or exact graph.
