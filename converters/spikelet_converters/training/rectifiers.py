@@ -26,12 +26,13 @@ from spikelet_converters.frontends.values import free_name
 from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks.parts import ActivationFactory, Normalise
 
-REPLACED = "ReLU, ReLU6 and clamps from 0 by spiking activations"
+REPLACED = "ReLU, ReLU6, clamps from 0 and maxima with 0 by spiking activations"
 """What this module replaces, as part of a message."""
 
-_RECTIFIERS = ("relu", "relu6")
-_MODULES = (nn.ReLU, SpikingActivation)  # and Hardtanh from 0, of which ReLU6 is one
-_CLAMPS = ("clamp", "clamp_min", "clip")
+_LIMITS = {"clamp": ("min",), "clamp_min": ("min",), "clip": ("min",), "hardtanh": ("min_val",),
+           "threshold": ("threshold", "value"), "_threshold": ("threshold", "value")}  # fmt: skip
+"""The arguments of calls after the value, which are 0 in a rectifier."""
+_ZEROS = ("zeros", "zeros_like", "new_zeros")
 
 
 def with_activations(
@@ -57,7 +58,7 @@ def with_activations(
     evaluated(network.eval(), example, reference)  # gives lazy layers their shapes
     graph = _same_in_training(network, reference)
     modules = dict(network.named_modules())
-    rectifiers = [node for node in graph.nodes if _is_rectifier(node, modules)]
+    rectifiers = [node for node in graph.nodes if _rectified(node, network, modules) is not None]
     if not rectifiers:
         raise ConversionError(f"{reference}: has no ReLU; expected ReLUs, which become spiking activations")
     for node in rectifiers:
@@ -71,7 +72,7 @@ def with_activations(
         alone = node.op == "call_module" and calls[node.target] == 1
         name = str(node.target) if alone else free_name(node.name, dir(network))
         network.set_submodule(name, act(channels[node]))
-        _replace(graph, node, name)
+        _replace(graph, node, _rectified(node, network, modules), name)
     entry = next(node for node in graph.nodes if node.op == "placeholder")
     name = free_name("normalise", dir(network))
     network.add_module(name, normalise)
@@ -112,14 +113,43 @@ def _same_in_training(network: nn.Module, reference: str) -> fx.Graph:
     return graph
 
 
-def _is_rectifier(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+def _rectified(node: fx.Node, network: nn.Module, modules: dict[str, nn.Module]) -> fx.Node | None:
+    """Return the value that a call rectifies, or None if it does not."""
     if node.op == "call_module":
         module = modules[str(node.target)]
-        return isinstance(module, _MODULES) or (isinstance(module, nn.Hardtanh) and module.min_val == 0)
+        is_rectifier = (
+            isinstance(module, nn.ReLU | SpikingActivation)
+            or (isinstance(module, nn.Hardtanh) and module.min_val == 0)  # such as ReLU6
+            or (isinstance(module, nn.Threshold) and module.threshold == module.value == 0)
+        )
+        return _argument(node, 0, "input") if is_rectifier else None
     if node.op not in ("call_function", "call_method"):
-        return False
-    name, low = name_of(node.target), node.args[1] if len(node.args) > 1 else node.kwargs.get("min")
-    return name in _RECTIFIERS or (name in _CLAMPS and isinstance(low, int | float) and low == 0)
+        return None
+    name, value = name_of(node.target), _argument(node, 0, "input")
+    if name in ("maximum", "max"):
+        other = _argument(node, 1, "other")  # of `max` also an axis
+        for one, zero in ((value, other), (other, value)):
+            if isinstance(zero, fx.Node) and isinstance(one, fx.Node) and _is_zero(zero, network):
+                return one
+        return None
+    limits = [_argument(node, index, limit) for index, limit in enumerate(_LIMITS.get(name, ()), 1)]
+    is_rectifier = name in ("relu", "relu6") or (bool(limits) and all(_is_zero(limit, network) for limit in limits))
+    return value if is_rectifier else None
+
+
+def _argument(node: fx.Node, index: int, name: str) -> Any:
+    """Return an argument by its position or name, or None."""
+    return node.args[index] if len(node.args) > index else node.kwargs.get(name)
+
+
+def _is_zero(value: object, network: nn.Module) -> bool:
+    """Return whether an argument is 0, or a constant of zeros."""
+    if not isinstance(value, fx.Node):
+        return isinstance(value, int | float) and value == 0
+    if value.op == "get_attr":
+        constant = operator.attrgetter(str(value.target))(network)
+        return isinstance(constant, torch.Tensor) and not isinstance(constant, nn.Parameter) and not constant.any()
+    return value.op in ("call_function", "call_method") and name_of(value.target) in _ZEROS
 
 
 def _equal(one: nn.Module, other: nn.Module, name: str) -> bool:
@@ -153,14 +183,16 @@ def _joins_input(graph: fx.Graph, rectifiers: list[fx.Node]) -> bool:
     return False
 
 
-def _replace(graph: fx.Graph, node: fx.Node, name: str) -> None:
-    """Replace a rectifier by the activation of a name."""
-    source = node.args[0] if node.args else node.kwargs["input"]
-    assert isinstance(source, fx.Node)
+def _replace(graph: fx.Graph, node: fx.Node, value: fx.Node | None, name: str) -> None:
+    """Replace a rectifier of a value by the activation of a name."""
     with graph.inserting_after(node):
-        activation = graph.call_module(name, (source,))
+        activation = graph.call_module(name, (value,))
     node.replace_all_uses_with(activation)
+    operands = node.all_input_nodes
     graph.erase_node(node)
+    for zero in operands:
+        if not zero.users:
+            graph.erase_node(zero)
 
 
 @torch.no_grad()

@@ -86,6 +86,16 @@ def clipped(self, x):
     return self.clip(self.c2(self.six(self.c1(x))))
 
 
+def hard(self, x):
+    return F.threshold(self.c2(F.hardtanh(self.c1(x), 0.0, 100.0)), 0, 0)
+
+
+def maxima(self, x):
+    x = torch.maximum(self.c1(x), torch.tensor(0.0))
+    x = self.c2(torch.max(x.new_zeros(1), x))
+    return self.threshold(x).maximum(torch.zeros_like(x))
+
+
 def taken_names(self, x):
     return self.normalise(self.relu(self.c2(torch.relu(self.c1(x)))))
 
@@ -99,6 +109,8 @@ FORMS = [
     (ignored_result, {}, ["relu", "relu_1"]),
     (limited, {}, ["relu6", "clamp"]),
     (clipped, {"clip": nn.Hardtanh(0, 100), "six": nn.ReLU6()}, ["clip", "six"]),
+    (hard, {}, ["hardtanh", "_threshold"]),
+    (maxima, {"threshold": nn.Threshold(0, 0)}, ["maximum", "max_1", "threshold", "maximum_1"]),
     (taken_names, {"normalise": nn.Identity(), "relu": nn.ReLU()}, ["relu_2", "relu"]),
 ]
 
@@ -204,7 +216,7 @@ def constant_in_training(self, x):
         (longer_in_training, "test: .* differs in training and evaluation"),
         (branches, "test: Net.forward: cannot be traced .* it may not branch on values"),
         (lambda self, x: F.gelu(F.relu(self.c1(x))), "test: cannot be converted: `gelu` at node gelu of the traced network: "),
-        (lambda self, x: F.leaky_relu(F.relu(self.c1(x))), "training replaces ReLU, ReLU6 and clamps from 0"),
+        (lambda self, x: F.leaky_relu(F.relu(self.c1(x))), "training replaces ReLU, ReLU6, clamps from 0 and maxima with 0"),
         (lambda self, x: F.relu(self.c1(x[:, :2])), r"test: cannot be evaluated on images \(3, 8, 8\): "),
         (lambda self, x: F.relu(self.c1(x)).repeat(1, 1, 1, 1)[:1], r"test: .*"),
     ],
