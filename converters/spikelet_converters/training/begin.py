@@ -14,6 +14,7 @@ from spikelet.files.decoded import Document
 from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
 from spikelet_converters.training.recipe import Recipe
+from spikelet_converters.weights import mismatch
 
 
 def resume(
@@ -36,7 +37,7 @@ def resume(
         The best checkpoint so far.
 
     Raises:
-        SpikeletError: The folder contains no run, or one with other options or data.
+        SpikeletError: The folder contains no run, or one with other options, data or network.
     """
     if not (out / "last.pt").exists():
         raise SpikeletError(f"{out}: nothing to resume; the folder has no last.pt")
@@ -57,6 +58,13 @@ def resume(
         raise SpikeletError(f"{out}: was started with other data ({last.provenance['data']['name']}), now {data.name}")
     log.extend(last.training["log"])
     if len(log) < recipe.epochs:
+        own = network.state_dict()
+        difference = mismatch(last.weights, own) or ("" if [*last.weights] == [*own] else "another order of its layers")
+        if difference:  # the state of the optimiser has no names: its entries are in the order of the layers
+            raise SpikeletError(
+                f"{out}: was started with another network than {spec.model} is now: {difference}; undo the change of "
+                "its code, or choose another folder"
+            )
         network.load_state_dict(last.weights)
         optimiser.load_state_dict(last.training["optimiser"])
     return load_checkpoint(out / "best.pt")

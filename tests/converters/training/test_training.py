@@ -10,6 +10,7 @@ import torch
 from converters_support import colours
 from spikelet.data import ImageSet
 from spikelet.errors import DataError, SpikeletError
+from spikelet_converters.source_model import networks
 from spikelet_converters.source_model.evaluation import evaluate
 from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.training.augmentation.crops import crop_and_flip
@@ -18,6 +19,7 @@ from spikelet_converters.training.execution import Execution
 from spikelet_converters.training.loop import split, train
 from spikelet_converters.training.recipe import Recipe
 from spikelet_converters.training.training_pass import augment
+from spikelet_converters.training.user_network import define
 
 SPEC = NetworkSpec("vgg5", (3, 8, 8), 3, (125, 123, 114), (63.0, 62.0, 67.0), 4, "gaussian", 1.0)
 RECIPE = Recipe(epochs=5, seed=5, batch=16, learning_rate=0.05)
@@ -81,6 +83,46 @@ def test_the_same_run_stopped_and_continued_gives_the_same_bits(finished_run, da
     resumed = train(SPEC, RECIPE, data, out, resume=True)
     assert same(load_checkpoint(finished_run / "last.pt"), load_checkpoint(out / "last.pt"))
     assert same(load_checkpoint(finished_run / "best.pt"), resumed)
+
+
+def _sums(*names, width=6):
+    """Return a network that adds two linear layers, which are called in the order of some names."""
+
+    class Sums(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = torch.nn.Linear(192, width), torch.nn.Linear(192, width)
+            self.last = torch.nn.Linear(width, 3)
+
+        def forward(self, x):
+            one, other = (getattr(self, name)(x.flatten(1)) for name in names)
+            return self.last((one + other).relu())
+
+    return Sums()
+
+
+@pytest.mark.parametrize(
+    ("changed", "difference"),
+    [
+        (lambda: _sums("first", "second", width=7), r"first\.weight is \(6, 192\), in the network \(7, 192\)"),
+        (lambda: _sums("second", "first"), "another order of its layers"),
+    ],
+)
+def test_a_run_whose_network_has_other_code_now_is_not_resumed(data, tmp_path, monkeypatch, changed, difference):
+    monkeypatch.setitem(networks.USER_NETWORKS, "sums", None)  # is removed afterwards
+
+    def stop(row):
+        raise KeyboardInterrupt
+
+    define("sums", lambda: _sums("first", "second"))
+    spec = replace(SPEC, model="sums")
+    with pytest.raises(KeyboardInterrupt):
+        train(spec, RECIPE, data, tmp_path / "run", execution=Execution(on_epoch=stop))
+    define("sums", changed)
+    with pytest.raises(SpikeletError, match=f"run: was started with another network than sums is now: {difference}; "):
+        train(spec, RECIPE, data, tmp_path / "run", resume=True)
+    define("sums", lambda: _sums("first", "second"))
+    train(spec, RECIPE, data, tmp_path / "run", resume=True)
 
 
 def test_the_best_is_chosen_by_spiking_accuracy_on_held_out_images(finished_run):
