@@ -22,6 +22,7 @@ from spikelet_converters.frontends.torch.in_place import changed_value, conflict
 from spikelet_converters.frontends.torch.source_lines import called
 from spikelet_converters.frontends.torch.tracer import hooked
 from spikelet_converters.frontends.torch.tracing import calls_of
+from spikelet_converters.frontends.torch.wrappers import plain
 from spikelet_converters.frontends.values import free_name
 from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks.parts import ActivationFactory, Normalise
@@ -51,6 +52,7 @@ def with_activations(
         ConversionError: It cannot be traced, does not take inputs of this shape, behaves differently in training, or
             has hooks or no rectifiers.
     """
+    network = plain(network, reference)
     if hooked(network):
         raise ConversionError(f"{reference}: has forward hooks, which are not recorded; call them in forward")
     example = torch.zeros(2, *shape)

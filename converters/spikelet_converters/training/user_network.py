@@ -84,7 +84,8 @@ def builder(make: Callable[[], nn.Module], reference: str) -> Builder:
     def build(normalise: Normalise, size: Size, classes: int, act: ActivationFactory) -> nn.Module:
         shape = (normalise.mean.numel(), *size)
         network = with_activations(make(), normalise, shape, act, reference)
-        logits = evaluated(network, torch.zeros(2, *shape), reference)
+        black_and_white = torch.tensor([0.0, 255.0]).reshape(2, 1, 1, 1).expand(2, *shape)
+        logits = evaluated(network, black_and_white, reference)
         returned = tuple(logits.shape[1:]) if isinstance(logits, torch.Tensor) else type(logits).__name__
         if returned != (classes,):
             raise UsageError(

@@ -32,6 +32,7 @@ from spikelet_converters.frontends.torch.python_file import factory
 from spikelet_converters.frontends.torch.simulation import loop, output_of, simulator
 from spikelet_converters.frontends.torch.tracer import hooked
 from spikelet_converters.frontends.torch.tracing import traced
+from spikelet_converters.frontends.torch.wrappers import plain
 from spikelet_converters.frontends.values import PoolForm, Value
 from spikelet_converters.weight_file import refuse_script
 from spikelet_converters.weights import fit
@@ -75,7 +76,7 @@ def from_module(
     instance("network", network, nn.Module)
     check_shape(shape)
     preprocessing, key = check_preprocessing(preprocessing), check_output(output)
-    _refuse_script(network)
+    network = plain(network)
     stored = [tensor for tensor in (*network.parameters(), *network.buffers()) if not nn.parameter.is_lazy(tensor)]
     if any(tensor.is_floating_point() and tensor.dtype != torch.float32 for tensor in stored):
         network = copy.deepcopy(network).float()  # a graph is float32
@@ -129,16 +130,6 @@ def _refuse_both(builder: Builder, container: nn.Module) -> None:
             f"{next(iter({**builder.relus, **builder.levels}))}: is a rectifier in a network of spiking neurons; "
             "expected one of the two: leave it out, or use a neuron in its place"
         )
-
-
-def _refuse_script(network: nn.Module) -> None:
-    """Raise ConversionError for a network that is a TorchScript program, or has one as a layer."""
-    for name, module in network.named_modules():
-        if isinstance(module, torch.jit.ScriptModule):
-            where = f"module {name}" if name else "the network"
-            raise ConversionError(
-                f"{where}: is a TorchScript program; expected the torch.nn.Module from which it was made"
-            )
 
 
 def _refuse_ending(builder: Builder) -> None:

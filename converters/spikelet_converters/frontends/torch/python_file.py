@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from spikelet.errors import ConversionError, UsageError, one_line, pass_out_of_memory
+from spikelet_converters.frontends.torch.wrappers import plain
 
 
 def factory(reference: str) -> Callable[[], nn.Module]:
@@ -75,15 +75,10 @@ def _running(reference: str, path: Path) -> Iterator[None]:
 
 
 def _checked(reference: str, network: object) -> nn.Module:
-    """Return a network. Raises ConversionError if it is none, or a TorchScript program."""
-    if isinstance(network, torch.jit.ScriptModule):
-        raise ConversionError(
-            f"{reference}: is a TorchScript program; expected the torch.nn.Module from which it was made, or export it "
-            "with torch.onnx.export"
-        )
+    """Return a network without wrappers. Raises ConversionError if it is none."""
     if not isinstance(network, nn.Module):
         raise ConversionError(
             f"{reference}: found {type(network).__name__}; expected a torch.nn.Module, or a class or function that "
             "returns one"
         )
-    return network
+    return plain(network, reference)
