@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from spikelet.errors import ConversionError
+from spikelet_converters.computed_weights import computed
 from spikelet_converters.weight_file import SAVE, Placeholder, first_line, load
 
 State = dict[str, Tensor]
@@ -118,8 +119,12 @@ def matched(state: State, expected: Mapping[str, Tensor]) -> State | None:
     """Return the entries of a state dict under the names of a network, or None if they do not fit.
 
     Names are compared as they are; then without `module` and `_orig_mod`; then without a prefix that all names of the
-    network have in common.
+    network have in common. Parts of pruned or normalised weights stand for these if the network has the weights alone.
     """
+    return _named(state, expected) or _named(computed(state), expected)
+
+
+def _named(state: State, expected: Mapping[str, Tensor]) -> State | None:
     needed = {name for name in expected if not name.endswith("num_batches_tracked")}
     if not needed:
         return state if state.keys() == expected.keys() else None

@@ -29,7 +29,7 @@ class Builder(Images):
     """
 
     def add(self, name: str, where: str, inputs: list[Value]) -> Value:
-        """Add the sum of values of one shape; axes of size 1 are repeated, as the means of images are."""
+        """Add the sum of values of one shape; axes of size 1 are repeated, as those of means are."""
         pending = next((x.compared for x in inputs if x.compared is not None), None)
         if pending is not None:
             raise ConversionError(pending.refusal)
@@ -41,6 +41,9 @@ class Builder(Images):
                 self.repeated(name, where, [shape[axis] for axis in axes_of(x)], x) if x.shape != shape else x
                 for x in inputs
             ]
+        most = max(x.shape[0] for x in inputs)
+        if all(x.shape in ((1,), (most,)) for x in inputs):
+            inputs = [repeated(where, x, [most]) for x in inputs]
         return super().add(name, where, inputs)
 
     def repeated(self, name: str, where: str, target: Sequence[int], x: Value) -> Value:
@@ -104,11 +107,29 @@ class Builder(Images):
         return self.affine(where, -1.0, high, below, alone=False)
 
     def mean(self, name: str, where: str, axes: Sequence[int], keep: bool, x: Value) -> Value:
-        """Add a mean over axes of pixels; `axes` are those of the source's value, of which 0 is the batch."""
+        """Add a mean over axes of the source's value, of which 0 is the batch: those of channels or pixels."""
+        order = axes_of(x)
+        reduced = {axis % (len(order) + 1) for axis in axes} if not x.regrouped else set()
+        if any(axis and order[axis - 1] == 0 for axis in reduced):
+            return self._mean_of_channels(name, where, reduced, keep, x)
         x, axis_order, pixels = self._over_pixels(name, where, "a mean", axes, x)
         kernel = x.shape[1] if 1 in pixels else 1, x.shape[2] if 2 in pixels else 1
         pooled = self.pool(name, where, kernel, kernel, replace(x, axes=None))
         return self._reduced(name, where, axis_order, pixels, keep, pooled)
+
+    def _mean_of_channels(self, name: str, where: str, reduced: set[int], keep: bool, x: Value) -> Value:
+        """Add a mean over the channels, and over those axes of pixels that are in `reduced`."""
+        order = axes_of(x)
+        pixels = [axis for axis in sorted(reduced) if not axis or order[axis - 1] != 0]
+        if pixels:
+            x = self.mean(self.free_name(f"{name}.pixels"), where, pixels, True, x)
+        weight = np.full((1, x.shape[0]), 1 / x.shape[0])
+        if len(x.shape) == 1:
+            return self.linear(name, where, weight, None, x)
+        inner = replace(self.padded(name, where, x), axes=None)
+        mean = self.conv(name, where, weight[:, :, None, None], None, (1, 1), (0, 0), 1, inner)
+        kept = order if keep else tuple(axis for index, axis in enumerate(order, 1) if index not in reduced)
+        return arranged(mean, kept) if kept else self.flatten(f"{name}.flat", where, mean)
 
     def largest(self, name: str, where: str, axes: Sequence[int], keep: bool, x: Value) -> Value:
         """Add a maximum over axes of pixels, in the form `max_pools`. Arguments as for `mean`."""
@@ -192,13 +213,20 @@ class Builder(Images):
         return arranged(self.conv(name, where, weight[:, :, None, None], None, (1, 1), (0, 0), 1, inner), axes_of(x))
 
     def surrounded(self, name: str, where: str, pads: tuple[tuple[int, int], ...], x: Value) -> Value:
-        """Add zeros before and after the axes of the source's value, without the batch.
+        """Add zeros before and after the axes of the source's value, without the batch; negative numbers remove pixels.
 
-        Those around an image are added by the next convolution, channels of zeros by a layer.
+        Zeros around an image are added by the next convolution, channels of zeros by a layer.
         """
-        pairs = list(pads)
+        if min(map(min, pads)) < 0:
+            ends = [
+                (max(-before, 0), size - max(-after, 0)) for (before, after), size in zip(pads, sizes(x), strict=True)
+            ]
+            x = self.sliced(
+                self.free_name(f"{name}.cropped"), where, [slice(None), *(slice(*pair) for pair in ends)], x
+            )
+        pairs = [(max(before, 0), max(after, 0)) for before, after in pads]
         for index, axis in enumerate(axes_of(x)):
-            if axis == 0 and not x.regrouped and min(pairs[index]) >= 0 and pairs[index] != (0, 0):
+            if axis == 0 and not x.regrouped and pairs[index] != (0, 0):
                 x = self.widened(name, where, *pairs[index], x)
                 pairs[index] = (0, 0)
         return around(where, x, tuple(pairs))

@@ -103,8 +103,8 @@ def concatenated(where: str, values: Sequence[Value]) -> Value:
 
 def selected(x: Value, channels: Channels) -> Value:
     """Return the selected channels, or features, of a value, in the order of `channels`."""
-    parts, pick = parts_of(x)
-    return composed(parts, pick[channels], x.axes)
+    parts, pick = parts_of(replace(x, pads=NONE))
+    return replace(composed(parts, pick[channels], x.axes), pads=x.pads)
 
 
 def repeated(where: str, x: Value, target: Sequence[int]) -> Value:
@@ -122,28 +122,6 @@ def repeated(where: str, x: Value, target: Sequence[int]) -> Value:
         raise ConversionError(f"{where}: repeats (N, {', '.join(map(str, before))}) to (N, "
                               f"{', '.join(map(str, target))}); expected one channel to become several")  # fmt: skip
     return selected(x, np.zeros(target[changed[0] - 1], np.intp))
-
-
-def tiled(where: str, x: Value, counts: Sequence[int], *, interleaved: bool = False) -> Value:
-    """Return the value repeated along its channels.
-
-    Args:
-        where: The layer in error messages.
-        x: The value.
-        counts: Number of repetitions by axis, of which 0 is the batch.
-        interleaved: Whether the repetitions of a channel follow one another.
-
-    Raises:
-        ConversionError: Another axis than that of the channels is repeated.
-    """
-    changed = [axis for axis, count in enumerate(counts) if count != 1]
-    if not changed:
-        return x
-    check_along_channels(where, "repeats", x, changed[0])
-    if len(changed) > 1:
-        raise ConversionError(f"{where}: repeats axes {changed}; expected the channels")
-    channels, count = np.arange(x.shape[0]), counts[changed[0]]
-    return selected(x, np.repeat(channels, count) if interleaved else np.tile(channels, count))
 
 
 def flat_pick(x: Value) -> Channels:

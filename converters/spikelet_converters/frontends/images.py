@@ -43,6 +43,8 @@ class Images(MaxPools):
 
     def linear(self, name: str, where: str, weight: npt.ArrayLike, bias: npt.ArrayLike | None, x: Value) -> Value:
         """Add a linear layer, see `Layers.linear`; one of channels that are last is a convolution of single pixels."""
+        if len(x.shape) == 3 and len(axes_of(x)) == 1 and not x.regrouped:
+            x = self.flatten(self.free_name(f"{name}.flat"), where, x)  # rows or columns as features
         if len(x.shape) != 3 or x.regrouped or axes_of(x)[-1] != 0:
             return super().linear(name, where, weight, bias, x)
         x = self.padded(name, where, x)

@@ -50,7 +50,7 @@ def padded(where: str, x: Value, pads: tuple[tuple[int, int], ...]) -> Value:
     """Return the value with zeros before and after each axis of the source's value except the batch.
 
     Raises:
-        ConversionError: Channels or features are padded, or pixels are cut off.
+        ConversionError: Channels or features are padded.
     """
     if x.maxima:
         raise ConversionError(f"{where}: pads maxima of values that may be negative; put a ReLU before the max pool")
@@ -61,8 +61,6 @@ def padded(where: str, x: Value, pads: tuple[tuple[int, int], ...]) -> Value:
         if pair != (0, 0) and (axis == 0 or len(x.shape) != 3):
             raise ConversionError(f"{where}: pads an axis of channels by {pair}; expected height and width")
         sides[axis] = pair
-    if min(min(pair) for pair in sides) < 0:
-        raise ConversionError(f"{where}: pads {list(pads)} remove pixels; expected 0 or more")
     (_, (top, bottom), (left, right)) = sides
     around: Pads = (top + x.pads[0], left + x.pads[1], bottom + x.pads[2], right + x.pads[3])
     return replace(x, pads=around)

@@ -1,13 +1,16 @@
-"""Reshapes and transposes that together move pixels to channels, or channels to pixels.
+"""Reshapes and transposes that together move pixels to channels, or channels to pixels, or that group features.
 
 Between them, a value has axes that no node has, such as (C, H/2, 2, W/2, 2). It is then the value before the first
 reshape, with the place of each number, `Value.view`. A later reshape to (C, H, W) becomes a convolution, and the order
-of flattened numbers that of the weights of the next linear layer.
+of flattened numbers that of the weights of the next linear layer. Axes of size 1 that are repeated make pixels larger.
+Features (F,) that are groups (K, F / K), such as the populations of neurons that vote for a class, are averaged by a
+linear layer.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,9 +21,9 @@ from spikelet.limits import Limits
 from spikelet.nodes import Shape
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.channels import selected
-from spikelet_converters.frontends.layout import reshaped, sizes, target_of, transposed
+from spikelet_converters.frontends.layout import expected_of, reshaped, sizes, target_of, transposed
 from spikelet_converters.frontends.pixels import depth_to_space, space_to_depth
-from spikelet_converters.frontends.values import NONE, Value
+from spikelet_converters.frontends.values import NONE, Value, Window
 
 INDEX_BYTES = 64  # of memory for the places of a number
 LEAST_AXES = 4  # of a view, without the batch
@@ -31,9 +34,14 @@ def reshape(builder: Builder, name: str, where: str, new_sizes: list[int], batch
     """Reshape a value, see `Builder.reshaped`; also to four or more axes, and from these to (C, H, W) or features."""
     target = target_of(x, new_sizes, batch)
     if x.view is not None:
-        if target is None or len(target) not in (1, 3, *range(LEAST_AXES, 9)):
+        possible = (1, 2) if len(x.shape) == 1 else (1, 3, *range(LEAST_AXES, 9))
+        if target is None or len(target) not in possible:
             raise refused(where, x)
         view = x.view.reshape(target)
+        if view.ndim == 1 == len(x.shape):
+            return selected(replace(x, view=None), view)
+        if view.size != math.prod(x.shape):  # numbers were repeated
+            return replace(x, view=view) if view.ndim > 3 else _repeated_pixels(builder, name, where, view, x)
         if view.ndim == 1:
             flat = builder.flatten(name, where, replace(x, view=None))
             if flat.parts:
@@ -45,7 +53,35 @@ def reshape(builder: Builder, name: str, where: str, new_sizes: list[int], batch
         count = math.prod(x.shape)
         Limits().check(f"{where}: the indices of {count:,} numbers", INDEX_BYTES * count)
         return replace(x, view=np.arange(count).reshape(target))
+    if target is not None and len(target) == 2 and len(x.shape) == 1 and x.node != "input":
+        return replace(x, view=np.arange(x.shape[0]).reshape(target))
     return builder.reshaped(name, where, new_sizes, batch, x)
+
+
+def mean(builder: Builder, name: str, where: str, axes: Sequence[int], keep: bool, x: Value) -> Value:
+    """Add a mean over axes, see `Builder.mean`; also over those of groups of features."""
+    if x.view is None:
+        return builder.mean(name, where, axes, keep, x)
+    view = x.view
+    reduced = {axis % (view.ndim + 1) for axis in axes}
+    if len(x.shape) != 1 or not reduced or 0 in reduced:
+        raise refused(where, x)
+    shape = [1 if axis in reduced else size for axis, size in enumerate(view.shape, 1) if keep or axis not in reduced]
+    order = [axis for axis in range(view.ndim) if axis + 1 not in reduced]
+    members = view.transpose(*order, *(axis - 1 for axis in reduced)).reshape(math.prod(shape), -1)
+    weight = np.zeros((len(members), x.shape[0]))
+    np.put_along_axis(weight, members, 1 / members.shape[1], 1)
+    value = builder.linear(name, where, weight, None, replace(x, view=None))
+    return value if len(shape) < 2 else replace(value, view=np.arange(len(members)).reshape(shape))
+
+
+def repeated(where: str, x: Value, counts: Sequence[int]) -> Value:
+    """Return a reshaped value that is repeated along its axes, of which 0 is the batch."""
+    assert x.view is not None
+    if len(counts) != x.view.ndim + 1 or counts[0] != 1:
+        raise refused(where, x)
+    Limits().check(f"{where}: the indices of its numbers", INDEX_BYTES * x.view.size * math.prod(counts))
+    return replace(x, view=np.tile(x.view, counts[1:]))
 
 
 def transpose(where: str, x: Value, perm: list[int]) -> Value:
@@ -57,9 +93,22 @@ def transpose(where: str, x: Value, perm: list[int]) -> Value:
     return replace(x, view=x.view.transpose([axis - 1 for axis in perm[1:]]))
 
 
+def votes(builder: Builder, name: str, where: str, window: Window, x: Value) -> Value:
+    """Add an average pool of features as a line of one channel, (1, F), whose windows do not overlap."""
+    width = window.kernel[1]
+    assert x.view is not None
+    plain = window == Window((1, width), (1, width), where=window.where) and x.view.shape[0] == 1
+    if len(x.shape) != 1 or not plain or x.view.size % width:
+        raise refused(where, x)
+    groups = mean(builder, name, where, [2], False, replace(x, view=x.view.reshape(-1, width)))
+    return replace(groups, view=np.arange(groups.shape[0]).reshape(1, -1))
+
+
 def refused(where: str, x: Value) -> ConversionError:
     """Return the error for a view that is not moved pixels."""
     before, after = (", ".join(map(str, shape)) for shape in (x.shape, sizes(x)))
+    if len(x.shape) == 1:
+        return ConversionError(f"{where}: takes (N, {after}), reshaped from (N, {before}); {expected_of(x)}")
     return ConversionError(
         f"{where}: takes (N, {after}), reshaped from (N, {before}); expected (N, C, H, W), as PixelShuffle and "
         "PixelUnshuffle give; write patches as a convolution whose stride is its kernel"
@@ -88,6 +137,19 @@ def _moved(builder: Builder, name: str, where: str, view: Index, x: Value) -> Va
         if order is not None:
             return depth_to_space(builder, name, where, block, selected(source, order), depth_first=False)
     raise refused(where, x)
+
+
+def _repeated_pixels(builder: Builder, name: str, where: str, view: Index, x: Value) -> Value:
+    """Return the image (C, H, W) of the pixels of a value at the places `view`, as an upsampling gives them."""
+    pixels = math.prod(x.shape[1:])
+    if (
+        view.ndim != 3
+        or view.shape[0] != x.shape[0]
+        or (view != view[:1] + pixels * np.arange(len(view)).reshape(-1, 1, 1)).any()
+    ):
+        raise refused(where, x)
+    builder.check_weights(where, pixels * view.size)
+    return builder.pixelwise(name, where, np.eye(pixels)[None, :, view[0]], replace(x, view=None))
 
 
 def _deep(image: Index, block: int, shape: Shape) -> Index | None:

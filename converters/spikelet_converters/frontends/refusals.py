@@ -18,6 +18,10 @@ IN_PLACE = (
     "changes a value, or a part of it, in place, which is used by another name; use the result, x = f(x), and "
     "torch.cat for parts"
 )
+AUTOCAST = (
+    "rounds the values of its layers, which no layer of a bundle does; expected full precision in evaluation mode, as "
+    "torch.autocast(…, enabled=self.training) gives it"
+)
 DATA = "assigns to the numbers of a value; expected a new value, y = f(y)"
 RANDOM = ("bernoulli", "normal", "rand", "rand_like", "randint", "randn", "randn_like")
 """Names of torch functions that draw random numbers, whose results are no constants."""
@@ -37,6 +41,7 @@ _COMPARISON = (
 )
 _ALL = "leave it out: a bundle returns the logits of all classes"
 TORCH = {
+    "wrap_with_autocast": AUTOCAST,
     "ReLU": _RELU,
     "relu": _RELU,
     "ReLU6": _RELU,
@@ -44,10 +49,8 @@ TORCH = {
     "Hardtanh": _RELU,
     "hardtanh": _RELU,
     "clamp": _RELU,
-    **dict.fromkeys(
-        ("CELU", "GELU", "GLU", "Hardsigmoid", "Hardswish", "Mish", "SELU", "SiLU", "Softplus", "Softsign"), _SMOOTH
-    ),
-    **dict.fromkeys(("celu", "elu", "gelu", "glu", "hardsigmoid", "hardswish", "mish", "selu", "silu"), _SMOOTH),
+    **dict.fromkeys(("CELU", "GELU", "GLU", "Hardswish", "Mish", "SELU", "SiLU", "Softplus", "Softsign"), _SMOOTH),
+    **dict.fromkeys(("celu", "elu", "gelu", "glu", "hardswish", "mish", "selu", "silu"), _SMOOTH),
     **dict.fromkeys(("softplus", "softsign", "tanh"), _SMOOTH),
     "Sigmoid": f"it has no exact spiking form here; {_SIGMOID}",
     "Tanh": f"it has no exact spiking form here; {_SIGMOID}",
@@ -120,7 +123,12 @@ FOR_ONE_PROCESSOR = (
 )
 LEFT = "multiplies an activation by weights on its left, W x; expected x W, with the weights transposed"
 PRODUCT = "a product of activations has no spiking form here; fold constant factors into the weights"
+_ASSIGNMENT = (
+    "replaces numbers at places that are not the same channels, rows and columns for all samples, or adds to them; "
+    "expected constant indices, each once"
+)
 ONNX = {
+    **dict.fromkeys(("Scatter", "ScatterElements", "ScatterND"), _ASSIGNMENT),
     "Min": "a minimum of activations has no spiking form here; that of a value and a number is read",
     **dict.fromkeys(("Erf", "Mish", "Softplus", "Softsign", "Swish"), _SMOOTH),
     "Max": "a maximum of activations has no spiking form here; a maximum with 0 is a rectifier",
@@ -129,7 +137,6 @@ ONNX = {
     "Selu": _NEGATIVE,
     "Gelu": "it has no exact spiking form here; fine-tune with Relu in its place",
     "Sigmoid": "it has no exact spiking form here; fine-tune with Relu in its place",
-    "HardSigmoid": "it has no exact spiking form here; fine-tune with Relu in its place, or leave it out at the end",
     "HardSwish": "it has no exact spiking form here; fine-tune with Relu in its place",
     "Tanh": "it has no exact spiking form here; fine-tune with Relu in its place",
     "ThresholdedRelu": "it jumps at its threshold, which a spike rate does not; fine-tune with Relu in its place",

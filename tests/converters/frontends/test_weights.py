@@ -16,6 +16,7 @@ import pytest
 import safetensors.torch
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 from counts.calls import peak_bytes
 from spikelet.errors import ConversionError, UsageError
@@ -88,6 +89,44 @@ FORMS = {
     "without batch counts": lambda: {n: v for n, v in state().items() if "num_batches" not in n},
     "parameters": lambda: {name: nn.Parameter(v, requires_grad=False) for name, v in state().items()},
 }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("prepare", "wrapper"),
+    [
+        (lambda layer: prune.l1_unstructured(layer, "weight", 0.5), "module."),
+        (lambda layer: prune.random_unstructured(layer, "bias", 0.5), ""),
+        (nn.utils.spectral_norm, "model."),
+        (nn.utils.parametrizations.spectral_norm, ""),
+        (nn.utils.parametrizations.weight_norm, "module."),
+        (lambda layer: nn.utils.parametrizations.weight_norm(layer, dim=None), ""),
+        (lambda layer: nn.utils.parametrizations.weight_norm(layer, dim=1), ""),
+    ],
+)
+def test_weights_that_torch_computes_before_every_call(network, tmp_path, prepare, wrapper):
+    """A network without pruning or normalisation gets the weights that the network with it had."""
+    trained = load_module(network, None)
+    trained.load_state_dict(state())
+    for layer in (trained.features[0], trained.fc):
+        prepare(layer)
+    torch.save(prefixed(wrapper, trained.state_dict()), tmp_path / "a.pt")
+    x = torch.rand(3, 1, 6, 6)
+    with torch.no_grad():
+        expected, loaded = trained.eval()(x), load_module(network, tmp_path / "a.pt")(x)
+    assert torch.allclose(loaded, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_parts_of_other_weights_are_refused(network, tmp_path):
+    for parts in (
+        {"fc.weight_g": torch.ones(4, 1), "fc.weight_v": torch.ones(3, 2)},
+        {"fc.weight_orig": torch.ones(3, 2), "fc.weight_u": torch.ones(5), "fc.weight_v": torch.ones(2)},
+        {"fc.weight_orig": torch.ones(3, 2), "fc.weight_mask": torch.ones(2, 2)},
+    ):
+        torch.save({name: value for name, value in state().items() if name != "fc.weight"} | parts, tmp_path / "a.pt")
+        with pytest.raises(
+            ConversionError, match=r"not a state dict of .*; missing fc\.weight; unexpected fc\.weight_"
+        ):
+            load_module(network, tmp_path / "a.pt")
 
 
 @pytest.fixture

@@ -34,6 +34,11 @@ def _clip(step: Step) -> Value:
     return _clipped(step, low, high, step.value())
 
 
+def _hard_sigmoid(step: Step) -> Value:
+    gain, shift = real(step.attributes, "alpha", 0.2), real(step.attributes, "beta", 0.5)
+    return _clipped(step, 0.0, 1.0, step.builder.affine(step.where, gain, shift, step.value(), alone=step.alone()))
+
+
 def _thresholded_relu(step: Step) -> Value:
     if real(step.attributes, "alpha", 1.0) != 0:
         raise ConversionError(f"{step.where}: {ADVICE['ThresholdedRelu']}")
@@ -100,6 +105,7 @@ HANDLERS: dict[str, Handler] = {
     "Abs": _absolute,
     "Clip": _clip,
     "Floor": _rounded,
+    "HardSigmoid": _hard_sigmoid,
     "LeakyRelu": _leaky_relu,
     "Max": _maximum,
     "Min": _minimum,

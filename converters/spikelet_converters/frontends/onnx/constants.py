@@ -36,6 +36,8 @@ def of_one_sample(node: onnx.NodeProto, inputs: list[Constant | None], batch: in
 
     Constants that are broadcast to the batch, such as coordinates of pixels, are alike for all samples.
     """
+    if node.op_type == "Range" and [None if value is None else value.tolist() for value in inputs[:2]] == [0, BATCH]:
+        return [inputs[0], np.asarray(1), *inputs[2:]]  # the indices of the samples
     index = SHAPE_INPUTS.get(node.op_type)
     shape = inputs[index] if index is not None and index < len(inputs) else None
     if index is None or shape is None or shape.ndim != 1 or not shape.size or shape[0] not in (BATCH, batch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spikelet.errors import ConversionError
+from spikelet_converters.frontends import rearranged
 from spikelet_converters.frontends.layout import axes_of, sizes
 from spikelet_converters.frontends.onnx.attributes import integer, integers
 from spikelet_converters.frontends.onnx.step import Handler, Step
@@ -17,6 +18,8 @@ def _average_pool(step: Step) -> Value:
     windows = _window(step)
     if windows.dilation != (1, 1):
         raise ConversionError(f"{step.where}: dilation {windows.dilation} of an average pool is not supported; use 1")
+    if step.value().view is not None:
+        return rearranged.votes(step.builder, step.name, step.where, windows, step.value())
     return step.builder.averages_of(step.name, step.where, windows, count, step.value())
 
 
@@ -58,13 +61,13 @@ def _keeps_axes(step: Step) -> bool:
 
 
 def _reduce_mean(step: Step) -> Value:
-    return step.builder.mean(step.name, step.where, _axes(step), _keeps_axes(step), step.value())
+    return rearranged.mean(step.builder, step.name, step.where, _axes(step), _keeps_axes(step), step.value())
 
 
 def _reduce_sum(step: Step) -> Value:
     x, axes = step.value(), _axes(step)
     count = np.prod([sizes(x)[axis % (len(sizes(x)) + 1) - 1] for axis in axes])
-    mean = step.builder.mean(step.name, step.where, axes, _keeps_axes(step), x)
+    mean = rearranged.mean(step.builder, step.name, step.where, axes, _keeps_axes(step), x)
     return step.builder.affine(step.where, float(count), 0.0, mean, alone=False)
 
 

@@ -15,6 +15,7 @@ from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.onnx import (
     activations,
     arithmetic,
+    assignments,
     choices,
     endings,
     pools,
@@ -25,6 +26,7 @@ from spikelet_converters.frontends.onnx import (
 )
 from spikelet_converters.frontends.onnx.attributes import attributes_of, check_domain
 from spikelet_converters.frontends.onnx.constants import evaluate, of_one_sample
+from spikelet_converters.frontends.onnx.definitions import makers_of
 from spikelet_converters.frontends.onnx.input_layout import layout_of
 from spikelet_converters.frontends.onnx.model import entry_of, needed, opset_of, sizes_of
 from spikelet_converters.frontends.onnx.step import Handler, Import, Step
@@ -43,13 +45,17 @@ HANDLERS: dict[str, Handler] = {
     **choices.HANDLERS,
     **pools.HANDLERS,
     **shapes.HANDLERS,
+    **assignments.HANDLERS,
     **quantisers.HANDLERS,
     **resampling.HANDLERS,
     **endings.HANDLERS,
 }
 """The import of each supported operator."""
 
-_OF_VIEWS = ("Identity", "Reshape", "Shape", "Squeeze", "Transpose", "Unsqueeze")
+_OF_VIEWS = (
+    "AveragePool", "Expand", "Identity", "ReduceMean", "ReduceSum", "Reshape", "Shape", "Squeeze", "Tile", "Transpose",
+    "Unsqueeze",
+)  # fmt: skip
 """Operators that take reshaped values which no node has."""
 
 _OF_ROUNDED = ("Add", "Cast", "Clip", "Div", "Identity", "Mul", "Sub")
@@ -58,6 +64,7 @@ _OF_ROUNDED = ("Add", "Cast", "Clip", "Div", "Identity", "Mul", "Sub")
 _OF_COMPARISONS = ("Add", "Cast", "CastLike", "Div", "Identity", "Mul", "Not", "Sub", "Where")
 """Operators that scale comparisons or choose by them, see `comparisons`."""
 
+_SQUARES = ("Mul", "Pow", "ReduceL2", "ReduceSumSquare")  # operators that compute a variance from deviations
 _AFTER_THE_END = ("ArgMax", "Cast", "Identity", *endings.SCALES)
 _OF_PROBABILITIES = ("Log", "LogSoftmax", "Softmax")
 
@@ -167,9 +174,15 @@ class Reader:
 
     def _normalisation(self, node: onnx.NodeProto) -> ConversionError | None:
         """Return the error for a normalisation that begins with an operator, as exporters write GroupNorm."""
+        makers = makers_of(self.graph)
         for user in self.graph.node:
-            deviation = node.op_type == "ReduceMean" and user.op_type == "Sub" and node.input[0] in user.input
-            if node.output[0] in user.input and (deviation or user.op_type == "InstanceNormalization"):
+            deviation = user.op_type == "Sub" and any(
+                name in makers and makers[name].op_type == "ReduceMean" for name in user.input
+            )
+            begins = node.op_type == "ReduceMean" and node.output[0] in user.input
+            squares = node.op_type in _SQUARES and user.output[0] in node.input
+            normalises = user.op_type == "InstanceNormalization" and node.output[0] in user.input
+            if normalises or (deviation and (begins or squares)):
                 return ConversionError(f"node {user.name} ({user.op_type}): {ADVICE['InstanceNormalization']}")
         return None
 
@@ -186,8 +199,10 @@ class Reader:
         state = self.state
         check_domain(node, where)
         if not any(source in state.values for source in node.input):
-            inputs = [state.constants.get(source) for source in node.input]
-            inputs = of_one_sample(node, inputs, state.batch)
+            given = [state.constants.get(source) for source in node.input]
+            inputs = of_one_sample(node, given, state.batch)
+            if inputs is not given or not state.of_one_sample.isdisjoint(node.input):
+                state.of_one_sample.update(node.output)
             constants = evaluate(node, where, inputs, state.opset)
             state.constants.update(zip(node.output, constants, strict=False))
             return

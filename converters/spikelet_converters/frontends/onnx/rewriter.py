@@ -56,15 +56,16 @@ class Rewriter:
         self.graph.initializer.append(numpy_helper.from_array(np.asarray(value, np.float32), node.output[0]))
 
     def node(
-        self, operator: str, inputs: Sequence[str], base: str, *, last: bool = False, axis: int | None = None
-    ) -> str:
-        """Add a node and return its output: `base` if it is the last one, else a new name."""
+        self, operator: str, inputs: Sequence[str], base: str, *, last: bool = False, axis: int | None = None,
+        perm: list[int] | None = None,
+    ) -> str:  # fmt: skip
+        """Add a node with attributes and return its output: `base` if it is the last one, else a new name."""
         from onnx import helper
 
         output = base if last else self.name(base, operator.lower())
         node = helper.make_node(operator, list(inputs), [output], name=self.name(base, "op"))
-        if axis is not None:
-            node.attribute.append(helper.make_attribute("axis", axis))
+        given = {"axis": axis, "perm": perm}
+        node.attribute.extend(helper.make_attribute(name, value) for name, value in given.items() if value is not None)
         self.nodes.append(node)
         return output
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends import rearranged
-from spikelet_converters.frontends.channels import check_along_channels, concatenated, selected, tiled
+from spikelet_converters.frontends import pieces, rearranged
 from spikelet_converters.frontends.layout import arranged, axes_of, sizes
 from spikelet_converters.frontends.onnx.attributes import integer, integers, real, text
 from spikelet_converters.frontends.onnx.constants import Constant
@@ -39,6 +38,8 @@ def _reshape(step: Step) -> Value:
     if not integer(step.attributes, "allowzero", 0):
         before = [step.state.batch or BATCH, *sizes(x)]
         new_sizes = [before[i] if size == 0 and i < len(before) else size for i, size in enumerate(new_sizes)]
+    if step.input(1) in step.state.of_one_sample and new_sizes[:1] == [1]:
+        new_sizes[0] = BATCH
     return rearranged.reshape(step.builder, step.name, step.where, new_sizes, step.state.batch, x)
 
 
@@ -116,15 +117,11 @@ def _pad(step: Step) -> Value:
 
 
 def _concat(step: Step) -> Value:
-    like = step.value(step.live[0])
     values = [
-        step.value(index) if step.depends(index)
-        else step.builder.constant_like(f"{step.name}.constant", step.where, step.constant(index), like)
-        for index in range(len(step.node.input))
-    ]  # fmt: skip
-    rank = len(sizes(values[0])) + 1
-    check_along_channels(step.where, "concatenates", values[0], integer(step.attributes, "axis", 1) % rank)
-    return concatenated(step.where, values)
+        step.value(index) if step.depends(index) else step.constant(index) for index in range(len(step.node.input))
+    ]
+    axis = integer(step.attributes, "axis", 1) % (len(sizes(step.value(step.live[0]))) + 1)
+    return pieces.joined(step.builder, step.name, step.where, values, axis)
 
 
 def _slice(step: Step) -> Value:
@@ -138,23 +135,26 @@ def _slice(step: Step) -> Value:
     starts, ends = numbers(1, "starts", []), numbers(2, "ends", [])
     axes, strides = numbers(3, "axes", list(range(len(starts)))), numbers(4, "steps", [1] * len(starts))
     slices = [slice(None)] * rank
-    for axis, first, last, stride in zip(axes, starts, ends, strides, strict=True):
-        slices[axis % rank] = slice(first, last if last > -LARGE else None, stride)
+    for axis, first, last, stride in zip((axis % rank for axis in axes), starts, ends, strides, strict=True):
+        part = slice(first, last if last > -LARGE else None, stride)
+        if stride < 0 < axis:  # a flip
+            layer = step.builder.free_name(f"{step.name}.{axis}")
+            x = gathered(step.builder, layer, step.where, np.arange(sizes(x)[axis - 1])[part], axis, x)
+        else:
+            slices[axis] = part
     return step.builder.sliced(step.name, step.where, slices, x)
 
 
 def _split(step: Step) -> list[Value]:
     x = step.value()
     axis = integer(step.attributes, "axis", 0) % (len(sizes(x)) + 1)
-    check_along_channels(step.where, "splits", x, axis)
-    count, tensor = len(step.node.output), step.optional(1)
-    width = -(-x.shape[0] // count)
-    even = [min(width, x.shape[0] - start) for start in range(0, x.shape[0], width)]
-    widths = integers(step.attributes, "split", even) if tensor is None else [int(size) for size in tensor.ravel()]
-    if sum(widths) != x.shape[0] or len(widths) != count:
-        raise ConversionError(f"{step.where}: splits {x.shape[0]} channels into {widths}; expected as many in all")
-    ends = np.cumsum(widths)
-    return [selected(x, np.arange(end - size, end)) for size, end in zip(widths, ends, strict=True)]
+    size, count, tensor = sizes(x)[axis - 1], len(step.node.output), step.optional(1)
+    width = -(-size // count)
+    even = [min(width, size - start) for start in range(0, size, width)]
+    widths = integers(step.attributes, "split", even) if tensor is None else [int(part) for part in tensor.ravel()]
+    if len(widths) != count:
+        raise ConversionError(f"{step.where}: splits {size} into {widths}; expected {count}, one for each output")
+    return pieces.divided(step.builder, step.name, step.where, x, axis, widths)
 
 
 def _gather(step: Step) -> Value:
@@ -205,14 +205,17 @@ def _expand(step: Step) -> Value:
         raise ConversionError(f"{step.where}: expands to {len(new)} axes; expected {len(before)}")
     new = [1] * (len(before) - len(new)) + new
     target = [b if a == 1 else a for a, b in zip(new, before, strict=True)][1:]
+    if x.view is not None:
+        counts = [1, *(a // b for a, b in zip(target, x.view.shape, strict=True))]
+        return rearranged.repeated(step.where, x, counts)
     return step.builder.repeated(step.name, step.where, target, x)
 
 
 def _tile(step: Step) -> Value:
     x, counts = step.value(), [int(count) for count in step.constant(1).ravel()]
-    if len(counts) != len(sizes(x)) + 1:
-        raise ConversionError(f"{step.where}: repeats {len(counts)} axes; expected {len(sizes(x)) + 1}")
-    return tiled(step.where, x, counts)
+    if x.view is not None:
+        return rearranged.repeated(step.where, x, counts)
+    return pieces.repeated(step.builder, step.name, step.where, x, counts)
 
 
 HANDLERS: dict[str, Handler] = {

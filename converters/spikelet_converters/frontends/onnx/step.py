@@ -31,6 +31,7 @@ class Import:
         quantisers: (scale, zero point) of quantised values, by name.
         clips: Clip nodes of quantised values, by the name of the value.
         uses: Number of uses of each tensor.
+        of_one_sample: Names of the constants that were computed with 1 as the size of the batch.
         logits: Name of the tensor of the logits, if a function of the logits follows.
     """
 
@@ -43,6 +44,7 @@ class Import:
     quantisers: dict[str, tuple[Constant, Constant | None]] = field(default_factory=dict)
     clips: dict[str, onnx.NodeProto] = field(default_factory=dict)
     uses: Counter[str] = field(default_factory=Counter)
+    of_one_sample: set[str] = field(default_factory=set)
     logits: str | None = None
 
 

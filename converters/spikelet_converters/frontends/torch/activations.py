@@ -93,6 +93,10 @@ def _absolute(call: Call) -> Value:
     return call.builder.leaky(call.name, call.where, -1.0, call.x)
 
 
+def _hard_sigmoid(call: Call) -> Value:
+    return _clipped(call, 0.0, 1.0, call.builder.affine(call.where, 1 / 6, 1 / 2, call.x, alone=call.alone))
+
+
 def _random_slope(call: Call) -> Value:
     """Add a leaky rectifier, whose slope in evaluation mode is the mean of its bounds."""
     slope = (call.number("lower", 1 / 8) + call.number("upper", 1 / 3)) / 2
@@ -163,8 +167,9 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(ENDINGS, _ending),
     "abs": _absolute,
     **dict.fromkeys(("floor", "round"), _rounded),
-    "maximum": maximum,
-    **dict.fromkeys(("minimum", "clamp_max", "min"), _minimum),
+    "hardsigmoid": _hard_sigmoid,
+    **dict.fromkeys(("fmax", "maximum"), maximum),
+    **dict.fromkeys(("clamp_max", "fmin", "min", "minimum"), _minimum),
     "relu": _relu,
     "relu6": _relu6,
     "rrelu": _random_slope,

@@ -195,6 +195,7 @@ _SIZES = ("expand", "flip", "permute", "repeat", "reshape", "tile", "unflatten",
 
 def name_of(target: Target) -> str:
     """Name of the operation of a function, or of a method by its name."""
+    target = getattr(target, "overloadpacket", target)
     if isinstance(target, str):
         name = target
     elif target in OPERATORS:
@@ -209,6 +210,10 @@ def name_of(target: Target) -> str:
 def bound(target: Target, args: Sequence[object], kwargs: Mapping[str, object]) -> Arguments | None:
     """Arguments of a call of a function or method by name, or None if they do not fit its signature."""
     name = name_of(target)
+    if isinstance(target, torch._ops.OpOverload):
+        return by_schema(target._schema, args, kwargs)
+    if target == "where" and len(args) > 1:
+        args = [args[1], args[0], *args[2:]]  # x.where(condition, other)
     kwargs = {_AS_IN_NUMPY.get(key, key): value for key, value in kwargs.items()}
     if name in _SIZES and len(args) > 2 and all(isinstance(size, int) for size in args[1:]):
         args = [args[0], list(args[1:])]
@@ -225,11 +230,18 @@ def bound(target: Target, args: Sequence[object], kwargs: Mapping[str, object]) 
         if "dropout" in name:  # those of torch.nn.functional have training=True by default
             bound_arguments.apply_defaults()
         return dict(bound_arguments.arguments)
+    return _by_name(name, args, kwargs)
+
+
+def _by_name(name: str, args: Sequence[object], kwargs: dict[str, object]) -> Arguments | None:
+    """Return the arguments of the first form of an ATen operation that they fit."""
     packet = getattr(torch.ops.aten, name, None)
     if packet is None and len(args) == 1 and not kwargs:
         return {"self": args[0]}  # a method without an operation of its own, such as `half`
-    overloads = [] if packet is None else [getattr(packet, overload)._schema for overload in packet.overloads()]
-    return next((arguments for schema in overloads if (arguments := by_schema(schema, args, kwargs)) is not None), None)
+    schemas = [] if packet is None else [getattr(packet, overload)._schema for overload in packet.overloads()]
+    if "input" in kwargs and all(argument.name != "input" for schema in schemas for argument in schema.arguments):
+        kwargs = {"self" if key == "input" else key: value for key, value in kwargs.items()}  # as in torch.add
+    return next((arguments for schema in schemas if (arguments := by_schema(schema, args, kwargs)) is not None), None)
 
 
 def by_schema(schema: torch.FunctionSchema, args: Sequence[object], kwargs: Mapping[str, object]) -> Arguments | None:

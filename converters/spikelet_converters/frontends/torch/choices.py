@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends import comparisons, masks
+from spikelet_converters.frontends import comparisons, masks, pieces
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.torch.calls import Call, Handler
 from spikelet_converters.frontends.values import Factor, Value
@@ -37,12 +37,19 @@ def _masked_fill(call: Call) -> Value:
 
 
 def _assigned(call: Call) -> Value:
-    """Assign a number where a comparison holds, x[x < 0] = 0."""
-    indices = call.get("indices")
-    mask = indices[0] if isinstance(indices, tuple | list) and len(indices) == 1 else None
-    if not isinstance(mask, Value) or call.get("accumulate", False):
+    """Assign where a comparison holds, x[x < 0] = 0, or at constant indices along one axis."""
+    if call.get("accumulate", False):
         raise ConversionError(f"{call.where}: {ADVICE[call.kind]}")
-    return _chosen(call, mask, "values", "self")
+    x, indices, other = call.get("self", call.get("input")), call.get("indices"), call.get("values")
+    entries = list(indices) if isinstance(indices, tuple | list) else []
+    if len(entries) == 1 and isinstance(entries[0], Value):
+        return _chosen(call, entries[0], "values", "self")
+    axes = [axis for axis, entry in enumerate(entries) if entry is not None]
+    index = entries[axes[0]] if len(axes) == 1 else None
+    match index, x, other:
+        case np.ndarray(ndim=1), Value() | np.ndarray(), Value() | np.ndarray():
+            return pieces.assigned(call.builder, call.name, call.where, x, {axes[0]: index}, other)
+    raise ConversionError(f"{call.where}: {ADVICE[call.kind]}")
 
 
 def _chosen(call: Call, mask: object, held: str, other: str) -> Value:

@@ -29,7 +29,7 @@ HANDLERS: dict[str, Handler] = {kind: handler for table in _TABLES for kind, han
 IDENTITY = (*casts.CASTS, *moves.IDENTITY)
 """Operations whose output is their input."""
 
-OF_VIEWS = (*reshapes.OF_VIEWS, *IDENTITY)
+OF_VIEWS = (*reshapes.OF_VIEWS, *IDENTITY, "avg_pool1d", "expand", "getitem", "mean", "repeat", "sum", "tile")
 """Operations that take reshaped values which no node has, see `spikelet_converters.frontends.rearranged`."""
 
 _OF_ROUNDED = (

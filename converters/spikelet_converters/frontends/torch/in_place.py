@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import operator
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import fx, nn
@@ -51,6 +51,11 @@ def conflict(graph: fx.Graph, modules: Modules) -> fx.Node | None:
     Returns:
         The call, or None if every later call uses its result.
     """
+    return next((node for node, conflicting in changes(graph, modules) if conflicting), None)
+
+
+def changes(graph: fx.Graph, modules: Modules) -> Iterator[tuple[fx.Node, bool]]:
+    """Yield the calls that change a value in place, and whether a later call uses the value by another name."""
     order = {node: index for index, node in enumerate(graph.nodes)}
     roots: dict[fx.Node, fx.Node] = {}
     views: dict[fx.Node, list[fx.Node]] = {}
@@ -58,13 +63,12 @@ def conflict(graph: fx.Graph, modules: Modules) -> fx.Node | None:
         changed = changed_value(node, modules)
         source = changed if changed is not None else _viewed(node, modules)
         root = roots[node] = node if source is None else roots[source]
-        if changed is not None and any(
-            order[user] > order[node] and not _reads_sizes(user)
-            for before in views.get(root, []) for user in before.users
-        ):  # fmt: skip
-            return node
+        if changed is not None:
+            yield node, any(
+                order[user] > order[node] and not _reads_sizes(user)
+                for before in views.get(root, []) for user in before.users
+            )  # fmt: skip
         views.setdefault(root, []).append(node)
-    return None
 
 
 def changed_value(node: fx.Node, modules: Modules) -> fx.Node | None:

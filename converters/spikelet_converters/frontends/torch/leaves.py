@@ -7,8 +7,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.utils.spectral_norm import SpectralNorm
-from torch.nn.utils.weight_norm import WeightNorm
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
@@ -28,9 +26,6 @@ def _options(module: Module, *names: str) -> Arguments:
 
 
 def _weights(module: Module) -> Arguments:
-    for hook in module._forward_pre_hooks.values():
-        if isinstance(hook, SpectralNorm | WeightNorm):
-            hook(module, ())  # computes the weight, as every call does
     return {"weight": quant_aware.weight_of(module), "bias": quant_aware.bias_of(module)}
 
 
@@ -98,6 +93,7 @@ LEAVES: dict[type[nn.Module], tuple[str, Interpret]] = {
     nn.ConvTranspose1d: ("conv_transpose1d", _convolution),
     nn.ConvTranspose2d: ("conv_transpose2d", _convolution),
     nn.Flatten: ("flatten", lambda module: _options(module, "start_dim", "end_dim")),
+    nn.Hardsigmoid: ("hardsigmoid", lambda module: {}),
     nn.Hardtanh: ("hardtanh", lambda module: _options(module, "min_val", "max_val")),
     nn.InstanceNorm1d: ("batch_norm", _instance_norm),
     nn.InstanceNorm2d: ("batch_norm", _instance_norm),

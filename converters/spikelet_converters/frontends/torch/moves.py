@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends.channels import check_along_channels, concatenated, selected, tiled
-from spikelet_converters.frontends.layout import arranged, axes_of, expected_of, reshaped, sizes
+from spikelet_converters.frontends import pieces, rearranged
+from spikelet_converters.frontends.channels import concatenated
+from spikelet_converters.frontends.layout import arranged, axes_of, expected_of, sizes
 from spikelet_converters.frontends.pixels import gathered
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.torch import resampling
@@ -19,7 +20,7 @@ DROPOUTS = (
     "alpha_dropout", "dropout", "dropout1d", "dropout2d", "feature_alpha_dropout", "feature_dropout", "native_dropout",
 )  # fmt: skip
 
-IDENTITY = ("alias", "clone", "contiguous", "detach", "detach_copy", "lift_fresh_copy", *DROPOUTS)
+IDENTITY = ("alias", "clone", "contiguous", "detach", "detach_copy", "lift_fresh_copy", "positive", *DROPOUTS)
 """Operations whose output is their input in evaluation mode."""
 
 
@@ -37,15 +38,8 @@ def _cat(call: Call) -> Value:
     values = call.get("tensors")
     if not isinstance(values, tuple | list) or not all(isinstance(value, Value | np.ndarray) for value in values):
         raise ConversionError(f"{call.where}: concatenates {values}; expected a list of values of the network")
-    like = call.builder.padded(call.name, call.where, call.values[0])
-    inputs = [
-        call.builder.padded(call.name, call.where, value) if isinstance(value, Value)
-        else call.builder.constant_like(f"{call.name}.constant", call.where, value, like)
-        for value in values
-    ]  # fmt: skip
-    axis = int(call.number("dim", 1 if call.kind == "hstack" else 0)) % (len(sizes(inputs[0])) + 1)
-    check_along_channels(call.where, "concatenates", inputs[0], axis)
-    return concatenated(call.where, inputs)
+    axis = int(call.number("dim", 1 if call.kind == "hstack" else 0)) % (len(sizes(call.values[0])) + 1)
+    return pieces.joined(call.builder, call.name, call.where, values, axis)
 
 
 def _stack(call: Call) -> Value:
@@ -72,26 +66,18 @@ def _unbind(call: Call) -> list[Value]:
 def _split(call: Call) -> list[Value]:
     x = call.x
     axis = int(call.number("dim", 0)) % (len(sizes(x)) + 1)
-    check_along_channels(call.where, "splits", x, axis)
+    size = sizes(x)[axis - 1]
     if call.kind == "chunk":
-        widths = [-(-x.shape[0] // int(call.number("chunks", 1)))]
+        widths = [-(-size // int(call.number("chunks", 1)))]
     elif call.kind == "tensor_split":
-        borders = _borders(call)
-        widths = [len(part) for part in np.array_split(np.arange(x.shape[0]), borders)]
+        widths = [len(part) for part in np.array_split(np.arange(size), _borders(call))]
     else:
         widths = list(call.integers("split_sizes" if "split_sizes" in call.arguments else next(
             name for name in ("split_size", "split_size_or_sections") if name in call.arguments
         )))  # fmt: skip
     if len(widths) == 1 and widths[0] > 0:
-        widths = [min(widths[0], x.shape[0] - start) for start in range(0, x.shape[0], widths[0])]
-    if sum(widths) != x.shape[0]:
-        raise ConversionError(f"{call.where}: splits {x.shape[0]} channels into {widths}; expected as many in all")
-    if 0 in widths:
-        raise ConversionError(
-            f"{call.where}: splits {x.shape[0]} channels into {widths}; expected parts of one or more"
-        )
-    ends = np.cumsum(widths)
-    return [selected(x, np.arange(end - width, end)) for width, end in zip(widths, ends, strict=True)]
+        widths = [min(widths[0], size - start) for start in range(0, size, widths[0])]
+    return pieces.divided(call.builder, call.name, call.where, x, axis, widths)
 
 
 def _borders(call: Call) -> list[int] | int:
@@ -125,16 +111,18 @@ def _getitem(call: Call) -> Value:
     axes = sum(entry is not None and entry is not Ellipsis for entry in entries)
     index_of_rest = next((i for i, entry in enumerate(entries) if entry is Ellipsis), len(entries))
     entries[index_of_rest : index_of_rest + 1] = [slice(None)] * (rank - axes)
-    x = _indexed(call, [entry for entry in entries if entry is not None])
+    taken = [entry for entry in entries if entry is not None]
+    if call.x.view is not None and not all(isinstance(entry, slice) and entry == slice(None) for entry in taken):
+        raise rearranged.refused(call.where, call.x)
+    x = call.x if call.x.view is not None else _indexed(call, taken)
     if all(entry is not None for entry in entries):
         return x
     shape = iter(sizes(x))  # an axis for every slice, a new one for every None
     kept = [entry for entry in entries[1:] if not isinstance(entry, int)]
     target = tuple(1 if entry is None else next(shape) for entry in kept)
-    changed = reshaped(x, target) if entries[0] is not None else None
-    if changed is None:
+    if entries[0] is None:
         raise ConversionError(f"{call.where}: adds axes to (N, {', '.join(map(str, sizes(x)))}); {expected_of(x)}")
-    return changed
+    return rearranged.reshape(call.builder, call.name, call.where, [BATCH, *target], None, x)
 
 
 def _indexed(call: Call, entries: list[object]) -> Value:
@@ -207,6 +195,8 @@ def _expand(call: Call) -> Value:
     if len(size) != len(before):
         raise ConversionError(f"{call.where}: expands to {len(size)} axes; expected {len(before)}")
     target = [b if a == -1 else a for a, b in zip(size, before, strict=True)][1:]
+    if x.view is not None:
+        return rearranged.repeated(call.where, x, [1, *(a // b for a, b in zip(target, x.view.shape, strict=True))])
     return call.builder.repeated(call.name, call.where, target, x)
 
 
@@ -216,9 +206,16 @@ def _repeat(call: Call) -> Value:
         axis = int(call.number("dim", 0)) % (len(sizes(call.x)) + 1)
         call.get("output_size")  # which follows from the others
         counts = tuple(counts[0] if index == axis else 1 for index in range(len(sizes(call.x)) + 1))
-    if len(counts) != len(sizes(call.x)) + 1:
-        raise ConversionError(f"{call.where}: repeats {len(counts)} axes; expected {len(sizes(call.x)) + 1}")
-    return tiled(call.where, call.x, counts, interleaved=call.kind == "repeat_interleave")
+    interleaved = call.kind == "repeat_interleave"
+    if call.x.view is not None and not interleaved:
+        return rearranged.repeated(call.where, call.x, counts)
+    return pieces.repeated(call.builder, call.name, call.where, call.x, counts, interleaved=interleaved)
+
+
+def _finite(call: Call) -> Value:
+    for name in ("nan", "posinf", "neginf"):
+        call.get(name)  # the numbers that replace values which are not finite; those of a network are
+    return call.x
 
 
 HANDLERS: dict[str, Handler] = {
@@ -232,6 +229,7 @@ HANDLERS: dict[str, Handler] = {
     "getitem": _getitem,
     "index": _index,
     "index_select": _index_select,
+    "nan_to_num": _finite,
     "select": _select,
     "stack": _stack,
     "unbind": _unbind,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import TypeAlias
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import torch
 from torch import fx, nn
@@ -80,27 +80,40 @@ class Polynomials:
         kind, args = name_of(node.target), node.args
         if _is_same(kind, node):
             return self.of(args[0])
-        if node.kwargs or not all(isinstance(value, fx.Node | int | float) for value in args):
+        scale = node.kwargs.get("alpha", 1) if kind in ("add", "sub") and len(node.kwargs) == 1 else 1
+        if not isinstance(scale, int | float) or (node.kwargs and "alpha" not in node.kwargs):
+            return None
+        if not all(isinstance(value, fx.Node | int | float) for value in args):
             return None
         match kind, len(args):
-            case ("add" | "sub" | "mul" | "rsub", 2):
-                first, second = self.of(args[0]), self.of(args[1])
-                if kind == "mul":
-                    return _product(first, second)
-                sign = {"add": (1, 1), "sub": (1, -1), "rsub": (-1, 1)}[kind]
-                return _sum(_product(first, {(): sign[0]}), _product(second, {(): sign[1]}))
-            case ("div" | "true_divide", 2):
-                divisor = self._number(args[1])
-                return _product(self.of(args[0]), {(): 1 / divisor}) if divisor else None
-            case ("bitwise_not" | "logical_not" | "neg" | "negative", 1) if (
-                kind.startswith("neg") or args[0] in self.atoms
-            ):
-                return _sum({} if kind.startswith("neg") else {(): 1.0}, _product(self.of(args[0]), {(): -1.0}))
+            case ("bitwise_not" | "logical_not", 1) if args[0] in self.atoms:
+                return _sum({(): 1.0}, _product(self.of(args[0]), {(): -1.0}))
             case ("where", 3):
                 return self._chosen(args[0], args[1], args[2])
             case ("masked_fill", 3):
                 return self._chosen(args[1], args[2], args[0])
+        return self._arithmetic(kind, args, scale)
+
+    def _arithmetic(self, kind: str, args: Sequence[Any], scale: float) -> Polynomial | None:
+        """Return the polynomial of an operation; `scale` is the factor on the second summand."""
+        match kind, len(args):
+            case ("add" | "sub" | "rsub", 2):
+                factors = {"add": (1, scale), "sub": (1, -scale), "rsub": (-1, 1)}[kind]
+                return self._weighted(args, factors)
+            case ("lerp", 3) if (weight := self._number(args[2])) is not None:
+                return self._weighted(args[:2], (1 - weight, weight))
+            case ("mul", 2):
+                return _product(self.of(args[0]), self.of(args[1]))
+            case ("div" | "true_divide", 2) if divisor := self._number(args[1]):
+                return _product(self.of(args[0]), {(): 1 / divisor})
+            case ("neg" | "negative", 1):
+                return _product(self.of(args[0]), {(): -1.0})
         return None
+
+    def _weighted(self, args: Sequence[Any], factors: tuple[float, float]) -> Polynomial:
+        """Return the sum of two values, each multiplied by a number."""
+        first, second = (_product(self.of(value), {(): factor}) for value, factor in zip(args, factors, strict=True))
+        return _sum(first, second)
 
     def _chosen(self, mask: object, held: object, other: object) -> Polynomial | None:
         chosen = self.of(mask)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from spikelet.errors import ConversionError
+from spikelet_converters.frontends import rearranged
 from spikelet_converters.frontends.layout import sizes, window_of
 from spikelet_converters.frontends.torch.activations import maximum
 from spikelet_converters.frontends.torch.calls import Call, Handler
@@ -26,10 +27,17 @@ def _window(call: Call) -> Window:
 
 
 def _average_pool(call: Call) -> Value:
-    if call.get("divisor_override") is not None:
-        raise ConversionError(f"{call.where}: divisor_override is not supported; leave it out")
-    count = bool(call.get("count_include_pad", True))
-    return call.builder.averages_of(call.name, call.where, _window(call), count, call.x)
+    window, divisor = _window(call), call.get("divisor_override")
+    if call.x.view is not None:
+        return rearranged.votes(call.builder, call.name, call.where, window, call.x)
+    count = bool(call.get("count_include_pad", True)) or divisor is not None
+    pooled = call.builder.averages_of(call.name, call.where, window, count, call.x)
+    if divisor is None:
+        return pooled
+    if window.ceil or not isinstance(divisor, int) or divisor == 0:
+        raise ConversionError(f"{call.where}: divides by {divisor}, with ceil_mode = {window.ceil}; expected a number "
+                              "other than 0 and ceil_mode = False")  # fmt: skip
+    return call.builder.affine(call.where, window.kernel[0] * window.kernel[1] / divisor, 0.0, pooled, alone=False)
 
 
 def _max_pool(call: Call) -> Value:
@@ -51,7 +59,8 @@ def _adaptive(call: Call) -> Value:
 
 def _mean(call: Call) -> Value:
     check_type(call)
-    return call.builder.mean(call.name, call.where, call.integers("dim", [0]), bool(call.get("keepdim", False)), call.x)
+    axes, keep = call.integers("dim", [0]), bool(call.get("keepdim", False))
+    return rearranged.mean(call.builder, call.name, call.where, axes, keep, call.x)
 
 
 def _sum(call: Call) -> Value:

@@ -13,15 +13,16 @@ from torch.fx.proxy import Attribute
 
 from spikelet.errors import ConversionError, pass_out_of_memory
 from spikelet_converters.frontends import frameworks
-from spikelet_converters.frontends.refusals import DATA
+from spikelet_converters.frontends.refusals import AUTOCAST, DATA
 from spikelet_converters.frontends.torch import brevitas, quant_aware
 from spikelet_converters.frontends.torch.changed_constants import ChangedConstants
+from spikelet_converters.frontends.torch.in_place import changed_argument
 from spikelet_converters.frontends.torch.source_lines import note_line, text_of, user_line
+from spikelet_converters.frontends.torch.stored import CONSTANT, COPY, is_whole, store
 from spikelet_converters.frontends.torch.totals import ASSIGN, ZEROS
 from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks.parts import Normalise
 
-_CONSTANT = "_tensor_constant"  # start of the names that torch.fx gives to constants of a graph
 _SIZED = ("empty", "full", "ones", "rand", "randn", *(name for name in ZEROS if hasattr(torch, name)))
 
 
@@ -51,10 +52,17 @@ class Tracer(fx.Tracer):
         self, kind: str, target: fx.node.Target, args: tuple[Any, ...], kwargs: dict[str, Any], *others: Any,
         **options: Any,
     ) -> fx.Proxy:  # fmt: skip
-        """Add a call, and note the constant that it changes."""
+        """Add a call, note the constant that it changes, and store its result where that or a value was stored."""
+        if torch.is_autocast_enabled("cpu"):
+            raise ConversionError(f"`torch.autocast`{text_of(user_line())}: {AUTOCAST}")
+        if target in ("__setitem__", ASSIGN) and is_whole(args[1]) and isinstance(args[2], fx.Proxy):
+            kind, target, args = "call_method", COPY, (args[0], args[2])
         proxy = super().create_proxy(kind, target, args, kwargs, *others, **options)
         if kind in ("call_function", "call_method"):
             self.constants.note(target, args, kwargs)
+            changed = changed_argument(target, args, kwargs)
+            if isinstance(changed, torch.Tensor | fx.Proxy):
+                store(self.root, changed, proxy)
         return proxy
 
     def create_arg(self, a: Any) -> fx.node.Argument:
@@ -183,7 +191,7 @@ def attributes_kept(network: nn.Module) -> Iterator[None]:
         yield
     finally:
         for module, (attributes, buffers) in before.items():
-            constants = {name: value for name, value in vars(module).items() if name.startswith(_CONSTANT)}
+            constants = {name: value for name, value in vars(module).items() if name.startswith(CONSTANT)}
             vars(module).clear()
             vars(module).update(constants | attributes)
             module._buffers.clear()

@@ -6,12 +6,13 @@ from collections import OrderedDict
 from collections.abc import Set
 from typing import TypeAlias
 
+import torch
 from torch import fx, nn
 
 from spikelet.errors import ConversionError, one_line, pass_out_of_memory
 from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.refusals import IN_PLACE, NotTraced
-from spikelet_converters.frontends.torch import classes, in_place, stacked, straight_through, time_loop, written
+from spikelet_converters.frontends.torch import classes, in_place, stacked, stored, straight_through, time_loop, written
 from spikelet_converters.frontends.torch.outputs import with_fields
 from spikelet_converters.frontends.torch.source_lines import called
 from spikelet_converters.frontends.torch.totals import ASSIGN
@@ -42,6 +43,7 @@ def traced(network: nn.Module) -> Traced:
         ConversionError: The network cannot be traced, or has a loop that is not one over time-steps.
     """
     network = network.eval()
+    _compute_weights(network)
     inner = frameworks.children(network)
     neurons: Set[str] = {name for name, module in network.named_modules() if frameworks.is_neuron(module)}
     if inner is not None:
@@ -51,8 +53,9 @@ def traced(network: nn.Module) -> Traced:
         neurons = {f"network.{name}" for name in neurons}
     graph = calls_of(network, bool(neurons))
     if not neurons:
+        copies = stored.without_copies(graph, dict(network.named_modules()))
         network, neurons = written.recognised(network, graph)
-        if not neurons and any(node.target is ASSIGN for node in graph.nodes):
+        if not neurons and (copies or any(node.target is ASSIGN for node in graph.nodes)):
             raise NotTraced(f"{type(network).__name__}.forward: assigns to parts of a value; {_EXPECTED}")
     modules = dict(network.named_modules())
     changed = in_place.conflict(graph, modules)
@@ -64,6 +67,18 @@ def traced(network: nn.Module) -> Traced:
 
     reduced = time_loop.one_step(graph, lambda step: step.op == "call_module" and step.target in neurons, layer)
     return network, graph, reduced
+
+
+def _compute_weights(network: nn.Module) -> None:
+    """Compute the weights that torch computes before every call, as its pruning and its normalisations of weights do.
+
+    Until then a layer has the weights of its last call, not those of a state dict that was loaded since.
+    """
+    for module in network.modules():
+        for hook in list(module._forward_pre_hooks.values()):
+            if type(hook).__module__.startswith("torch.nn.utils."):
+                with torch.no_grad():
+                    hook(module, ())
 
 
 def calls_of(network: nn.Module, spiking: bool = False) -> fx.Graph:

@@ -273,7 +273,7 @@ def test_a_max_pool_becomes_neurons_of_spikes(form, tmp_path):
         ([conv(), n("Reshape", ["c", "grid4x"], ["y"])], r"the output y: takes \(N, 2, 2, 7, 7, 1\), reshaped"),
         (body(n("Reshape", ["c", "groups"], ["v"]), n("InstanceNormalization", ["v", "i1", "i1"], ["u"]), n("Relu", ["u"], ["r"])),
          r"\(InstanceNormalization\): it normalises by statistics of the current input; use BatchNorm"),
-        (body(n("ReduceMean", ["c"], ["m"], axes=[1, 2, 3]), n("Sub", ["c", "m"], ["u"]), n("Relu", ["u"], ["r"])),
+        (body(n("ReduceMean", ["c"], ["m"], axes=[1, 2, 3]), n("Sub", ["c", "m"], ["u"]), n("Mul", ["u", "u"], ["r"])),
          r"\(Sub\): it normalises by statistics of the current input; use BatchNorm"),
     ],
 )  # fmt: skip

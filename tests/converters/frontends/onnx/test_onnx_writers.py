@@ -262,7 +262,7 @@ def test_quantisers_of_four_bit_types(kind, domain, tmp_path):
 @pytest.mark.parametrize(
     ("nodes", "message"),
     [
-        ([*body(RELU)[:2], n("Tile", ["r", "rows"], ["e"]), *tail("e")], r"\(Tile\): repeats along axis 2; expected the"),
+        ([*body(RELU)[:2], n("Tile", ["r", "rows"], ["e"]), *tail("e")], r"\(Tile\): repeats along axis 0; expected the"),
         ([*body(RELU)[:2], n("Expand", ["r", "batches"], ["e"]), *tail("e")], r"\(Expand\): expands to 5 axes; expected 4"),
         ([*body(RELU)[:2], n("Reshape", ["r", "wide"], ["s"]), n("MatMul", ["s", "m49"], ["y"])],
          r"\(MatMul\): takes pixels as one axis"),
@@ -276,7 +276,7 @@ def test_quantisers_of_four_bit_types(kind, domain, tmp_path):
     ],
 )  # fmt: skip
 def test_refusals(nodes, message, tmp_path):
-    own = {**PIXELS, "rows": np.array([1, 1, 2, 1]), "batches": np.array([1, 1, 4, 7, 7]), "ten": np.array([0] * 9 + [1]),
+    own = {**PIXELS, "rows": np.array([2, 1, 1, 1]), "batches": np.array([1, 1, 4, 7, 7]), "ten": np.array([0] * 9 + [1]),
            "m49": np.ones((49, 3), np.float32)}  # fmt: skip
     with pytest.raises(ConversionError, match=message):
         read(model(tmp_path / "a.onnx", nodes, own=own), RAW)

@@ -1,5 +1,7 @@
 """Pixels that torch code moves to channels or back by view, permute and view: the graph computes the outputs of torch."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from torch import nn
 
 from onnx_forms import RAW, logits, pixels
 from spikelet.errors import ConversionError
+from spikelet_converters.frontends import onnx
 from spikelet_converters.frontends.torch import from_module, from_program
 
 SHAPE = (3, 8, 10)
@@ -60,6 +63,29 @@ def test_pixels_moved_by_views_are_read_from_modules_and_programs(name):
     program = torch.export.export(network, (torch.rand(2, *SHAPE),), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
     compare(network, from_module(network, SHAPE, RAW))
     compare(network, from_program(program, RAW))
+
+
+@pytest.mark.parametrize("larger", [
+    lambda x: x[:, :, :, None, :, None].expand(-1, -1, -1, 2, -1, 3).reshape(x.shape[0], 4, 12, 24),
+    lambda x: x.unsqueeze(3).repeat(1, 1, 1, 2, 1).view(-1, 4, 12, 8),
+])  # fmt: skip
+def test_pixels_that_are_repeated_by_views(larger, tmp_path):
+    network = Net(larger, conv(4)).eval()
+    compare(network, from_module(network, SHAPE, RAW))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # those of the exporter
+        torch.onnx.export(network, (torch.rand(2, *SHAPE),), tmp_path / "a.onnx", dynamo=False, input_names=["x"],
+                          dynamic_axes={"x": [0]})  # fmt: skip
+    compare(network, onnx.read(tmp_path / "a.onnx", RAW))
+
+
+@pytest.mark.parametrize("between", [
+    lambda x: x.unsqueeze(3).repeat(1, 1, 1, 2, 1).flatten(1), lambda x: blocks(x)[:, 1:],
+    lambda x: x.unsqueeze(3).repeat(1, 2, 1, 2, 1).flatten(2, 3), lambda x: x.unsqueeze(3).repeat(2, 1, 1, 2, 1),
+])  # fmt: skip
+def test_other_repetitions_of_views_are_refused(between):
+    with pytest.raises(ConversionError, match=r"reshaped from \(N, 4, 6, 8\); expected"):
+        from_module(Features(between, nn.Identity).eval(), SHAPE, RAW)
 
 
 def test_patches_flattened_for_a_linear_layer():

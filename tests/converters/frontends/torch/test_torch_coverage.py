@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils import prune
 
 from onnx_forms import RAW, logits, pixels
 from source_networks.around import SHAPE, Net, compare
@@ -110,6 +111,12 @@ CALLS = {
     "abs": (lambda x: x.abs(), 4),
     "rrelu": (lambda x: F.rrelu(x, 0.1, 0.3), 4),
     "threshold": (lambda x: F.threshold(x, 0, 0), 4),
+    "fmax": (lambda x: torch.fmin(torch.fmax(x, torch.tensor(0.0)), torch.tensor(1.5)), 4),
+    "where as a method": (lambda x: x.where(x > 0, torch.tensor(0.0)), 4),
+    "an ATen operation": (lambda x: torch.ops.aten.relu.default(torch.ops.aten.neg(x)), 4),
+    "arguments by name": (lambda x: torch.add(input=torch.relu(x), other=torch.relu(input=-x), alpha=-1), 4),
+    "finite numbers": (lambda x: torch.positive(torch.nan_to_num(x, nan=0.0, posinf=9.0)).relu(), 4),
+    "hardsigmoid": (lambda x: F.hardsigmoid(x), 4),
     "a batch norm behind a pool": (lambda x: F.batch_norm(
         F.avg_pool2d(torch.relu(x), 2), torch.tensor([0.1, 0.2, 0.0, 0.3]), torch.ones(4), eps=0.1), 4),
 }  # fmt: skip
@@ -183,6 +190,7 @@ LAYERS = [
     (nn.Sequential(nn.SyncBatchNorm(4).eval(), nn.ReLU()), 4),
     (nn.Sequential(nn.Conv2d(4, 4, 1), nn.RReLU()), 4),
     (nn.Sequential(nn.Conv2d(4, 4, 1), nn.Hardtanh()), 4),
+    (nn.Sequential(nn.Conv2d(4, 4, 1), nn.Hardsigmoid()), 4),
     (nn.PixelShuffle(2), 1),
     (nn.Sequential(nn.ZeroPad2d((0, 1, 1, 0)), nn.PixelUnshuffle(2)), 16),
     (nn.Sequential(nn.Conv2d(4, 8, 1), nn.PixelShuffle(2)), 2),
@@ -389,3 +397,19 @@ def test_an_exported_instance_norm(tracked):
         return
     with pytest.raises(ConversionError, match="instance_norm.*use batch norm"):
         from_program(program, RAW)
+
+
+@pytest.mark.parametrize(
+    "prepare",
+    [
+        lambda layer: prune.l1_unstructured(layer, "weight", 0.5),
+        lambda layer: prune.random_unstructured(layer, "bias", 0.5),
+        nn.utils.spectral_norm,
+    ],
+)
+def test_weights_that_torch_computes_before_every_call(prepare):
+    """The layer has the weights of the state dict, not those of its last call."""
+    network = Net(torch.relu).eval()
+    prepare(network.last)
+    network.load_state_dict({name: value * 1.5 for name, value in network.state_dict().items()})
+    compare(network, from_module(network, SHAPE, RAW))

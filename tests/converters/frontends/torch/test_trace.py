@@ -74,7 +74,10 @@ class Net(nn.Module):
             Net(nn.Conv2d(4, 4, 3, padding=9, padding_mode="circular")),
             r"module middle \(Conv2d\): pads .* by wrap, more than the image of \(8, 8\) pixels has",
         ),
-        (Net(nn.AvgPool2d(2, divisor_override=3)), r"module middle \(AvgPool2d\): divisor_override is not supported"),
+        (
+            Net(nn.AvgPool2d(2, ceil_mode=True, divisor_override=3)),
+            r"module middle \(AvgPool2d\): divides by 3, with ceil",
+        ),
         (Net(nn.Conv2d(5, 4, 3)), r"module middle \(Conv2d\): expected 5 input channels, found 4"),
         (Net(nn.LayerNorm([4, 8, 8])), r"module middle \(LayerNorm\)"),
         (
@@ -84,7 +87,7 @@ class Net(nn.Module):
         (Net(forward=lambda net, x: torch.relu(x)), r"`relu` at node relu .*: it has no threshold"),
         (Net(forward=lambda net, x: nn.functional.relu(x)), r"`relu` at node relu"),
         (Net(forward=lambda net, x: x.relu()), r"`relu` at node relu"),
-        (Net(forward=lambda net, x: torch.cat([x, x], 2)), r"`cat` at node cat .*: concatenates along axis 2"),
+        (Net(forward=lambda net, x: torch.cat([x, x], 0)), r"`cat` at node cat .*: concatenates along axis 0"),
         (Net(forward=lambda net, x: x * x), r"`mul` at node mul"),
         (Net(forward=lambda net, x: torch.softmax(x, 1)), r"`softmax` at node softmax"),
         (Net(forward=lambda net, x: x.mean()), r"`mean` at node mean"),

@@ -271,6 +271,19 @@ def test_refusals(between, message):
         from_module(Net(between).eval(), (1, 4, 5), RAW)
 
 
+def test_a_network_under_autocast():
+    def between(enabled):
+        def function(x):
+            with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+                return x * 2
+
+        return function
+
+    assert check_graph(from_module(Net(between(False)).eval(), (20,), RAW), None) < 1e-4
+    with pytest.raises(ConversionError, match=r"`torch.autocast`, \".*\", line .*enabled=self.training"):
+        from_module(Net(between(True)).eval(), (20,), RAW)
+
+
 def test_several_outputs_name_the_option():
     with pytest.raises(ConversionError, match="returns 2 values; expected the logits alone, or --output-name with"):
         from_module(Net(lambda x: x, lambda y: {"a": y, "b": y * 2}).eval(), (1, 4, 5), RAW)

@@ -106,6 +106,58 @@ def buffer(start):
     return step, Buffer(start)
 
 
+class Stored(nn.Module):
+    """A neuron that changes its potential in place."""
+
+    def __init__(self, step):
+        super().__init__()
+        self.v, self.step = None, step
+
+    def forward(self, current):
+        if self.v is None:
+            self.v = torch.zeros_like(current)
+        return self.step(self, current)
+
+
+def methods(neuron, current):
+    neuron.v.mul_(0.5).add_(current)
+    spikes = (neuron.v >= 1).float()
+    neuron.v.sub_(spikes)
+    return spikes
+
+
+def scaled_sum(neuron, current):
+    neuron.v.mul_(0.5).add_(current, alpha=2.0)
+    spikes = neuron.v >= 1
+    neuron.v.masked_fill_(spikes, 0.0)
+    return spikes.float()
+
+
+def copies(neuron, current):
+    neuron.v.copy_(0.5 * neuron.v + current)
+    spikes = (neuron.v >= 1).float()
+    neuron.v[...] = neuron.v - spikes
+    return spikes
+
+
+def slices(neuron, current):
+    neuron.v[:] = 0.5 * neuron.v + current
+    spikes = (neuron.v >= 1).float()
+    neuron.v[:, :] = torch.where(spikes > 0, torch.zeros_like(neuron.v), neuron.v)
+    return spikes
+
+
+def average(neuron, current):
+    neuron.v.lerp_(current, 0.25)
+    spikes = (neuron.v >= 0.5).float()
+    neuron.v *= 1 - spikes
+    return spikes
+
+
+def stored(step):
+    return lambda net, x: net.neuron(net.fc(x)), Stored(step)
+
+
 class Alone(nn.Module):
     """A network of one layer."""
 
@@ -142,6 +194,7 @@ class Optional(Alone):
 
 LOOPS = [Alone(function) for function in (lengths, without_start, inverted, compared_spikes, assigned, in_place)]
 STEPWISE = [Alone(*attribute(None)), Alone(*attribute(0.0)), Argument(None), Optional(None)]
+STEPWISE += [Alone(*stored(step)) for step in (methods, scaled_sum, copies, slices, average)]
 STEPWISE += [Alone(*buffer(None)), Alone(*buffer(torch.zeros(CLASSES))), Alone(*buffer(torch.zeros(1)))]
 
 
@@ -158,6 +211,18 @@ def test_tracing_leaves_the_potentials_of_a_network():
     network = Alone(*attribute(None)).eval()
     from_module(network, (INPUTS,), Preprocessing(scale=64.0))
     assert network.neuron.v is None
+
+
+def test_a_potential_that_is_used_as_it_was_before_it_changed():
+    def stale(neuron, current):
+        before = neuron.v
+        neuron.v.copy_(0.5 * neuron.v + current)
+        spikes = (neuron.v >= 1).float()
+        neuron.v = before - spikes
+        return spikes
+
+    with pytest.raises(ConversionError):
+        from_module(Alone(*stored(stale)).eval(), (INPUTS,), Preprocessing(scale=64.0))
 
 
 def test_tracing_leaves_the_buffers_of_a_network():
