@@ -41,7 +41,6 @@ _COMPARISON = (
 )
 _ALL = "leave it out: a bundle returns the logits of all classes"
 TORCH = {
-    "wrap_with_autocast": AUTOCAST,
     "ReLU": _RELU,
     "relu": _RELU,
     "ReLU6": _RELU,

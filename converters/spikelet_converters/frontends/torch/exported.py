@@ -14,10 +14,10 @@ from spikelet.nodes import Shape
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.fixed_batch import in_batches
 from spikelet_converters.frontends.layout import sizes
-from spikelet_converters.frontends.refusals import DATA, UNKNOWN
+from spikelet_converters.frontends.refusals import DATA, IN_PLACE, UNKNOWN
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.source import Preprocessing, Source, as_taken, build, finished
-from spikelet_converters.frontends.torch import classes, in_place, stacked, straight_through
+from spikelet_converters.frontends.torch import classes, in_place, regions, stacked, straight_through
 from spikelet_converters.frontends.torch.calls import (
     Call,
     bound,
@@ -104,7 +104,11 @@ def add(program: torch.export.ExportedProgram, builder: Builder, start: Value, *
         assert isinstance(value, torch.Tensor)
         reader.values[node] = constant(value)
     reader.values[str(signature.user_inputs[0])] = start
-    graph = classes.replaced(stacked.removed(straight_through.removed(program.graph)))
+    calls = regions.inlined(program.graph_module)
+    changed = None if calls is program.graph else in_place.conflict(calls, {})
+    if changed is not None:
+        raise ConversionError(f"`{_kind(changed)}` at node {changed.name} of the exported program: {IN_PLACE}")
+    graph = classes.replaced(stacked.removed(straight_through.removed(calls)))
     (returned,) = (step for step in graph.nodes if step.op == "output")
     results = list(returned.args[0])[-len(signature.user_outputs) :]  # after those that are written to buffers
     returned.args = (results,)

@@ -284,6 +284,30 @@ def test_a_network_under_autocast():
         from_module(Net(between(True)).eval(), (20,), RAW)
 
 
+def test_a_program_of_regions():
+    """Of calls without gradients, one of them in another; a program has them as functions of their own."""
+
+    def between(x):
+        with torch.no_grad():
+            y = torch.relu(x)
+            with torch.enable_grad():
+                z = y + 0.5 * x
+            return torch.relu(z - 1), y
+
+    network = Net(lambda x: sum(between(x))).eval()
+    program = torch.export.export(network, (torch.rand(2, 20),), dynamic_shapes=({0: torch.export.Dim("n")},))
+    assert any("set_grad" in str(node.target) for node in program.graph.nodes)
+    assert check_graph(from_program(program, RAW), None) < 1e-4
+
+    def rounded(x):
+        with torch.autocast("cpu", torch.bfloat16):
+            return x * 2
+
+    program = torch.export.export(Net(rounded).eval(), (torch.rand(2, 20),))
+    with pytest.raises(ConversionError, match="`torch.autocast` at node .* of the exported program: rounds the values"):
+        from_program(program, RAW)
+
+
 def test_several_outputs_name_the_option():
     with pytest.raises(ConversionError, match="returns 2 values; expected the logits alone, or --output-name with"):
         from_module(Net(lambda x: x, lambda y: {"a": y, "b": y * 2}).eval(), (1, 4, 5), RAW)
