@@ -15,13 +15,14 @@ from spikelet.graph import Graph
 from spikelet.nodes import Shape
 from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.builder import Builder
+from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.refusals import UNKNOWN, NotTraced
 from spikelet_converters.frontends.torch import brevitas, quant_aware
 from spikelet_converters.frontends.torch.calls import OPERATORS, Call, Result, bound, name_of, resolved, values_of
 from spikelet_converters.frontends.torch.constants import attribute, constant, evaluated, size_of, without_values
 from spikelet_converters.frontends.torch.dispatch import HANDLERS, IDENTITY, added, returned
-from spikelet_converters.frontends.torch.leaves import LEAVES, passes_on
+from spikelet_converters.frontends.torch.leaves import LEAVES, padding_for, passes_on
 from spikelet_converters.frontends.torch.outputs import alone, chosen, last, needed
 from spikelet_converters.frontends.torch.source_lines import called
 from spikelet_converters.frontends.torch.tracing import Traced, traced
@@ -230,6 +231,9 @@ class _Reader:
             arguments = {"self": x, **leaf[1](module)}
         except ConversionError as error:
             raise ConversionError(f"{where}: {error}") from None
+        size = step.kwargs.get("output_size", step.args[1] if len(step.args) > 1 else None)
+        if "output_padding" in arguments and size is not None:
+            arguments["output_padding"] = padding_for(where, module, resolved(size, self.values.get), sizes(x)[1:])
         # a module without a state may be called repeatedly: every call becomes a layer of its own
         free = free_name(name, self.builder.nodes)
         use = self._alone(step), self._last(step)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -133,3 +133,30 @@ LEAVES: dict[type[nn.Module], tuple[str, Interpret]] = {
 def passes_on(kind: type[nn.Module]) -> bool:
     """Return whether the output of a module in evaluation mode is its input."""
     return kind in LEAVES and LEAVES[kind][0] == "dropout"
+
+
+def padding_for(where: str, module: Module, size: Sequence[int], pixels: Sequence[int]) -> list[int]:
+    """Return the output padding with which a transposed convolution gives an image of the size that its call states.
+
+    Args:
+        where: The layer in error messages.
+        module: The transposed convolution.
+        size: Argument `output_size` of the call, with or without the batch and the channels.
+        pixels: Pixels of the input along each axis.
+
+    Raises:
+        ConversionError: No output padding gives this size.
+    """
+    axes = len(pixels)
+    after = [
+        (count - 1) * module.stride[axis] - 2 * module.padding[axis]
+        + module.dilation[axis] * (module.kernel_size[axis] - 1) + 1
+        for axis, count in enumerate(pixels)
+    ]  # fmt: skip
+    padding = [int(wanted) - count for wanted, count in zip(size[-axes:], after, strict=True)]
+    most = [max(pair) for pair in zip(module.stride, module.dilation, strict=True)]
+    if any(not 0 <= extra < limit for extra, limit in zip(padding, most, strict=True)):
+        raise ConversionError(
+            f"{where}: output_size is {list(size)}; from {after} pixels on, less than {most} are added"
+        )
+    return padding

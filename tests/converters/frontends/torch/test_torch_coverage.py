@@ -413,3 +413,27 @@ def test_weights_that_torch_computes_before_every_call(prepare):
     prepare(network.last)
     network.load_state_dict({name: value * 1.5 for name, value in network.state_dict().items()})
     compare(network, from_module(network, SHAPE, RAW))
+
+
+class Resized(nn.Module):
+    """A transposed convolution whose call states the size of its output."""
+
+    def __init__(self, size):
+        super().__init__()
+        torch.manual_seed(2)
+        self.down, self.up, self.size = nn.Conv2d(4, 4, 3, stride=2), nn.ConvTranspose2d(4, 4, 3, stride=2), size
+
+    def forward(self, x):
+        x = F.pad(x, (0, 1, 0, 0))
+        return self.up(torch.relu(self.down(x)), output_size=self.size(x))
+
+
+@pytest.mark.parametrize("size", [lambda x: x.size(), lambda x: x.shape[-2:], lambda x: [7, 8]])
+def test_the_size_of_a_transposed_convolution_as_an_argument(size):
+    network = Net(None, Resized(size)).eval()
+    compare(network, from_module(network, SHAPE, RAW))
+
+
+def test_a_size_that_no_transposed_convolution_has():
+    with pytest.raises(ConversionError, match=r"layer.up \(ConvTranspose2d\): output_size is \[7, 9\]; from \[7, 7\]"):
+        from_module(Net(None, Resized(lambda x: [7, 9])).eval(), SHAPE, RAW)
