@@ -39,9 +39,9 @@ def without_copies(graph: fx.Graph, modules: Mapping[str, nn.Module]) -> bool:
     """Replace `v.copy_(x)` by x, where no later call uses v by another name.
 
     Returns:
-        Whether there is one: x may have other sizes than v, but not in a neuron.
+        Whether one was replaced: x may have other sizes than v, but not in a neuron.
     """
-    found = False
+    replaced = False
     for node, conflicting in list(changes(graph, modules)):
         if conflicting or node.op != "call_method" or node.target != COPY or len(node.args) != 2:
             continue
@@ -49,5 +49,5 @@ def without_copies(graph: fx.Graph, modules: Mapping[str, nn.Module]) -> bool:
         if isinstance(new, fx.Node):
             node.replace_all_uses_with(new)
             graph.erase_node(node)
-            found = True
-    return found
+            replaced = True
+    return replaced
