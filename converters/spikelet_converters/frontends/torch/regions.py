@@ -40,7 +40,7 @@ def _inline(graph: fx.Graph, node: fx.Node, module: fx.GraphModule) -> None:
         results = graph.graph_copy(inner, dict(zip(entries, values, strict=True)))  # type: ignore[arg-type]
     assert isinstance(results, tuple | list)
     for user in list(node.users):  # operator.getitem(node, index)
-        user.replace_all_uses_with(results[user.args[1]])  # type: ignore[index, arg-type]
+        user.replace_all_uses_with(results[user.args[1]])  # type: ignore[index]
         graph.erase_node(user)
     graph.erase_node(node)
     if not function.users:
