@@ -48,6 +48,8 @@ class Builder(Images):
 
     def repeated(self, name: str, where: str, target: Sequence[int], x: Value) -> Value:
         """Add a value that is broadcast to the sizes `target` of its axes, without the batch: axes of size 1 repeat."""
+        if x.regrouped:
+            return repeated(where, x, target)
         after = list(x.shape[1:])
         for size, axis in zip(target, axes_of(x), strict=True):
             if axis and size != x.shape[axis] == 1:

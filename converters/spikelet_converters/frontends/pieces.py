@@ -93,12 +93,14 @@ def repeated(
         if count != 1:
             _along_pixels(where, "repeats", x, axis)
             entries = np.arange(sizes(x)[axis - 1])
-            places = np.repeat(entries, count) if interleaved else np.tile(entries, count)
-            x = gathered(builder, builder.free_name(f"{name}.{axis}"), where, places, axis, x)
+            taken = np.repeat(entries, count) if interleaved else np.tile(entries, count)
+            x = gathered(builder, builder.free_name(f"{name}.{axis}"), where, taken, axis, x)
     return x
 
 
-def assigned(builder: Builder, name: str, where: str, x: Piece, places: Mapping[int, Constant], other: Piece) -> Value:
+def assigned(
+    builder: Builder, name: str, where: str, x: Piece, indices_by_axis: Mapping[int, Constant], other: Piece
+) -> Value:
     """Replace the channels and pixels of x at some places by those of another value.
 
     Args:
@@ -106,7 +108,7 @@ def assigned(builder: Builder, name: str, where: str, x: Piece, places: Mapping[
         name: Name of the layer.
         where: The operation in error messages.
         x: A value, or constants if `other` is a value.
-        places: Indices, or a mask, by axis of the source's values, of which 0 is the batch.
+        indices_by_axis: Indices, or a mask, by axis of the source's values, of which 0 is the batch.
         other: A value with one entry for each place, or constants that are broadcast.
 
     Raises:
@@ -115,7 +117,7 @@ def assigned(builder: Builder, name: str, where: str, x: Piece, places: Mapping[
     """
     before, new = _padded(builder, name, where, (x, other))
     like = _first((before, new))
-    (axis, indices), *rest = places.items()
+    (axis, indices), *rest = indices_by_axis.items()
     along_pixels = _along_pixels(where, "assigns", like, axis)
     size = sizes(before)[axis - 1] if isinstance(before, Value) else _extent(where, before, axis, like)
     targets = _targets(where, indices, size)
@@ -142,12 +144,12 @@ def assigned(builder: Builder, name: str, where: str, x: Piece, places: Mapping[
 def _targets(where: str, indices: Constant, size: int) -> Indices:
     """Return the places of indices, or of a mask, along an axis."""
     try:
-        places = np.arange(size)[indices]
+        targets = np.arange(size)[indices]
     except IndexError:
         raise ConversionError(f"{where}: assigns at indices {indices.tolist()} of {size}") from None
-    if len(np.unique(places)) < len(places):
-        raise ConversionError(f"{where}: assigns at indices {places.tolist()}; expected each of them once")
-    return places
+    if len(np.unique(targets)) < len(targets):
+        raise ConversionError(f"{where}: assigns at indices {targets.tolist()}; expected each of them once")
+    return targets
 
 
 def _along_pixels(where: str, verb: str, x: Value, axis: int) -> bool:
@@ -209,18 +211,20 @@ def _sum(
     others = [count for index, count in enumerate(sizes(like), 1) if index != axis]
     numbers = np.zeros((1, *sizes(like)[: axis - 1], size, *sizes(like)[axis:]))
     images: list[Value] = []
-    for piece, taken, places in terms:
+    for piece, taken, targets in terms:
         if isinstance(piece, Value):
             if [count for index, count in enumerate(sizes(piece), 1) if index != axis] != others:
                 raise ConversionError(
                     f"{where}: takes (N, {', '.join(map(str, sizes(like)))}) and (N, "
                     f"{', '.join(map(str, sizes(piece)))}); expected equal sizes of all axes except axis {axis}"
                 )
-            images += _placed(builder, name, where, piece, taken, places, axis, size)
+            images += _placed(builder, name, where, piece, taken, targets, axis, size)
             continue
         extent = piece.shape[axis] if piece.ndim == numbers.ndim and piece.shape[axis] != 1 else len(taken)
         part = _broadcast(where, piece, (*sizes(like)[: axis - 1], extent, *sizes(like)[axis:]))
-        numbers.swapaxes(0, axis)[places] = part.swapaxes(0, axis)[taken if extent > len(taken) else slice(None)]
+        numbers.swapaxes(0, axis)[targets] = part.swapaxes(0, axis)[taken if extent > len(taken) else slice(None)]
+    if not images:
+        return builder.constant_like(builder.free_name(name), where, numbers, like)
     if len(images) == 1 and not numbers.any():
         return images[0]
     images = [builder.padded(builder.free_name(name), where, image) for image in images]
@@ -231,24 +235,24 @@ def _sum(
 
 
 def _placed(
-    builder: Builder, name: str, where: str, x: Value, taken: Indices, places: Indices, axis: int, size: int
+    builder: Builder, name: str, where: str, x: Value, taken: Indices, targets: Indices, axis: int, size: int
 ) -> list[Value]:
     """Return images whose sum has some pixels of a value at new places, and zeros at all others."""
-    breaks = np.flatnonzero((np.diff(taken) != 1) | (np.diff(places) != 1)) + 1
+    breaks = np.flatnonzero((np.diff(taken) != 1) | (np.diff(targets) != 1)) + 1
     if len(breaks) >= MOST_RUNS:
         order = axes_of(x)
         pixels = order[axis - 1] + 1
 
         def operation(units: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
             moved = np.zeros((*units.shape[:pixels], size, *units.shape[pixels + 1 :]), units.dtype)
-            moved.swapaxes(0, pixels)[places] = units.swapaxes(0, pixels)[taken]
+            moved.swapaxes(0, pixels)[targets] = units.swapaxes(0, pixels)[taken]
             return moved
 
         inner = replace(builder.padded(name, where, x), axes=None)
         after = [size if index == pixels else count for index, count in enumerate(inner.shape[1:], 2)]
         return [arranged(weighed(builder, builder.free_name(f"{name}.places"), where, operation, after, inner), order)]
     images = []
-    for run, target in zip(np.split(taken, breaks), np.split(places, breaks), strict=True):
+    for run, target in zip(np.split(taken, breaks), np.split(targets, breaks), strict=True):
         if not run.size:
             continue
         part = gathered(builder, builder.free_name(f"{name}.part"), where, run, axis, x)

@@ -58,6 +58,8 @@ def gathered(
         return selected(x, np.arange(x.shape[0])[indices])
     size = sizes(x)[axis - 1]
     taken = np.arange(size)[indices]
+    if not taken.size:
+        raise ConversionError(f"{where}: takes none of {size} pixels")
     steps = np.unique(np.diff(taken))
     if steps.size <= 1 and steps.min(initial=1) > 0:  # a slice
         slices = [slice(None)] * (len(sizes(x)) + 1)

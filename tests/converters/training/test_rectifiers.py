@@ -96,6 +96,11 @@ def maxima(self, x):
     return self.threshold(x).maximum(torch.zeros_like(x))
 
 
+def without_autocast(self, x):
+    with torch.autocast("cpu", enabled=self.training):
+        return F.relu(self.c2(F.relu(self.c1(x))))
+
+
 def taken_names(self, x):
     return self.normalise(self.relu(self.c2(torch.relu(self.c1(x)))))
 
@@ -111,6 +116,7 @@ FORMS = [
     (clipped, {"clip": nn.Hardtanh(0, 100), "six": nn.ReLU6()}, ["clip", "six"]),
     (hard, {}, ["hardtanh", "_threshold"]),
     (maxima, {"threshold": nn.Threshold(0, 0)}, ["maximum", "max_1", "threshold", "maximum_1"]),
+    (without_autocast, {}, ["relu", "relu_1"]),
     (taken_names, {"normalise": nn.Identity(), "relu": nn.ReLU()}, ["relu_2", "relu"]),
 ]
 

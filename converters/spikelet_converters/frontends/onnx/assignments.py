@@ -28,18 +28,30 @@ def _scatter_nd(step: Step) -> Value:
     shape = sizes(x) if isinstance(x, Value) else x.shape[1:]
     count = indices.shape[-1]
     samples = indices[..., 0].ravel()
-    if step.state.batch is not None and isinstance(other, np.ndarray):  # those of the first sample stand for all
-        other = other.reshape(-1, *other.shape[indices.ndim - 1 :])[samples == 0]
-        indices = indices.reshape(-1, count)[samples == 0]
-    elif samples.any():
+    if step.state.batch is not None and isinstance(other, np.ndarray):
+        entries = indices.reshape(-1, count)
+        updates = np.broadcast_to(other, (*indices.shape[:-1], *other.shape[indices.ndim - 1 :]))
+        updates = updates.reshape(len(entries), *other.shape[indices.ndim - 1 :])
+        of_samples = [
+            (entries[samples == sample, 1:], updates[samples == sample]) for sample in range(step.state.batch)
+        ]
+        if not all(np.array_equal(a, b) for pair in of_samples for a, b in zip(pair, of_samples[0], strict=True)):
+            raise ConversionError(f"{step.where}: {ADVICE['ScatterND']}")  # samples of their own
+        indices, other = entries[samples == 0], of_samples[0][1]
+    elif samples.any() or (step.state.batch or 1) > 1:
         raise ConversionError(f"{step.where}: {ADVICE['ScatterND']}")
     if isinstance(x, Value) and isinstance(other, np.ndarray):
-        places = tuple(np.moveaxis(indices, -1, 0))
+        coordinates = tuple(np.moveaxis(indices, -1, 0))
         mask, numbers = np.zeros((1, *shape), bool), np.zeros((1, *shape))
         try:
-            mask[places], numbers[places] = True, other
+            mask[coordinates], numbers[coordinates] = True, other
         except IndexError:
             raise ConversionError(f"{step.where}: assigns beyond (N, {', '.join(map(str, shape))})") from None
+        except ValueError:
+            raise ConversionError(
+                f"{step.where}: assigns numbers {other.shape} at indices {indices.shape} of "
+                f"(N, {', '.join(map(str, shape))}), which do not fit"
+            ) from None
         return masks.chosen(step.builder, step.name, step.where, mask, numbers, x, alone=step.alone())
     separate = by_axis(indices)
     if separate is None:
@@ -50,11 +62,13 @@ def _scatter_nd(step: Step) -> Value:
 def _scatter_elements(step: Step) -> Value:
     x, indices, other = _operands(step)
     axis = _axis(step, x)
-    places = np.moveaxis(indices, axis, -1)
-    places = places.reshape(-1, places.shape[-1])
-    if not len(places) or (places != places[0]).any():
+    shape = (step.state.batch or len(indices), *(sizes(x) if isinstance(x, Value) else x.shape[1:]))
+    rows = np.moveaxis(indices, axis, -1)
+    rows = rows.reshape(-1, rows.shape[-1])
+    whole = indices.ndim == len(shape) and np.delete(indices.shape, axis).tolist() == np.delete(shape, axis).tolist()
+    if not whole or not len(rows) or (rows != rows[0]).any():
         raise ConversionError(f"{step.where}: {ADVICE['ScatterElements']}")
-    return pieces.assigned(step.builder, step.name, step.where, x, {axis: places[0]}, other)
+    return pieces.assigned(step.builder, step.name, step.where, x, {axis: rows[0]}, other)
 
 
 def _axis(step: Step, x: pieces.Piece) -> int:

@@ -49,7 +49,7 @@ def replaced(model: onnx.ModelProto) -> onnx.ModelProto:
                 updates = turned.input[0]
             else:
                 updates = rewriter.node("Transpose", [updates], base, perm=[int(axis) for axis in np.argsort(order)])
-            rewriter.node("ScatterND", [source, indices, updates], base, last=True, axis=order[0])
+            rewriter.node("ScatterND", [source, indices, updates], base, last=True, axis=order[0], like=inner)
             continue
         axes = chosen[index]
         for count, (axis, indices) in enumerate(axes.items(), 1):

@@ -57,15 +57,20 @@ class Rewriter:
 
     def node(
         self, operator: str, inputs: Sequence[str], base: str, *, last: bool = False, axis: int | None = None,
-        perm: list[int] | None = None,
+        perm: list[int] | None = None, like: onnx.NodeProto | None = None,
     ) -> str:  # fmt: skip
-        """Add a node with attributes and return its output: `base` if it is the last one, else a new name."""
+        """Add a node with attributes, also those of the node `like`.
+
+        Returns:
+            Its output: `base` if it is the last one, else a new name.
+        """
         from onnx import helper
 
         output = base if last else self.name(base, operator.lower())
         node = helper.make_node(operator, list(inputs), [output], name=self.name(base, "op"))
         given = {"axis": axis, "perm": perm}
         node.attribute.extend(helper.make_attribute(name, value) for name, value in given.items() if value is not None)
+        node.attribute.extend([] if like is None else like.attribute)
         self.nodes.append(node)
         return output
 

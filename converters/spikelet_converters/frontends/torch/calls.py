@@ -175,7 +175,7 @@ OPERATORS: dict[Target, str] = {
     operator.add: "add", operator.iadd: "add", operator.sub: "sub", operator.isub: "sub", operator.mul: "mul",
     operator.imul: "mul", operator.truediv: "div", operator.itruediv: "div", operator.neg: "neg",
     operator.matmul: "matmul", operator.getitem: "getitem", operator.invert: "bitwise_not",
-    operator.ifloordiv: "floordiv", operator.imod: "mod", operator.ipow: "pow",
+    operator.pos: "positive", operator.ifloordiv: "floordiv", operator.imod: "mod", operator.ipow: "pow",
 }  # fmt: skip
 """Operators of Python."""
 

@@ -157,6 +157,7 @@ def padding_for(where: str, module: Module, size: Sequence[int], pixels: Sequenc
     most = [max(pair) for pair in zip(module.stride, module.dilation, strict=True)]
     if any(not 0 <= extra < limit for extra, limit in zip(padding, most, strict=True)):
         raise ConversionError(
-            f"{where}: output_size is {list(size)}; from {after} pixels on, less than {most} are added"
+            f"{where}: output_size is {list(size)}; expected "
+            + " × ".join(f"{count} to {count + limit - 1}" for count, limit in zip(after, most, strict=True))
         )
     return padding

@@ -31,7 +31,7 @@ from spikelet_converters.frontends.torch.outputs import chosen
 from spikelet_converters.frontends.torch.python_file import factory
 from spikelet_converters.frontends.torch.simulation import loop, output_of, simulator
 from spikelet_converters.frontends.torch.tracer import hooked
-from spikelet_converters.frontends.torch.tracing import traced
+from spikelet_converters.frontends.torch.tracing import compute_weights, traced
 from spikelet_converters.frontends.torch.wrappers import plain
 from spikelet_converters.frontends.values import PoolForm, Value
 from spikelet_converters.weight_file import refuse_script
@@ -79,6 +79,7 @@ def from_module(
     network = plain(network)
     stored = [tensor for tensor in (*network.parameters(), *network.buffers()) if not nn.parameter.is_lazy(tensor)]
     if any(tensor.is_floating_point() and tensor.dtype != torch.float32 for tensor in stored):
+        compute_weights(network)  # computed weights can be copied
         network = copy.deepcopy(network).float()  # a graph is float32
 
     calls = cache(lambda: traced(network))

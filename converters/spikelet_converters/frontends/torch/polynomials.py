@@ -19,6 +19,7 @@ Polynomial: TypeAlias = dict[Term, float]  # factors by product of values; () is
 SAME = ("clone", "contiguous", "detach")
 """Operations whose output has the numbers of their input, besides casts."""
 
+_SCALED = ("add", "sub", "rsub")  # the second value may have a factor, alpha
 _MOST_TERMS = 16
 
 
@@ -80,8 +81,8 @@ class Polynomials:
         kind, args = name_of(node.target), node.args
         if _is_same(kind, node):
             return self.of(args[0])
-        scale = node.kwargs.get("alpha", 1) if kind in ("add", "sub") and len(node.kwargs) == 1 else 1
-        if not isinstance(scale, int | float) or (node.kwargs and "alpha" not in node.kwargs):
+        scale = node.kwargs.get("alpha", 1)
+        if not isinstance(scale, int | float) or (node.kwargs and (kind not in _SCALED or [*node.kwargs] != ["alpha"])):
             return None
         if not all(isinstance(value, fx.Node | int | float) for value in args):
             return None
@@ -97,8 +98,8 @@ class Polynomials:
     def _arithmetic(self, kind: str, args: Sequence[Any], scale: float) -> Polynomial | None:
         """Return the polynomial of an operation; `scale` is the factor on the second summand."""
         match kind, len(args):
-            case ("add" | "sub" | "rsub", 2):
-                factors = {"add": (1, scale), "sub": (1, -scale), "rsub": (-1, 1)}[kind]
+            case (name, 2) if name in _SCALED:
+                factors = {"add": (1, scale), "sub": (1, -scale), "rsub": (-scale, 1)}[kind]
                 return self._weighted(args, factors)
             case ("lerp", 3) if (weight := self._number(args[2])) is not None:
                 return self._weighted(args[:2], (1 - weight, weight))

@@ -20,6 +20,7 @@ from spikelet_converters.frontends.torch.in_place import changed_argument
 from spikelet_converters.frontends.torch.source_lines import note_line, text_of, user_line
 from spikelet_converters.frontends.torch.stored import CONSTANT, COPY, is_whole, store
 from spikelet_converters.frontends.torch.totals import ASSIGN, ZEROS
+from spikelet_converters.frontends.torch.wrappers import wrapped
 from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks.parts import Normalise
 
@@ -53,7 +54,7 @@ class Tracer(fx.Tracer):
         **options: Any,
     ) -> fx.Proxy:  # fmt: skip
         """Add a call, note the constant that it changes, and store its result where that or a value was stored."""
-        if torch.is_autocast_enabled("cpu"):
+        if torch.is_autocast_enabled("cpu") and not getattr(self.root, "training", False):
             raise ConversionError(f"`torch.autocast`{text_of(user_line())}: {AUTOCAST}")
         if target in ("__setitem__", ASSIGN) and is_whole(args[1]) and isinstance(args[2], fx.Proxy):
             kind, target, args = "call_method", COPY, (args[0], args[2])
@@ -100,7 +101,9 @@ class Tracer(fx.Tracer):
     def call_module(
         self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        """Add the call of a layer and the calls of its hooks."""
+        """Add the call of a layer, also of one in a wrapper, and the calls of its hooks."""
+        if (inner := wrapped(m)) is not None:
+            return self.call_module(inner, inner.forward, args, kwargs)
         if not self.hooks or not self.is_leaf_module(m, self.path_of_module(m)):
             return super().call_module(m, forward, args, kwargs)  # a module that is no layer calls its hooks itself
         for hook in hooks_of(m._forward_pre_hooks):

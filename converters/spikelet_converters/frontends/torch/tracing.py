@@ -43,7 +43,7 @@ def traced(network: nn.Module) -> Traced:
         ConversionError: The network cannot be traced, or has a loop that is not one over time-steps.
     """
     network = network.eval()
-    _compute_weights(network)
+    compute_weights(network)
     inner = frameworks.children(network)
     neurons: Set[str] = {name for name, module in network.named_modules() if frameworks.is_neuron(module)}
     if inner is not None:
@@ -69,7 +69,7 @@ def traced(network: nn.Module) -> Traced:
     return network, graph, reduced
 
 
-def _compute_weights(network: nn.Module) -> None:
+def compute_weights(network: nn.Module) -> None:
     """Compute the weights that torch computes before every call, as its pruning and its normalisations of weights do.
 
     Until then a layer has the weights of its last call, not those of a state dict that was loaded since.

@@ -1,8 +1,6 @@
-"""Networks in wrappers of torch, which change where and how a network runs, and not what it computes."""
+"""Networks and layers in wrappers of torch, which change where and how they run, and not what they compute."""
 
 from __future__ import annotations
-
-import copy
 
 import torch
 from torch import nn
@@ -13,10 +11,10 @@ _PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 
 
 def plain(network: nn.Module, reference: str = "the network") -> nn.Module:
-    """Return a network without wrappers: DataParallel and torch.compile. It is not changed.
+    """Return the network in a wrapper of DataParallel or torch.compile, and any other network itself.
 
     Args:
-        network: The network. Its layers may be wrapped, too.
+        network: The network. Wrappers of its layers stay; the tracer calls the layers in them.
         reference: Name of the network in error messages.
 
     Raises:
@@ -26,16 +24,8 @@ def plain(network: nn.Module, reference: str = "the network") -> nn.Module:
         >>> plain(nn.DataParallel(nn.Flatten()))
         Flatten(start_dim=1, end_dim=-1)
     """
-    wrapped = [name for name, module in network.named_modules() if _inner(module) is not None]
-    if any(wrapped):  # a layer, not the network alone
-        network = copy.deepcopy(network)
-    for name in reversed(wrapped):  # inner ones first
-        inner = _inner(network.get_submodule(name))
-        assert inner is not None
-        if name:
-            network.set_submodule(name, inner)
-        else:
-            network = inner
+    while (inner := wrapped(network)) is not None:
+        network = inner
     for name, module in network.named_modules():
         if isinstance(module, torch.jit.ScriptModule):
             where = f"module {name}" if name else reference
@@ -51,7 +41,7 @@ def plain(network: nn.Module, reference: str = "the network") -> nn.Module:
     return network
 
 
-def _inner(module: nn.Module) -> nn.Module | None:
+def wrapped(module: nn.Module) -> nn.Module | None:
     """Return the module in a wrapper, or None for other modules."""
     inner = module.module if isinstance(module, _PARALLEL) else getattr(module, "_orig_mod", None)
     return inner if isinstance(inner, nn.Module) else None

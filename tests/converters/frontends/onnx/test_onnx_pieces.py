@@ -23,12 +23,12 @@ OWN = {
 NEW = [conv(), n("Relu", ["c"], ["p"]), n("Neg", ["c"], ["e"]), n("Relu", ["e"], ["m"])]
 
 
-def along(axis, indices, new="cut", order=None):
+def along(axis, indices, new="cut", order=None, **options):
     """Return ScatterND along an axis, between two transpositions."""
     order = order or {1: [1, 0, 2, 3], 2: [2, 1, 0, 3]}[axis]
     return [
         n("Transpose", ["p"], ["t"], perm=order), n("Transpose", [new], ["u"], perm=order),
-        n("ScatterND", ["t", indices, "u"], ["s"]), n("Transpose", ["s"], ["r"], perm=order), *tail(),
+        n("ScatterND", ["t", indices, "u"], ["s"], **options), n("Transpose", ["s"], ["r"], perm=order), *tail(),
     ]  # fmt: skip
 
 
@@ -105,6 +105,11 @@ def test_coordinates_of_every_number(between, tmp_path):
          r"assigns at indices \[1, 1\]; expected each of them once"),
         ([*NEW, n("Slice", ["m", "start", "end", "axis2"], ["cut"]), *along(2, "far")], r"assigns at indices \[9\] of 7"),
         ([*NEW, n("ScatterElements", ["p", "row", "zero4"], ["r"], axis=2, reduction="add"), *tail()], "or adds to them"),
+        ([*NEW, n("ScatterElements", ["p", "row", "zero4"], ["r"], axis=2), *tail()], "replaces numbers at places that are not"),
+        ([*NEW, n("Slice", ["m", "start", "end", "axis2"], ["cut"]), *along(2, "places2", reduction="add")], "or adds to them"),
+        ([*NEW, n("ScatterND", ["p", "sample", "short"], ["r"]), *tail()],
+         r"assigns numbers \(1, 5, 6\) at indices \(1, 2\) of \(N, 4, 7, 7\), which do not fit"),
+        ([*NEW, n("Slice", ["p", "first1", "end", "axis2", "last"], ["r"]), *tail()], "takes none of 7 pixels"),
         ([*NEW, n("Concat", ["p", "m"], ["r"], axis=0), *tail()], "concatenates along axis 0; expected the channels"),
         ([*NEW, n("Split", ["p", "rows"], ["r", "s"], axis=2), n("Add", ["r", "s"], ["q"]), *tail("q")],
          r"adds shapes \(4, 3, 7\) and \(4, 4, 7\)"),
@@ -112,9 +117,27 @@ def test_coordinates_of_every_number(between, tmp_path):
     ],
 )  # fmt: skip
 def test_others_are_refused(nodes, message, tmp_path):
-    own = OWN | {"zero4": np.zeros((1, 1, 1, 1), np.float32)}
+    own = OWN | {
+        "zero4": np.zeros((1, 1, 1, 1), np.float32), "places2": np.array([[2], [3]]), "first1": np.array([0]),
+        "sample": np.array([[0, 1]]), "short": np.zeros((1, 5, 6), np.float32),
+    }  # fmt: skip
     with pytest.raises(ConversionError, match=message):
         read(model(tmp_path / "a.onnx", nodes, own=own), RAW)
+
+
+@pytest.mark.parametrize("samples", [[0], [0, 1], [0, 1, 2, 3]])
+def test_a_fixed_batch_is_assigned_as_a_whole_or_refused(samples, tmp_path):
+    """torch's first exporter writes the coordinates of every sample."""
+    own = {
+        "indices": np.array([[sample, 2] for sample in samples]),
+        "new": np.full((len(samples), 7, 7), 0.5, np.float32),
+    }
+    path = model(tmp_path / "a.onnx", [*NEW, n("ScatterND", ["p", "indices", "new"], ["r"]), *tail()], batch=4, own=own)
+    if len(samples) == 4:
+        assert check_graph(read(path, RAW), None) < 1e-2
+    else:
+        with pytest.raises(ConversionError, match="replaces numbers at places that are not the same"):
+            read(path, RAW)
 
 
 def test_constants_are_assigned_to_as_onnx_states(tmp_path):

@@ -435,5 +435,7 @@ def test_the_size_of_a_transposed_convolution_as_an_argument(size):
 
 
 def test_a_size_that_no_transposed_convolution_has():
-    with pytest.raises(ConversionError, match=r"layer.up \(ConvTranspose2d\): output_size is \[7, 9\]; from \[7, 7\]"):
+    with pytest.raises(
+        ConversionError, match=r"layer.up \(ConvTranspose2d\): output_size is \[7, 9\]; expected 7 to 8 × 7 to 8"
+    ):
         from_module(Net(None, Resized(lambda x: [7, 9])).eval(), SHAPE, RAW)

@@ -2,11 +2,14 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 from spikelet.errors import ConversionError
+from spikelet_converters.conversion.check import check_graph
 from spikelet_converters.frontends.torch.modules import from_module
 from spikelet_converters.frontends.torch.wrappers import plain
 from spikelet_converters.source_model.activation import spiking_layers
@@ -44,11 +47,38 @@ WRAPPED = {
 @pytest.mark.parametrize("make", WRAPPED.values(), ids=WRAPPED)
 def test_a_wrapped_network_is_the_network_in_it(make):
     wrapped = make()
-    names = list(wrapped.state_dict())
-    assert from_module(wrapped, SHAPE).graph == from_module(network(), SHAPE).graph
-    assert list(wrapped.state_dict()) == names, "the user's network is not changed"
+    graph, expected = from_module(wrapped, SHAPE).graph, from_module(network(), SHAPE).graph
+    for node, other in zip(graph.nodes.values(), expected.nodes.values(), strict=True):
+        assert type(node) is type(other)
+        assert np.array_equal(getattr(node, "weight", 0), getattr(other, "weight", 0))
     spec = NetworkSpec("own", SHAPE, 2, (120,), (60.0,))
-    assert list(spiking_layers(spec._build(builder(make, "own")))) == ["0.1"]
+    (name,) = spiking_layers(spec._build(builder(make, "own")))
+    assert name.replace("module.", "").replace("_orig_mod.", "") == "0.1"
+
+
+class Twice(nn.Module):
+    """A network that calls a layer in a wrapper, and the wrapper by two names."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(1)
+        self.one = self.other = nn.DataParallel(nn.Conv2d(1, 1, 3, padding=1))
+        self.fc = nn.Linear(36, 2)
+
+    def forward(self, x):
+        return self.fc(torch.relu(self.other(torch.relu(self.one.module(x)))).flatten(1))
+
+
+def pruned():
+    layers = network()
+    prune.l1_unstructured(layers[0][0], "weight", 0.5)
+    layers[0][0] = nn.DataParallel(layers[0][0])
+    return layers
+
+
+@pytest.mark.parametrize("make", [Twice, pruned, lambda: pruned().double()])
+def test_wrapped_layers_are_read(make):
+    assert check_graph(from_module(make().eval(), SHAPE), None) < 1e-2
 
 
 @pytest.mark.parametrize("wrap", [lambda net: net, nn.DataParallel])

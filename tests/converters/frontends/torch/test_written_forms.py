@@ -154,6 +154,13 @@ def average(neuron, current):
     return spikes
 
 
+def reversed_difference(neuron, current):
+    neuron.v = torch.rsub(torch.rsub(neuron.v, current, alpha=-0.5), 0.0, alpha=-1)
+    spikes = (neuron.v >= 1).float()
+    neuron.v = torch.sub(neuron.v, spikes, alpha=1.0)
+    return spikes
+
+
 def stored(step):
     return lambda net, x: net.neuron(net.fc(x)), Stored(step)
 
@@ -194,7 +201,7 @@ class Optional(Alone):
 
 LOOPS = [Alone(function) for function in (lengths, without_start, inverted, compared_spikes, assigned, in_place)]
 STEPWISE = [Alone(*attribute(None)), Alone(*attribute(0.0)), Argument(None), Optional(None)]
-STEPWISE += [Alone(*stored(step)) for step in (methods, scaled_sum, copies, slices, average)]
+STEPWISE += [Alone(*stored(step)) for step in (methods, scaled_sum, copies, slices, average, reversed_difference)]
 STEPWISE += [Alone(*buffer(None)), Alone(*buffer(torch.zeros(CLASSES))), Alone(*buffer(torch.zeros(1)))]
 
 
