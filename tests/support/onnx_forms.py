@@ -7,7 +7,9 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from spikelet_converters.calibration.analog import Analog
+from spikelet_converters.conversion.check import check_graph
 from spikelet_converters.frontends import Preprocessing
+from spikelet_converters.frontends.onnx import read
 
 n = helper.make_node
 RAW = Preprocessing(scale=1.0)
@@ -69,6 +71,15 @@ def pixels(shape, count=6, seed=1):
 def logits(source, images):
     analog = Analog(source.graph)
     return analog(torch.from_numpy(images), analog.rectifier(source.relus)).numpy()
+
+
+def assert_same_logits(path):
+    """Compare the graph that is imported from a file with ONNX Runtime, on images that it distinguishes."""
+    source, images = read(path, RAW), pixels(SHAPE)
+    expected = session(path, images)
+    assert np.ptp(expected, axis=0).min() > 1e-3, "the network must distinguish the images"
+    assert np.allclose(logits(source, images), expected, atol=1e-4 * np.abs(expected).max())
+    assert check_graph(source, None) < 1e-2
 
 
 def conv(inputs=("x", "w", "b"), output="c", **attributes):

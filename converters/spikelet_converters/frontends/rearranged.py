@@ -84,6 +84,13 @@ def repeated(where: str, x: Value, counts: Sequence[int]) -> Value:
     return replace(x, view=np.tile(x.view, counts[1:]))
 
 
+def expanded(builder: Builder, name: str, where: str, target: Sequence[int], x: Value) -> Value:
+    """Add a value that is broadcast to the sizes `target`, see `Builder.repeated`; also one that is reshaped."""
+    if x.view is None:
+        return builder.repeated(name, where, target, x)
+    return repeated(where, x, [1, *(a // b for a, b in zip(target, x.view.shape, strict=True))])
+
+
 def transpose(where: str, x: Value, perm: list[int]) -> Value:
     """Permute the axes of a value, of which axis 0 is the batch, see `layout.transposed`."""
     if x.view is None:

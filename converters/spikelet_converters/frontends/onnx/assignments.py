@@ -26,19 +26,9 @@ def _scatter_nd(step: Step) -> Value:
             raise ConversionError(f"{step.where}: {ADVICE['ScatterND']}")
         return pieces.assigned(step.builder, step.name, step.where, x, {_axis(step, x): indices[:, 0]}, other)
     shape = sizes(x) if isinstance(x, Value) else x.shape[1:]
-    count = indices.shape[-1]
-    samples = indices[..., 0].ravel()
     if step.state.batch is not None and isinstance(other, np.ndarray):
-        entries = indices.reshape(-1, count)
-        updates = np.broadcast_to(other, (*indices.shape[:-1], *other.shape[indices.ndim - 1 :]))
-        updates = updates.reshape(len(entries), *other.shape[indices.ndim - 1 :])
-        of_samples = [
-            (entries[samples == sample, 1:], updates[samples == sample]) for sample in range(step.state.batch)
-        ]
-        if not all(np.array_equal(a, b) for pair in of_samples for a, b in zip(pair, of_samples[0], strict=True)):
-            raise ConversionError(f"{step.where}: {ADVICE['ScatterND']}")  # samples of their own
-        indices, other = entries[samples == 0], of_samples[0][1]
-    elif samples.any() or (step.state.batch or 1) > 1:
+        indices, other = _of_first_sample(step, indices, other, step.state.batch)
+    elif indices[..., 0].any() or (step.state.batch or 1) > 1:
         raise ConversionError(f"{step.where}: {ADVICE['ScatterND']}")
     if isinstance(x, Value) and isinstance(other, np.ndarray):
         coordinates = tuple(np.moveaxis(indices, -1, 0))
@@ -57,6 +47,23 @@ def _scatter_nd(step: Step) -> Value:
     if separate is None:
         raise ConversionError(f"{step.where}: {ADVICE['ScatterND']}")
     return pieces.assigned(step.builder, step.name, step.where, x, dict(enumerate(separate[1:], 1)), other)
+
+
+def _of_first_sample(step: Step, indices: Constant, numbers: Constant, batch: int) -> tuple[Constant, Constant]:
+    """Return the indices and numbers of the first sample of a fixed batch, which are those of every sample.
+
+    Raises:
+        ConversionError: Another sample has others.
+    """
+    entries = indices.reshape(-1, indices.shape[-1])
+    rows = numbers.reshape(-1, *numbers.shape[indices.ndim - 1 :])
+    samples = [entries[:, 0] == sample for sample in range(batch)]
+    if len(rows) != len(entries) or not all(
+        np.array_equal(entries[sample, 1:], entries[samples[0], 1:]) and np.array_equal(rows[sample], rows[samples[0]])
+        for sample in samples
+    ):
+        raise ConversionError(f"{step.where}: {ADVICE['ScatterND']}")
+    return entries[samples[0]], rows[samples[0]]
 
 
 def _scatter_elements(step: Step) -> Value:

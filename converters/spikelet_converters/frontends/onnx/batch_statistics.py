@@ -42,12 +42,5 @@ def replaced(model: onnx.ModelProto) -> onnx.ModelProto:
     norms = {index: inputs for index, node in enumerate(model.graph.node) if (inputs := normalised(node))}
     if not norms:
         return model
-    rewriter = Rewriter(model)
-    for index, node in enumerate(rewriter.graph.node):
-        if index in norms:
-            norm = makers[node.input[0]]
-            rewriter.node("BatchNormalization", norms[index], node.output[0], last=True)
-            rewriter.nodes[-1].attribute.extend(norm.attribute)
-        else:
-            rewriter.nodes.append(node)
-    return rewriter.finished()
+    before = {index: makers[model.graph.node[index].input[0]] for index in norms}
+    return Rewriter(model).replace({i: (norm.op_type, norms[i], norm) for i, norm in before.items()})

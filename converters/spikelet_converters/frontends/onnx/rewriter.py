@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -73,6 +73,20 @@ class Rewriter:
         node.attribute.extend([] if like is None else like.attribute)
         self.nodes.append(node)
         return output
+
+    def replace(self, operators: Mapping[int, tuple[str, Sequence[str], onnx.NodeProto | None]]) -> onnx.ModelProto:
+        """Return the copy with other operators in place of some nodes.
+
+        Args:
+            operators: Operator, inputs, and a node with its attributes, by the index of the node.
+        """
+        for index, node in enumerate(self.graph.node):
+            if index in operators:
+                operator, inputs, like = operators[index]
+                self.node(operator, inputs, node.output[0], last=True, like=like)
+            else:
+                self.nodes.append(node)
+        return self.finished()
 
     def finished(self) -> onnx.ModelProto:
         """Return the copy with `nodes` instead of the nodes of the model, without what no output depends on."""

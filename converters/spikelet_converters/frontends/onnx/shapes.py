@@ -205,10 +205,7 @@ def _expand(step: Step) -> Value:
         raise ConversionError(f"{step.where}: expands to {len(new)} axes; expected {len(before)}")
     new = [1] * (len(before) - len(new)) + new
     target = [b if a == 1 else a for a, b in zip(new, before, strict=True)][1:]
-    if x.view is not None:
-        counts = [1, *(a // b for a, b in zip(target, x.view.shape, strict=True))]
-        return rearranged.repeated(step.where, x, counts)
-    return step.builder.repeated(step.name, step.where, target, x)
+    return rearranged.expanded(step.builder, step.name, step.where, target, x)
 
 
 def _tile(step: Step) -> Value:

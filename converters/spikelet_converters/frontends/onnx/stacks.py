@@ -39,10 +39,5 @@ def replaced(model: onnx.ModelProto) -> onnx.ModelProto:
     values = {index: names for index, node in enumerate(model.graph.node) if (names := stacked(node))}
     if not values:
         return model
-    rewriter = Rewriter(model)
-    for index, node in enumerate(rewriter.graph.node):
-        if index in values:
-            rewriter.node(OF_VALUES[node.op_type], values[index], node.output[0], last=True)
-        else:
-            rewriter.nodes.append(node)
-    return rewriter.finished()
+    nodes = model.graph.node
+    return Rewriter(model).replace({i: (OF_VALUES[nodes[i].op_type], names, None) for i, names in values.items()})

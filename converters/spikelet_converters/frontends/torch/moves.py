@@ -195,9 +195,7 @@ def _expand(call: Call) -> Value:
     if len(size) != len(before):
         raise ConversionError(f"{call.where}: expands to {len(size)} axes; expected {len(before)}")
     target = [b if a == -1 else a for a, b in zip(size, before, strict=True)][1:]
-    if x.view is not None:
-        return rearranged.repeated(call.where, x, [1, *(a // b for a, b in zip(target, x.view.shape, strict=True))])
-    return call.builder.repeated(call.name, call.where, target, x)
+    return rearranged.expanded(call.builder, call.name, call.where, target, x)
 
 
 def _repeat(call: Call) -> Value:
