@@ -1,4 +1,4 @@
-"""Generate `docs/results/studies.md` with its plots and tables from the results of studies.
+"""Generate a page such as `docs/results/cifar10.md` with its plots and tables from the results of studies.
 
 The results of a study file FILE.toml are in FILE.results.json in the same folder. Runs without results are
 listed as such.
@@ -29,7 +29,7 @@ ONLY = re.compile(r" --only ('[^']*'|\S+)")
 
 INTRODUCTION = """# Results: {title}
 
-Written by `{command}`; do not edit. All figures on this page, except those of the last section, come from runs of the
+Written by `{command}`; do not edit. All figures on this page{except_others} come from runs of the
 study files. The `.results.json` file next to each study file has the command of each run.
 
 Protocol: networks are trained on a part of the training split, the best epoch is selected on the validation split,
@@ -110,8 +110,8 @@ def write_page(studies: Sequence[Study], page: Path, command: str, others: Path 
     """
     folder = page.parent / page.stem
     files: dict[str, str] = {}
-    title = studies[0].title if len(studies) == 1 else f"{len(studies)} studies"
-    text = [INTRODUCTION.format(title=title, command=command)]
+    except_others = "" if others is None else ", except those of the last section,"
+    text = [INTRODUCTION.format(title=_title(studies), command=command, except_others=except_others)]
     for study in studies:
         metrics = own_results(study)
         text += [f"## {study.title}", ""]
@@ -129,6 +129,14 @@ def write_page(studies: Sequence[Study], page: Path, command: str, others: Path 
         text += [published_section(others), ""]
     write_files(folder, files)
     write_files(page.parent, {page.name: "\n".join(text).rstrip() + "\n"})
+
+
+def _title(studies: Sequence[Study]) -> str:
+    """Return the title of the only study, the data that all studies have in common, or the number of studies."""
+    names = {study.data_name for study in studies}
+    if len(studies) == 1 or len(names) > 1 or None in names:
+        return studies[0].title if len(studies) == 1 else f"{len(studies)} studies"
+    return str(studies[0].data_name)
 
 
 def _facts(study: Study, metrics: Sequence[Metrics]) -> list[str]:
