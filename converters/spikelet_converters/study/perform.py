@@ -57,6 +57,7 @@ def perform(study: Study, name: str, folder: Path, execution: Execution, *, tick
     _open_folder(study, run, run_folder)
     metrics_path = run_folder / "metrics.json"
     if metrics_path.exists():
+        _check_code(study, run, run_folder)
         finished: Document = json.loads(metrics_path.read_text("utf-8"))
         return finished
     data = training_images(study)
@@ -176,6 +177,17 @@ def _open_folder(study: Study, run: Run, run_folder: Path) -> None:
     """Create the folder of a run, or check that it contains the run with these options."""
     run_folder.mkdir(parents=True, exist_ok=True)
     _check_config(run_folder, {**run.as_dict(), "bits": study.bits, "images": study.images})
+
+
+def _check_code(study: Study, run: Run, run_folder: Path) -> None:
+    """Raise SpikeletError if the user's code of a network computes something else than when a finished run trained it.
+
+    The other runs of the study would be compared with another network.
+    """
+    model, best = str(run.point["model"]), run_folder / "best.pt"
+    if is_code(model) and best.is_file():
+        use(str(study.path.parent / model), model)
+        load_checkpoint(best).network()
 
 
 def _ticking(tick: Tick) -> Callable[[TrainingProgress], None]:

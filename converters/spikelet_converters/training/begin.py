@@ -37,7 +37,7 @@ def resume(
         The best checkpoint so far.
 
     Raises:
-        SpikeletError: The folder contains no run, or one with other options, data or network.
+        SpikeletError: The folder contains no run, or one with other options, data, network or code.
     """
     if not (out / "last.pt").exists():
         raise SpikeletError(f"{out}: nothing to resume; the folder has no last.pt")
@@ -67,7 +67,10 @@ def resume(
             )
         network.load_state_dict(last.weights)
         optimiser.load_state_dict(last.training["optimiser"])
-    return load_checkpoint(out / "best.pt")
+    best = load_checkpoint(out / "best.pt")
+    if best.behaviour:
+        best.network()  # raises ConversionError if the code of the network has changed
+    return best
 
 
 def compact(out: Path) -> None:

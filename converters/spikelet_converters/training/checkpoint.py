@@ -17,6 +17,7 @@ from spikelet.errors import ConversionError, UsageError, translated
 from spikelet.files.atomic import replacing
 from spikelet.files.decoded import Document
 from spikelet_converters.source_model.networks import NETWORKS, NetworkSpec
+from spikelet_converters.training.behaviour import change
 from spikelet_converters.training.user_network import use
 from spikelet_converters.weight_file import load
 from spikelet_converters.weights import described, mismatch, states
@@ -33,20 +34,32 @@ class Checkpoint:
         weights: Its state dictionary.
         provenance: Data, recipe, command and validation results.
         training: State of the optimiser and the log, only in files from which a run is resumed.
+        behaviour: What the code of a user's network computes with these weights, see `behaviour`. {} for a network of
+            this package.
     """
 
     spec: NetworkSpec
     weights: dict[str, torch.Tensor]
     provenance: Document
     training: Document = field(default_factory=dict)
+    behaviour: Document = field(default_factory=dict)
 
     def network(self) -> nn.Module:
-        """Build the network and load its weights, in evaluation mode. Raises ConversionError if they do not fit."""
+        """Build the network and load its weights, in evaluation mode.
+
+        Raises:
+            ConversionError: The weights do not fit, or the code of the network computes something else since.
+        """
         try:
             network = self.spec.build()
             if difference := mismatch(self.weights, network.state_dict()):
                 raise ConversionError(f"checkpoint: its weights do not fit the network {self.spec.model}: {difference}")
             network.load_state_dict(self.weights)
+            if changed := change(self.behaviour, network.eval(), self.spec.shape):
+                raise ConversionError(
+                    f"checkpoint: was trained with other code of {self.spec.model}: {changed}; undo the change of the "
+                    "code, or train the network again"
+                )
         except Exception as error:  # a file may state any values
             raise translated(error, "checkpoint", ConversionError) from error
         return network.eval()
@@ -59,6 +72,7 @@ class Checkpoint:
             "weights": {key: value.detach().cpu().contiguous() for key, value in self.weights.items()},
             "provenance": self.provenance,
             "training": self.training,
+            "behaviour": self.behaviour,
         }
         # Serialised in memory first: on a full disk, torch's writer raises an error that does not mention the disk.
         buffer = io.BytesIO()
@@ -104,7 +118,7 @@ def load_checkpoint(path: str | Path, network: str | None = None) -> Checkpoint:
     try:
         spec = dict(content["spec"])
         spec["shape"], spec["mean"], spec["std"] = (tuple(spec[key]) for key in ("shape", "mean", "std"))
-        facts = dict(content["provenance"]), dict(content["training"])
+        facts = dict(content["provenance"]), dict(content["training"]), dict(content.get("behaviour", {}))
         checkpoint = Checkpoint(NetworkSpec(**spec), content["weights"], *facts)
     except (KeyError, TypeError, ValueError, UsageError) as error:
         raise ConversionError(f"{path}: damaged checkpoint ({error})") from None

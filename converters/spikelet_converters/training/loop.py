@@ -22,7 +22,7 @@ from spikelet_converters.source_model.activation import spiking_layers
 from spikelet_converters.source_model.evaluation import as_pixels, as_tensor, evaluate
 from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.source_model.residuals import RESIDUALS
-from spikelet_converters.training import begin
+from spikelet_converters.training import begin, behaviour
 from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
 from spikelet_converters.training.compiled import CompiledForward, Forward
 from spikelet_converters.training.execution import DEFAULT_EXECUTION, Execution
@@ -109,7 +109,7 @@ def train(
         log.append(row)
         compiled = isinstance(forward, CompiledForward) and forward.compiled
         facts = {**provenance, "compiled": compiled, "validation": row}
-        checkpoint = Checkpoint(spec, network.state_dict(), facts)
+        checkpoint = Checkpoint(spec, network.state_dict(), facts, behaviour=behaviour.record(network, spec.shape))
         best = _save(checkpoint, best, {"optimiser": optimiser.state_dict(), "log": log}, out)
         files.write(log)
         execution.on_epoch(row)

@@ -19,6 +19,7 @@ from spikelet_converters.source_model import networks
 from spikelet_converters.source_model.activation import spiking_layers
 from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.source_model.simulation import spiking_logits
+from spikelet_converters.training import behaviour
 from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
 from spikelet_converters.training.user_network import define
 from studies import write_idx
@@ -54,6 +55,18 @@ class Network(nn.Module):
         x = self.block(nn.functional.relu(self.bn(self.stem(x))))
         x = nn.functional.avg_pool2d(x, 2).flatten(1)
         return self.fc2(self.drop(torch.relu(self.norm(self.fc1(x)))))
+"""
+MASKED = """
+import torch
+from torch import nn
+
+class Masked(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc, self.last, self.mask = nn.Linear(192, 16), nn.Linear(16, 5), 4 * torch.randn(16)
+
+    def forward(self, x):
+        return self.last(torch.relu(self.mask * self.fc(x.flatten(1))))
 """
 LAYERS = ["relu", "block_relu", "block_relu_1", "relu_1"]
 
@@ -180,6 +193,73 @@ def test_code_that_was_changed_after_the_training(call, folder, before, after, m
     assert f"checkpoint: its weights do not fit the network networks.py:Network: {message}" in refused
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        (
+            "self.relu(self.bn1(self.conv1(x)))",
+            "self.bn1(self.relu(self.conv1(x)))",
+            r"a call was block\.bn1: BatchNorm2d\(.*\)\(block\.conv1\), now block_relu: SpikingActivation\(block\.conv1\)",
+        ),
+        ("+ x)", "- x)", r"a call was value\d+: add\(block\.bn2, relu\), now value\d+: sub\(block\.bn2, relu\)"),
+        (
+            "(6, 6, 3, padding=1",
+            "(6, 6, 3, padding=2, dilation=2",
+            r"a call was block\.conv1: .* padding=\(1, 1\).*, now block\.conv1: .* dilation=\(2, 2\)",
+        ),
+        ("avg_pool2d", "max_pool2d", r"a call was value\d+: avg_pool2d\(.*, 2\), now value\d+: max_pool2d"),
+        (
+            "self.fc1(x)",
+            "self.fc1(x) * 3",
+            r"a call was norm: .*, now value\d+: mul\(fc1, 3\)",
+        ),
+    ],
+)
+def test_code_that_computes_something_else_with_the_same_weights(call, folder, before, after, message):
+    before = before.replace("(6, 6", "(width, width")
+    changed = RESIDUAL_BLOCKS.replace(before, after.replace("(6, 6", "(width, width"))
+    assert changed != RESIDUAL_BLOCKS
+    (folder / "other.py").write_text(changed)
+    refused = call("convert run/best.pt --network other.py:Network -o x.snnb", 1).err
+    assert re.search(f"checkpoint: was trained with other code of networks.py:Network: {message}", refused)
+    assert "; undo the change of the code, or train the network again" in refused
+    assert not (folder / "x.snnb").exists()
+
+
+def test_code_of_another_style_computes_the_same(folder, monkeypatch):
+    """Dropout is not part of a trained network, and modules without weights have any name."""
+    monkeypatch.chdir(folder)
+    changed = RESIDUAL_BLOCKS.replace("nn.functional.avg_pool2d(x, 2)", "self.pool(x)")
+    changed = changed.replace("nn.Dropout(0.1)", "nn.Dropout(0.5)\n        self.pool = nn.AvgPool2d(kernel_size=2)")
+    changed = changed.replace("self.bn2(self.conv2(y)) + x", "torch.add(x, self.bn2(self.conv2(y)))")
+    (folder / "style.py").write_text(changed)
+    network = load_checkpoint("run/best.pt", "style.py:Network").network()
+    assert {"drop", "pool"} <= set(dict(network.named_modules()))
+
+
+def test_constants_of_the_code_are_stored_with_the_weights(folder, tmp_path):
+    """A mask of random numbers is another one whenever the network is made."""
+    (tmp_path / "masked.py").write_text(MASKED)
+    define("masked", factory(f"{tmp_path / 'masked.py'}:Masked"))
+    specification = NetworkSpec("masked", (3, 8, 8), 5, (120,) * 3, (60.0,) * 3)
+    network = specification.build()
+    facts = behaviour.record(network, specification.shape)
+    stored = Checkpoint(specification, network.state_dict(), {}, behaviour=facts).network()
+    images = torch.full((1, 3, 8, 8), 200.0)
+    assert torch.equal(stored(images), network(images))
+    assert not torch.equal(stored(images), specification.build()(images))
+
+
+def test_checkpoints_without_the_calls_of_their_network_are_read(folder, tmp_path, monkeypatch):
+    """Earlier versions stored none."""
+    monkeypatch.chdir(folder)
+    content = torch.load("run/best.pt", weights_only=True)
+    assert [value.shape for value in content["behaviour"]["values"]] == [(4, 3), *[(4,)] * 4]
+    del content["behaviour"]
+    torch.save(content, tmp_path / "earlier.pt")
+    assert load_checkpoint(tmp_path / "earlier.pt", "networks.py:Network").network()
+
+
 def test_a_checkpoint_of_a_known_network_takes_no_code():
     with pytest.raises(UsageError, match="contains a vgg9, which needs no code; omit --network x.py:N"):
         load_checkpoint(ASSETS / "vgg9-cifar10.pt", "x.py:N")
@@ -218,5 +298,16 @@ def test_a_study_of_it(call, folder):
         images = colours(count)
         write_idx(study / "images", split, images.images[:, 0], images.labels)
     call("study study/study.toml --out runs --json")
-    metrics = json.loads((folder / "runs/qcfs-networks.py_Network-s1/metrics.json").read_text())
-    assert metrics["point"]["model"] == "networks.py:Network"
+    metrics = folder / "runs/qcfs-networks.py_Network-s1/metrics.json"
+    finished = metrics.read_text()
+    assert json.loads(finished)["point"]["model"] == "networks.py:Network"
+    call("study study/study.toml --out runs --json")
+    code = (study / "networks.py").read_text()
+    (study / "networks.py").write_text(
+        code.replace("self.relu(self.bn1(self.conv1(x)))", "self.bn1(self.relu(self.conv1(x)))")
+    )
+    failed = json.loads(call("study study/study.toml --out runs --json", 1).out)["failed"]
+    assert failed.keys() == {"start-networks.py_Network-s1", "qcfs-networks.py_Network-s1"}
+    assert "was trained with other code of networks.py:Network: a call was" in failed["start-networks.py_Network-s1"]
+    (metrics.parent.parent / "start-networks.py_Network-s1/last.pt").unlink()  # a run without a start
+    assert metrics.read_text() == finished
