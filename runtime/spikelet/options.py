@@ -109,7 +109,7 @@ def names(name: str, value: object, expected: str = "a text or a sequence of tex
 def path(name: str, value: object) -> Path:
     """Return a path given as text or as `os.PathLike`. Raises UsageError for any other value."""
     text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
-    if not isinstance(text, str) or "\0" in text:
+    if not isinstance(text, str) or not text or "\0" in text:
         raise _error(name, "a path", value)
     return Path(text)
 

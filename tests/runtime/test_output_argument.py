@@ -67,7 +67,10 @@ def test_an_input_is_not_overwritten(line, tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (["export", "c", "a.snnb", ""], "spikelet export: an argument is empty; expected a name or a value"),
+        (
+            ["export", "c", "a.snnb", ""],
+            "spikelet export: the argument after a.snnb is empty; expected a name or a value",
+        ),
         (["keygen", "."], "spikelet keygen: .: is a folder; expected a path that ends in the name of the keys"),
     ],
 )

@@ -250,7 +250,10 @@ class TestInputs:
                 np.ma.masked_less(np.arange(108).reshape(3, 6, 6), 2),
                 "input: expected numbers, found 2 masked values; fill",
             ),
-            (None, "expected numbers, found an array of object"),
+            (None, "expected numbers or an image, found None"),
+            (b"pixels", "expected numbers or an image, found an object of type bytes"),
+            ({"images": 1}, "expected numbers or an image, found an object of type dict"),
+            ([None] * 4, "expected numbers, found an array of object"),
             ("photo.png", "expected numbers or an image, found the path 'photo.png'; open it"),
         ],
     )
@@ -260,7 +263,7 @@ class TestInputs:
 
 
 def test_an_unknown_engine_is_refused(path):
-    with pytest.raises(EngineError, match="unknown engine 'fast'; expected auto, numpy or onnx"):
+    with pytest.raises(EngineError, match="engine: expected auto, numpy, onnx, native, found 'fast'"):
         spikelet.load(path, "fast")
 
 

@@ -150,12 +150,11 @@ def _configure(parser: argparse.ArgumentParser, command: Command) -> None:
         help="refuse bundles that are not signed by a key in SPIKELET_TRUSTED_KEYS",
     )
     add_limits(parser)
-    parser.set_defaults(command=command)
+    parser.set_defaults(command=command, program=parser.prog)
 
 
 def _failed(args: argparse.Namespace, message: str, code: int) -> int:
-    name = f"{PROGRAM} {args.command.__name__.rpartition('.')[2]}"
-    return _fail(name, f"{name}: {message}", args.json, code, message)
+    return _fail(args.program, f"{args.program}: {message}", args.json, code, message)
 
 
 def _fail(program: str, line: str, as_json: bool, code: int, message: str | None = None) -> int:

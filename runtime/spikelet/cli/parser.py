@@ -73,7 +73,8 @@ class Parser(argparse.ArgumentParser):
             from an unset variable of the shell.
         """
         if "" in argv:
-            raise WrongCall(self.prog, "an argument is empty; expected a name or a value")
+            before = argv[argv.index("") - 1] if argv.index("") else "the command"
+            raise WrongCall(self.prog, f"the argument after {before} is empty; expected a name or a value")
         known = options(self)
         for text in itertools.takewhile(lambda text: text != "--", argv):
             option = text.partition("=")[0]

@@ -209,7 +209,8 @@ class ImageSet(EqualFields):
             )
         if count is None or self.labels.max() < count:
             return
-        hint = "; they begin with 1, indices begin with 0: subtract 1" if self.labels.min() == 1 else ""
+        one_based = self.labels.min() == 1 and self.labels.max() == count
+        hint = "; they begin with 1, indices begin with 0: subtract 1" if one_based else ""
         raise DataError(f"has a label of {self.labels.max()}, the network's classes are 0…{count - 1}{hint}")
 
     @cached_property

@@ -35,10 +35,7 @@ def as_bytes(values: Values, white: float | None) -> Pixels:
     least, most = values.min(), values.max()
     if white is None:
         if least < 0 or most > 255 or (values.dtype.kind == "f" and (values != np.floor(values)).any()):
-            raise DataError(
-                f"expected whole pixel values 0…255, found {least:g}…{most:g} ({values.dtype}); "
-                f"{OPTION}: 1 for images scaled to 0…1, 65535 for 16 bits"
-            )
+            raise _not_bytes(values)
         return values.astype(np.uint8)
     if values.dtype == np.uint8 and white > 255:
         raise DataError(f"the value of white: expected a number above 0, up to 255 (uint8), found {white:g}")
@@ -50,6 +47,15 @@ def as_bytes(values: Values, white: float | None) -> Pixels:
         part = as_float64(source[start : start + CHUNK])
         flat[start : start + CHUNK] = np.floor(part * (255 / white) + 0.5)
     return pixels
+
+
+def _not_bytes(values: Values) -> DataError:
+    """Return the error for values that are no pixels 0…255."""
+    least, most = values.min(), values.max()
+    remedy = f"{OPTION}: 1 for images scaled to 0…1, 65535 for 16 bits"
+    if least < 0:
+        remedy = "give the images as they are before their mean is subtracted"
+    return DataError(f"expected whole pixel values 0…255, found {least:g}…{most:g} ({values.dtype}); {remedy}")
 
 
 def as_float64(values: Values) -> npt.NDArray[np.float64]:

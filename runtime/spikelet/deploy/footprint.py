@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spikelet.errors import EngineError
-from spikelet.files.compilation import compile_file
+from spikelet.files.compilation import compile_file, split_command
 
 AUTO = "auto"
 CORTEX_M4 = "arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb"
@@ -97,7 +97,7 @@ def depths(graph: str) -> dict[str, int]:
 def _compiler_command(form: str, compiler: str) -> list[str]:
     candidates = COMPILERS[form] if compiler == AUTO else (compiler,)
     for candidate in candidates:
-        command = shlex.split(candidate)
+        command = split_command("footprint", candidate)
         if command and shutil.which(command[0]):
             return command
     raise EngineError(f"footprint: expected a C compiler ({' or '.join(candidates) or 'no name'}), found none")

@@ -22,7 +22,7 @@ def engine_class(name: str) -> type[Engine]:
         EngineError: `name` is unknown.
     """
     if not isinstance(name, str) or name not in ENGINES:
-        raise EngineError(f"unknown engine {shown(name)}; expected auto, {' or '.join(ENGINES)}")
+        raise EngineError(f"engine: expected auto, {', '.join(ENGINES)}, found {shown(name)}")
     module, _, attribute = ENGINES[name].partition(":")
     selected: type[Engine] = getattr(import_module(module), attribute)
     return selected

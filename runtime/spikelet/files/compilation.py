@@ -7,8 +7,26 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from spikelet.errors import EngineError
+
 SECONDS = 600  # time limit of a compilation
 MESSAGE_LINES = 12  # lines of the compiler's message in an error
+
+
+def split_command(name: str, text: str) -> list[str]:
+    """Split a command or flags that the user states, as a shell does.
+
+    Args:
+        name: What states it, such as the environment variable CC.
+        text: The command.
+
+    Raises:
+        EngineError: A quotation mark is not closed, or nothing follows a backslash.
+    """
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise EngineError.at(name, f"expected a command with its flags, found {text!r} ({error})") from None
 
 
 def compile_file(command: Sequence[str], output: Path) -> str:

@@ -204,11 +204,11 @@ def test_command_line(tmp_path, monkeypatch, capsys):
     done = subprocess.run(["make", "-C", "out", "test"], capture_output=True, text=True, check=True)
     assert f"{report['flash_bytes']} bytes of constants, {report['ram_bytes']} bytes of memory" in done.stdout
     assert "pass: 2 images, 4 time-steps" in done.stdout
-    assert cli.main(["export", "c", "small.snnb", "host"]) == 0
-    capsys.readouterr()
+    assert cli.main(["export", "c", "small.snnb", "host form"]) == 0
+    assert capsys.readouterr().out.endswith("self-test: make -C 'host form' test\n")
     for arguments, flags in (([], "-O3  -Wall"), (["ARCH=-march=native"], "-O3 -march=native -Wall")):
-        done = subprocess.run(["make", "-C", "host", "-n", *arguments], capture_output=True, text=True, check=True)
+        done = subprocess.run(["make", "-C", "host form", "-n", *arguments], capture_output=True, text=True, check=True)
         assert f"-std=gnu11 {flags} -Wextra" in done.stdout, "portable unless a processor is selected"
     (tmp_path / "file").write_text("")
     assert cli.main(["export", "c", "small.snnb", "file"]) == 2
-    assert "file: is a file; name a folder" in capsys.readouterr().err
+    assert capsys.readouterr().err == "spikelet export c: file: is a file; name a folder\n"

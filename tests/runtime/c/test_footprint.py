@@ -150,6 +150,9 @@ def test_without_the_compiler_nothing_is_written(tmp_path, capsys):
     line = ["export", "c", str(tmp_path / "a.snnb"), str(tmp_path / "out"), "--compiler", "no-such-cc -O1"]
     assert cli.main(line) == 1
     assert "expected a C compiler (no-such-cc -O1), found none" in capsys.readouterr().err
+    assert cli.main([*line[:-1], "gcc '-O1"]) == 1
+    message = capsys.readouterr().err
+    assert message.startswith("spikelet export c: footprint: expected a command with its flags, found")
     assert not (tmp_path / "out").exists()
     files, _ = c_project(bundle(), "mcu")
     with pytest.raises(EngineError, match="footprint: the compiler failed"):

@@ -126,6 +126,9 @@ class TestNetworksWithoutNames:
         np.savez(tmp_path / "a.npz", images=np.full((2, 8, 8), 9), labels=[1, 4])
         with pytest.raises(DataError, match="has a label of 4, the network's classes are 0…3; they begin with 1"):
             read(tmp_path / "a.npz").with_classes(None, 4)
+        np.savez(tmp_path / "b.npz", images=np.full((2, 8, 8), 9), labels=[1, 50])  # no index less 1 either
+        with pytest.raises(DataError, match="has a label of 50, the network's classes are 0…3$"):
+            read(tmp_path / "b.npz").with_classes(None, 4)
 
 
 class TestSplits:

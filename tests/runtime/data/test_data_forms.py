@@ -107,7 +107,7 @@ REFUSED_ARRAYS = {
         (1, H, W),
         "expected numbers, found an array of bool; give the value of white with --white 1",
     ),
-    "negative values": (GREY.astype(int) - 100, (1, H, W), "expected whole pixel values 0…255, found -100"),
+    "negative values": (GREY.astype(int) - 100, (1, H, W), "0…255, found -100.* before their mean is subtracted$"),
     "complex values": (GREY.astype(np.complex64), (1, H, W), "expected numbers, found an array of complex64"),
     "lines of pixels": (GREY.reshape(N, -1), (1, H, W), rf"row by row, save images.reshape\(-1, 1, {H}, {W}\)"),
     "structured arrays": (

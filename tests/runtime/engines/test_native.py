@@ -209,6 +209,13 @@ class TestCompiler:
         with pytest.warns(RuntimeWarning, match="going on without the native engine"):
             assert choose(graph) == "onnx"
 
+    @pytest.mark.parametrize("variable", ["CC", "SPIKELET_CFLAGS"])
+    def test_quotation_marks_that_are_not_closed_are_reported(self, fresh, monkeypatch, variable):
+        monkeypatch.setenv(variable, "gcc '-O1")
+        message = f'{variable}: expected a command with its flags, found "gcc \'-O1" \\(No closing quotation\\)'
+        with pytest.raises(EngineError, match=message):
+            create(small_graph(), "native")
+
     def test_one_that_writes_nothing_is_no_success(self, fresh, monkeypatch):
         monkeypatch.setenv("CC", "true")
         with pytest.raises(

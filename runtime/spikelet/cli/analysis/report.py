@@ -20,7 +20,7 @@ from spikelet.cli.analysis.energy import chosen_profiles, configure_measuring, m
 from spikelet.cli.arguments import add_bundle, add_data, existing
 from spikelet.cli.output_files import check_output_file
 from spikelet.cli.printing import emit
-from spikelet.display import number_of
+from spikelet.display import number_of, shell_line
 from spikelet.errors import UsageError
 from spikelet.files.atomic import replacing, write_files
 from spikelet.files.json_object import read_object
@@ -161,10 +161,8 @@ def _check_page(page: Path, bundle: Path, digests: set[str]) -> None:
     stated = digest_of(page) if page.is_file() else None
     if stated not in digests:
         other = "another file" if stated is None else f"that of another bundle, {stated[:8]}"
-        raise UsageError(
-            f"{page}: expected the web page of {bundle}, found {other}; "
-            f"write it with `spikelet deploy {bundle} --target web -o PAGE.html`"
-        )
+        command = shell_line(["spikelet", "deploy", str(bundle), "--target", "web", "-o", "PAGE.html"])
+        raise UsageError(f"{page}: expected the web page of {bundle}, found {other}; write it with `{command}`")
 
 
 def _link(path: Path, folder: Path) -> str:

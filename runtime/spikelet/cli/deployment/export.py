@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for name, module in _formats().items():
         parser_of_format = formats.add_parser(name, help=module.HELP)
         configure_command(parser_of_format, module)
-        parser_of_format.set_defaults(export=module)
+        parser_of_format.set_defaults(export=module, program=parser_of_format.prog)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ from spikelet.cli.arguments import add_bundle
 from spikelet.cli.output_files import check_output_folder, keep_other_files, output_argument
 from spikelet.cli.printing import emit
 from spikelet.deploy.packages.kinds import PACKAGES
+from spikelet.display import shell_line
 from spikelet.files.atomic import Text, write_files
 from spikelet.report.columns import table
 
@@ -101,7 +102,8 @@ def run(args: argparse.Namespace) -> int:
         f"memory (RAM), without {excluded}\n"
         f"{'' if measured is None else _text(measured, rows)}"
     )
-    hint = "see README.md for its use and its self-test" if package else f"self-test: make -C {args.output} test"
+    test = shell_line(["make", "-C", str(args.output), "test"])
+    hint = "see README.md for its use and its self-test" if package else f"self-test: {test}"
     emit(args, facts, text + hint)
     return 0
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-import shlex
 import shutil
 from functools import cache
 from pathlib import Path
 
 from spikelet.errors import EngineError
-from spikelet.files.compilation import compile_file
+from spikelet.files.compilation import compile_file, split_command
 from spikelet.lowering.c.layer_forms import ARM_BYTES, AVX2_BYTES, AVX512_BYTES
 
 FLAGS = ("-std=gnu11", "-O3", "-shared")
@@ -57,11 +56,15 @@ def flags(target: str | None = None) -> list[str]:
 
 
 def _arguments(variable: str) -> list[str]:
-    """Return the arguments in an environment variable. On Windows, backslashes are kept as path separators."""
+    """Return the arguments in an environment variable. On Windows, backslashes are kept as path separators.
+
+    Raises:
+        EngineError: A quotation mark is not closed.
+    """
     text = os.environ.get(variable, "")
     if os.name != "posix":
         text = text.replace("\\", "\\\\")
-    return shlex.split(text)
+    return split_command(variable, text)
 
 
 def compile_library(source: Path, library: Path, target: str | None = None) -> None:
