@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.errors import ConversionError
+from spikelet.nodes import Shape
 from spikelet_converters.frontends.channels import repeated, selected
 from spikelet_converters.frontends.images import Images
 from spikelet_converters.frontends.layout import arranged, axes_of, expected_of, reshaped, sizes, target_of
@@ -33,6 +34,8 @@ class Builder(Images):
         pending = next((x.compared for x in inputs if x.compared is not None), None)
         if pending is not None:
             raise ConversionError(pending.refusal)
+        if any(x.merged for x in inputs) and not all(x.merged for x in inputs):
+            inputs = [self.lined(where, x) if x.merged else x for x in inputs]
         images = [x for x in inputs if len(x.shape) == 3 and not x.regrouped and x.pads == NONE and not x.maxima]
         shape = tuple(max(x.shape[axis] for x in images) for axis in range(3)) if images else ()
         repeats = all(size in (1, most) for x in images for size, most in zip(x.shape, shape, strict=True))
@@ -145,12 +148,13 @@ class Builder(Images):
     ) -> tuple[Value, tuple[int, ...], set[int]]:
         """Return the value, the axis of the graph at each of its axes, and those axes of pixels that are reduced."""
         x = self.padded(name, where, x)
-        merged = x.merged
-        if merged and {axis % 3 for axis in axes} != {2}:
+        merged, first = x.merged, axes_of(x)[0] == 0
+        if merged and {axis % 3 for axis in axes} != {2 if first else 1}:
+            pixels_axis = 2 if first else 1
             raise ConversionError(
-                f"{where}: {kind} over axes {list(axes)} is not supported; expected the pixels, axis 2"
+                f"{where}: {kind} over axes {list(axes)} is not supported; expected the pixels, axis {pixels_axis}"
             )
-        x, axes = replace(x, merged=False), (2, 3) if merged else axes
+        x, axes = replace(x, merged=False), ((2, 3) if first else (1, 2)) if merged else axes
         axis_order = axes_of(x)
         reduced = {axis % (len(axis_order) + 1) for axis in axes}
         pixels = {axis_order[axis - 1] for axis in reduced if axis}
@@ -158,7 +162,7 @@ class Builder(Images):
             raise ConversionError(
                 f"{where}: {kind} over axes {list(axes)} is not supported; expected height and width (2, 3)"
             )
-        return x, axis_order[:2] if merged else axis_order, pixels
+        return x, ((0, 1) if first else (1, 0)) if merged else axis_order, pixels
 
     def _reduced(
         self, name: str, where: str, axis_order: tuple[int, ...], pixels: set[int], keep: bool, pooled: Value
@@ -191,7 +195,7 @@ class Builder(Images):
             image = self.reshaped_input(where, (channels, *([1] * (2 - len(pixels))), *pixels), x)
             axes = (*range(3 - len(pixels), 3), 0) if last else (0, *range(3 - len(pixels), 3))
             return arranged(image, axes)
-        changed = None if target is None else reshaped(x, target)
+        changed = None if target is None else reshaped(x, target) or self._with_pixels(name, where, target, x)
         if changed is None:
             shown = [
                 "N" if size == batch
@@ -202,6 +206,18 @@ class Builder(Images):
                 f"{where}: reshapes (N, {', '.join(map(str, sizes(x)))}) to [{', '.join(shown)}]; {expected_of(x)}"
             )
         return changed
+
+    def _with_pixels(self, name: str, where: str, target: Shape, x: Value) -> Value | None:
+        """Return the value with the same pixels as an image or a line of other sizes, or None for another target."""
+        axes = axes_of(x)
+        pixels = [axis for axis in axes if axis]
+        last = axes[-1] == 0
+        channels, after = (target[-1], target[:-1]) if last else (target[0], target[1:])
+        if x.grid is not None or x.maxima or len(x.shape) != 3 or 0 not in (axes[0], axes[-1]):
+            return None
+        if channels != x.shape[0] or len(after) not in (1, 2) or pixels != sorted(pixels):
+            return None
+        return self.with_pixels(self.free_name(name), where, after, x)
 
     def widened(self, name: str, where: str, before: int, after: int, x: Value) -> Value:
         """Add a layer that adds channels of zeros before and after those of a value."""
@@ -219,6 +235,8 @@ class Builder(Images):
 
         Zeros around an image are added by the next convolution, channels of zeros by a layer.
         """
+        if x.merged:
+            x = self.lined(where, x)
         if min(map(min, pads)) < 0:
             ends = [
                 (max(-before, 0), size - max(-after, 0)) for (before, after), size in zip(pads, sizes(x), strict=True)
@@ -244,7 +262,7 @@ class Builder(Images):
             inner = self.sliced(name, where, [slices[0], slice(None), *slices[3:]], inner)
             return replace(inner, grid=(index.shape[0], index.shape[1]))
         if x.merged:
-            raise ConversionError(f"{where}: takes a slice of (N, C, H·W); expected (N, C, H, W)")
+            x = self.lined(where, x)
         cut, steps = [0] * 4, [1, 1]
         for axis, size, part in zip(axes_of(x), shape, slices[1:], strict=True):
             first, last, step = part.indices(size)

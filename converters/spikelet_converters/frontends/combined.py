@@ -131,7 +131,9 @@ class Combined(Neurons):
     def affine(self, where: str, gain: npt.ArrayLike, shift: npt.ArrayLike, x: Value, *, alone: bool = True) -> Value:
         """Add gain * x + shift, per channel, see `Construction.affine`."""
         alone = alone and x.rounded is None and x.compared is None
-        if x.regrouped or x.pads != NONE:
+        if x.regrouped:
+            return as_before(self.affine(where, gain, shift, ungrouped(x), alone=alone), x)
+        if x.pads != NONE:
             x = self._plain("affine", where, x)
         gains, shifts = (
             np.broadcast_to(np.ravel(values), (x.shape[0],)).astype(np.float64) for values in (gain, shift)
@@ -213,6 +215,8 @@ class Combined(Neurons):
 
     def neuron(self, name: str, where: str, dynamics: Dynamics, x: Value) -> Value:
         """Add a layer of spiking neurons."""
+        if x.regrouped:
+            return as_before(self.neuron(name, where, dynamics, ungrouped(x)), x)
         x = self._plain(name, where, x)
         if x.parts:
             x = replace(self.joined(f"{name}.joined", where, x), axes=x.axes)
@@ -220,6 +224,8 @@ class Combined(Neurons):
 
     def _neurons(self, name: str, where: str, x: Value, neurons: Layer) -> Value:
         """Add rectifiers or neurons, part by part if the output of every part is the input of a neuron as it is."""
+        if x.regrouped:
+            return as_before(self._neurons(name, where, ungrouped(x), neurons), x)
         x = self._plain(name, where, x)
         layers = Conv2d | Linear | Add
         if not x.parts:
@@ -237,7 +243,7 @@ class Combined(Neurons):
 
     def flatten(self, name: str, where: str, x: Value) -> Value:
         """Flatten (C, H, W) to (C·H·W,), channel first."""
-        x = self._plain(name, where, replace(x, grid=None, merged=False))
+        x = self._plain(name, where, ungrouped(x))
         if not x.parts or len(x.shape) == 1:
             return super().flatten(name, where, x)
         flat = [super(Combined, self).flatten(label, where, part) for label, part in self._labelled(name, x.parts)]
@@ -246,6 +252,8 @@ class Combined(Neurons):
     def add(self, name: str, where: str, inputs: list[Value]) -> Value:
         """Add the sum of values of one shape."""
         first = inputs[0]
+        if first.regrouped and all(_same_axes(first, x) for x in inputs):
+            return as_before(self.add(name, where, [ungrouped(x) for x in inputs]), first)
         if all(x.parts for x in inputs) and all(_alike(first, x) for x in inputs):
             labels = [label for label, _ in self._labelled(name, first.parts)]
             sums = [
@@ -322,6 +330,21 @@ class Combined(Neurons):
         if len(parts) == 1:
             return [(name, parts[0])]
         return [(self.free_name(f"{name}.{index}"), part) for index, part in enumerate(parts)]
+
+
+def ungrouped(x: Value) -> Value:
+    """Return a value with its channels as one axis and its pixels as two."""
+    return replace(x, grid=None, merged=False)
+
+
+def as_before(y: Value, x: Value) -> Value:
+    """Return a value with the axes of x, of which it was computed number by number."""
+    return replace(y, grid=x.grid, merged=x.merged)
+
+
+def _same_axes(a: Value, b: Value) -> bool:
+    """Return whether two values have the same axes in the source and in the graph."""
+    return (a.shape, a.grid, a.merged, axes_of(a)) == (b.shape, b.grid, b.merged, axes_of(b))
 
 
 def _alike(a: Value, b: Value) -> bool:

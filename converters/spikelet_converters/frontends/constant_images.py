@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from spikelet.errors import ConversionError
 from spikelet.nodes import Conv2d, Linear
 from spikelet_converters.frontends.layers import Layers
-from spikelet_converters.frontends.layout import axes_of
+from spikelet_converters.frontends.layout import apart, axes_of
 from spikelet_converters.frontends.values import Factor, Pair, Value, f32
 
 UNIT = 1 / 7  # of the one pixel: the integer that it becomes is near a whole number for 4 to 12 bits
@@ -70,6 +70,9 @@ class ConstantImages(Layers):
 
     def plus_constant(self, name: str, where: str, array: npt.NDArray[np.generic], x: Value) -> Value:
         """Add constants that differ from pixel to pixel to a value."""
+        if x.merged:
+            inner = replace(x, merged=False)
+            return replace(self.plus_constant(name, where, apart(array, x), inner), merged=True)
         values = np.asarray(array, np.float64)
         sizes = tuple(x.shape[axis] for axis in axes_of(x))
         values = values.reshape(*(1,) * (len(sizes) + 1 - values.ndim), *values.shape)

@@ -1,18 +1,22 @@
-"""Einstein sums of a value and constant weights, as linear layers, convolutions of one pixel or factors by channel."""
+"""Einstein sums of a value and constant weights: their equations, and those of products that are written otherwise."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.builder import Builder
-from spikelet_converters.frontends.layout import axes_of, sizes, window_of
+from spikelet_converters.frontends.contractions import EXPECTED, contracted
+from spikelet_converters.frontends.layout import sizes
+from spikelet_converters.frontends.refusals import LEFT
 from spikelet_converters.frontends.values import Factor, Value
 
-EXPECTED = "expected one that sums features or channels with constant weights, as bi,oi->bo or bchw,oc->bohw"
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-def einsum(builder: Builder, name: str, where: str, equation: str, operands: list[Value | Factor]) -> Value:
+def einsum(builder: Builder, name: str, where: str, equation: str, operands: Sequence[Value | Factor]) -> Value:
     """Add an Einstein sum.
 
     Args:
@@ -20,55 +24,90 @@ def einsum(builder: Builder, name: str, where: str, equation: str, operands: lis
         name: Name of the layer.
         where: The operation in error messages.
         equation: The equation, as "bi,oi->bo".
-        operands: One value and one array.
+        operands: One value and any number of arrays, whose product is computed first.
 
     Raises:
-        ConversionError: The sum is not a layer with weights over features or channels.
+        ConversionError: The equation is not one, or the sum has no form as layers.
     """
     terms, output = _parsed(where, equation, operands)
     values = [index for index, operand in enumerate(operands) if isinstance(operand, Value)]
-    if len(operands) != 2 or len(values) != 1:
+    if len(values) != 1:
         raise ConversionError(f"{where}: {equation!r} takes a product of activations; {EXPECTED}")
-    x, weight = operands[values[0]], operands[1 - values[0]]
+    x = operands[values[0]]
     assert isinstance(x, Value)
-    assert isinstance(weight, np.ndarray)
-    own, other = terms[values[0]], terms[1 - values[0]]
-    rank = len(sizes(x)) + 1
-    if len(own) != rank or len(set(own)) != rank or len(set(other)) != len(other) or weight.ndim != len(other):
-        raise ConversionError(f"{where}: {equation!r} for values of {rank} and {weight.ndim} axes; {EXPECTED}")
-    summed = [letter for letter in other if letter in own]
-    if len(summed) != 1 or own.index(summed[0]) == 0 or axes_of(x)[own.index(summed[0]) - 1] != 0 or x.regrouped:
-        raise ConversionError(f"{where}: {equation!r} does not sum channels alone; {EXPECTED}")
-    if own == output and len(other) == 1:
-        return builder.affine(where, weight, 0.0, x, alone=False)
-    new = [letter for letter in other if letter != summed[0]]
-    if len(new) != 1 or own.replace(summed[0], new[0]) != output:
-        raise ConversionError(f"{where}: {equation!r} moves or sums other axes; {EXPECTED}")
-    matrix = weight if other[0] == new[0] else weight.T
-    if rank == 2:
-        return builder.linear(name, where, matrix, None, x)
-    axes = rank - 2
-    kernel = matrix.reshape(*matrix.shape, *(1,) * axes)
-    ones = (1,) * axes
-    return builder.convolution(name, where, kernel, None, window_of(x, ones, ones, (0,) * 2 * axes), 1, x)
+    own = terms.pop(values[0])
+    arrays = [operand for operand in operands if isinstance(operand, np.ndarray)]
+    other = "".join(dict.fromkeys(letter for term in terms for letter in term if letter in own + output))
+    try:
+        weight = np.einsum(f"{','.join(terms)}->{other}", *arrays) if arrays else np.ones(())
+    except ValueError as error:
+        raise ConversionError(f"{where}: {equation!r} does not fit its weights ({error}); {EXPECTED}") from None
+    return contracted(builder, name, where, own, x, other, np.asarray(weight, np.float64), output)
 
 
-def _parsed(where: str, equation: str, operands: list[Value | Factor]) -> tuple[list[str], str]:
+def tensordot(
+    builder: Builder, name: str, where: str, first: Value | Factor, second: Value | Factor,
+    axes: tuple[Sequence[int], Sequence[int]],
+) -> Value:  # fmt: skip
+    """Add the sum of the product of a value and weights over pairs of axes; the other axes follow one another."""
+    ranks = [len(sizes(operand)) + 1 if isinstance(operand, Value) else operand.ndim for operand in (first, second)]
+    terms = [list(_LETTERS[: ranks[0]]), list(_LETTERS[ranks[0] : sum(ranks)])]
+    pairs = [(a % ranks[0], b % ranks[1]) for a, b in zip(*axes, strict=True)]
+    for a, b in pairs:
+        terms[1][b] = terms[0][a]
+    summed = {terms[0][a] for a, _ in pairs}
+    output = "".join(letter for term in terms for letter in term if letter not in summed)
+    equation = f"{''.join(terms[0])},{''.join(terms[1])}->{output}"
+    return einsum(builder, name, where, equation, [first, second])
+
+
+def product(builder: Builder, name: str, where: str, first: Value | Factor, second: Value | Factor) -> Value:
+    """Add the matrix product of a value and weights, in either order, as matmul in NumPy and torch."""
+    if isinstance(first, Value):
+        assert isinstance(second, np.ndarray)
+        matrix = _matrix(second, first)
+        if matrix.ndim == 2:
+            return builder.linear(name, where, matrix.T, None, first)
+        return tensordot(builder, name, where, first, matrix, ([-1], [max(matrix.ndim - 2, 0)]))
+    assert isinstance(second, Value)
+    if len(sizes(second)) == 1:
+        raise ConversionError(f"{where}: {LEFT}")
+    matrix, own = _matrix(first, second), _LETTERS[: len(sizes(second)) + 1]
+    if matrix.ndim == 2:
+        terms, output = "Z" + own[-2], own.replace(own[-2], "Z")
+    else:
+        terms, output = own[-2], own[:-2] + own[-1]
+    return einsum(builder, name, where, f"{terms},{own}->{output}", [matrix, second])
+
+
+def _matrix(weights: Factor, x: Value) -> Factor:
+    """Return weights without leading axes of size 1, which add none to a product with the value."""
+    extra = weights.ndim <= len(sizes(x)) + 1 and weights.size == np.prod(weights.shape[-2:])
+    return weights.reshape(weights.shape[-2:]) if extra else weights
+
+
+def _parsed(where: str, equation: str, operands: Sequence[Value | Factor]) -> tuple[list[str], str]:
     """Return the letters of the operands and of the output; an ellipsis is replaced by letters."""
     text = equation.replace(" ", "")
     before, arrow, output = text.partition("->")
     terms = before.split(",")
     if len(terms) != len(operands):
         raise ConversionError(f"{where}: {equation!r} for {len(operands)} operands; {EXPECTED}")
-    spare = [letter for letter in "ABCDEFGHIJ" if letter not in text]
-    for index, operand in enumerate(operands):
+    ranks = [len(sizes(operand)) + 1 if isinstance(operand, Value) else operand.ndim for operand in operands]
+    spare = "".join(letter for letter in _LETTERS[::-1] if letter not in text)
+    widths = [rank - len(term) + 3 for term, rank in zip(terms, ranks, strict=True) if "..." in term]
+    most = max([0, *widths])
+    for index, rank in enumerate(ranks):
         if "..." in terms[index]:
-            rank = len(sizes(operand)) + 1 if isinstance(operand, Value) else operand.ndim
-            letters = "".join(spare[: max(rank - len(terms[index]) + 3, 0)])
-            terms[index], output = terms[index].replace("...", letters), output.replace("...", letters)
+            width = max(rank - len(terms[index]) + 3, 0)
+            terms[index] = terms[index].replace("...", spare[most - width : most])
+        if len(terms[index]) != rank:
+            raise ConversionError(f"{where}: {equation!r} for an operand of {rank} axes; {EXPECTED}")
     if not arrow:
         letters = "".join(terms)
-        output = "".join(sorted(letter for letter in set(letters) if letters.count(letter) == 1))
+        once = "".join(sorted(letter for letter in set(letters) if letters.count(letter) == 1 and letter in text))
+        output = f"...{once}" if most else once
+    output = output.replace("...", spare[:most])
     if not "".join([*terms, output]).isalpha():
         raise ConversionError(f"{where}: {equation!r} is not an equation that is read; {EXPECTED}")
     return terms, output

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet.errors import ConversionError
+from spikelet.nodes import Shape
 from spikelet_converters.frontends.layout import arranged, axes_of, in_order, line_of
 from spikelet_converters.frontends.max_pools import MaxPools
 from spikelet_converters.frontends.values import NONE, Factor, Pair, Value, Window
@@ -31,6 +33,10 @@ class Images(MaxPools):
 
         One along the rows of an image (N, H, W), which are its channels, has a kernel of the height of the image.
         """
+        if x.merged and axes_of(x)[0] == 0 and np.shape(weight)[2:] == (1,) and window == Window((1, 1), (1, 1)):
+            single = np.expand_dims(np.asarray(weight, np.float64), -1)
+            image = replace(x, merged=False)
+            return replace(self.convolution(name, where, single, bias, window, groups, image), merged=True)
         rows = _over_rows(x, np.asarray(weight, np.float64), window, groups)
         if rows is not None:
             image, kernel, sides, axes = rows
@@ -42,15 +48,28 @@ class Images(MaxPools):
         return arranged(self.conv(name, where, kernel, bias, window.stride, padding, groups, inner), axes_of(x))
 
     def linear(self, name: str, where: str, weight: npt.ArrayLike, bias: npt.ArrayLike | None, x: Value) -> Value:
-        """Add a linear layer, see `Layers.linear`; one of channels that are last is a convolution of single pixels."""
+        """Add a linear layer, see `Layers.linear`; one of channels that are last is a convolution of single pixels.
+
+        One of pixels that are last, or of all pixels as one axis, has separate weights for every pair of pixels.
+        """
         if len(x.shape) == 3 and len(axes_of(x)) == 1 and not x.regrouped:
             x = self.flatten(self.free_name(f"{name}.flat"), where, x)  # rows or columns as features
-        if len(x.shape) != 3 or x.regrouped or axes_of(x)[-1] != 0:
+        if len(x.shape) != 3 or x.grid is not None or x.maxima:
             return super().linear(name, where, weight, bias, x)
         x = self.padded(name, where, x)
-        kernel = np.asarray(weight, np.float64)[:, :, None, None]
-        inner = replace(x, axes=None)
-        return arranged(self.conv(name, where, kernel, bias, (1, 1), (0, 0), 1, inner), axes_of(x))
+        matrix, axes, inner = np.asarray(weight, np.float64), axes_of(x), replace(x, axes=None, merged=False)
+        if axes[-1] == 0:
+            y = self.conv(name, where, matrix[:, :, None, None], bias, (1, 1), (0, 0), 1, inner)
+            return replace(arranged(y, axes), merged=x.merged)
+        rows = x.shape[1] if x.merged or axes[-1] == 1 else 1
+        columns = x.shape[2] if x.merged or axes[-1] == 2 else 1
+        if matrix.shape[1] != rows * columns:
+            return super().linear(name, where, weight, bias, x)
+        after = (1, len(matrix)) if x.merged or axes[-1] == 2 else (len(matrix), 1)
+        self.check_weights(where, x.shape[0] * matrix.size)
+        maps = np.tile(matrix.T.reshape(1, 1, rows, columns, *after), (x.shape[0], 1, 1, 1, 1, 1))
+        y = arranged(self.mapped(name, where, maps, None, x.shape[0], inner), (0, 2) if x.merged else axes)
+        return y if bias is None else self.plus_constant(self.free_name(f"{name}.bias"), where, np.asarray(bias), y)
 
     def transposed(
         self, name: str, where: str, weight: npt.ArrayLike, bias: npt.ArrayLike | None, window: Window,
@@ -102,24 +121,27 @@ class Images(MaxPools):
                         z = j * window.stride[1] + column - window.pads[1]
                         if 0 <= y < shape[0] and 0 <= z < shape[1]:
                             maps[:, :, :, i, j, y, z] += by_group[..., row, column]
-        return self._mapped(name, where, maps.reshape(groups * per_group, inner, *size, *shape), bias, groups, x)
+        return self.mapped(name, where, maps.reshape(groups * per_group, inner, *size, *shape), bias, groups, x)
 
-    def _mapped(self, name: str, where: str, maps: Factor, bias: npt.ArrayLike | None, groups: int, x: Value) -> Value:
+    def mapped(self, name: str, where: str, maps: Factor, bias: npt.ArrayLike | None, groups: int, x: Value) -> Value:
         """Add a linear layer with separate weights for every pixel of its input and output.
 
         A convolution with a kernel of the size of the image turns every pixel into a channel. A second one, with a
-        kernel of the size of the output, writes the results to their positions.
+        kernel of the size of the output, writes the results to their positions. An axis of size 1 in `maps`, before
+        and after, is kept: its pixels have the same weights.
 
         Args:
             name: Name of the layer.
             where: The layer in error messages.
-            maps: Weights (C_out, C_in / groups, H, W, H_out, W_out).
+            maps: Weights (C_out, C_in / groups, H or 1, W or 1, H_out or 1, W_out or 1).
             bias: (C_out,) or None.
             groups: Number of groups of channels.
             x: Input of the layer.
         """
-        channels, height, width = x.shape
+        channels, (height, width) = x.shape[0], maps.shape[2:4]
         pixels = height * width
+        if maps.shape[4:] == (1, 1):
+            return self.conv(name, where, maps[..., 0, 0], bias, (1, 1), (0, 0), groups, x)
         gather = np.tile(np.eye(pixels).reshape(pixels, 1, height, width), (channels, 1, 1, 1))
         gathered = self.conv(self.free_name(f"{name}.pixels"), where, gather, None, (1, 1), (0, 0), channels, x)
         rows, columns = maps.shape[-2:]
@@ -184,7 +206,7 @@ class Images(MaxPools):
         window = np.einsum("hi,wj->hwij", *pieces)
         self.check_weights(where, x.shape[0] * window.size)
         maps = np.tile(window[None, None], (x.shape[0], 1, 1, 1, 1, 1))
-        return arranged(self._mapped(name, where, maps, None, x.shape[0], inner), axes_of(x))
+        return arranged(self.mapped(name, where, maps, None, x.shape[0], inner), axes_of(x))
 
     def pixelwise(self, name: str, where: str, weights: Factor, x: Value) -> Value:
         """Add separate weights for every pixel: (C, pixels before, *pixels after), (1, …) if alike in all channels."""
@@ -193,7 +215,7 @@ class Images(MaxPools):
         self.check_weights(where, x.shape[0] * weights[0].size)
         maps = weights.reshape(len(weights), 1, *x.shape[1:], *after)
         maps = np.tile(maps, (x.shape[0] // len(weights), 1, 1, 1, 1, 1))
-        return arranged(self._mapped(name, where, maps, None, x.shape[0], replace(x, axes=None)), axes_of(x))
+        return arranged(self.mapped(name, where, maps, None, x.shape[0], replace(x, axes=None)), axes_of(x))
 
     def _image(self, where: str, x: Value, weight: Factor | None = None) -> tuple[Value, Factor]:
         """Return the value as an image (C, H, W), and weights (…, k) or (…, kh, kw) as (…, kh, kw).
@@ -201,6 +223,8 @@ class Images(MaxPools):
         Raises:
             ConversionError: The weights have other axes than the value, or the axes were permuted.
         """
+        if x.merged and axes_of(x)[0] == 0 and (weight is None or weight.ndim == 3):
+            x = self.lined(where, x)
         line_axis = line_of(x)
         axes = None if weight is None else weight.ndim - 2
         if line_axis is None:
@@ -217,6 +241,21 @@ class Images(MaxPools):
         if weight is None:
             return x, np.zeros(0)
         return x, np.expand_dims(weight, -1 if line_axis == 1 else -2)
+
+    def lined(self, where: str, x: Value) -> Value:
+        """Return a value (C, H·W), whose pixels are one axis, as a line, or (H·W, C) as one with the channels last."""
+        return self.with_pixels(self.free_name("line"), where, (x.shape[1] * x.shape[2],), x)
+
+    def with_pixels(self, name: str, where: str, after: Shape, x: Value) -> Value:
+        """Add a layer that gives the pixels of a value other sizes, (H, W) or (L,); the channels are first or last."""
+        before = x.shape[1:]
+        self.check_weights(where, math.prod(x.shape) * math.prod(before))
+        sides = (*(1 for _ in range(2 - len(after))), *after)
+        maps = np.eye(math.prod(before)).reshape(1, 1, *before, *sides)
+        maps = np.tile(maps, (x.shape[0], 1, 1, 1, 1, 1))
+        moved = self.mapped(name, where, maps, None, x.shape[0], replace(x, axes=None, merged=False))
+        pixels = tuple(range(3 - len(after), 3))
+        return arranged(moved, (*pixels, 0) if axes_of(x)[-1] == 0 else (0, *pixels))
 
     def check_weights(self, where: str, weights: int) -> None:
         """Raise ConversionError if a layer with separate weights for every pixel has too many."""

@@ -12,6 +12,9 @@ from spikelet.nodes import Shape
 from spikelet_converters.frontends.values import BATCH, NONE, ONE, Factor, Pads, Value, Window
 from spikelet_converters.frontends.windows import shape_after, spread, spread_pads
 
+TOKENS = (1, 2, 0)
+"""Axes of a value (H·W, C), whose pixels are one axis."""
+
 
 def axes_of(x: Value) -> tuple[int, ...]:
     """Return the axis of the graph's value at each axis of the source's value, whose channels are one axis."""
@@ -25,7 +28,8 @@ def sizes(x: Value) -> Shape:
     if x.grid is not None:
         return (*x.grid, *x.shape[1:])
     if x.merged:
-        return x.shape[0], x.shape[1] * x.shape[2]
+        pixels = x.shape[1] * x.shape[2]
+        return (x.shape[0], pixels) if axes_of(x)[0] == 0 else (pixels, x.shape[0])
     shape = shape_after(x.shape, x.maxima) if x.maxima else x.shape
     if x.pads != NONE:
         shape = (shape[0], shape[1] + x.pads[0] + x.pads[2], shape[2] + x.pads[1] + x.pads[3])
@@ -114,11 +118,8 @@ def transposed(where: str, x: Value, perm: list[int]) -> Value:
         exchanged = pick.reshape(groups, size).T.ravel()
         return Value("", ONE, x.shape, parts=parts, pick=exchanged, grid=(size, groups))
     axes = axes_of(x)
-    if x.merged:
-        raise ConversionError(
-            f"{where}: permutes axes of (N, C, H·W), whose pixels are one axis; expected (N, C, H, W); pixels that "
-            "become features of their own, as in an attention, have no spiking form here"
-        )
+    if x.merged and sorted(perm[1:]) == [1, 2]:
+        return x if perm == [0, 1, 2] else arranged(x, TOKENS if axes == (0, 1, 2) else (0, 1, 2))
     if len(perm) != len(axes) + 1 or perm[0] != 0 or sorted(perm) != list(range(len(perm))):
         raise ConversionError(f"{where}: permutes axes by {perm}; expected the batch to stay first")
     return arranged(x, tuple(axes[index - 1] for index in perm[1:]))
@@ -128,8 +129,11 @@ def reshaped(x: Value, target: Shape) -> Value | None:
     """Return the value with axes of size 1 added or removed, or None if that does not give the target."""
     if len(x.shape) != 3:
         return x if target == x.shape else None
+    if target == sizes(x):
+        return x
     if x.regrouped:
-        return replace(x, grid=None, merged=False) if target == x.shape else None
+        whole = tuple(x.shape[axis] for axis in axes_of(x))
+        return replace(x, grid=None, merged=False) if target == whole else None
     regrouped = _regrouped(x, target)
     if regrouped is not None or x.pads != NONE or x.maxima:
         return regrouped
@@ -159,13 +163,14 @@ def expected_of(x: Value) -> str:
 
 def _regrouped(x: Value, target: Shape) -> Value | None:
     """Return the value with its channels as two axes or its pixels as one, or None if that does not give the target."""
+    apart = x.pads == NONE and not x.maxima and min(x.shape[1:]) > 1
+    if x.axes == TOKENS and apart and target == (x.shape[1] * x.shape[2], x.shape[0]):
+        return replace(x, merged=True)
     if x.axes is not None:
         return None
     if len(target) == 4 and target[0] * target[1] == x.shape[0] and target[2:] == x.shape[1:]:
         return replace(x, grid=(target[0], target[1]))
-    if x.pads != NONE or x.maxima or min(x.shape[1:]) == 1 or target != (x.shape[0], x.shape[1] * x.shape[2]):
-        return None
-    return replace(x, merged=True)
+    return replace(x, merged=True) if apart and target == (x.shape[0], x.shape[1] * x.shape[2]) else None
 
 
 def target_of(x: Value, new_sizes: list[int], batch: int | None) -> Shape | None:
@@ -192,12 +197,23 @@ def target_of(x: Value, new_sizes: list[int], batch: int | None) -> Shape | None
     return tuple(rest) if int(np.prod(rest)) == total else None
 
 
+def apart(constant: npt.NDArray[np.generic], x: Value) -> npt.NDArray[np.generic]:
+    """Return a constant that is broadcast with a value whose pixels are one axis, with height and width as two axes."""
+    shape = [1] * (3 - constant.ndim) + list(constant.shape)
+    index = 2 if axes_of(x)[0] == 0 else 1
+    if shape[index] in (1, x.shape[1] * x.shape[2]):
+        shape[index : index + 1] = x.shape[1:] if shape[index] > 1 else (1, 1)
+    return constant.reshape(shape)
+
+
 def per_channel(where: str, constant: npt.NDArray[np.generic], x: Value) -> Factor:
     """Return a constant that is broadcast with a value, as () or (C,) of the graph's value.
 
     Raises:
         ConversionError: It has more than one number per channel.
     """
+    if x.merged:
+        return per_channel(where, apart(constant, x), replace(x, merged=False))
     array = np.asarray(constant, np.float64)
     if array.size == 1 and array.ndim <= len(sizes(x)) + 1:
         return array.reshape(())
@@ -228,6 +244,8 @@ def per_channel(where: str, constant: npt.NDArray[np.generic], x: Value) -> Fact
 
 def varies(constant: npt.NDArray[np.generic], x: Value) -> bool:
     """Return whether a constant that is broadcast with a value differs along the pixels of an image."""
+    if x.merged:
+        return varies(apart(constant, x), replace(x, merged=False))
     axes = axes_of(x)
     shape = (1,) * (len(axes) + 1 - constant.ndim) + constant.shape
     alike = not constant.size or (constant == constant.flat[0]).all()

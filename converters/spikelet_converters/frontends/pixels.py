@@ -12,7 +12,16 @@ from spikelet.errors import ConversionError
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.channels import check_along_channels, selected
 from spikelet_converters.frontends.construction import check_finite
-from spikelet_converters.frontends.layout import arranged, as_image, axes_of, per_channel, sizes, varies, window_of
+from spikelet_converters.frontends.layout import (
+    apart,
+    arranged,
+    as_image,
+    axes_of,
+    per_channel,
+    sizes,
+    varies,
+    window_of,
+)
 from spikelet_converters.frontends.values import Value, Window
 
 Operation = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
@@ -77,6 +86,8 @@ def masked(builder: Builder, name: str, where: str, constant: npt.NDArray[np.gen
     Raises:
         ConversionError: The constant does not fit the image, or there are too many pixels.
     """
+    if x.merged:
+        return replace(masked(builder, name, where, apart(constant, x), replace(x, merged=False)), merged=True)
     try:
         factors = as_image(constant, x)
     except ValueError:

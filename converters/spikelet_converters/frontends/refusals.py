@@ -70,9 +70,7 @@ TORCH = {
     **dict.fromkeys(("FractionalMaxPool2d", "fractional_max_pool2d"), "its windows are random; use MaxPool2d"),
     **dict.fromkeys(("Embedding", "EmbeddingBag"), "it looks indices up, and a bundle takes values; use nn.Linear"),
     "Bilinear": "a product of activations has no spiking form here; use nn.Linear",
-    **dict.fromkeys(
-        ("Unfold", "Fold", "unfold", "fold"), "it moves pixels into channels at overlapping windows; use Conv2d"
-    ),
+    "unfold": "it takes windows as axes of their own; use torch.nn.functional.unfold or Conv2d",
     **dict.fromkeys(
         ("Transformer", "TransformerEncoder", "TransformerEncoderLayer"),
         "a product of activations has no spiking form here; use a convolutional network",

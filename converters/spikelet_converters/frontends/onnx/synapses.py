@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from spikelet.errors import ConversionError
+from spikelet_converters.frontends.einsum import product
 from spikelet_converters.frontends.layout import axes_of, line_of, per_channel, sizes, window_of
 from spikelet_converters.frontends.normalisation import normalisation
 from spikelet_converters.frontends.onnx.attributes import IN_EVALUATION, integer, integers, real, text
@@ -105,12 +106,12 @@ def _row(step: Step, bias: Constant) -> Factor:
 
 
 def _matmul(step: Step) -> Value:
-    if step.live != [0]:
-        raise ConversionError(f"{step.where}: {LEFT if step.live == [1] else PRODUCT}")
-    weight = np.asarray(step.constant(1), np.float64)
-    if weight.ndim != 2:
-        raise ConversionError(f"{step.where}: expected weights (F_in, F_out), found shape {weight.shape}")
-    return step.builder.linear(step.name, step.where, weight.T, None, step.value())
+    if len(step.live) != 1:
+        raise ConversionError(f"{step.where}: {PRODUCT}")
+    first, second = (
+        step.value(index) if step.depends(index) else np.asarray(step.constant(index), np.float64) for index in (0, 1)
+    )
+    return product(step.builder, step.name, step.where, first, second)
 
 
 def _batch_normalisation(step: Step) -> Value:

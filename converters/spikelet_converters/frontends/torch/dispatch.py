@@ -14,7 +14,9 @@ from spikelet_converters.frontends.torch import (
     choices,
     moves,
     parts,
+    patches,
     pools,
+    products,
     resampling,
     reshapes,
     synapses,
@@ -22,7 +24,20 @@ from spikelet_converters.frontends.torch import (
 from spikelet_converters.frontends.torch.calls import Call, Handler, Recorded, Result
 from spikelet_converters.frontends.values import Value
 
-_TABLES = (synapses, arithmetic, activations, casts, choices, pools, moves, parts, reshapes, resampling)
+_TABLES = (
+    synapses,
+    arithmetic,
+    activations,
+    casts,
+    choices,
+    pools,
+    moves,
+    parts,
+    patches,
+    products,
+    reshapes,
+    resampling,
+)
 HANDLERS: dict[str, Handler] = {kind: handler for table in _TABLES for kind, handler in table.HANDLERS.items()}
 """Functions that add a call to the graph, by the name of its operation."""
 

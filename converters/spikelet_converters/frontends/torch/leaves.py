@@ -116,6 +116,8 @@ LEAVES: dict[type[nn.Module], tuple[str, Interpret]] = {
     nn.Softmax: ("softmax", lambda module: _options(module, "dim")),
     nn.Tanh: ("tanh", lambda module: {}),
     nn.Threshold: ("threshold", lambda module: _options(module, "threshold", "value")),
+    nn.Fold: ("fold", lambda module: _options(module, "output_size", "kernel_size", "dilation", "padding", "stride")),
+    nn.Unfold: ("unfold", lambda module: _options(module, "kernel_size", "dilation", "padding", "stride")),
     nn.Unflatten: ("unflatten", lambda module: {"dim": module.dim, "sizes": list(module.unflattened_size)}),
     nn.Upsample: ("interpolate", _interpolate),
     nn.UpsamplingBilinear2d: ("interpolate", _interpolate),

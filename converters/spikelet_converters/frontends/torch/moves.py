@@ -176,7 +176,7 @@ def _turned(call: Call) -> Value:
 
 def _pad(call: Call) -> Value:
     x = call.x
-    pads, rank = call.integers("pad"), len(axes_of(x))
+    pads, rank = call.integers("pad"), len(sizes(x))
     mode, value = call.get("mode", "constant"), call.number("value", 0)
     if mode in resampling.PADDING:
         return resampling.padded_with_pixels(call, str(mode), pads, x)

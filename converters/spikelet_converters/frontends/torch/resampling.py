@@ -10,7 +10,6 @@ import torch
 from torch.nn import functional as F
 
 from spikelet.errors import ConversionError, pass_out_of_memory
-from spikelet_converters.frontends.einsum import einsum
 from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.pixels import depth_to_space, padded_by, space_to_depth, weighed
 from spikelet_converters.frontends.torch.calls import Call, Handler
@@ -60,9 +59,9 @@ def _after(call: Call) -> list[float]:
 
     def numbers(*names: str) -> list[float]:
         argument = next((call.get(name) for name in names if call.get(name) is not None), None)
-        entries = _entries(argument)
-        values = [float(entry) for entry in entries if isinstance(entry, int | float)]
-        if len(values) < len(entries):
+        listed = entries(argument)
+        values = [float(entry) for entry in listed if isinstance(entry, int | float)]
+        if len(values) < len(listed):
             raise ConversionError(f"{call.where}: resizes by {argument!r}; expected numbers")
         return values * len(before) if len(values) == 1 else values
 
@@ -84,18 +83,10 @@ def _pixel_unshuffle(call: Call) -> Value:
     return space_to_depth(call.builder, call.name, call.where, block, call.x, depth_first=False)
 
 
-def _einsum(call: Call) -> Value:
-    entries = [entry for _, argument in call.arguments.items() for entry in _entries(argument)]
-    equation, operands = (entries or [None])[0], entries[1:]
-    if not isinstance(equation, str) or not all(isinstance(operand, Value | np.ndarray) for operand in operands):
-        raise ConversionError(f"{call.where}: expected an equation, a value and constant weights")
-    return einsum(call.builder, call.name, call.where, equation, operands)  # type: ignore[arg-type]
-
-
-def _entries(argument: object) -> list[object]:
+def entries(argument: object) -> list[object]:
     """Return the entries of nested lists."""
     if isinstance(argument, tuple | list):
-        return [inner for entry in argument for inner in _entries(entry)]
+        return [inner for entry in argument for inner in entries(entry)]
     return [] if argument is None else [argument]
 
 
@@ -105,7 +96,6 @@ HANDLERS: dict[str, Handler] = {
                     _pad),
     **dict.fromkeys(["interpolate", *(f"upsample_{kind}" for kind in _SAMPLED)], _resampled),
     **dict.fromkeys(["_upsample_nearest_exact1d", "_upsample_nearest_exact2d"], _resampled),
-    "einsum": _einsum,
     "pixel_shuffle": _pixel_shuffle,
     "pixel_unshuffle": _pixel_unshuffle,
 }  # fmt: skip

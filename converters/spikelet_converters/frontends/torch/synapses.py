@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends.layout import line_of, sizes, window_of
+from spikelet_converters.frontends.layout import axes_of, line_of, sizes, window_of
 from spikelet_converters.frontends.normalisation import normalisation
-from spikelet_converters.frontends.refusals import LEFT
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.torch.calls import Call, Handler
 from spikelet_converters.frontends.torch.resampling import padded_with_pixels
@@ -69,16 +68,6 @@ def _linear(call: Call) -> Value:
     return call.builder.linear(call.name, call.where, _weight(call), call.array("bias"), call.x)
 
 
-def _matmul(call: Call) -> Value:
-    name = "other" if "other" in call.arguments else "mat2"
-    if len(call.values) == 1 and isinstance(call.get(name), Value):
-        raise ConversionError(f"{call.where}: {LEFT}")
-    matrix = call.array(name) if len(call.values) == 1 else None
-    if matrix is None:
-        raise ConversionError(f"{call.where}: {ADVICE['matmul']}")
-    return call.builder.linear(call.name, call.where, matrix.T, None, call.x)
-
-
 def _addmm(call: Call) -> Value:
     matrix, bias, x = call.array("mat2"), call.array("self"), call.get("mat1")
     if matrix is None or bias is None or not isinstance(x, Value):
@@ -99,6 +88,8 @@ def _batch_norm(call: Call) -> Value:
     gamma, beta = call.array("weight"), call.array("bias")
     gain, shift = normalisation(call.where, mean, var, call.number("eps", 1e-5), gamma, beta)
     x = call.x
+    if axes_of(x)[0] != 0:
+        raise ConversionError(f"{call.where}: normalises an axis that is not the channels")
     if len(gain) != x.shape[0]:
         raise ConversionError(f"{call.where}: normalises {len(gain)} channels, found {x.shape[0]}")
     return call.builder.affine(call.where, gain, shift, x, alone=call.alone)
@@ -114,7 +105,6 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("conv1d", "conv2d", "convolution"), _convolution),
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d"), _transposed),
     **dict.fromkeys(("batch_norm", "_native_batch_norm_legit_no_training"), _batch_norm),
-    **dict.fromkeys(("matmul", "mm"), _matmul),
     "addmm": _addmm,
     "instance_norm": _instance_norm,
     "linear": _linear,

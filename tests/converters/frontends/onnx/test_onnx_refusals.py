@@ -45,7 +45,7 @@ CASES = {
     ),
     "a jump": (body(n("ThresholdedRelu", ["c"], ["r"])), "it jumps at its threshold, .* fine-tune with Relu"),
     "tanh inside": (body(n("Tanh", ["c"], ["r"])), r"\(Tanh\): it has no exact spiking form here; fine-tune with Relu"),
-    "weights of three axes": ([n("MatMul", ["x", "w3d"], ["y"])], r"expected weights \(F_in, F_out\)"),
+    "weights of three axes": ([*body(RELU)[:-1], n("MatMul", ["f", "w3d"], ["y"])], r"sums 'ab,cb.->ac.' of \(N, 4\); expected"),
     "a division by a value": (body(n("Div", ["two", "c"], ["r"])), "a product of activations"),
     "a Gemm of three axes": ([*body(RELU)[:-1], n("Gemm", ["f", "row3"], ["y"])], "expected weights of two axes, found shape"),
     "a sum of shapes": ([conv(), conv(("x", "w", "b"), "d", pads=[1] * 4), n("Add", ["c", "d"], ["y"])],
