@@ -15,6 +15,7 @@ from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.refusals import RANDOM
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.torch.calls import name_of
+from spikelet_converters.frontends.torch.in_place import changed_argument
 from spikelet_converters.frontends.values import BATCH, Value
 
 _NEW = ("new_empty", "new_full", "new_ones", "new_zeros")
@@ -81,6 +82,8 @@ def evaluated(
         return value
 
     (args, kwargs) = fx.node.map_aggregate((args, kwargs), given)
+    if changed_argument(step.target, args, kwargs) is not None:
+        args = fx.node.map_aggregate(args, lambda value: value.clone() if isinstance(value, torch.Tensor) else value)
     try:
         with torch.no_grad():
             function = step.target if callable(step.target) else getattr(args[0], str(step.target))

@@ -33,12 +33,14 @@ class Tracer(fx.Tracer):
     Attributes:
         hooks: Whether the hooks of layers are traced.
         constants: Constants that traced calls change.
+        parameters: The values of the parameters that were read, by name; a call that changes one replaces its node.
     """
 
     def __init__(self, *, hooks: bool = False) -> None:
         super().__init__()
         self.hooks = hooks
         self.constants = ChangedConstants()
+        self.parameters: dict[str, fx.Proxy] = {}
 
     def trace(self, root: nn.Module | Callable[..., Any], concrete_args: dict[str, Any] | None = None) -> fx.Graph:
         """Return the calls of a network.
@@ -58,12 +60,17 @@ class Tracer(fx.Tracer):
             raise ConversionError(f"`torch.autocast`{text_of(user_line())}: {AUTOCAST}")
         if target in ("__setitem__", ASSIGN) and is_whole(args[1]) and isinstance(args[2], fx.Proxy):
             kind, target, args = "call_method", COPY, (args[0], args[2])
+        if (target, len(args)) == (COPY, 2) and isinstance(args[0], _Assigned) and args[0].parameter() is not None:
+            args[0].node = super().create_proxy(kind, "expand_as", (args[1], args[0]), {}).node
+            return args[0]
         proxy = super().create_proxy(kind, target, args, kwargs, *others, **options)
         if kind in ("call_function", "call_method"):
             self.constants.note(target, args, kwargs)
             changed = changed_argument(target, args, kwargs)
             if isinstance(changed, torch.Tensor | fx.Proxy):
                 store(self.root, changed, proxy)
+            if isinstance(changed, _Assigned) and changed.parameter() is not None:
+                changed.node = proxy.node
         return proxy
 
     def create_arg(self, a: Any) -> fx.node.Argument:
@@ -71,6 +78,11 @@ class Tracer(fx.Tracer):
         if isinstance(a, torch.Tensor):
             self.constants.refuse(a)
         return super().create_arg(a)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, fx.Proxy]) -> Any:
+        """Return an attribute of a module, for a parameter its value."""
+        self.parameters = parameter_proxy_cache
+        return super().getattr(attr, attr_val, parameter_proxy_cache)
 
     def create_node(
         self,
@@ -92,7 +104,13 @@ class Tracer(fx.Tracer):
             return True
         if quant_aware.is_layer(m) or brevitas.is_layer(m):
             return True
-        return super().is_leaf_module(m, module_qualified_name)
+        return super().is_leaf_module(m, module_qualified_name) and not self._has_changed(m)
+
+    def _has_changed(self, module: nn.Module) -> bool:
+        """Return whether a traced call changed a parameter of a layer, whose new numbers its `forward` then reads."""
+        changed = {name for name, proxy in self.parameters.items() if proxy.node.op != "get_attr"}
+        named = dict(self.root.named_parameters()) if changed else {}
+        return any(parameter is named[name] for name in changed for parameter in module.parameters())
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
         """Return the value of a node for the traced code."""
@@ -128,6 +146,19 @@ def _result(hook: Callable[..., Any], *arguments: Any) -> Any:
 class _Assigned(fx.Proxy):
     """A value that is changed in place, as a whole or in parts."""
 
+    def parameter(self) -> nn.Parameter | None:
+        """Return the parameter that has the value, None for a value that is none."""
+        names = [name for name, proxy in vars(self.tracer).get("parameters", {}).items() if proxy is self]
+        return dict(self.tracer.root.named_parameters())[names[0]] if names else None  # type: ignore[attr-defined]
+
+    def __getattr__(self, k: str) -> Any:
+        parameter = self.parameter()
+        if parameter is None:
+            return super().__getattr__(k)
+        if not hasattr(parameter, k):
+            raise AttributeError(f"a parameter has no attribute {k}")
+        return vars(parameter)[k] if k in vars(parameter) else super().__getattr__(k)
+
     def __iadd__(self, other: object) -> fx.Proxy:
         return self._changed(operator.iadd, other)
 
@@ -151,11 +182,19 @@ class _Assigned(fx.Proxy):
 
     @property
     def data(self) -> fx.Proxy:
-        """The value without its gradient; an assignment replaces its numbers under every name, which has no form."""
-        return Attribute(self, "data")
+        """The value without its gradient; an assignment replaces its numbers under every name.
+
+        Only those of a parameter are replaced here, as by layers that mask or round their weights in `forward`.
+        """
+        return Attribute(self, "data") if self.parameter() is None else self
 
     @data.setter
     def data(self, value: object) -> None:
+        if self.parameter() is not None:
+            new = self.tracer.create_arg(value)
+            if isinstance(new, fx.Node):
+                self.node = new
+                return
         raise ConversionError(f"`data` of {self.node.name}{text_of(user_line())}: {DATA}")
 
     def _changed(self, function: Callable[..., Any], other: object) -> fx.Proxy:
