@@ -21,7 +21,7 @@ def costs_table(study: Study, rows: Sequence[Row]) -> str:
     """Return one Markdown table for each grid point, or nothing for results without these figures."""
     lines: list[str] = []
     for point in dict.fromkeys(grid_point(row.runs[0]) for row in rows):
-        group = [row for row in rows if grid_point(row.runs[0]) == point and "compute" in row.runs[0]]
+        group = [row for row in rows if grid_point(row.runs[0]) == point and _has_compute(row)]
         if not group:
             continue
         times = sorted({t for row in group for t in row.cells})
@@ -38,6 +38,11 @@ def costs_table(study: Study, rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+def _has_compute(row: Row) -> bool:
+    """Return whether all runs have figures of their costs; those of earlier versions have none."""
+    return all("compute" in run for run in row.runs)
+
+
 def _compute(row: Row) -> tuple[float, float]:
     """Return the mean compute of the own epochs and with the start. A baseline has those of the network it changes."""
     figures = [run["compute"] for run in row.runs]
@@ -50,5 +55,6 @@ def _share(value: float, reference: float | None) -> str:
 
 
 def _operations(row: Row, steps: int) -> str:
-    counts = [run["operations"][str(steps)] for run in row.runs if run.get("operations")]
+    by_time = [run.get("operations") or {} for run in row.runs]
+    counts = [operations[str(steps)] for operations in by_time if str(steps) in operations]
     return f"{np.mean(counts) / 1e6:.2f}" if counts else "–"

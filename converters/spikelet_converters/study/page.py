@@ -11,15 +11,14 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from spikelet.errors import UsageError
 from spikelet.files.atomic import write_files
 from spikelet.files.decoded import Document, ReadOnlyDocument
-from spikelet.files.json_object import read_object
 from spikelet_converters.baselines import BASELINES
 from spikelet_converters.study.costs import costs_table
 from spikelet_converters.study.grid import START, Run, Study
 from spikelet_converters.study.plots import plots
 from spikelet_converters.study.published import published_section
+from spikelet_converters.study.stored import read_published
 from spikelet_converters.study.summary import Metrics, grid_point, summarise
 from spikelet_converters.study.summary_text import to_csv, to_markdown
 
@@ -91,12 +90,7 @@ def _read_results(study: Study) -> Document:
     path = results_path(study)
     if not path.exists():
         return {"results": [], "ledger": []}
-    document: Document = read_object(path)
-    try:
-        # results of earlier versions have no ledger
-        return {"results": list(document["results"]), "ledger": list(document.get("ledger", []))}
-    except (KeyError, TypeError):
-        raise UsageError(f"{path}: not the results of a study") from None
+    return read_published(path)
 
 
 def write_page(studies: Sequence[Study], page: Path, command: str, others: Path | None = None) -> None:
@@ -197,7 +191,7 @@ def _epochs(runs: Sequence[Metrics]) -> dict[str, float]:
     """Return the mean duration of an epoch in seconds, by device and compilation."""
     durations: dict[str, list[float]] = {}
     for training in (run["training"] for run in runs):
-        if training["epoch_seconds"]:
+        if training and training["epoch_seconds"]:
             device = f"{training['device']}{', compiled' if training.get('compiled') else ''}"
             durations.setdefault(device, []).append(training["epoch_seconds"])
     return {device: sum(seconds) / len(seconds) for device, seconds in durations.items()}

@@ -17,12 +17,14 @@ from spikelet.data import ImageSet, read
 from spikelet.errors import SpikeletError
 from spikelet.files.atomic import replacing
 from spikelet.files.decoded import Document
+from spikelet.files.json_object import read_object
 from spikelet.version import __version__
 from spikelet_converters.baselines.base import Baseline
 from spikelet_converters.choices import is_code
 from spikelet_converters.study.grid import START, Run, Study
 from spikelet_converters.study.measure import measure_source, measure_spiking
 from spikelet_converters.study.protocol import SealedTest, weights_digest
+from spikelet_converters.study.stored import read_run_metrics
 from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
 from spikelet_converters.training.compute import compute_of
 from spikelet_converters.training.execution import Execution, TrainingProgress
@@ -58,8 +60,7 @@ def perform(study: Study, name: str, folder: Path, execution: Execution, *, tick
     metrics_path = run_folder / "metrics.json"
     if metrics_path.exists():
         _check_code(study, run, run_folder)
-        finished: Document = json.loads(metrics_path.read_text("utf-8"))
-        return finished
+        return read_run_metrics(metrics_path)
     data = training_images(study)
     execution = replace(execution, device=choose_device(execution.device), on_batch=_ticking(tick))
     checkpoint = _network(study, run, folder, data, execution)
@@ -244,7 +245,7 @@ def _check_config(run_folder: Path, config: Document) -> None:
     path = run_folder / "config.json"
     text = json.dumps(config, indent=1)
     if path.exists():
-        before, current = json.loads(path.read_text("utf-8")), json.loads(text)
+        before, current = read_object(path), json.loads(text)
         for key in current:
             if before.get(key) != current[key]:
                 raise SpikeletError(

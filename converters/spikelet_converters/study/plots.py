@@ -40,7 +40,7 @@ def _copies(run: Metrics) -> int:
 def _operations(run: Metrics, steps: int) -> float | None:
     """Return synaptic operations per image in millions. Networks that never fire have no logarithm."""
     counts = run.get("operations")
-    return counts[str(steps)] / 1e6 or None if counts else None
+    return counts.get(str(steps), 0) / 1e6 or None if counts else None
 
 
 TIME = Cost("", "time-steps T, pre-steps included", lambda run, steps: steps)

@@ -17,6 +17,7 @@ from torch import Tensor
 from spikelet.data import ImageSet, read
 from spikelet.errors import DataError, SpikeletError
 from spikelet.files.decoded import Document
+from spikelet_converters.study.stored import read_entries
 
 LEDGER = "test-ledger.jsonl"
 
@@ -66,9 +67,13 @@ class SealedTest:
 
 
 def read_ledger(folder: Path) -> list[Document]:
-    """Return the entries of the ledger of a study: run, weights, digest of the test images, time."""
+    """Return the entries of the ledger of a study: run, weights, digest of the test images, time.
+
+    Raises:
+        UsageError: A line contains something else.
+    """
     ledger = folder / LEDGER
-    return [json.loads(line) for line in ledger.read_text("utf-8").splitlines()] if ledger.exists() else []
+    return read_entries(ledger) if ledger.exists() else []
 
 
 def weights_digest(weights: dict[str, Tensor]) -> str:

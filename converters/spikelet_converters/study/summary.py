@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 from spikelet.errors import MissingDependency
 from spikelet.files.decoded import ReadOnlyDocument
 from spikelet_converters.study.grid import START, Study
+from spikelet_converters.study.stored import read_run_metrics
 
 Metrics = ReadOnlyDocument
 CONFIDENCE = 0.95
@@ -80,9 +80,13 @@ class Row:
 
 
 def read_metrics(study: Study, folder: Path) -> list[Metrics]:
-    """Read the metrics of the finished runs, in the order of the study."""
+    """Read the metrics of the finished runs, in the order of the study.
+
+    Raises:
+        UsageError: A file contains something else.
+    """
     paths = [folder / run.name / "metrics.json" for run in study.runs if run.method != START]
-    return [json.loads(path.read_text("utf-8")) for path in paths if path.exists()]
+    return [read_run_metrics(path) for path in paths if path.exists()]
 
 
 def summarise(study: Study, metrics: Sequence[Metrics]) -> list[Row]:

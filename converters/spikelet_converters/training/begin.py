@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields, replace
+from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from spikelet.data.images import ImageSet
-from spikelet.errors import SpikeletError, UsageError
+from spikelet.errors import SpikeletError, UsageError, one_line
 from spikelet.files.decoded import Document
 from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
@@ -39,16 +39,39 @@ def resume(
     Raises:
         SpikeletError: The folder contains no run, or one with other options, data, network or code.
     """
-    if not (out / "last.pt").exists():
+    path = out / "last.pt"
+    if not path.exists():
         raise SpikeletError(f"{out}: nothing to resume; the folder has no last.pt")
-    last = load_checkpoint(out / "last.pt")
+    last = load_checkpoint(path)
+    try:
+        _restore(last, out, spec, recipe, data, network, optimiser, log)
+    except (AttributeError, KeyError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        problem = f"{type(error).__name__}: {one_line(error)}"
+        raise SpikeletError(f"{path}: damaged checkpoint ({problem}); train in another folder") from None
+    best = load_checkpoint(out / "best.pt")
+    if best.behaviour:
+        best.network()  # raises ConversionError if the code of the network has changed
+    return best
+
+
+def _restore(
+    last: Checkpoint,
+    out: Path,
+    spec: NetworkSpec,
+    recipe: Recipe,
+    data: ImageSet,
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    log: list[Document],
+) -> None:
+    """Load the state of `last` into network, optimiser and log, see `resume`."""
     before = (last.spec.as_dict(), last.provenance["recipe"])
     now = (spec.as_dict(), asdict(recipe))
     # Checkpoints of earlier versions lack newer options; their runs used the defaults.
-    defaults = {field.name: field.default for field in (*fields(spec), *fields(recipe))}
+    defaults = {field.name: field.default for field in (*fields(spec), *fields(recipe)) if field.default is not MISSING}
     for old, new in zip(before, now, strict=True):
         for key in new:
-            previous = old.get(key, defaults[key])
+            previous = old[key] if key in old else defaults[key]
             if previous != new[key]:
                 raise SpikeletError(
                     f"{out}: was started with {key} = {previous}, now {new[key]}; "
@@ -56,7 +79,10 @@ def resume(
                 )
     if last.provenance["data"]["digest"] != data.digest:
         raise SpikeletError(f"{out}: was started with other data ({last.provenance['data']['name']}), now {data.name}")
-    log.extend(last.training["log"])
+    rows = [{**row, "epoch": int(row["epoch"])} for row in last.training["log"]]
+    if not all(isinstance(value, int | float | None) for row in rows for value in row.values()):
+        raise TypeError("log: expected numbers")
+    log.extend(rows)
     if len(log) < recipe.epochs:
         own = network.state_dict()
         difference = mismatch(last.weights, own) or ("" if [*last.weights] == [*own] else "another order of its layers")
@@ -67,10 +93,6 @@ def resume(
             )
         network.load_state_dict(last.weights)
         optimiser.load_state_dict(last.training["optimiser"])
-    best = load_checkpoint(out / "best.pt")
-    if best.behaviour:
-        best.network()  # raises ConversionError if the code of the network has changed
-    return best
 
 
 def compact(out: Path) -> None:

@@ -15,7 +15,7 @@ from torch import nn
 from spikelet import options
 from spikelet.errors import ConversionError, UsageError, translated
 from spikelet.files.atomic import replacing
-from spikelet.files.decoded import Document
+from spikelet.files.decoded import Document, ReadOnlyDocument
 from spikelet_converters.source_model.networks import NETWORKS, NetworkSpec
 from spikelet_converters.training.behaviour import change
 from spikelet_converters.training.user_network import use
@@ -119,6 +119,7 @@ def load_checkpoint(path: str | Path, network: str | None = None) -> Checkpoint:
         spec = dict(content["spec"])
         spec["shape"], spec["mean"], spec["std"] = (tuple(spec[key]) for key in ("shape", "mean", "std"))
         facts = dict(content["provenance"]), dict(content["training"]), dict(content.get("behaviour", {}))
+        _check_provenance(facts[0])
         checkpoint = Checkpoint(NetworkSpec(**spec), content["weights"], *facts)
     except (KeyError, TypeError, ValueError, UsageError) as error:
         raise ConversionError(f"{path}: damaged checkpoint ({error})") from None
@@ -128,3 +129,15 @@ def load_checkpoint(path: str | Path, network: str | None = None) -> Checkpoint:
             raise UsageError(f"{path}: contains a {model}, which needs no code; omit --network {network}")
         use(network, model)
     return checkpoint
+
+
+def _check_provenance(provenance: ReadOnlyDocument) -> None:
+    """Raise TypeError if a part of the provenance, or of that of the start, is not a dictionary."""
+    for key in ("data", "recipe", "validation"):
+        if not isinstance(provenance.get(key, {}), dict):
+            raise TypeError(f"provenance: {key} is {options.shown(provenance[key])}, expected a dictionary")
+    start = provenance.get("start")
+    if isinstance(start, dict):
+        _check_provenance(start)
+    elif start is not None:
+        raise TypeError(f"provenance: start is {options.shown(start)}, expected a dictionary")

@@ -204,11 +204,12 @@ class TestPage:
         assert {result["name"] for result in own_results(other_study)} == {result["name"] for result in metrics}
 
     @pytest.mark.parametrize(("copies", "kept"), [({"copies": 2}, True), ({"copies": 4}, False), ({}, False)])
-    def test_publishing_drops_runs_with_another_number_of_copies(self, folder, copies, kept):
+    def test_publishing_drops_runs_with_another_number_of_copies(self, done, folder, copies, kept):
         (folder / "copied.toml").write_text(f"{STUDY}\n[method.two]\nof = 'qcfs'\ncopies = 2\n")
         study = read_study(folder / "copied.toml")
         run = next(run for run in study.runs if run.method == "two")
-        result = {key: value for key, value in run.as_dict().items() if key != "copies"} | copies
+        metrics = own_results(read_study(folder / "bars.toml"))[0]
+        result = {**metrics, **{key: value for key, value in run.as_dict().items() if key != "copies"}, **copies}
         results_path(study).write_text(json.dumps({"results": [result]}))
         publish(study, [])
         assert (own_results(study) == [{k: v for k, v in result.items() if k != "checkpoint"}]) is kept

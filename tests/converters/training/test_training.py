@@ -143,6 +143,28 @@ class TestRefusals:
         with pytest.raises(SpikeletError, match="contains a training run; continue it with --resume"):
             train(SPEC, RECIPE, data, finished_run)
 
+    @pytest.mark.parametrize(
+        ("part", "key", "value"),
+        [
+            ("provenance", "recipe", {}),
+            ("provenance", "recipe", None),
+            ("provenance", "data", {}),
+            ("provenance", "start", "x"),
+            ("training", "log", None),
+            ("training", "log", [{"loss": 1.0}]),
+            ("training", "log", [{"epoch": 1, "loss": "x"}]),
+            ("training", "optimiser", {}),
+            ("training", "optimiser", {"state": {}, "param_groups": [5]}),
+        ],
+    )
+    def test_a_damaged_run_is_not_resumed(self, finished_run, data, tmp_path, part, key, value):
+        last = load_checkpoint(finished_run / "last.pt")
+        last.training["log"] = last.training["log"][:2]
+        getattr(last, part)[key] = value
+        last.save(tmp_path / "last.pt")
+        with pytest.raises(SpikeletError, match=r"last\.pt: damaged checkpoint \("):
+            train(SPEC, RECIPE, data, tmp_path, resume=True)
+
     def test_nothing_to_resume(self, data, tmp_path):
         with pytest.raises(SpikeletError, match=r"nothing to resume; the folder has no last\.pt"):
             train(SPEC, RECIPE, data, tmp_path, resume=True)
