@@ -69,12 +69,21 @@ def test_an_input_is_not_overwritten(line, tmp_path, monkeypatch, capsys):
     [
         (
             ["export", "c", "a.snnb", ""],
-            "spikelet export: the argument after a.snnb is empty; expected a name or a value",
+            "spikelet export c: the argument after a.snnb is empty; expected a name or a value",
         ),
+        (
+            ["export", "c", "vgg9-cifar10", "out", "b"],
+            "spikelet export c: unexpected argument b (spikelet export c --help)",
+        ),
+        (
+            ["export", "c", "--mpu"],
+            "spikelet export c: unknown option --mpu; did you mean --mcu? (spikelet export c --help)",
+        ),
+        (["export", "d"], "spikelet export: argument FORMAT: invalid choice: 'd'"),
         (["keygen", "."], "spikelet keygen: .: is a folder; expected a path that ends in the name of the keys"),
     ],
 )
-def test_an_output_without_a_name(line, message, capsys):
+def test_errors_of_an_output_name_the_command_with_its_format(line, message, capsys):
     assert cli.main(line) == 2
     assert message in capsys.readouterr().err
 

@@ -65,6 +65,13 @@ class Parser(argparse.ArgumentParser):
         hint = suggestion(str(value), choices) or f"; choose from {', '.join(choices)}"
         raise argparse.ArgumentError(action, f"invalid choice: {value!r}{hint}")
 
+    def _program(self, argv: Sequence[str]) -> str:
+        """Return the command of a command line with its subcommand, such as "spikelet export c"."""
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction) and argv and argv[0] in action.choices:
+                return str(action.choices[argv[0]].prog)
+        return self.prog
+
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
         """Parse a command line.
 
@@ -72,14 +79,15 @@ class Parser(argparse.ArgumentParser):
             WrongCall: There is an option or argument that the command does not have, or an argument is empty, such as
             from an unset variable of the shell.
         """
+        program = self._program(argv)
         if "" in argv:
             before = argv[argv.index("") - 1] if argv.index("") else "the command"
-            raise WrongCall(self.prog, f"the argument after {before} is empty; expected a name or a value")
+            raise WrongCall(program, f"the argument after {before} is empty; expected a name or a value")
         known = options(self)
         for text in itertools.takewhile(lambda text: text != "--", argv):
             option = text.partition("=")[0]
             if option.startswith("--") and not any(name.startswith(option) for name in known):
-                raise WrongCall(self.prog, f"unknown option {option}{suggestion(option, known)}")
+                raise WrongCall(program, f"unknown option {option}{suggestion(option, known)}")
         args, unknown = self.parse_known_args(argv)
         if unknown and not any(action.nargs == argparse.PARSER for action in self._actions):
             # an optional argument may follow an option: run BUNDLE --steps 8 DATA
@@ -87,7 +95,7 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             kind = "unknown option" if unknown[0].startswith("-") else "unexpected argument"
             hint = suggestion(unknown[0], known) if kind == "unknown option" else ""
-            raise WrongCall(self.prog, f"{kind} {unknown[0]}{hint}")
+            raise WrongCall(program, f"{kind} {unknown[0]}{hint}")
         return args
 
 

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from dataclasses import replace
 from importlib.util import find_spec
 
@@ -14,6 +15,7 @@ from spikelet import cli
 from spikelet.bundle import Bundle, read, write
 from spikelet.bundle.card import card
 from spikelet.nodes import Conv2d, Linear
+from spikelet.session import Model
 
 
 def test_watch_counts_in_words_and_its_help_describes_its_lines_of_json(call, tmp_path, capsys):
@@ -43,6 +45,16 @@ class TestRun:
         assert report["ms_per_image"] > 0
         assert report["float_accuracy"] == 0.75
         assert report["data_digest"] == images.digest
+
+    def test_the_time_of_an_image_is_without_that_of_the_engine(self, call, monkeypatch):
+        """The first run compiles the network, for seconds."""
+        order = []
+        monkeypatch.setattr(time, "perf_counter", lambda: order.append("time") or float(len(order)))
+        create = Model._engine
+        monkeypatch.setattr(Model, "_engine", lambda *arguments: order.append("engine") or create(*arguments))
+        call("run small.snnb insects.npz --steps 2 --engine numpy --json")
+        assert order.index("engine") < order.index("time")
+        assert order.count("engine") == 1
 
     def test_text_shows_accuracy_beside_the_source_network(self, call):
         code, out, _ = call("run small.snnb insects.npz --steps 3")

@@ -96,6 +96,7 @@ def run(args: argparse.Namespace) -> int:
         rule = Margin(args.early_exit)
     elif args.early_exit_confidence is not None:
         rule = Confidence(args.early_exit_confidence)
+    model.run(images.images[:1], 1)  # the first run creates the engine, and compiles the network if necessary
     started = time.perf_counter()
     result = model.run(images.images, args.steps, early_exit=rule, on_progress=Progress("images", quiet=args.json))
     ms = (time.perf_counter() - started) * 1000 / len(images)
