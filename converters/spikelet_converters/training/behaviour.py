@@ -40,6 +40,18 @@ def record(network: nn.Module, shape: tuple[int, int, int]) -> Document:
     return {"calls": _calls(network), "values": _values(copy.deepcopy(network).cpu().eval(), shape)}
 
 
+def check(before: Document) -> None:
+    """Raise TypeError unless a document that was read from a file is a record, or empty."""
+    if not before:
+        return
+    kinds = {"calls": str, "values": Tensor}
+    if before.keys() != kinds.keys():
+        raise TypeError(f"behaviour: expected {' and '.join(kinds)}")
+    for key, kind in kinds.items():
+        if not isinstance(before[key], list) or not all(isinstance(item, kind) for item in before[key]):
+            raise TypeError(f"behaviour: {key}: expected a list of {kind.__name__}")
+
+
 def change(before: Document, network: nn.Module, shape: tuple[int, int, int]) -> str:
     """Return the first call in which a network differs from its record, "" if it computes the same.
 

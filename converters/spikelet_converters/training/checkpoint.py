@@ -17,7 +17,7 @@ from spikelet.errors import ConversionError, UsageError, translated
 from spikelet.files.atomic import replacing
 from spikelet.files.decoded import Document, ReadOnlyDocument
 from spikelet_converters.source_model.networks import NETWORKS, NetworkSpec
-from spikelet_converters.training.behaviour import change
+from spikelet_converters.training import behaviour
 from spikelet_converters.training.user_network import use
 from spikelet_converters.weight_file import load
 from spikelet_converters.weights import described, mismatch, states
@@ -55,7 +55,7 @@ class Checkpoint:
             if difference := mismatch(self.weights, network.state_dict()):
                 raise ConversionError(f"checkpoint: its weights do not fit the network {self.spec.model}: {difference}")
             network.load_state_dict(self.weights)
-            if changed := change(self.behaviour, network.eval(), self.spec.shape):
+            if changed := behaviour.change(self.behaviour, network.eval(), self.spec.shape):
                 raise ConversionError(
                     f"checkpoint: was trained with other code of {self.spec.model}: {changed}; undo the change of the "
                     "code, or train the network again"
@@ -111,17 +111,22 @@ def load_checkpoint(path: str | Path, network: str | None = None) -> Checkpoint:
         raise ConversionError(
             f"{path}: not a spikelet checkpoint, which is the file `best.pt` that `spikelet train` writes{hint}"
         )
-    if content["spikelet_checkpoint"] != FORMAT:
-        raise ConversionError(
-            f"{path}: checkpoint format {content['spikelet_checkpoint']}, this version reads format {FORMAT}"
-        )
+    written = content["spikelet_checkpoint"]
+    if type(written) is not int or written != FORMAT:
+        raise ConversionError(f"{path}: checkpoint format {options.shown(written)}, this version reads format {FORMAT}")
     try:
         spec = dict(content["spec"])
         spec["shape"], spec["mean"], spec["std"] = (tuple(spec[key]) for key in ("shape", "mean", "std"))
         facts = dict(content["provenance"]), dict(content["training"]), dict(content.get("behaviour", {}))
+        weights = content["weights"]
+        if not isinstance(weights, dict) or not all(
+            isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in weights.items()
+        ):
+            raise TypeError("weights: expected tensors by name")
         _check_provenance(facts[0])
-        checkpoint = Checkpoint(NetworkSpec(**spec), content["weights"], *facts)
-    except (KeyError, TypeError, ValueError, UsageError) as error:
+        behaviour.check(facts[2])
+        checkpoint = Checkpoint(NetworkSpec(**spec), weights, *facts)
+    except (KeyError, RecursionError, TypeError, ValueError, UsageError) as error:
         raise ConversionError(f"{path}: damaged checkpoint ({error})") from None
     if network is not None:
         model = checkpoint.spec.model

@@ -108,14 +108,34 @@ class TestCheckpoint:
         with pytest.raises(ConversionError, match="damaged checkpoint"):
             load_checkpoint(tmp_path / "a.pt")
 
-    @pytest.mark.parametrize("key", ["spec", "provenance", "training"])
+    @pytest.mark.parametrize("key", ["spec", "weights", "provenance", "training", "behaviour"])
     @pytest.mark.parametrize("value", [None, 3, "text", [[]], [3]])
     def test_parts_of_another_type_are_refused(self, key, value, tmp_path):
+        self.refused(key, value, tmp_path)
+
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [
+            ("weights", {"a": 3}),
+            ("weights", {3: torch.zeros(1)}),
+            ("provenance", {"start": 3}),
+            ("provenance", {"recipe": None}),
+            ("provenance", {"start": {"data": "text"}}),
+            ("behaviour", {"calls": []}),
+            ("behaviour", {"calls": [3], "values": []}),
+            ("behaviour", {"calls": [], "values": [3]}),
+            ("spikelet_checkpoint", torch.ones(2)),
+        ],
+    )
+    def test_parts_of_parts_of_another_type_are_refused(self, key, value, tmp_path):
+        self.refused(key, value, tmp_path)
+
+    def refused(self, key, value, folder):
         spec = NetworkSpec("vgg9", (3, 32, 32), 5, (1, 2, 3), (1.0, 1.0, 1.0)).as_dict()
         parts = {"spec": spec, "weights": {}, "provenance": {}, "training": {}}
-        torch.save({"spikelet_checkpoint": 1, **parts, key: value}, tmp_path / "a.pt")
-        with pytest.raises(ConversionError, match=r"a\.pt: damaged checkpoint \("):
-            load_checkpoint(tmp_path / "a.pt")
+        torch.save({"spikelet_checkpoint": 1, **parts, key: value}, folder / "a.pt")
+        with pytest.raises(ConversionError, match=r"a\.pt: (damaged checkpoint \(|checkpoint format an object)"):
+            load_checkpoint(folder / "a.pt")
 
     def test_a_pickle_with_a_call_is_not_executed(self, tmp_path):
         class Evil:
