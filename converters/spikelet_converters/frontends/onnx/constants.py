@@ -34,13 +34,16 @@ SIZED = ("ConstantOfShape", "Expand", "Pad", "Range", "Tile")  # operators whose
 def of_one_sample(node: onnx.NodeProto, inputs: list[Constant | None], batch: int | None) -> list[Constant | None]:
     """Return the inputs of an operator with 1 for the size of the batch, if its result has the batch as its first axis.
 
-    Constants that are broadcast to the batch, such as coordinates of pixels, are alike for all samples.
+    Constants that are broadcast to the batch, such as coordinates of pixels, are alike for all samples. A shape of one
+    size is that of a list, such as the pads of an image, which may be as long as a fixed batch is.
     """
     if node.op_type == "Range" and [None if value is None else value.tolist() for value in inputs[:2]] == [0, BATCH]:
         return [inputs[0], np.asarray(1), *inputs[2:]]  # the indices of the samples
     index = SHAPE_INPUTS.get(node.op_type)
     shape = inputs[index] if index is not None and index < len(inputs) else None
     if index is None or shape is None or shape.ndim != 1 or not shape.size or shape[0] not in (BATCH, batch):
+        return inputs
+    if shape.size == 1 and shape[0] != BATCH:
         return inputs
     one = np.concatenate([np.ones_like(shape[:1]), shape[1:]])
     return [*inputs[:index], one, *inputs[index + 1 :]]

@@ -47,6 +47,8 @@ def load(path: Path, output: str | None = None) -> tuple[onnx.ModelProto, tuple[
         model.ir_version = max(model.ir_version, 4)  # before, it requires initializers among the inputs
         _sort(path, model)
         _check(model)
+        _open_sizes(model.graph)
+        _name_apart(model.graph)
         for tensor in model.graph.initializer:  # which the checker does not decode
             onnx.numpy_helper.to_array(tensor)
         _to_float32(model)
@@ -140,6 +142,27 @@ def _check(model: onnx.ModelProto) -> None:
         tensor.ClearField("shape")
 
 
+def _open_sizes(graph: onnx.GraphProto) -> None:
+    """Leave open the sizes of inputs and outputs that are 0 or negative, as some exporters write those of the batch."""
+    for entry in [*graph.input, *graph.output]:
+        for size in entry.type.tensor_type.shape.dim:
+            if size.HasField("dim_value") and size.dim_value < 1:
+                size.ClearField("dim_value")
+
+
+def _name_apart(graph: onnx.GraphProto) -> None:
+    """Give nodes of one name different names, as ONNX Runtime requires."""
+    taken = {node.name for node in graph.node}
+    seen: set[str] = set()
+    for node in graph.node:
+        name, count = node.name, 1
+        while name and name in (seen if count == 1 else taken | seen):
+            count += 1
+            name = f"{node.name}_{count}"
+        node.name = name
+        seen.add(name)
+
+
 def _sort(path: Path, model: onnx.ModelProto) -> None:
     """Sort the nodes so that every input is computed before its use."""
     graph = model.graph
@@ -228,7 +251,9 @@ def _dequantise(model: onnx.ModelProto) -> None:
 def _select(path: Path, model: onnx.ModelProto, name: str | None) -> None:
     """Keep one output, and the nodes and inputs that it depends on."""
     graph = model.graph
-    names = [entry.name for entry in graph.output]
+    names = list(dict.fromkeys(entry.name for entry in graph.output))
+    if not names:
+        raise ConversionError(f"{path}: has no outputs; expected the logits")
     if name is not None and name not in names:
         raise UsageError(f"{path}: has no output {name!r}; expected one of {', '.join(names)}")
     if name is None and len(names) != 1:

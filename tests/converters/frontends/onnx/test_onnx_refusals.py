@@ -69,7 +69,7 @@ CASES = {
         "normalises an axis that is not the channels",
     ),
     "an output channels last": ([*body(RELU)[:2], n("Transpose", ["r"], ["y"], perm=[0, 2, 3, 1])],
-                                "the output: its axes were permuted"),
+                                r"the output: has shape \(N, 7, 7, 4\); expected logits \(N, K\): average or"),
     "a reshape of pixels": ([*body(RELU)[:2], n("Reshape", ["r", "odd"], ["y"])], r"to \[-1, 2, 2, 49\]; expected"),
     "a reshape of the batch": ([*body(RELU)[:2], n("Reshape", ["r", "moved"], ["y"])], r"to \[4, -1\]; expected \(N, -1\)"),
     "more axes": ([*body(RELU)[:2], n("Reshape", ["r", "wide"], ["y"])], "expected"),

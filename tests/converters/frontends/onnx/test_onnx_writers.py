@@ -265,7 +265,7 @@ def test_quantisers_of_four_bit_types(kind, domain, tmp_path):
         ([*body(RELU)[:2], n("Tile", ["r", "rows"], ["e"]), *tail("e")], r"\(Tile\): repeats along axis 0; expected the"),
         ([*body(RELU)[:2], n("Expand", ["r", "batches"], ["e"]), *tail("e")], r"\(Expand\): expands to 5 axes; expected 4"),
         ([*body(RELU)[:2], n("Reshape", ["r", "wide"], ["s"]), n("MatMul", ["s", "m49"], ["y"])],
-         r"\(MatMul\): takes pixels as one axis"),
+         r"the output: has shape \(N, 4, 3\); expected logits \(N, K\)"),
         ([*body(RELU)[:2], n("Reshape", ["r", "wide"], ["s"]), n("Mul", ["s", "row"], ["y"])], r"\(Mul\): .*expected"),
         ([*body(RELU)[:2], n("Reshape", ["r", "wide"], ["s"]), n("ReduceMean", ["s"], ["y"], axes=[1])],
          r"\(ReduceMean\): a mean over axes \[1\] is not supported; expected the pixels, axis 2"),
@@ -284,3 +284,48 @@ def test_refusals(nodes, message, tmp_path):
 
 def test_operators_on_constants_are_of_onnx():
     assert {schema.name for schema in onnx.defs.get_all_schemas()} >= set(EVALUATED)
+
+
+def same_names(graph):
+    for node in graph.node:
+        node.name = "layer"
+
+
+def batch_of(size):
+    def change(graph):
+        graph.input[0].type.tensor_type.shape.dim[0].dim_value = size
+
+    return change
+
+
+def output_twice(graph):
+    graph.output.append(graph.output[0])
+
+
+@pytest.mark.parametrize("change", [same_names, batch_of(0), batch_of(-1), output_twice])
+def test_names_and_sizes_that_onnx_runtime_refuses(change, tmp_path):
+    path = model(tmp_path / "a.onnx", body(RELU))
+    images, plain = pixels(SHAPE), read(path, RAW)
+    changed = onnx.load(path)
+    change(changed.graph)
+    onnx.save(changed, path)
+    source = read(path, RAW)
+    assert np.array_equal(logits(source, images), logits(plain, images))
+    assert check_graph(source, None) < 1e-2
+
+
+@pytest.mark.parametrize(
+    ("sizes", "outputs", "message"),
+    [((3, -1, -1), ("y",), "its input x has no fixed shape; give one with --input"), (SHAPE, (), "has no outputs; expected")],
+)  # fmt: skip
+def test_open_sizes_and_no_outputs_are_refused(sizes, outputs, message, tmp_path):
+    with pytest.raises(ConversionError, match=message):
+        read(model(tmp_path / "a.onnx", body(RELU), shape=sizes, outputs=outputs), RAW)
+
+
+def test_a_list_as_long_as_the_batch_is_no_batch(tmp_path):
+    """The pads of an image that torch's exporter extends by two zeros, in a file with a batch of 2."""
+    nodes = [conv(), n("Relu", ["c"], ["p"]), n("ConstantOfShape", ["length"], ["zeros"], value=numpy_helper.from_array(np.array([0]))),
+             n("Concat", ["ends", "zeros", "ends", "zeros"], ["pads"], axis=0), n("Pad", ["p", "pads"], ["r"]), *tail()]  # fmt: skip
+    own = {"length": np.array([2]), "ends": np.array([0, 0])}
+    compare(model(tmp_path / "a.onnx", nodes, batch=2, own=own), batch=2)
