@@ -55,12 +55,12 @@ def contracted(
         order = [letter for letter in own if letter in kept]
         factors = weight.transpose([kept.index(letter) for letter in order])
         factors = factors.reshape([lengths[letter] if letter in kept else 1 for letter in own[1:]])
-        moved = scaled(builder, name, where, factors, x, alone=False) if kept else x
+        moved = x if not kept and weight == 1 else scaled(builder, name, where, factors, x, alone=False)
         return _permuted(moved, own, output)
     if x.grid is not None:
         raise refusal
     if len(x.shape) == 1:
-        matrix = np.ones((1, x.shape[0])) if not kept else weight
+        matrix = np.full((1, x.shape[0]), weight) if not kept else weight
         if len(new) > 1 or own[1] in output:
             raise refusal
         if len(kept) == 2:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 
@@ -11,12 +12,14 @@ from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.contractions import EXPECTED, contracted
 from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.refusals import LEFT
-from spikelet_converters.frontends.values import Factor, Value
+from spikelet_converters.frontends.values import Factor, Stack, Value
+
+Operand: TypeAlias = Value | Stack | Factor
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-def einsum(builder: Builder, name: str, where: str, equation: str, operands: Sequence[Value | Factor]) -> Value:
+def einsum(builder: Builder, name: str, where: str, equation: str, operands: Sequence[Operand]) -> Value:
     """Add an Einstein sum.
 
     Args:
@@ -24,12 +27,15 @@ def einsum(builder: Builder, name: str, where: str, equation: str, operands: Seq
         name: Name of the layer.
         where: The operation in error messages.
         equation: The equation, as "bi,oi->bo".
-        operands: One value and any number of arrays, whose product is computed first.
+        operands: One value, or a stack of values that are added up, and any number of arrays.
 
     Raises:
         ConversionError: The equation is not one, or the sum has no form as layers.
     """
     terms, output = _parsed(where, equation, operands)
+    stack = next((index for index, operand in enumerate(operands) if isinstance(operand, Stack)), None)
+    if stack is not None:
+        return _of_stack(builder, name, where, terms, output, list(operands), stack)
     values = [index for index, operand in enumerate(operands) if isinstance(operand, Value)]
     if len(values) != 1:
         raise ConversionError(f"{where}: {equation!r} takes a product of activations; {EXPECTED}")
@@ -45,12 +51,35 @@ def einsum(builder: Builder, name: str, where: str, equation: str, operands: Seq
     return contracted(builder, name, where, own, x, other, np.asarray(weight, np.float64), output)
 
 
+def _of_stack(
+    builder: Builder, name: str, where: str, terms: list[str], output: str, operands: list[Operand], index: int
+) -> Value:  # fmt: skip
+    """Add the sum over a stack: that of the sums of its values, each with its part of the weights."""
+    stack = operands[index]
+    assert isinstance(stack, Stack)
+    letter = terms[index][stack.axis]
+    once = all(term.count(letter) < 2 for term in terms)
+    if letter in output or not once or sum(isinstance(operand, Value | Stack) for operand in operands) > 1:
+        raise ConversionError(stack.refusal)
+    own = [term.replace(letter, "") for term in terms]
+    sums = []
+    for place, x in enumerate(stack.values):
+        parts: list[Operand] = [
+            np.asarray(np.take(operand, place, term.index(letter)))
+            if isinstance(operand, np.ndarray) and letter in term else operand
+            for term, operand in zip(terms, operands, strict=True)
+        ]  # fmt: skip
+        parts[index] = x
+        sums.append(einsum(builder, f"{name}.{place}", where, f"{','.join(own)}->{output}", parts))
+    return builder.add(name, where, sums)
+
+
 def tensordot(
-    builder: Builder, name: str, where: str, first: Value | Factor, second: Value | Factor,
+    builder: Builder, name: str, where: str, first: Operand, second: Operand,
     axes: tuple[Sequence[int], Sequence[int]],
 ) -> Value:  # fmt: skip
     """Add the sum of the product of a value and weights over pairs of axes; the other axes follow one another."""
-    ranks = [len(sizes(operand)) + 1 if isinstance(operand, Value) else operand.ndim for operand in (first, second)]
+    ranks = [_rank(operand) for operand in (first, second)]
     terms = [list(_LETTERS[: ranks[0]]), list(_LETTERS[ranks[0] : sum(ranks)])]
     pairs = [(a % ranks[0], b % ranks[1]) for a, b in zip(*axes, strict=True)]
     for a, b in pairs:
@@ -61,18 +90,18 @@ def tensordot(
     return einsum(builder, name, where, equation, [first, second])
 
 
-def product(builder: Builder, name: str, where: str, first: Value | Factor, second: Value | Factor) -> Value:
+def product(builder: Builder, name: str, where: str, first: Operand, second: Operand) -> Value:
     """Add the matrix product of a value and weights, in either order, as matmul in NumPy and torch."""
-    if isinstance(first, Value):
+    if isinstance(first, Value | Stack):
         assert isinstance(second, np.ndarray)
-        matrix = _matrix(second, first)
-        if matrix.ndim == 2:
+        matrix = _matrix(second, _rank(first))
+        if matrix.ndim == 2 and isinstance(first, Value):
             return builder.linear(name, where, matrix.T, None, first)
         return tensordot(builder, name, where, first, matrix, ([-1], [max(matrix.ndim - 2, 0)]))
-    assert isinstance(second, Value)
-    if len(sizes(second)) == 1:
+    assert isinstance(second, Value | Stack)
+    if _rank(second) == 2:
         raise ConversionError(f"{where}: {LEFT}")
-    matrix, own = _matrix(first, second), _LETTERS[: len(sizes(second)) + 1]
+    matrix, own = _matrix(first, _rank(second)), _LETTERS[: _rank(second)]
     if matrix.ndim == 2:
         terms, output = "Z" + own[-2], own.replace(own[-2], "Z")
     else:
@@ -80,20 +109,26 @@ def product(builder: Builder, name: str, where: str, first: Value | Factor, seco
     return einsum(builder, name, where, f"{terms},{own}->{output}", [matrix, second])
 
 
-def _matrix(weights: Factor, x: Value) -> Factor:
-    """Return weights without leading axes of size 1, which add none to a product with the value."""
-    extra = weights.ndim <= len(sizes(x)) + 1 and weights.size == np.prod(weights.shape[-2:])
+def _rank(operand: Operand) -> int:
+    if isinstance(operand, Stack):
+        return len(sizes(operand.values[0])) + 2
+    return len(sizes(operand)) + 1 if isinstance(operand, Value) else operand.ndim
+
+
+def _matrix(weights: Factor, rank: int) -> Factor:
+    """Return weights without leading axes of size 1, which add none to a product with a value of so many axes."""
+    extra = weights.ndim <= rank and weights.size == np.prod(weights.shape[-2:])
     return weights.reshape(weights.shape[-2:]) if extra else weights
 
 
-def _parsed(where: str, equation: str, operands: Sequence[Value | Factor]) -> tuple[list[str], str]:
+def _parsed(where: str, equation: str, operands: Sequence[Operand]) -> tuple[list[str], str]:
     """Return the letters of the operands and of the output; an ellipsis is replaced by letters."""
     text = equation.replace(" ", "")
     before, arrow, output = text.partition("->")
     terms = before.split(",")
     if len(terms) != len(operands):
         raise ConversionError(f"{where}: {equation!r} for {len(operands)} operands; {EXPECTED}")
-    ranks = [len(sizes(operand)) + 1 if isinstance(operand, Value) else operand.ndim for operand in operands]
+    ranks = [_rank(operand) for operand in operands]
     spare = "".join(letter for letter in _LETTERS[::-1] if letter not in text)
     widths = [rank - len(term) + 3 for term, rank in zip(terms, ranks, strict=True) if "..." in term]
     most = max([0, *widths])

@@ -137,6 +137,21 @@ class Value:
 
 
 @dataclass(frozen=True)
+class Stack:
+    """Values along a new axis, that are pending until they are added up along it.
+
+    Attributes:
+        values: The values, of one shape.
+        axis: The new axis, of which 0 is before the batch.
+        refusal: Error message for a stack that is not added up.
+    """
+
+    values: tuple[Value, ...]
+    axis: int
+    refusal: str
+
+
+@dataclass(frozen=True)
 class Rounded:
     """A rounding, floor(value + shift), that is pending until its result is clipped.
 

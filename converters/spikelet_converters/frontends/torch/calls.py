@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.layout import per_channel, varies
-from spikelet_converters.frontends.values import Factor, Value
+from spikelet_converters.frontends.values import Factor, Stack, Value
 
 Target: TypeAlias = object
 Arguments: TypeAlias = dict[str, object]
@@ -142,7 +142,7 @@ class Call:
         return numbers * axes if len(numbers) == 1 else numbers
 
 
-Result: TypeAlias = Value | list[Value] | npt.NDArray[np.generic]
+Result: TypeAlias = Value | Stack | list[Value] | npt.NDArray[np.generic]
 """The output of a call, its outputs if it has several, or constants."""
 
 Handler = Callable[[Call], Result]
@@ -150,9 +150,11 @@ Handler = Callable[[Call], Result]
 
 
 def values_of(arguments: object) -> list[Value]:
-    """Return the values of the network among some arguments."""
+    """Return the values of the network among some arguments, also those of stacks."""
     if isinstance(arguments, Value):
         return [arguments]
+    if isinstance(arguments, Stack):
+        return list(arguments.values)
     if isinstance(arguments, tuple | list):
         return [value for argument in arguments for value in values_of(argument)]
     return []
@@ -265,7 +267,7 @@ def _accepts(kind: str, value: object) -> bool:
         return value is None or _accepts(kind[9:-1], value)
     match kind:
         case "Tensor":
-            return isinstance(value, Value | np.ndarray | int | float)
+            return isinstance(value, Value | Stack | np.ndarray | int | float)
         case "number" | "float" | "Scalar":
             return isinstance(value, int | float)
         case "int" | "SymInt":

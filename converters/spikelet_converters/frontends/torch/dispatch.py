@@ -19,10 +19,11 @@ from spikelet_converters.frontends.torch import (
     products,
     resampling,
     reshapes,
+    stacks,
     synapses,
 )  # fmt: skip
 from spikelet_converters.frontends.torch.calls import Call, Handler, Recorded, Result
-from spikelet_converters.frontends.values import Value
+from spikelet_converters.frontends.values import Stack, Value
 
 _TABLES = (
     synapses,
@@ -74,6 +75,9 @@ def added(call: Call) -> Result:
         ConversionError: The call has no spiking form, takes a value that no node has, or has an argument that the
             import does not evaluate.
     """
+    stack = stacks.of(list(call.arguments.values()))
+    if stack is not None and call.kind not in products.HANDLERS:
+        return stacks.applied(call, stack, added, IDENTITY)
     viewed = next((x for x in call.values if x.view is not None), None)
     if viewed is not None and call.kind not in OF_VIEWS:
         raise rearranged.refused(call.where, viewed)
@@ -86,7 +90,7 @@ def added(call: Call) -> Result:
     result = HANDLERS[call.kind](call)
     for name in set(arguments) - arguments.read - _WITHOUT_EFFECT:
         value = dict.get(arguments, name)
-        if value is not None and value is not False and not isinstance(value, Value):
+        if value is not None and value is not False and not isinstance(value, Value | Stack):
             raise ConversionError(f"{call.where}: its argument {name} = {value} is not supported; leave it out")
     return result
 

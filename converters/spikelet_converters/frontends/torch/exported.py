@@ -17,7 +17,7 @@ from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.refusals import DATA, IN_PLACE, UNKNOWN
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.source import Preprocessing, Source, as_taken, build, finished
-from spikelet_converters.frontends.torch import classes, in_place, regions, stacked, straight_through
+from spikelet_converters.frontends.torch import classes, in_place, regions, stacks, straight_through
 from spikelet_converters.frontends.torch.calls import (
     Call,
     bound,
@@ -108,7 +108,7 @@ def add(program: torch.export.ExportedProgram, builder: Builder, start: Value, *
     changed = None if calls is program.graph else in_place.conflict(calls, {})
     if changed is not None:
         raise ConversionError(f"`{_kind(changed)}` at node {changed.name} of the exported program: {IN_PLACE}")
-    graph = classes.replaced(stacked.removed(straight_through.removed(calls)))
+    graph = classes.replaced(straight_through.removed(calls))
     (returned,) = (step for step in graph.nodes if step.op == "output")
     results = list(returned.args[0])[-len(signature.user_outputs) :]  # after those that are written to buffers
     returned.args = (results,)
@@ -133,6 +133,7 @@ class _Reader:
             return
         if step.op == "output":
             results = list(self._resolved(step.args)[0])
+            stacks.check(results)
             returned(self.builder, values_of(results if self.output is None else chosen(results, self.output)))
             return
         self.values[step.name] = self._value(step)
@@ -146,6 +147,8 @@ class _Reader:
         assert isinstance(kwargs, dict)
         kind = kind if kind in HANDLERS else kind.rstrip("_")
         args = without_values(kind, args)
+        if kind in ("getitem", "sym_size"):
+            stacks.check(args[0])
         if kind == "getitem":
             return args[0][args[1]] if isinstance(args[0], list | tuple) else args[0]
         if kind == "sym_size":

@@ -18,7 +18,7 @@ from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.refusals import UNKNOWN, NotTraced
-from spikelet_converters.frontends.torch import brevitas, quant_aware
+from spikelet_converters.frontends.torch import brevitas, quant_aware, stacks
 from spikelet_converters.frontends.torch.calls import OPERATORS, Call, Result, bound, name_of, resolved, values_of
 from spikelet_converters.frontends.torch.constants import attribute, constant, evaluated, size_of, without_values
 from spikelet_converters.frontends.torch.dispatch import HANDLERS, IDENTITY, added, returned
@@ -120,7 +120,9 @@ class _Reader:
             case "get_attr":
                 return constant(attribute(self.modules[""], str(step.target)))
             case "call_module":
-                inputs = values_of([self.values.get(source) for source in step.all_input_nodes])
+                sources = [self.values.get(source) for source in step.all_input_nodes]
+                stacks.check(sources)
+                inputs = values_of(sources)
                 return self._module(str(step.target), self.modules[str(step.target)], step, inputs)
             case "output":
                 return self._output(step)
@@ -129,7 +131,9 @@ class _Reader:
     def _output(self, step: fx.Node) -> Value:
         if self.output is not None:
             results = resolved(step.args[0], self.values.get)
+            stacks.check(chosen(results, self.output))
             return returned(self.builder, values_of(chosen(results, self.output)))
+        stacks.check([self.values.get(source) for source in step.all_input_nodes])
         values = values_of([self.values.get(source) for source in step.all_input_nodes])
         if not values:
             self._refuse_states("the network", step)
@@ -157,6 +161,8 @@ class _Reader:
         operands = args[:1] if kind == "getitem" else args  # x[None] has another axis
         if step.target in OPERATORS and any(operand is None for operand in operands):
             raise NotTraced(f"{where}: takes an argument that is None; {_ONE_INPUT}")
+        if kind in ("getattr", "getitem"):
+            stacks.check(args[0])
         if kind == "getitem" and not isinstance(args[0], Value):
             return args[0][args[1]]
         if kind == "getattr" and args[1] in ("data", "values") and values_of(args[0]):

@@ -11,10 +11,9 @@ from spikelet_converters.frontends import pieces, rearranged
 from spikelet_converters.frontends.channels import concatenated
 from spikelet_converters.frontends.layout import arranged, axes_of, expected_of, sizes
 from spikelet_converters.frontends.pixels import gathered
-from spikelet_converters.frontends.refusals import TORCH as ADVICE
-from spikelet_converters.frontends.torch import resampling
+from spikelet_converters.frontends.torch import resampling, stacks
 from spikelet_converters.frontends.torch.calls import Call, Handler
-from spikelet_converters.frontends.values import BATCH, Value
+from spikelet_converters.frontends.values import BATCH, Stack, Value
 
 DROPOUTS = (
     "alpha_dropout", "dropout", "dropout1d", "dropout2d", "feature_alpha_dropout", "feature_dropout", "native_dropout",
@@ -42,8 +41,8 @@ def _cat(call: Call) -> Value:
     return pieces.joined(call.builder, call.name, call.where, values, axis)
 
 
-def _stack(call: Call) -> Value:
-    """Join values without an axis of channels, such as (N, H, W), along a new one."""
+def _stack(call: Call) -> Value | Stack:
+    """Join values without an axis of channels, such as (N, H, W), along a new one, or values that are then added up."""
     values = call.get("tensors")
     parts = values if isinstance(values, tuple | list) else []
     axis = int(call.number("dim", 0))
@@ -52,7 +51,7 @@ def _stack(call: Call) -> Value:
         for x in parts if isinstance(x, Value) and x.shape[0] == 1 and axes_of(x) == (1, 2) and not x.regrouped
     ]  # fmt: skip
     if not images or len(images) != len(parts) or axis not in (1, -3):
-        raise ConversionError(f"{call.where}: {ADVICE['stack']}")
+        return stacks.stacked(call, parts)
     return concatenated(call.where, images)
 
 

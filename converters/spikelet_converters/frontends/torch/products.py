@@ -5,18 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends.einsum import einsum, product, tensordot
+from spikelet_converters.frontends.einsum import Operand, einsum, product, tensordot
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.torch.calls import Call, Handler
 from spikelet_converters.frontends.torch.resampling import entries
-from spikelet_converters.frontends.values import Factor, Value
+from spikelet_converters.frontends.values import Stack, Value
 
 
-def _factors(call: Call) -> tuple[Value | Factor, Value | Factor]:
+def _factors(call: Call) -> tuple[Operand, Operand]:
     """Return the two factors of a call, of which one is a value and the other constant weights."""
     first, second = (value for _, value in list(call.arguments.items())[:2])
-    pair = [factor if isinstance(factor, Value) else np.asarray(factor, np.float64) for factor in (first, second)]
-    if all(isinstance(factor, Value) for factor in pair):
+    pair = [
+        factor if isinstance(factor, Value | Stack) else np.asarray(factor, np.float64) for factor in (first, second)
+    ]
+    if all(isinstance(factor, Value | Stack) for factor in pair):
         raise ConversionError(f"{call.where}: {ADVICE['matmul']}")
     return pair[0], pair[1]
 
@@ -46,7 +48,9 @@ def _inner(call: Call) -> Value:
 def _einsum(call: Call) -> Value:
     arguments = [argument for _, argument in call.arguments.items()]
     equation, *operands = [entry for argument in arguments for entry in entries(argument)]
-    if not isinstance(equation, str) or not all(isinstance(operand, Value | np.ndarray) for operand in operands):
+    if not isinstance(equation, str) or not all(
+        isinstance(operand, Value | Stack | np.ndarray) for operand in operands
+    ):
         raise ConversionError(f"{call.where}: expected an equation, a value and constant weights")
     return einsum(call.builder, call.name, call.where, equation, operands)  # type: ignore[arg-type]
 

@@ -12,7 +12,7 @@ from torch import fx, nn
 from spikelet.errors import ConversionError, one_line, pass_out_of_memory
 from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.refusals import IN_PLACE, NotTraced
-from spikelet_converters.frontends.torch import classes, in_place, stacked, stored, straight_through, time_loop, written
+from spikelet_converters.frontends.torch import classes, in_place, stored, straight_through, time_loop, written
 from spikelet_converters.frontends.torch.outputs import with_fields
 from spikelet_converters.frontends.torch.source_lines import called
 from spikelet_converters.frontends.torch.totals import ASSIGN
@@ -100,4 +100,4 @@ def calls_of(network: nn.Module, spiking: bool = False) -> fx.Graph:
         pass_out_of_memory(error, f"{type(network).__name__}.forward")
         advice = time_loop.ADVICE if spiking else _EXPECTED
         raise NotTraced(f"{type(network).__name__}.forward: cannot be traced ({one_line(error)}); {advice}") from None
-    return with_fields(classes.replaced(stacked.removed(straight_through.removed(graph))))
+    return with_fields(classes.replaced(straight_through.removed(graph)))
