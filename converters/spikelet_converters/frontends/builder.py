@@ -14,6 +14,7 @@ import numpy.typing as npt
 from spikelet.errors import ConversionError
 from spikelet.nodes import Shape
 from spikelet_converters.frontends.channels import repeated, selected
+from spikelet_converters.frontends.combined import ungrouped
 from spikelet_converters.frontends.images import Images
 from spikelet_converters.frontends.layout import arranged, axes_of, expected_of, reshaped, sizes, target_of
 from spikelet_converters.frontends.layout import padded as around
@@ -51,6 +52,9 @@ class Builder(Images):
 
     def repeated(self, name: str, where: str, target: Sequence[int], x: Value) -> Value:
         """Add a value that is broadcast to the sizes `target` of its axes, without the batch: axes of size 1 repeat."""
+        if x.grid is not None and tuple(target[2:]) == x.shape[1:]:
+            channels = np.broadcast_to(np.arange(x.shape[0]).reshape(x.grid), target[:2])
+            return replace(selected(ungrouped(x), channels.ravel()), grid=(target[0], target[1]))
         if x.regrouped:
             return repeated(where, x, target)
         after = list(x.shape[1:])
@@ -113,6 +117,8 @@ class Builder(Images):
 
     def mean(self, name: str, where: str, axes: Sequence[int], keep: bool, x: Value) -> Value:
         """Add a mean over axes of the source's value, of which 0 is the batch: those of channels or pixels."""
+        if x.grid is not None and {axis % 5 for axis in axes} in ({1}, {2}):
+            return self._mean_of_groups(name, where, axes[0] % 5, keep, x, x.grid)
         order = axes_of(x)
         reduced = {axis % (len(order) + 1) for axis in axes} if not x.regrouped else set()
         if any(axis and order[axis - 1] == 0 for axis in reduced):
@@ -121,6 +127,15 @@ class Builder(Images):
         kernel = x.shape[1] if 1 in pixels else 1, x.shape[2] if 2 in pixels else 1
         pooled = self.pool(name, where, kernel, kernel, replace(x, axes=None))
         return self._reduced(name, where, axis_order, pixels, keep, pooled)
+
+    def _mean_of_groups(
+        self, name: str, where: str, axis: int, keep: bool, x: Value, grid: tuple[int, int]
+    ) -> Value:  # fmt: skip
+        """Add a mean over one of the two axes of channels, the groups or those of a group."""
+        kept = grid[2 - axis]
+        weight = np.kron(*(np.eye(n) if i != axis - 1 else np.full((1, n), 1 / n) for i, n in enumerate(grid)))
+        mean = self.conv(name, where, weight[:, :, None, None], None, (1, 1), (0, 0), 1, ungrouped(x))
+        return replace(mean, grid=(1, kept) if axis == 1 else (kept, 1)) if keep else mean
 
     def _mean_of_channels(self, name: str, where: str, reduced: set[int], keep: bool, x: Value) -> Value:
         """Add a mean over the channels, and over those axes of pixels that are in `reduced`."""

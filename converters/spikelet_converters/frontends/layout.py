@@ -215,6 +215,8 @@ def per_channel(where: str, constant: npt.NDArray[np.generic], x: Value) -> Fact
     if x.merged:
         return per_channel(where, apart(constant, x), replace(x, merged=False))
     array = np.asarray(constant, np.float64)
+    if x.grid is not None and _is_of_groups(array.shape, x.grid):
+        return np.broadcast_to(array.reshape(array.shape[-4:-2]), x.grid).ravel()
     if array.size == 1 and array.ndim <= len(sizes(x)) + 1:
         return array.reshape(())
     axes = axes_of(x)
@@ -240,6 +242,12 @@ def per_channel(where: str, constant: npt.NDArray[np.generic], x: Value) -> Fact
         f"{where}: a constant of shape {constant.shape} for a value of shape (N, "
         f"{', '.join(map(str, sizes(x)))}); expected one number, or one per channel"
     )
+
+
+def _is_of_groups(shape: Shape, grid: tuple[int, int]) -> bool:
+    """Return whether a constant is broadcast with channels as two axes, (1, G, C / G, 1, 1) or without the batch."""
+    fits = len(shape) > 3 and all(a in (1, b) for a, b in zip(shape[-4:-2], grid, strict=True))
+    return fits and shape[:-4] in ((), (1,)) and shape[-2:] == (1, 1)
 
 
 def varies(constant: npt.NDArray[np.generic], x: Value) -> bool:

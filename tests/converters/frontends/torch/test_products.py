@@ -1,4 +1,4 @@
-"""Linear maps that are written as products, and images whose pixels are one axis: imported exactly, or refused by name."""
+"""Linear maps written as products, and images with pixels as one axis or channels as two: imported exactly or refused."""
 
 import numpy as np
 import pytest
@@ -36,6 +36,7 @@ PRODUCTS = {
         lambda x: torch.einsum("bchw,oc,co,hw->bohw", torch.relu(x), weights(6, 4), weights(4, 6), weights(7, 7)), 6),
     "einsum with weights of every pixel": (lambda x: torch.einsum("bchw,ochw->bohw", torch.relu(x), weights(6, 4, 7, 7)), 6),
     "einsum without weights": (lambda x: torch.einsum("bchw->bcw", torch.relu(x))[:, :, None], 4),
+    "einsum of weights alone": (lambda x: torch.einsum("bchw,k,l->bchw", torch.relu(x), weights(3).abs(), weights(2).abs()), 4),
     "einsum of a diagonal": (lambda x: torch.einsum("bchw,cc->bchw", torch.relu(x), weights(4, 4)), 4),
     "einsum of a factor of every pixel": (lambda x: torch.einsum("bchw,hw->bhwc", torch.relu(x), weights(7, 7)).movedim(3, 1), 4),
     "tensordot": (lambda x: torch.tensordot(torch.relu(x), weights(4, 6), dims=([1], [0])).movedim(3, 1), 6),
@@ -54,6 +55,12 @@ PRODUCTS = {
     "neighbours along one axis": (lambda x: F.conv1d(torch.relu(x).flatten(2), weights(6, 4, 5), stride=3)[:, :, None], 6),
     "pixels from a place on": (lambda x: torch.relu(x).flatten(2)[:, :, 10:].unsqueeze(2), 4),
     "pixels of one axis, scaled": (lambda x: (x.flatten(2) * weights(1, 1, 49) + weights(4, 1)).clamp(-1, 2).view_as(x), 4),
+    "factors of groups of channels": (
+        lambda x: torch.relu(x.view(-1, 2, 2, 7, 7) * weights(1, 2, 1, 1, 1) - weights(2, 2, 1, 1)).flatten(1, 2), 4),
+    "a mean of groups of channels": (lambda x: torch.relu(x).view(-1, 2, 2, 7, 7).mean(1), 2),
+    "sums in groups of channels": (lambda x: torch.relu(x.view(-1, 1, 4, 7, 7).sum(2, keepdim=True)).flatten(1, 2), 1),
+    "channels expanded in groups": (lambda x: torch.relu(x)[:, :, None].expand(-1, -1, 3, -1, -1).reshape(-1, 12, 7, 7), 12),
+    "groups of channels expanded": (lambda x: torch.relu(x)[:, None].expand(-1, 2, -1, -1, -1).flatten(1, 2), 8),
     "groups of channels, rectified": (lambda x: torch.relu(x.view(-1, 2, 2, 7, 7) * 0.5 + 1).transpose(1, 2).flatten(1, 2), 4),
 }  # fmt: skip
 
