@@ -18,6 +18,7 @@ from torch import Tensor
 
 from spikelet.errors import ConversionError, CostError, pass_out_of_memory
 from spikelet.files.substitute import refuse_substitute
+from spikelet.files.whole_file import check_size
 from spikelet_converters import weight_arrays
 from spikelet_converters.torch_file import BoundedFile, check_sizes
 
@@ -108,11 +109,12 @@ def load(path: Path) -> object:
 
     Raises:
         ConversionError: The file is a TorchScript program, is damaged, or is not a torch file.
-        CostError: A compressed file needs more memory than the limit permits.
+        CostError: The file needs more memory than the limit permits.
     """
     if not path.is_file():
         raise ConversionError(f"{path}: no such file")
     refuse_substitute(path, ConversionError, "ZIP")
+    check_size(path)
     if path.suffix.lower() in weight_arrays.READERS:
         return weight_arrays.read(path)
     kind = program(path)

@@ -128,8 +128,8 @@ def take_weights(network: nn.Module, start: Checkpoint) -> None:
 
 def check_split(start: Checkpoint, recipe: Recipe, data: ImageSet) -> None:
     """Raise UsageError if a start was trained on images of the validation split."""
-    before = start.provenance.get("recipe", {})
-    if start.provenance.get("data", {}).get("digest") != data.digest:
+    before, trained_on = start.provenance.get("recipe", {}), start.provenance.get("data")
+    if not isinstance(trained_on, dict) or trained_on.get("digest") != data.digest:
         return
     for key in ("seed", "validation"):
         now = getattr(recipe, key)

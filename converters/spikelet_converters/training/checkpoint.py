@@ -138,7 +138,7 @@ def load_checkpoint(path: str | Path, network: str | None = None) -> Checkpoint:
 
 def _check_provenance(provenance: ReadOnlyDocument) -> None:
     """Raise TypeError if a part of the provenance, or of that of the start, is not a dictionary."""
-    for key in ("data", "recipe", "validation"):
+    for key in ("recipe", "validation"):
         if not isinstance(provenance.get(key, {}), dict):
             raise TypeError(f"provenance: {key} is {options.shown(provenance[key])}, expected a dictionary")
     start = provenance.get("start")

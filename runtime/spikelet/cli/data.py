@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from spikelet.choices import LAYOUTS, SPLITS, Split
 from spikelet.cli.arguments import above_zero
 from spikelet.display import printable
-from spikelet.errors import UsageError
+from spikelet.errors import SpikeletError, UsageError
+from spikelet.files.text_file import read_text
 from spikelet.options import span
 from spikelet.shipped import find_data
 
@@ -65,9 +66,11 @@ def class_names(text: str) -> tuple[str, ...]:
     path = Path(text)
     try:
         is_file = path.is_file()
-        lines = path.read_text("utf-8-sig").splitlines() if is_file else text.split(",")
-    except (OSError, ValueError) as error:
+        lines = read_text(path, "text").removeprefix("\ufeff").splitlines() if is_file else text.split(",")
+    except (OSError, ValueError) as error:  # a name that is too long
         raise argparse.ArgumentTypeError(f"{text}: cannot be read as names ({error})") from None
+    except SpikeletError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
     names = tuple(printable(line.strip()) for line in lines if line.strip())
     if not is_file and len(names) == 1 and path.suffix:
         raise argparse.ArgumentTypeError(f"{text}: no such file, and a single name; expected two or more names")

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from spikelet.errors import DataError, pass_out_of_memory
+from spikelet.errors import CostError, DataError, pass_out_of_memory
+from spikelet.files.whole_file import read_whole
 
 MOST_OPCODES = 2**21
 
@@ -76,10 +77,11 @@ def read_pickle(path: Path) -> dict[object, object]:
 
     Raises:
         DataError: The file is damaged, or contains another value or objects of other classes.
+        CostError: The file is larger than the limit of memory.
         OutOfMemory: The system has no memory left for it.
     """
     try:
-        content = path.read_bytes()
+        content = read_whole(path)
         _check(content)
         value: object = _Unpickler(io.BytesIO(content), encoding="bytes").load()
         if not isinstance(value, dict):
@@ -87,6 +89,8 @@ def read_pickle(path: Path) -> dict[object, object]:
         return {key: item.array() if isinstance(item, _Array) else item for key, item in value.items()}
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except CostError:
+        raise
     except Exception as error:  # a damaged pickle may raise any exception
         pass_out_of_memory(error, str(path))
         reason = str(error) or type(error).__name__

@@ -120,7 +120,7 @@ class TestCheckpoint:
             ("weights", {3: torch.zeros(1)}),
             ("provenance", {"start": 3}),
             ("provenance", {"recipe": None}),
-            ("provenance", {"start": {"data": "text"}}),
+            ("provenance", {"start": {"recipe": "text"}}),
             ("behaviour", {"calls": []}),
             ("behaviour", {"calls": [3], "values": []}),
             ("behaviour", {"calls": [], "values": [3]}),

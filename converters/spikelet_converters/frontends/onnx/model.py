@@ -13,6 +13,7 @@ import numpy as np
 
 from spikelet.errors import ConversionError, MissingDependency, UsageError, pass_out_of_memory
 from spikelet.files.substitute import refuse_substitute
+from spikelet.files.whole_file import check_size
 from spikelet_converters.frontends.onnx.classical import standardise
 from spikelet_converters.frontends.onnx.definitions import tensors_of
 
@@ -31,6 +32,7 @@ def load(path: Path, output: str | None = None) -> tuple[onnx.ModelProto, tuple[
         ConversionError: The file is not valid ONNX, its nodes form a cycle, or it has several outputs and none is
             named.
         UsageError: The file has no output of this name.
+        CostError: The file is larger than the limit of memory.
         MissingDependency: The package `onnx` is not installed.
     """
     try:
@@ -38,6 +40,7 @@ def load(path: Path, output: str | None = None) -> tuple[onnx.ModelProto, tuple[
         import onnx.inliner
     except ImportError:
         raise MissingDependency("onnx", "convert") from None
+    check_size(path)
     try:
         model = onnx.load(str(path), load_external_data=False)
         _load_external_data(path, model)

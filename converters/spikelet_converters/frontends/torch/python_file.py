@@ -18,7 +18,7 @@ from types import CodeType, ModuleType
 
 from torch import nn
 
-from spikelet.errors import ConversionError, UsageError, one_line, pass_out_of_memory
+from spikelet.errors import ConversionError, SpikeletError, UsageError, one_line, pass_out_of_memory
 from spikelet_converters.frontends.torch.wrappers import plain
 
 _BESIDE: dict[Path, dict[str, ModuleType]] = {}
@@ -81,7 +81,7 @@ def _running(reference: str, path: Path) -> Iterator[None]:
     arguments, sys.argv = sys.argv, [str(path)]  # a program that parses its options finds none
     try:
         yield
-    except (UsageError, ConversionError):
+    except SpikeletError:
         raise
     except SystemExit:
         raise ConversionError(

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from spikelet.data.events.header import header_end
 from spikelet.errors import DataError, MissingDependency
+from spikelet.files.whole_file import read_whole
 from spikelet.limits import Limits, size
 
 Column = npt.NDArray[np.generic]
@@ -74,7 +75,7 @@ def read(path: Path) -> dict[str, Column]:
     if number.startswith("4"):
         columns = _version_4(path)
     elif number in ("3.0", "3.1"):
-        columns = version_3(path.read_bytes())
+        columns = version_3(read_whole(path))
     else:
         raise DataError(
             f"is AEDAT {number}, in which the numbers of pixels depend on the camera; expected AEDAT 3.1 or 4: "

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from spikelet.data.events.header import header_lines
 from spikelet.errors import CostError, DataError, MissingDependency
 from spikelet.files.hdf5 import check_stored, members
+from spikelet.files.whole_file import read_whole
 from spikelet.limits import Limits
 
 Column = npt.NDArray[np.generic]
@@ -37,7 +38,7 @@ def read(path: Path) -> Mapping[str, Column]:
         DataError: The format is unknown, the file is damaged, or it has no events.
         MissingDependency: The file is HDF5, and h5py is not installed.
     """
-    return raw(path.read_bytes()) if path.suffix.lower() in RAW else _hdf5(path)
+    return raw(read_whole(path)) if path.suffix.lower() in RAW else _hdf5(path)
 
 
 def raw(content: bytes) -> dict[str, Column]:

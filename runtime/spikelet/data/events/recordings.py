@@ -31,6 +31,7 @@ from spikelet.data.names import visible
 from spikelet.errors import DataError
 from spikelet.files.numpy_file import read_numpy
 from spikelet.files.substitute import refuse_substitute
+from spikelet.files.whole_file import read_whole
 
 Column = npt.NDArray[np.generic]
 Columns = dict[str, Column]
@@ -180,8 +181,8 @@ def _prophesee(content: bytes) -> Columns:
 
 
 _READERS: dict[str, Callable[[Path], Mapping[str, Column]]] = {
-    ".bin": lambda path: _n_mnist(path.read_bytes()),
-    ".dat": lambda path: _prophesee(path.read_bytes()),
+    ".bin": lambda path: _n_mnist(read_whole(path)),
+    ".dat": lambda path: _prophesee(read_whole(path)),
     **dict.fromkeys(aedat.SUFFIXES, aedat.read),
     **dict.fromkeys(formats.SUFFIXES, formats.read),
 }
