@@ -51,20 +51,20 @@ def contracted(
         return _with_two_axes(builder, name, where, own, x, kept, weight, output)
     lengths = dict(zip(own[1:], sizes(x), strict=True))
     new = [letter for letter in output if letter not in own]
+    if x.grid is not None and own != output:
+        raise refusal
     if not new and set(own) == set(output):
         order = [letter for letter in own if letter in kept]
         factors = weight.transpose([kept.index(letter) for letter in order])
         factors = factors.reshape([lengths[letter] if letter in kept else 1 for letter in own[1:]])
         moved = x if not kept and weight == 1 else scaled(builder, name, where, factors, x, alone=False)
         return _permuted(moved, own, output)
-    if x.grid is not None:
-        raise refusal
     if len(x.shape) == 1:
-        matrix = np.full((1, x.shape[0]), weight) if not kept else weight
         if len(new) > 1 or own[1] in output:
             raise refusal
-        if len(kept) == 2:
-            matrix = weight if kept.index(own[1]) else weight.T
+        if own[1] not in kept:  # the sum of the features
+            weight, kept = np.multiply.outer(weight, np.ones(x.shape[0])), kept + own[1]
+        matrix = weight if kept.index(own[1]) == len(kept) - 1 else weight.T
         return builder.linear(name, where, matrix.reshape(-1, x.shape[0]), None, x)
     return _of_image(builder, name, where, own, builder.padded(name, where, x), kept, weight, output, refusal)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends.layout import axes_of, line_of, sizes, window_of
+from spikelet_converters.frontends.layout import axes_of, line_of, per_channel, sizes, window_of
 from spikelet_converters.frontends.normalisation import normalisation
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.torch.calls import Call, Handler
@@ -92,6 +92,8 @@ def _batch_norm(call: Call) -> Value:
         raise ConversionError(f"{call.where}: normalises an axis that is not the channels")
     if len(gain) != x.shape[0]:
         raise ConversionError(f"{call.where}: normalises {len(gain)} channels, found {x.shape[0]}")
+    if x.order is not None:  # features of an image that was flattened in another order
+        gain, shift = (per_channel(call.where, values, x) for values in (gain, shift))
     return call.builder.affine(call.where, gain, shift, x, alone=call.alone)
 
 

@@ -86,9 +86,14 @@ FEATURES = {
     "einsum with a sum of pixels": lambda x: torch.einsum("bchw,kc->bk", x, weights(6, 4)) / 49,
     "einsum of pixels of one axis": lambda x: torch.einsum("bcp,kcp->bk", x.flatten(2), weights(6, 4, 49)),
     "einsum of an ellipsis": lambda x: torch.einsum("...f,kf", x.mean((2, 3)), weights(6, 4)),
+    "einsum of the sum of the features": lambda x: torch.einsum("bf,k->bk", x.mean((2, 3)), weights(6)),
     "inner": lambda x: torch.inner(x.mean((2, 3)), weights(6, 4)),
     "products in turn": lambda x: x.mean((2, 3)) @ weights(4, 3) @ weights(3, 6),
     "a weighted sum of rows": lambda x: (weights(7) @ x).flatten(1) @ weights(28, 6),
+    "a norm of features in another order": lambda x: (
+        F.batch_norm(x.movedim(1, 3).flatten(1), weights(196), weights(196).abs() + 0.5, weights(196), weights(196))
+        @ weights(196, 6)
+    ),
     "tokens as features": lambda x: F.linear(x.flatten(2).transpose(1, 2), weights(2, 4)).flatten(1) @ weights(98, 6),
 }
 
@@ -113,6 +118,7 @@ REFUSED = {
     "the batch behind": (lambda x: torch.einsum("bchw->chwb", torch.relu(x)), "with the batch first"),
     "a sum over the batch": (lambda x: torch.tensordot(weights(2, 8), x, ([1], [0])), "with the batch first"),
     "a diagonal of a value": (lambda x: torch.einsum("bchh->bch", x), "with the batch first"),
+    "a permutation of groups": (lambda x: torch.einsum("bgchw->bcghw", x.unflatten(1, (2, 2))), "sums 'bgchw->bcghw' of"),
     "two new axes": (lambda x: torch.einsum("bchw,cdk->bdkhw", x, weights(4, 2, 3)), "sums 'bchw,cdk->bdkhw' of"),
     "windows of windows": (lambda x: x.unfold(2, 3, 1), "takes windows as axes of their own"),
     "weights on the left of features": (lambda x: weights(5, 4) @ x.mean((2, 3)), "on its left, W x"),
