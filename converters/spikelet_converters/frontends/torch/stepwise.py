@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.source import Source
-from spikelet_converters.frontends.torch.tracer import attributes_kept
+from spikelet_converters.frontends.torch.surroundings import attributes_kept
 
 STEPS = 4  # number of time-steps of the loop, with which the imported time-step is compared
 

@@ -15,15 +15,14 @@ from spikelet_converters.frontends.refusals import IN_PLACE, NotTraced
 from spikelet_converters.frontends.torch import classes, in_place, stored, straight_through, time_loop, written
 from spikelet_converters.frontends.torch.outputs import with_fields
 from spikelet_converters.frontends.torch.source_lines import called
-from spikelet_converters.frontends.torch.totals import ASSIGN
-from spikelet_converters.frontends.torch.tracer import (
-    Tracer,
+from spikelet_converters.frontends.torch.surroundings import (
     attributes_kept,
     functions_traced,
-    hooks_of,
     lengths_traced,
     sizes_traced,
 )
+from spikelet_converters.frontends.torch.totals import ASSIGN
+from spikelet_converters.frontends.torch.tracer import Tracer, hooks_of
 
 Traced: TypeAlias = tuple[nn.Module, fx.Graph, time_loop.Reduced]
 """A traced network, see `traced`."""
