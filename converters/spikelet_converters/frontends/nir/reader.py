@@ -101,6 +101,10 @@ class Reader:
     def _affine(self, name: str, where: str, node: NirNode, x: Value) -> Value:
         if node.weight.ndim != 2:
             raise ConversionError(f"{where}: weights of shape {node.weight.shape}; expected (out, in)")
+        if len(x.shape) > 1:
+            raise ConversionError(
+                f"{where}: expected an input of shape ({node.weight.shape[1]},), found {x.shape}; flatten it first"
+            )
         return self.builder.linear(name, where, node.weight, getattr(node, "bias", None), x)
 
     _linear = _affine

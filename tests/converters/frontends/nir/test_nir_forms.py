@@ -166,6 +166,15 @@ def test_a_threshold_of_another_shape(shape):
         from_nir(graph((2, 3, 3), nodes))
 
 
+def test_weights_take_features():
+    """A linear layer of torch takes the last axis of an image, one of NIR the features."""
+    nodes = {"fire": fires(2, 3, 3), "fc": nir.Linear(weights(2, 3))}
+    with pytest.raises(
+        ConversionError, match=r"fc \(Linear\): expected an input of shape \(3,\), found \(2, 3, 3\); flatten"
+    ):
+        from_nir(graph((2, 3, 3), nodes))
+
+
 @pytest.mark.parametrize(
     ("shape", "first", "expected"),
     [

@@ -99,7 +99,6 @@ def test_a_piece_of_a_program(piece):
         (lambda x: torch.relu(x).repeat(2, 1, 1), "repeats 3 axes; expected 4"),
         (lambda x: F.avg_pool2d(torch.relu(x), 2, ceil_mode=True, divisor_override=3), "divides by 3, with ceil_mode"),
         (assigned(lambda y, x: y[:1].zero_()), "takes a slice of the batch; expected channels"),
-        (lambda x: x[:, :, None].expand(-1, -1, 2, -1, -1).flatten(1, 2)[:, ::2], "repeats along axis 2; expected"),
     ],
 )
 def test_what_is_refused(between, message):
