@@ -41,5 +41,5 @@ def test_commands_that_are_disturbed_leave_nothing_broken(tmp_path):
     assert outcomes["train"]["runs compared bit for bit"] >= 1
     for trouble in ("no room in a file", "permission denied"):
         for verb, message in outcomes[trouble].items():
-            assert message.startswith(f"spikelet {verb.split()[0]}: "), message
+            assert message.startswith(f"spikelet {verb.partition(' --')[0]}: "), message
             assert len(message.splitlines()) == 1

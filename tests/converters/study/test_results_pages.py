@@ -12,10 +12,18 @@ START = "Written by `spikelet study "
 PAGES = [page for page in sorted((ROOT / "docs" / "results").glob("*.md")) if f"\n{START}" in page.read_text()]
 
 
-def test_pages_of_studies_are_titled_by_their_data():
-    titles = {page.name: page.read_text().splitlines()[0] for page in PAGES}
-    assert titles["cifar10.md"] == "# Results: CIFAR-10"
-    assert titles["cifar10-jpeg.md"] == "# Results: CIFAR-10 (JPEG copy)"
+@pytest.mark.parametrize(
+    ("names", "title"),
+    [
+        (["vgg16-cifar10"], "vgg16 on CIFAR-10"),
+        (["vgg16-cifar10", "resnet18-cifar10"], "CIFAR-10"),
+        (["vgg16-cifar10", "vgg16-cifar100"], "2 studies"),
+    ],
+)
+def test_a_page_is_titled_by_the_data_that_its_studies_have_in_common(names, title, tmp_path):
+    files = [str(ROOT / "docs" / "studies" / f"{name}.toml") for name in names]
+    assert cli.main(["study", *files, "--page", str(tmp_path / "page.md")]) == 0
+    assert (tmp_path / "page.md").read_text().splitlines()[0] == f"# Results: {title}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

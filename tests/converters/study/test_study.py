@@ -176,7 +176,7 @@ class TestPage:
         (folder / "later.toml").write_text(STUDY.replace("Bars", "Later"))
         call("study bars.toml later.toml --page results.md")
         page = (folder / "results.md").read_text()
-        assert page.startswith("# Results: 2 studies\n")
+        assert page.startswith("# Results: bars\n")  # the data of both studies
         assert "All 10 runs of `bars.toml` are complete." in page
         assert "`later.toml` has not been run." in page
         assert "srp on the network of `qcfs`" in page

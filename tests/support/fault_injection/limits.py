@@ -38,7 +38,7 @@ def check_failures(work, name, folder, trouble, expected, commands=WRITERS, may_
         output = Path("log").read_text()
         # earlier lines may be output from before the failure
         last = output.strip().splitlines()[-1] if output.strip() else ""
-        starts = (f"spikelet {command.split()[0]}: ", "spikelet: out of memory")
+        starts = (f"spikelet {command.partition(' --')[0]}: ", "spikelet: out of memory")
         expected_end = code == 1 and last.startswith(starts) and "Traceback" not in output
         if not expected_end or not any(text in last for text in expected) or _tree(folder) != before:
             work.wrong.append(f"{name}: {line}: exit code {code}, {output!r}, left {_tree(folder)}, before {before}")
