@@ -267,6 +267,10 @@ class Combined(Neurons):
         ]
         return super().add(name, where, single)
 
+    def plus_constant(self, name: str, where: str, array: npt.NDArray[np.generic], x: Value) -> Value:
+        """Add constants that differ from pixel to pixel to a value, see `ConstantImages.plus_constant`."""
+        return super().plus_constant(name, where, array, self.padded(name, where, x))
+
     def output(self, inputs: list[Value]) -> Value:
         """Add the network's output, the logits."""
         single = [self._single("logits", "the output", x) for x in inputs]

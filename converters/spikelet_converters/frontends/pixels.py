@@ -88,6 +88,7 @@ def masked(builder: Builder, name: str, where: str, constant: npt.NDArray[np.gen
     """
     if x.merged:
         return replace(masked(builder, name, where, apart(constant, x), replace(x, merged=False)), merged=True)
+    x = builder.padded(name, where, x)
     try:
         factors = as_image(constant, x)
     except ValueError:
@@ -96,7 +97,7 @@ def masked(builder: Builder, name: str, where: str, constant: npt.NDArray[np.gen
             "expected one number for each pixel, or for each pixel and channel"
         ) from None
     check_finite(where, factors)
-    inner = replace(builder.padded(name, where, x), axes=None)
+    inner = replace(x, axes=None)
     pixels = inner.shape[1] * inner.shape[2]
     builder.check_weights(where, inner.shape[0] * pixels * pixels)
     weights = (np.eye(pixels) * factors.reshape(inner.shape[0], pixels, 1)).reshape(-1, pixels, *inner.shape[1:])

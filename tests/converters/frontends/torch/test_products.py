@@ -55,6 +55,8 @@ PRODUCTS = {
     "neighbours along one axis": (lambda x: F.conv1d(torch.relu(x).flatten(2), weights(6, 4, 5), stride=3)[:, :, None], 6),
     "pixels from a place on": (lambda x: torch.relu(x).flatten(2)[:, :, 10:].unsqueeze(2), 4),
     "pixels of one axis, scaled": (lambda x: (x.flatten(2) * weights(1, 1, 49) + weights(4, 1)).clamp(-1, 2).view_as(x), 4),
+    "factors and numbers of every pixel of a padded image": (
+        lambda x: F.pad(torch.relu(x), (1, 0, 0, 1)) * weights(8, 1) + weights(1, 8, 8), 4),
     "factors of groups of channels": (
         lambda x: torch.relu(x.view(-1, 2, 2, 7, 7) * weights(1, 2, 1, 1, 1) - weights(2, 2, 1, 1)).flatten(1, 2), 4),
     "a mean of groups of channels": (lambda x: torch.relu(x).view(-1, 2, 2, 7, 7).mean(1), 2),
