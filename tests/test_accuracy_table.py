@@ -93,6 +93,21 @@ def test_pages_state_accuracies():
     assert {"89.07", "89.28"} <= percentages_of_prose("docs/quickstart.md")
 
 
+def test_differences_are_means_over_the_seeds_of_both_methods(accuracy, tmp_path, monkeypatch):
+    def result(method, seed, right):
+        shares = {str(t): right for t in accuracy.DIFFERENCE_STEPS}
+        return {"method": method, "point": {"seed": seed, "model": "net"}, "accuracy": shares, "test": {"data": "bars"}}
+
+    results = [result("new", 1, 0.8), result("old", 1, 0.7), result("old", 2, 0.1), result("new", 3, 0.8)]
+    results += [result("old", 3, 0.77), result("same", 1, 0.79999)]
+    (tmp_path / "s.results.json").write_text(json.dumps({"results": results}))
+    monkeypatch.setattr(accuracy, "STUDIES", tmp_path)
+    monkeypatch.setattr(accuracy, "DIFFERENCES", (("s", "new", "old"), ("s", "same", "new")))
+    _, _, first, second = accuracy.differences_table().splitlines()
+    assert first == "| net | bars | `new` − `old` | 1, 3 | " + " | ".join(["+6.5"] * 6) + " |"
+    assert second == "| net | bars | `same` − `new` | 1 | " + " | ".join(["+0.0"] * 6) + " |"
+
+
 def test_a_page_without_its_part_is_refused(accuracy):
     with pytest.raises(ValueError, match="expected one part <!-- accuracy: … -->, found 0"):
         accuracy.with_block("# a page\n", "accuracy", "| |\n")

@@ -1,5 +1,7 @@
 """Accuracy of the shipped networks on full test splits: docs/results/accuracy.json, and the tables that are written from it.
 
+The table of differences between methods is written from the published results of studies.
+
     python tests/benchmarks/accuracy.py --cifar10 DIR --fashion-mnist DIR
     python tests/benchmarks/accuracy.py --cifar10 DIR --tuned vgg9-cifar10=runs/copies/last.pt
 
@@ -38,6 +40,17 @@ FIGURES = ROOT / "docs" / "results" / "accuracy.json"
 STEPS = {1: (1, 2, 3, 4, 6, 8, 16, 32), 2: (1, 2, 4), 4: (1, 2), 8: (1,)}  # time-steps T by copies k
 TUNED_STEPS = {**STEPS, 1: (1, 2, 4, 8)}
 README_STEPS = (1, 2, 4, 8, 16, 32)
+STUDIES = ROOT / "docs" / "studies"
+DIFFERENCES = (  # study, method, the method that it is compared with
+    ("vgg9-cifar10-lossless", "spikelet", "qcfs"),
+    ("vgg9-cifar10-lossless", "spikelet-longer", "qcfs"),
+    ("resnet20-cifar10-lossless", "spikelet-longer", "qcfs"),
+    ("vgg9-cifar10", "spikelet", "qcfs"),
+    ("vgg9-cifar10", "spikelet", "gaussian"),
+    ("resnet20-cifar10", "spikelet", "qcfs"),
+    ("resnet20-cifar10", "spikelet", "gaussian"),
+)
+DIFFERENCE_STEPS = (1, 2, 4, 8, 16, 32)
 NETWORKS = {"CIFAR-10": ("vgg9-cifar10", "resnet20-cifar10"), "Fashion-MNIST": ("vgg5-fashion-mnist",)}
 
 Figures = dict[str, dict]
@@ -171,11 +184,31 @@ def tuned_table(figures: Figures) -> str:
     return "\n".join(rows) + "\n"
 
 
+def differences_table() -> str:
+    """Return the table of the differences between methods in points, means over the seeds of both."""
+    rows = [f"| network | data | methods | seeds | {' | '.join(f'T = {t}' for t in DIFFERENCE_STEPS)} |"]
+    rows.append("|---" * (len(DIFFERENCE_STEPS) + 4) + "|")
+    for study, method, reference in DIFFERENCES:
+        results = json.loads((STUDIES / f"{study}.results.json").read_text("utf-8"))["results"]
+        first, second = (
+            {result["point"]["seed"]: result for result in results if result["method"] == name}
+            for name in (method, reference)
+        )
+        seeds = sorted(first.keys() & second.keys())
+        cells = []
+        for t in map(str, DIFFERENCE_STEPS):
+            points = [100 * (first[seed]["accuracy"][t] - second[seed]["accuracy"][t]) for seed in seeds]
+            cells.append(f"{round(sum(points) / len(points), 1) + 0.0:+.1f}")  # + 0.0: no negative zero
+        facts = first[seeds[0]]["point"]["model"], first[seeds[0]]["test"]["data"], f"`{method}` − `{reference}`"
+        rows.append(f"| {' | '.join(facts)} | {', '.join(map(str, seeds))} | {' | '.join(cells)} |")
+    return "\n".join(rows) + "\n"
+
+
 def tables(figures: Figures) -> dict[str, dict[str, str]]:
     """Return the generated parts of each page, by name."""
     return {
         "README.md": {"accuracy": shipped_table(figures, README_STEPS)},
-        "docs/results/accuracy.md": {"accuracy": shipped_table(figures)},
+        "docs/results/accuracy.md": {"accuracy": shipped_table(figures), "differences": differences_table()},
         "docs/results/copies.md": {
             "copies": copies_table(figures),
             "equal-steps": equal_steps_table(figures),
