@@ -4,6 +4,7 @@ import builtins
 import gc
 import os
 import sys
+import tempfile
 
 # read when NumPy and torch load; the matrices are so small that one thread is the fastest
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -76,7 +77,12 @@ def _settings(tmp_path_factory):
     from spikelet.benchmark import measure
 
     _use_own_cache(tmp_path_factory)
+    temporary = tmp_path_factory.getbasetemp() / "t"  # a short name: paths of sockets have at most 108 bytes
+    temporary.mkdir()
     with pytest.MonkeyPatch.context() as patch:
+        # What processes leave that a test ends is removed with the files of the run.
+        patch.setenv("TMPDIR", str(temporary))
+        patch.setattr(tempfile, "tempdir", None)
         # Threads of ONNX Runtime would wait actively on the cores of other workers.
         patch.setattr(onnx_runtime, "default_threads", lambda: 1)
         # Reports measure the time of time-steps, two seconds for each batch size.
