@@ -33,7 +33,7 @@ def record(network: nn.Module, shape: tuple[int, int, int]) -> Document:
 
     Returns:
         "calls", a text for each traced call, and "values" for N fixed random images: the logits (N, K), and for each
-        activation the norm of its currents, (N,). {} for a network of this package.
+        activation the norm of its currents, (N,), sorted by their sums. {} for a network of this package.
     """
     if not isinstance(network, fx.GraphModule):
         return {}
@@ -89,7 +89,7 @@ def _values(network: fx.GraphModule, shape: tuple[int, int, int]) -> list[Tensor
             return super().call_module(target, args, kwargs)
 
     logits: Tensor = Recorder(network).run(images)
-    return [logits.clone(), *currents]
+    return [logits.clone(), *sorted(currents, key=lambda norms: float(norms.sum()))]  # in any order of the calls
 
 
 def _calls(network: fx.GraphModule) -> list[str]:

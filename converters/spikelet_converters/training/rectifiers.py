@@ -100,7 +100,8 @@ def _same_in_training(network: nn.Module, reference: str) -> fx.Graph:
     """Return the calls of a network. Raises ConversionError if there are others in training, which would be lost."""
     trained = copy.deepcopy(network).train()
     try:
-        training, graph = calls_of(trained), calls_of(network)
+        # a parameter that `forward` changes has two values: one with a gradient, and one that is used
+        training, graph = (calls_of(module, changed_weights=False) for module in (trained, network))
     except ConversionError as error:
         raise ConversionError(f"{reference}: {error}") from None
     for before, after in zip_longest(training.nodes, graph.nodes):

@@ -247,6 +247,27 @@ def test_outputs_that_are_not_logits_of_the_classes(make, returned):
         spec().build()
 
 
+class Masked(nn.Conv2d):
+    def forward(self, x):
+        self.weight.data *= 0.5
+        return super().forward(x)
+
+
+class Bounded(nn.Conv2d):
+    def forward(self, x):
+        with torch.no_grad():
+            self.weight.clamp_(-1, 1)
+        return self._conv_forward(x, self.weight, self.bias)
+
+
+@pytest.mark.parametrize(("layer", "does"), [(Masked, "assigns to the numbers of a value"), (Bounded, "in place")])
+def test_weights_that_forward_changes_are_refused(layer, does):
+    """Their gradient is not that of the numbers that are used, and torch permits no such change of a parameter."""
+    define("test", lambda: nn.Sequential(layer(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 5)))
+    with pytest.raises(ConversionError, match=f"test: .*{does}"):
+        spec().build()
+
+
 def test_hooks_are_refused():
     """torch.fx records the calls of no hook, and a rectifier that is replaced would lose its own."""
     network = nn.Sequential(nn.Flatten(), nn.Linear(192, 8), nn.ReLU(), nn.Linear(8, 5))

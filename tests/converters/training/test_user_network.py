@@ -237,6 +237,36 @@ def test_code_of_another_style_computes_the_same(folder, monkeypatch):
     assert {"drop", "pool"} <= set(dict(network.named_modules()))
 
 
+BRANCHES = """
+from torch import nn
+
+class Network(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 4, 3), nn.Conv2d(3, 4, 3)
+        self.first, self.second, self.fc = nn.ReLU(), nn.ReLU(), nn.Linear(144, 5)
+
+    def forward(self, x):
+        a = self.first(self.a(x))
+        b = self.second(self.b(x))
+        return self.fc((a + b).flatten(1))
+"""
+
+
+def test_branches_in_another_order_compute_the_same(tmp_path):
+    lines = BRANCHES.splitlines(keepends=True)
+    lines[10:12] = lines[11:9:-1]
+    specification = NetworkSpec("branches", (3, 8, 8), 5, (120,) * 3, (60.0,) * 3)
+    (tmp_path / "before.py").write_text(BRANCHES)
+    (tmp_path / "after.py").write_text("".join(lines))
+    define("branches", factory(f"{tmp_path / 'before.py'}:Network"))
+    network = specification.build()
+    facts = behaviour.record(network, specification.shape)
+    define("branches", factory(f"{tmp_path / 'after.py'}:Network"))
+    assert behaviour.record(specification.build(), specification.shape)["calls"] != facts["calls"]
+    assert Checkpoint(specification, network.state_dict(), {}, behaviour=facts).network()
+
+
 def test_constants_of_the_code_are_stored_with_the_weights(folder, tmp_path):
     """A mask of random numbers is another one whenever the network is made."""
     (tmp_path / "masked.py").write_text(MASKED)

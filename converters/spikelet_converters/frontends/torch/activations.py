@@ -6,7 +6,7 @@ import numpy as np
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends import endings, roundings
-from spikelet_converters.frontends.layout import is_of_classes
+from spikelet_converters.frontends.layout import axes_of, is_of_classes
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.torch.calls import Call, Handler
 from spikelet_converters.frontends.torch.casts import check_type
@@ -64,6 +64,8 @@ def _leaky(call: Call) -> Value:
     slope = np.asarray(call.number("negative_slope", 0.01)) if weight is None else weight.ravel()
     if slope.size not in (1, call.x.shape[0]):
         raise ConversionError(f"{call.where}: has {slope.size} slopes; expected one, or {call.x.shape[0]}")
+    if slope.size > 1 and axes_of(call.x)[0] != 0:
+        raise ConversionError(f"{call.where}: has a slope for each index of an axis that is not the channels")
     return call.builder.leaky(call.name, call.where, slope, call.x)
 
 

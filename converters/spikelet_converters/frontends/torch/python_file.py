@@ -74,7 +74,7 @@ class _Source(SourceFileLoader):
 @contextmanager
 def _running(reference: str, path: Path) -> Iterator[None]:
     """Run code of the user, which may import files beside its own; name its errors."""
-    folder = path.resolve().parent
+    folder = path.parent.resolve()  # of a link, too
     _exchange_modules(folder)
     before = dict(sys.modules)
     sys.path.insert(0, str(folder))
@@ -119,7 +119,7 @@ def _folder_of(module: ModuleType) -> Path | None:
     """Return the folder that contains the file of a module, or a package."""
     package = getattr(module, "__path__", None)
     location = next(iter(package), None) if package is not None else getattr(module, "__file__", None)
-    return None if location is None else Path(location).resolve().parent
+    return None if location is None else Path(location).parent.resolve()
 
 
 def _checked(reference: str, network: object) -> nn.Module:

@@ -23,16 +23,25 @@ Added = Callable[[Call], Result]
 
 
 def stacked(call: Call, values: Sequence[object]) -> Stack:
-    """Return the values of a call of torch.stack as a stack.
+    """Return the values of a call of torch.stack as a stack; constant images are values, too.
 
     Raises:
-        ConversionError: They are not values of one shape.
+        ConversionError: They are not values of one shape, or all of them are constants.
     """
     axis = int(call.number("dim", 0))
-    parts = [x for x in values if isinstance(x, Value)]
-    rank = len(sizes(parts[0])) + 2
     refusal = f"{call.where}: {ADVICE['stack']}"
-    if len(parts) < len(values) or len({sizes(x) for x in parts}) > 1 or not -rank <= axis < rank:
+    like = next((x for x in values if isinstance(x, Value)), None)
+    if like is None:
+        raise ConversionError(refusal)
+    rank = len(sizes(like)) + 2
+    parts: list[Value] = []
+    for index, x in enumerate(values):
+        if isinstance(x, np.ndarray) and x.ndim == rank - 1 and len(like.shape) == 3:
+            x = call.builder.constant_like(f"{call.name}.constant{index}", call.where, x, like)
+        if not isinstance(x, Value) or sizes(x) != sizes(like):
+            raise ConversionError(refusal)
+        parts.append(x)
+    if not -rank <= axis < rank:
         raise ConversionError(refusal)
     return Stack(tuple(parts), axis % rank, refusal)
 

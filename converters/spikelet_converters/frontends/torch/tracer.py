@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 from torch.fx.proxy import Attribute
+from torch.nn.modules.batchnorm import _NormBase
 
 from spikelet.errors import ConversionError, pass_out_of_memory
 from spikelet_converters.frontends import frameworks
@@ -29,13 +30,14 @@ class Tracer(fx.Tracer):
 
     Attributes:
         hooks: Whether the hooks of layers are traced.
+        changed_weights: Whether the network may change its parameters, which a network in training may not.
         constants: Constants that traced calls change.
         parameters: The values of the parameters that were read, by name; a call that changes one replaces its node.
     """
 
-    def __init__(self, *, hooks: bool = False) -> None:
+    def __init__(self, *, hooks: bool = False, changed_weights: bool = True) -> None:
         super().__init__()
-        self.hooks = hooks
+        self.hooks, self.changed_weights = hooks, changed_weights
         self.constants = ChangedConstants()
         self.parameters: dict[str, fx.Proxy] = {}
 
@@ -78,7 +80,8 @@ class Tracer(fx.Tracer):
 
     def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, fx.Proxy]) -> Any:
         """Return an attribute of a module, for a parameter its value."""
-        self.parameters = parameter_proxy_cache
+        if self.changed_weights:
+            self.parameters = parameter_proxy_cache
         return super().getattr(attr, attr_val, parameter_proxy_cache)
 
     def create_node(
@@ -104,7 +107,12 @@ class Tracer(fx.Tracer):
         return super().is_leaf_module(m, module_qualified_name) and not self._has_changed(m)
 
     def _has_changed(self, module: nn.Module) -> bool:
-        """Return whether a traced call changed a parameter of a layer, whose new numbers its `forward` then reads."""
+        """Return whether a traced call changed a parameter of a layer, whose new numbers its `forward` then reads.
+
+        A norm is no such layer, since its `forward` branches on its statistics.
+        """
+        if isinstance(module, _NormBase):
+            return False
         changed = {name for name, proxy in self.parameters.items() if proxy.node.op != "get_attr"}
         named = dict(self.root.named_parameters()) if changed else {}
         return any(parameter is named[name] for name in changed for parameter in module.parameters())

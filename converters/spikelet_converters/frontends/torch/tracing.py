@@ -80,19 +80,20 @@ def compute_weights(network: nn.Module) -> None:
                     hook(module, ())
 
 
-def calls_of(network: nn.Module, spiking: bool = False) -> fx.Graph:
+def calls_of(network: nn.Module, spiking: bool = False, *, changed_weights: bool = True) -> fx.Graph:
     """Return the calls of a network.
 
     Args:
         network: The network.
         spiking: Whether it has neurons of a framework, whose hooks are traced.
+        changed_weights: Whether its `forward` may change its parameters.
 
     Raises:
         NotTraced: The network cannot be traced.
     """
     try:
         with attributes_kept(network), sizes_traced(), lengths_traced(network), functions_traced():
-            graph = Tracer(hooks=spiking).trace(network)
+            graph = Tracer(hooks=spiking, changed_weights=changed_weights).trace(network)
     except ConversionError:
         raise
     except Exception as error:  # of the user's own code, which is called with proxies

@@ -79,6 +79,20 @@ def test_weights_that_forward_changes(kind):
     compare(network, from_module(network, SHAPE, RAW))  # after calls, with the attributes that they stored
 
 
+def test_a_norm_with_bounded_weights_is_one_layer():
+    class Bounded(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.BatchNorm2d(4)
+
+        def forward(self, x):
+            self.norm.weight.data.clamp_(0.1, 2)
+            return self.norm(x)
+
+    network = Net(None, Bounded()).eval()
+    compare(network, from_module(network, SHAPE, RAW))
+
+
 def test_a_parameter_is_changed_once_at_its_use():
     """The numbers of a parameter are not changed by the evaluation of a call."""
 

@@ -134,16 +134,19 @@ def test_a_product_without_a_form_is_refused(form):
         from_module(Net(between).eval(), SHAPE, RAW)
 
 
-def test_a_norm_of_pixels_is_refused():
-    """BatchNorm1d of (N, H·W, C) normalises pixels, not channels, also with as many of both."""
+@pytest.mark.parametrize(
+    ("layer", "does"), [(nn.BatchNorm1d(9), "normalises"), (nn.PReLU(9), "has a slope for each index of")]
+)
+def test_a_layer_of_pixels_is_refused(layer, does):
+    """BatchNorm1d of (N, H·W, C) normalises pixels, not channels, also with as many of both; slopes are of axis 1, too."""
 
     class Tokens(nn.Module):
         def __init__(self):
             super().__init__()
-            self.conv, self.norm, self.fc = nn.Conv2d(1, 9, 2), nn.BatchNorm1d(9), nn.Linear(9, 2)
+            self.conv, self.layer, self.fc = nn.Conv2d(1, 9, 2), layer, nn.Linear(9, 2)
 
         def forward(self, x):
-            return self.fc(self.norm(torch.relu(self.conv(x)).flatten(2).transpose(1, 2)).mean(1))
+            return self.fc(self.layer(self.conv(x).flatten(2).transpose(1, 2)).mean(1))
 
-    with pytest.raises(ConversionError, match="normalises an axis that is not the channels"):
+    with pytest.raises(ConversionError, match=f"{does} an axis that is not the channels"):
         from_module(Tokens().eval(), (1, 4, 4), RAW)

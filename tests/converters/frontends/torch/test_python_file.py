@@ -56,6 +56,16 @@ def test_each_file_imports_the_files_beside_it(folders):
     assert kept.width == 2, "the last code that has run can still find its modules"
 
 
+def test_the_files_beside_a_link_are_those_of_its_folder(tmp_path):
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "net.py").write_text(
+        "from torch import nn\nfrom beside_link import width\nnetwork = nn.Linear(width, 2)\n"
+    )
+    (tmp_path / "beside_link.py").write_text("width = 3\n")
+    (tmp_path / "net.py").symlink_to(tmp_path / "code" / "net.py")
+    assert factory(f"{tmp_path / 'net.py'}:network")().in_features == 3
+
+
 def test_modules_of_others_stay(folders):
     before = {name for name in sys.modules if name.startswith(("torch", "numpy", "spikelet"))}
     for folder in folders:

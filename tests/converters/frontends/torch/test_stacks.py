@@ -28,6 +28,7 @@ ADDED = {
     "tensordot": lambda x: torch.tensordot(TWO, pair(x), dims=1),
     "a difference of stacks": lambda x: (torch.relu(pair(x) - 0.5) - 2 * pair(-x)).sum(0),
     "a value that is added to each": lambda x: (pair(x) + x).mean(0),
+    "a constant": lambda x: torch.stack([x.relu(), torch.arange(4.0)[:, None, None].expand_as(x)]).sum(0),
     "axes of pixels too": lambda x: pair(x, 2).sum((2, 3))[:, :, None],
 }  # fmt: skip
 
@@ -50,6 +51,7 @@ OTHERS = {
     "sizes": lambda x: x * pair(x).shape[0], "another axis": lambda x: pair(x).sum((3, 4)), "kept": lambda x: pair(x).sum(0, True),
     "new columns": lambda x: pair(x) @ torch.ones(7, 7), "two axes": lambda x: (pair(x, 1) + pair(x, 2)).sum(1),
     "a function": lambda x: nn.functional.conv2d(pair(x), torch.ones(4, 4, 1, 1)), "two stacks": lambda x: (pair(x) @ pair(x)).sum(0),
+    "a stack of stacks": lambda x: torch.stack([pair(x), pair(-x)]).sum((0, 1)),
     "a value behind": lambda x: (pair(x, 1) + x.mean((2, 3), True)).sum(1),
 }  # fmt: skip
 
