@@ -59,8 +59,8 @@ def as_sequence(graph: Graph, value: object, layout: BatchLayout = "auto") -> Va
         )
     array = _array("input", value)
     if array.ndim == 0 and array.dtype.kind in "OSU":  # NumPy makes an array of any object
-        expected, found = "numbers or an image", options.shown(value)
-        raise DataError.at("input", f"expected {expected}, found {found}", expected=expected, found=found)
+        expected, given = "numbers or an image", options.shown(value)
+        raise DataError.at("input", f"expected {expected}, found {given}", expected=expected, found=given)
     if array.dtype.kind not in "uif":
         raise DataError(
             f"input: expected numbers, found an array of {array.dtype}; convert it, such as with "

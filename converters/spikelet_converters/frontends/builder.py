@@ -14,8 +14,7 @@ import numpy.typing as npt
 from spikelet.errors import ConversionError
 from spikelet.nodes import Shape
 from spikelet_converters.frontends.channels import repeated, selected
-from spikelet_converters.frontends.combined import ungrouped
-from spikelet_converters.frontends.layout import arranged, axes_of, expected_of, reshaped, sizes, target_of
+from spikelet_converters.frontends.layout import arranged, axes_of, expected_of, reshaped, sizes, target_of, ungrouped
 from spikelet_converters.frontends.layout import padded as around
 from spikelet_converters.frontends.reductions import Reductions
 from spikelet_converters.frontends.values import BATCH, NONE, Pads, Pair, Value

@@ -12,7 +12,7 @@ from spikelet.errors import ConversionError
 from spikelet.nodes import Add, Conv2d, Linear
 from spikelet_converters.frontends.channels import by_part, columns, composed, flat_pick, parts_of, recomposed
 from spikelet_converters.frontends.constant_images import convolved
-from spikelet_converters.frontends.layout import axes_of
+from spikelet_converters.frontends.layout import as_before, axes_of, same_axes, ungrouped
 from spikelet_converters.frontends.neurons import Neurons
 from spikelet_converters.frontends.values import (
     NONE,
@@ -252,7 +252,7 @@ class Combined(Neurons):
     def add(self, name: str, where: str, inputs: list[Value]) -> Value:
         """Add the sum of values of one shape."""
         first = inputs[0]
-        if first.regrouped and all(_same_axes(first, x) for x in inputs):
+        if first.regrouped and all(same_axes(first, x) for x in inputs):
             return as_before(self.add(name, where, [ungrouped(x) for x in inputs]), first)
         if all(x.parts for x in inputs) and all(_alike(first, x) for x in inputs):
             labels = [label for label, _ in self._labelled(name, first.parts)]
@@ -334,21 +334,6 @@ class Combined(Neurons):
         if len(parts) == 1:
             return [(name, parts[0])]
         return [(self.free_name(f"{name}.{index}"), part) for index, part in enumerate(parts)]
-
-
-def ungrouped(x: Value) -> Value:
-    """Return a value with its channels as one axis and its pixels as two."""
-    return replace(x, grid=None, merged=False)
-
-
-def as_before(y: Value, x: Value) -> Value:
-    """Return a value with the axes of x, of which it was computed number by number."""
-    return replace(y, grid=x.grid, merged=x.merged)
-
-
-def _same_axes(a: Value, b: Value) -> bool:
-    """Return whether two values have the same axes in the source and in the graph."""
-    return (a.shape, a.grid, a.merged, axes_of(a)) == (b.shape, b.grid, b.merged, axes_of(b))
 
 
 def _alike(a: Value, b: Value) -> bool:

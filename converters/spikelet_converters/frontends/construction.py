@@ -275,8 +275,8 @@ class Construction:
         if x.axes is not None and set(x.shape[1:]) == {1}:
             x = replace(x, axes=None)  # classes of one pixel
         if len(x.shape) > 1:
-            found = ", ".join(str(x.shape[axis]) for axis in x.axes or range(3))
-            raise ConversionError(f"the output: has shape (N, {found}); expected logits (N, K): average or flatten it")
+            shape = ", ".join(str(x.shape[axis]) for axis in x.axes or range(3))
+            raise ConversionError(f"the output: has shape (N, {shape}); expected logits (N, K): average or flatten it")
         if x.order is not None:
             raise ConversionError("the output: its axes were permuted; export the network channel first (NCHW)")
         if x.offset.any() and x.node != "input":

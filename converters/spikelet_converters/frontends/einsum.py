@@ -63,14 +63,14 @@ def _of_stack(
         raise ConversionError(stack.refusal)
     own = [term.replace(letter, "") for term in terms]
     sums = []
-    for place, x in enumerate(stack.values):
+    for number, x in enumerate(stack.values):
         parts: list[Operand] = [
-            np.asarray(np.take(operand, place, term.index(letter)))
+            np.asarray(np.take(operand, number, term.index(letter)))
             if isinstance(operand, np.ndarray) and letter in term else operand
             for term, operand in zip(terms, operands, strict=True)
         ]  # fmt: skip
         parts[index] = x
-        sums.append(einsum(builder, f"{name}.{place}", where, f"{','.join(own)}->{output}", parts))
+        sums.append(einsum(builder, f"{name}.{number}", where, f"{','.join(own)}->{output}", parts))
     return builder.add(name, where, sums)
 
 

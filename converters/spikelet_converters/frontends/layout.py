@@ -125,6 +125,21 @@ def transposed(where: str, x: Value, perm: list[int]) -> Value:
     return arranged(x, tuple(axes[index - 1] for index in perm[1:]))
 
 
+def ungrouped(x: Value) -> Value:
+    """Return a value with its channels as one axis and its pixels as two."""
+    return replace(x, grid=None, merged=False)
+
+
+def as_before(y: Value, x: Value) -> Value:
+    """Return a value that was computed from another one number by number, with the axes of that one."""
+    return replace(y, grid=x.grid, merged=x.merged)
+
+
+def same_axes(a: Value, b: Value) -> bool:
+    """Return whether two values have the same axes in the source and in the graph."""
+    return (a.shape, a.grid, a.merged, axes_of(a)) == (b.shape, b.grid, b.merged, axes_of(b))
+
+
 def reshaped(x: Value, target: Shape) -> Value | None:
     """Return the value with axes of size 1 added or removed, or None if that does not give the target."""
     if len(x.shape) != 3:
@@ -133,7 +148,7 @@ def reshaped(x: Value, target: Shape) -> Value | None:
         return x
     if x.regrouped:
         whole = tuple(x.shape[axis] for axis in axes_of(x))
-        return replace(x, grid=None, merged=False) if target == whole else None
+        return ungrouped(x) if target == whole else None
     regrouped = _regrouped(x, target)
     if regrouped is not None or x.pads != NONE or x.maxima:
         return regrouped

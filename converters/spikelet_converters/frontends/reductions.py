@@ -8,9 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends.combined import ungrouped
 from spikelet_converters.frontends.images import Images
-from spikelet_converters.frontends.layout import arranged, axes_of
+from spikelet_converters.frontends.layout import arranged, axes_of, ungrouped
 from spikelet_converters.frontends.values import Value, Window
 
 

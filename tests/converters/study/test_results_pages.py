@@ -31,8 +31,8 @@ def test_a_page_its_plots_and_tables_are_written_by_its_command(page, tmp_path, 
     monkeypatch.chdir(ROOT)
     command = page.read_text().split(START)[1].split("`")[0]
     stated = f"docs/results/{page.name}"
-    words = ["study", *(str(tmp_path / page.name) if word == stated else word for word in shlex.split(command))]
-    assert cli.main(words) == 0
+    arguments = ["study", *(str(tmp_path / page.name) if word == stated else word for word in shlex.split(command))]
+    assert cli.main(arguments) == 0
     written = (tmp_path / page.name).read_text()
     assert written.replace(f"--page {page.name}", f"--page {stated}") == page.read_text()
     names = sorted(file.name for file in page.with_suffix("").iterdir())

@@ -102,8 +102,8 @@ def _calls(call: Call, stack: Stack) -> list[Call]:
             elif isinstance(argument, Value) and (stack.axis > 0 or len(sizes(argument)) + 2 != rank):
                 raise ConversionError(stack.refusal)
             elif isinstance(argument, np.ndarray) and stack.axis - rank + argument.ndim >= 0:
-                place = stack.axis - rank + argument.ndim
-                arguments[name] = np.asarray(np.take(argument, index if argument.shape[place] > 1 else 0, place))
+                axis = stack.axis - rank + argument.ndim
+                arguments[name] = np.asarray(np.take(argument, index if argument.shape[axis] > 1 else 0, axis))
             else:
                 arguments[name] = argument
         calls.append(replace(call, name=f"{call.name}.{index}", arguments=arguments, alone=False, last=False))
