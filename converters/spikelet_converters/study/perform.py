@@ -181,7 +181,7 @@ def _open_folder(study: Study, run: Run, run_folder: Path) -> None:
 
 
 def _check_code(study: Study, run: Run, run_folder: Path) -> None:
-    """Raise SpikeletError if the user's code of a network computes something else than when a finished run trained it.
+    """Raise SpikeletError if the user's code of a network no longer computes what a finished run trained.
 
     The other runs of the study would be compared with another network.
     """
