@@ -2,6 +2,7 @@
 
 import builtins
 import gc
+import multiprocessing.util
 import os
 import sys
 import tempfile
@@ -77,6 +78,7 @@ def _settings(tmp_path_factory):
     from spikelet.benchmark import measure
 
     _use_own_cache(tmp_path_factory)
+    multiprocessing.util.get_temp_dir()  # made before TMPDIR changes: it is removed after the files of the run
     temporary = tmp_path_factory.getbasetemp() / "t"  # a short name: paths of sockets have at most 108 bytes
     temporary.mkdir()
     with pytest.MonkeyPatch.context() as patch:

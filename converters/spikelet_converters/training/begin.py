@@ -44,7 +44,13 @@ def resume(
         raise SpikeletError(f"{out}: nothing to resume; the folder has no last.pt")
     last = load_checkpoint(path)
     try:
-        _restore(last, out, spec, recipe, data, network, optimiser, log)
+        _check_options(last, out, spec, recipe)
+        _check_data(last, out, data)
+        log.extend(_rows(last))
+        if len(log) < recipe.epochs:
+            _check_layers(last, out, network)
+            network.load_state_dict(last.weights)
+            optimiser.load_state_dict(last.training["optimiser"])
     except (AttributeError, KeyError, IndexError, RuntimeError, TypeError, ValueError) as error:
         problem = f"{type(error).__name__}: {one_line(error)}"
         raise SpikeletError(f"{path}: damaged checkpoint ({problem}); train in another folder") from None
@@ -54,17 +60,8 @@ def resume(
     return best
 
 
-def _restore(
-    last: Checkpoint,
-    out: Path,
-    spec: NetworkSpec,
-    recipe: Recipe,
-    data: ImageSet,
-    network: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    log: list[Document],
-) -> None:
-    """Load the state of `last` into network, optimiser and log, see `resume`."""
+def _check_options(last: Checkpoint, out: Path, spec: NetworkSpec, recipe: Recipe) -> None:
+    """Raise SpikeletError if a run was started with other options."""
     before = (last.spec.as_dict(), last.provenance["recipe"])
     now = (spec.as_dict(), asdict(recipe))
     # Checkpoints of earlier versions lack newer options; their runs used the defaults.
@@ -77,22 +74,34 @@ def _restore(
                     f"{out}: was started with {key} = {previous}, now {new[key]}; "
                     "resume with the same options, or choose another folder"
                 )
-    if last.provenance["data"]["digest"] != data.digest:
-        raise SpikeletError(f"{out}: was started with other data ({last.provenance['data']['name']}), now {data.name}")
+
+
+def _check_data(last: Checkpoint, out: Path, data: ImageSet) -> None:
+    before = last.provenance["data"]
+    if before["digest"] != data.digest:
+        raise SpikeletError(f"{out}: was started with other data ({before['name']}), now {data.name}")
+
+
+def _check_layers(last: Checkpoint, out: Path, network: nn.Module) -> None:
+    """Raise SpikeletError unless a network has the layers of a run, in its order.
+
+    The state of the optimiser has no names: its entries are in the order of the layers.
+    """
+    own = network.state_dict()
+    difference = mismatch(last.weights, own) or ("" if [*last.weights] == [*own] else "another order of its layers")
+    if difference:
+        raise SpikeletError(
+            f"{out}: was started with another network than {last.spec.model} is now: {difference}; undo the change of "
+            "its code, or choose another folder"
+        )
+
+
+def _rows(last: Checkpoint) -> list[Document]:
+    """Return the rows of the finished epochs."""
     rows = [{**row, "epoch": int(row["epoch"])} for row in last.training["log"]]
     if not all(isinstance(value, int | float | None) for row in rows for value in row.values()):
         raise TypeError("log: expected numbers")
-    log.extend(rows)
-    if len(log) < recipe.epochs:
-        own = network.state_dict()
-        difference = mismatch(last.weights, own) or ("" if [*last.weights] == [*own] else "another order of its layers")
-        if difference:  # the state of the optimiser has no names: its entries are in the order of the layers
-            raise SpikeletError(
-                f"{out}: was started with another network than {spec.model} is now: {difference}; undo the change of "
-                "its code, or choose another folder"
-            )
-        network.load_state_dict(last.weights)
-        optimiser.load_state_dict(last.training["optimiser"])
+    return rows
 
 
 def compact(out: Path) -> None:

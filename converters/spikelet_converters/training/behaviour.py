@@ -8,15 +8,18 @@ torch. Constants of the code need no record: torch.fx makes them buffers, which 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from itertools import zip_longest
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
+from spikelet.errors import ConversionError
 from spikelet.files.decoded import Document
 from spikelet_converters.frontends.torch.calls import name_of
 from spikelet_converters.source_model.activation import SpikingActivation
+from spikelet_converters.weights import mismatch
 
 IMAGES, SEED = 4, 0
 TOLERANCE = 0.01
@@ -38,6 +41,32 @@ def record(network: nn.Module, shape: tuple[int, int, int]) -> Document:
     if not isinstance(network, fx.GraphModule):
         return {}
     return {"calls": _calls(network), "values": _values(copy.deepcopy(network).cpu().eval(), shape)}
+
+
+def check_repeated(network: nn.Module, build: Callable[[], nn.Module], shape: tuple[int, int, int], name: str) -> None:
+    """Raise ConversionError if the code of a user's network makes another network when it runs again.
+
+    The weights that are trained would not fit the network of the next run.
+
+    Args:
+        network: The network, on the CPU.
+        build: Builds it again. The generator of torch is left as it was.
+        shape: (C, H, W) of its input.
+        name: Name of the network in the message.
+    """
+    if not isinstance(network, fx.GraphModule):
+        return
+    with torch.random.fork_rng(devices=()):
+        again = build()
+    difference = mismatch(network.state_dict(), again.state_dict())
+    if not difference:
+        again.load_state_dict(network.state_dict())
+        difference = change(record(network, shape), again.eval(), shape)
+    if difference:
+        raise ConversionError(
+            f"{name}: makes another network each time its code runs: {difference}; write numbers in place of random "
+            "ones, or seed their generator in the code"
+        )
 
 
 def check(before: Document) -> None:

@@ -36,6 +36,7 @@ class Checkpoint:
         training: State of the optimiser and the log, only in files from which a run is resumed.
         behaviour: What the code of a user's network computes with these weights, see `behaviour`. {} for a network of
             this package.
+        name: What errors begin with, such as the path of the file.
     """
 
     spec: NetworkSpec
@@ -43,6 +44,7 @@ class Checkpoint:
     provenance: Document
     training: Document = field(default_factory=dict)
     behaviour: Document = field(default_factory=dict)
+    name: str = "checkpoint"
 
     def network(self) -> nn.Module:
         """Build the network and load its weights, in evaluation mode.
@@ -53,15 +55,15 @@ class Checkpoint:
         try:
             network = self.spec.build()
             if difference := mismatch(self.weights, network.state_dict()):
-                raise ConversionError(f"checkpoint: its weights do not fit the network {self.spec.model}: {difference}")
+                raise ConversionError(f"{self.name}: its weights do not fit {self.spec.model}: {difference}")
             network.load_state_dict(self.weights)
             if changed := behaviour.change(self.behaviour, network.eval(), self.spec.shape):
                 raise ConversionError(
-                    f"checkpoint: was trained with other code of {self.spec.model}: {changed}; undo the change of the "
+                    f"{self.name}: was trained with other code of {self.spec.model}: {changed}; undo the change of the "
                     "code, or train the network again"
                 )
         except Exception as error:  # a file may state any values
-            raise translated(error, "checkpoint", ConversionError) from error
+            raise translated(error, self.name, ConversionError) from error
         return network.eval()
 
     def save(self, path: Path) -> None:
@@ -125,7 +127,7 @@ def load_checkpoint(path: str | Path, network: str | None = None) -> Checkpoint:
             raise TypeError("weights: expected tensors by name")
         _check_provenance(facts[0])
         behaviour.check(facts[2])
-        checkpoint = Checkpoint(NetworkSpec(**spec), weights, *facts)
+        checkpoint = Checkpoint(NetworkSpec(**spec), weights, *facts, name=str(path))
     except (KeyError, RecursionError, TypeError, ValueError, UsageError) as error:
         raise ConversionError(f"{path}: damaged checkpoint ({error})") from None
     if network is not None:

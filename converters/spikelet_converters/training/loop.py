@@ -59,6 +59,7 @@ def train(
 
     Raises:
         DataError: The data has no labels, or too few images for the split.
+        ConversionError: The code of a user's network makes another network each time it runs.
         UsageError: Distillation without `start`, or `start` was trained on images of the validation split.
         SpikeletError: The folder contains another run, or there is nothing to resume.
     """
@@ -66,6 +67,7 @@ def train(
     training, validation = split(data, recipe)
     torch.manual_seed(recipe.seed)
     network = spec.build()
+    behaviour.check_repeated(network, spec.build, spec.shape, spec.model)
     if start is not None:
         begin.check_split(start, recipe, data)
         begin.take_weights(network, start)

@@ -190,7 +190,7 @@ def test_code_that_was_changed_after_the_training(call, folder, before, after, m
     file = folder / f"changed_{len(message)}.py"
     file.write_text(RESIDUAL_BLOCKS.replace(before, after))
     refused = call(f"convert run/best.pt --network {file.name}:Network -o x.snnb", 1).err
-    assert f"checkpoint: its weights do not fit the network networks.py:Network: {message}" in refused
+    assert f"run/best.pt: its weights do not fit networks.py:Network: {message}" in refused
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_code_that_computes_something_else_with_the_same_weights(call, folder, b
     assert changed != RESIDUAL_BLOCKS
     (folder / "other.py").write_text(changed)
     refused = call("convert run/best.pt --network other.py:Network -o x.snnb", 1).err
-    assert re.search(f"checkpoint: was trained with other code of networks.py:Network: {message}", refused)
+    assert re.search(f"run/best.pt: was trained with other code of networks.py:Network: {message}", refused)
     assert "; undo the change of the code, or train the network again" in refused
     assert not (folder / "x.snnb").exists()
 
@@ -278,6 +278,32 @@ def test_constants_of_the_code_are_stored_with_the_weights(folder, tmp_path):
     images = torch.full((1, 3, 8, 8), 200.0)
     assert torch.equal(stored(images), network(images))
     assert not torch.equal(stored(images), specification.build()(images))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "difference"),
+    [
+        ("self.fc1(x)", "self.fc1(x) * self.factor", r"a call was .*: mul\(fc1, \S+\), now .*: mul\(fc1, \S+\);"),
+        ("8), nn.Linear(8, 3)", "8), nn.Linear(8, 3, bias=next(DRAWS))", r"missing fc2\.bias;"),
+    ],
+    ids=["factor", "layer"],
+)
+def test_code_that_makes_another_network_each_time_is_not_trained(call, folder, before, after, difference):
+    code = RESIDUAL_BLOCKS.replace("nn.Dropout(0.1)", "nn.Dropout(0.1)\n        self.factor = next(DRAWS)")
+    changed = code.replace(before, after)
+    assert changed != code
+    (folder / "drawn.py").write_text(f"DRAWS = iter([1.5, 0, 3.5, 1, 5.5, 0])\n{changed}")
+    refused = call("train --data data.npz --model drawn.py:Network --epochs 1 --batch 16 -o drawn", 1).err
+    assert re.search(f"drawn.py:Network: makes another network each time its code runs: .*{difference}", refused)
+    assert not (folder / "drawn").exists()
+
+
+def test_random_settings_that_change_no_value_are_trained(call, folder):
+    (folder / "dropped.py").write_text(
+        f"DRAWS = iter([0.1, 0.2, 0.3, 0.4, 0.5])\n{RESIDUAL_BLOCKS.replace('nn.Dropout(0.1)', 'nn.Dropout(next(DRAWS))')}"
+    )
+    call("train --data data.npz --model dropped.py:Network --epochs 1 --batch 16 -o dropped")
+    assert (folder / "dropped" / "best.pt").exists()
 
 
 def test_checkpoints_without_the_calls_of_their_network_are_read(folder, tmp_path, monkeypatch):
