@@ -90,6 +90,8 @@ def _settings(tmp_path_factory):
         # Reports measure the time of time-steps, two seconds for each batch size.
         patch.setattr(measure, "SECONDS", 0.02)
         yield
+    if "brian2" in sys.modules:  # its log is removed with the files of the run, before it would remove it itself
+        sys.modules["brian2"].prefs["logging.delete_log_on_exit"] = False
 
 
 def _use_own_cache(tmp_path_factory):

@@ -8,7 +8,7 @@ from spikelet import cli
 from spikelet.errors import UsageError
 from spikelet_converters.study.published import published_section
 
-SHIPPED = Path(__file__).parents[3] / "docs" / "results" / "published.toml"
+SHIPPED = Path(__file__).parents[3] / "docs" / "results" / "published-cifar10.toml"
 STUDY = Path(__file__).parents[3] / "docs" / "studies" / "paper-cifar10.toml"
 
 
