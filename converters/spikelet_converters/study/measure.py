@@ -7,7 +7,7 @@ towards T.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from spikelet.bundle import Bundle, Manifest, read, write
 from spikelet.bundle.card import card
 from spikelet.data.images import ImageSet
 from spikelet.errors import SpikeletError
+from spikelet.files.decoded import Document
 from spikelet.graph import Graph
 from spikelet.metrics.fanout import sites
 from spikelet.metrics.tally import tally
@@ -38,6 +39,31 @@ SOURCE_BATCH = 100  # images per batch of the source network
 ROWS = 512  # images times time-steps per batch of a neuron rule
 Tick = Callable[[int, int], None]
 Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Images, time-steps and bundles of a measurement.
+
+    Attributes:
+        calibration: Training images, for baselines with a calibration; the first ones are the golden inputs.
+        test: Test images.
+        time_steps: Numbers of time-steps T.
+        folder: Folder for the bundles, which have its name.
+        bits: Bits of the weights.
+        engine: Engine that runs the bundles.
+        command: Command line, for the manifest.
+        on_progress: Called with the work done and the total.
+    """
+
+    calibration: ImageSet
+    test: ImageSet
+    time_steps: tuple[int, ...]
+    folder: Path
+    bits: int = 8
+    engine: str = "auto"
+    command: str = ""
+    on_progress: Tick = lambda done, total: None
 
 
 @dataclass(frozen=True)
@@ -75,102 +101,74 @@ class SpikingResult:
 
 
 def measure_spiking(
-    checkpoint: Checkpoint,
-    baseline: Baseline | None,
-    calibration: ImageSet,
-    test: ImageSet,
-    time_steps: tuple[int, ...],
-    folder: Path,
-    *,
-    bits: int = 8,
-    engine: str = "auto",
-    copies: int = 1,
-    command: str = "",
-    on_progress: Tick = lambda done, total: None,
+    checkpoint: Checkpoint, baseline: Baseline | None, conditions: Conditions, copies: int = 1
 ) -> SpikingResult:
     """Measure the accuracy of the spiking network at each T.
 
     Args:
         checkpoint: Source network.
         baseline: Baseline that changes the network, or None.
-        calibration: Training images, for baselines with a calibration; the first ones are the golden inputs.
-        test: Test images.
-        time_steps: Numbers of time-steps T.
-        folder: Folder for the bundles.
-        bits: Bits of the weights.
-        engine: Engine that runs the bundles.
+        conditions: Images, time-steps and bundles of the measurement.
         copies: Number of neurons per channel, of networks without baseline.
-        command: Command line, for the manifest.
-        on_progress: Called with the work done and the total.
     """
     network = checkpoint.network()
     source = trace(network, checkpoint.spec.shape)
-    provenance = {**checkpoint.provenance, "residual": checkpoint.spec.residual, "study_command": command}
+    provenance = {
+        **checkpoint.provenance,
+        "residual": checkpoint.spec.residual,
+        "study_command": conditions.command,
+    }
     if isinstance(baseline, NeuronRule):
-        exact = quantise(source, bits).graph
-        return _measure_rule(baseline, exact, network, calibration, test, time_steps, on_progress)
+        return _measure_rule(baseline, quantise(source, conditions.bits).graph, network, conditions)
     if isinstance(baseline, Recalibration):
-        graphs = ((t, baseline.recalibrate(source, network, calibration.images, t)) for t in time_steps)
-        return _measure_each(graphs, calibration, test, time_steps, folder, bits, engine, provenance, on_progress)
-    graph = quantise(source, bits).graph
+        return _measure_each(baseline, source, network, conditions, provenance)
+    graph = quantise(source, conditions.bits).graph
     if copies > 1:
         graph = with_copies(graph, copies)
-    bundle = _write(graph, folder.name, folder / "bundle.snnb", bits, provenance, calibration)
-    shares, counts, used = _run(bundle, test, max(time_steps), engine, on_progress)
+    folder, time_steps = conditions.folder, conditions.time_steps
+    bundle = _write(graph, folder.name, folder / "bundle.snnb", conditions, provenance)
+    shares, counts, used = _run(bundle, max(time_steps), conditions, conditions.on_progress)
     return SpikingResult(
         {t: float(shares[t - 1]) for t in time_steps},
         {t: float(counts[t - 1]) for t in time_steps},
         "plain",
         used,
         [str(bundle.digest)],
-        _operations(graph, test, time_steps, engine),
+        _operations(graph, conditions, time_steps),
         graph.neuron_count,
     )
 
 
 def _measure_rule(
-    baseline: NeuronRule,
-    exact: Graph,
-    network: torch.nn.Module,
-    calibration: ImageSet,
-    test: ImageSet,
-    time_steps: tuple[int, ...],
-    on_progress: Tick,
+    baseline: NeuronRule, exact: Graph, network: torch.nn.Module, conditions: Conditions
 ) -> SpikingResult:
     """Measure a network with changed neurons, for which there is no bundle."""
+    time_steps = conditions.time_steps
     steps = max(time_steps) - baseline.pre_steps
     if steps < 1:
         raise SpikeletError(f"{baseline.name}: has {baseline.pre_steps} pre-steps; test larger T")
-    shares = _rule(baseline, exact, network, calibration, test, steps, on_progress)
+    shares = _rule(baseline, exact, network, steps, conditions)
     by_total = {baseline.pre_steps + t + 1: float(share) for t, share in enumerate(shares)}
     accuracy = {t: by_total[t] for t in time_steps if t in by_total}
     return SpikingResult(accuracy, None, "changed", "torch, on the exact integers", [], None, exact.neuron_count)
 
 
 def _measure_each(
-    graphs: Iterable[tuple[int, Graph]],
-    calibration: ImageSet,
-    test: ImageSet,
-    time_steps: tuple[int, ...],
-    folder: Path,
-    bits: int,
-    engine: str,
-    provenance: dict[str, object],
-    on_progress: Tick,
+    baseline: Recalibration, source: Graph, network: torch.nn.Module, conditions: Conditions, provenance: Document
 ) -> SpikingResult:
-    """Measure a network of its own for each T, in the order of `time_steps`. graphs: (T, float32 graph)."""
+    """Measure a network of its own for each T, in the order of the time-steps."""
     accuracy, spikes, operations = {}, {}, {}
-    digests, used, neurons = [], engine, 0
-    for index, (t, source) in enumerate(graphs):
-        graph = quantise(source, bits).graph
-        bundle = _write(graph, f"{folder.name}-T{t}", folder / f"T{t}.snnb", bits, provenance, calibration)
-        shares, counts, used = _run(bundle, test, t, engine)
+    digests, used, folder = [], conditions.engine, conditions.folder
+    for index, t in enumerate(conditions.time_steps):
+        recalibrated = baseline.recalibrate(source, network, conditions.calibration.images, t)
+        graph = quantise(recalibrated, conditions.bits).graph
+        bundle = _write(graph, f"{folder.name}-T{t}", folder / f"T{t}.snnb", conditions, provenance)
+        shares, counts, used = _run(bundle, t, conditions)
         accuracy[t], spikes[t] = float(shares[-1]), float(counts[-1])
-        operations[t] = _operations(bundle.graph, test, (t,), engine)[t]
+        operations[t] = _operations(bundle.graph, conditions, (t,))[t]
         digests.append(str(bundle.digest))
-        neurons = source.neuron_count
-        on_progress(index + 1, len(time_steps))
-    return SpikingResult(accuracy, spikes, "plain", used, digests, operations, neurons)
+        conditions.on_progress(index + 1, len(conditions.time_steps))
+    return SpikingResult(accuracy, spikes, "plain", used, digests, operations, source.neuron_count)
 
 
 def measure_source(checkpoint: Checkpoint, test: ImageSet, seed: int, device: str = "cpu") -> dict[str, float]:
@@ -187,50 +185,50 @@ def measure_source(checkpoint: Checkpoint, test: ImageSet, seed: int, device: st
     return {key: count / len(test) for key, count in correct.items()}
 
 
-def _rule(
-    baseline: NeuronRule,
-    graph: Graph,
-    network: torch.nn.Module,
-    calibration: ImageSet,
-    test: ImageSet,
-    steps: int,
-    on_progress: Tick,
-) -> Values:
-    simulation, total = MultiStep(graph), baseline.total_steps(steps)
-    neuron = baseline.rule(simulation, network, calibration.images, steps)
+def _rule(baseline: NeuronRule, graph: Graph, network: torch.nn.Module, steps: int, conditions: Conditions) -> Values:
+    """Return the accuracy up to each of the time-steps after the pre-steps."""
+    test, simulation, total = conditions.test, MultiStep(graph), baseline.total_steps(steps)
+    neuron = baseline.rule(simulation, network, conditions.calibration.images, steps)
     correct = np.zeros(steps)
     batch = max(1, ROWS // total)
     for start in range(0, len(test), batch):
         part = test.take(slice(start, start + batch))
         by_step = simulation.run(part.images, total, neuron)[graph.output_name][baseline.output_steps(steps)]
         correct += (by_step.double().cumsum(0).argmax(2).numpy() == part.labels).sum(1)
-        on_progress(min(start + batch, len(test)), len(test))
+        conditions.on_progress(min(start + batch, len(test)), len(test))
     return correct / len(test)
 
 
 def _run(
-    bundle: Bundle, test: ImageSet, steps: int, engine: str, on_progress: Tick = lambda done, total: None
+    bundle: Bundle, steps: int, conditions: Conditions, on_progress: Tick = lambda done, total: None
 ) -> tuple[Values, Values, str]:
     """Return accuracy and spikes per image up to each time-step, and the name of the engine."""
+    test = conditions.test
     assert test.labels is not None
-    model = Model(bundle, engine, torch.get_num_threads())
+    model = Model(bundle, conditions.engine, torch.get_num_threads())
     result = model.run(test.images, steps, on_progress=on_progress)
     fired = np.sum([count.sum(1) for count in result.spike_counts.values()], axis=0)
     return np.array(result.accuracy(test.labels)), fired.cumsum() / len(test), model.engine
 
 
-def _operations(graph: Graph, test: ImageSet, time_steps: tuple[int, ...], engine: str) -> dict[int, float]:
+def _operations(graph: Graph, conditions: Conditions, time_steps: tuple[int, ...]) -> dict[int, float]:
     """Return the synaptic operations per image up to each T, on the first images."""
-    images = test.images[:COUNTED]
-    events = tally(graph, sites(graph), images, max(time_steps), engine, torch.get_num_threads()).events
+    images = conditions.test.images[:COUNTED]
+    events = tally(graph, sites(graph), images, max(time_steps), conditions.engine, torch.get_num_threads()).events
     total = events.sum(1).cumsum() / len(images)
     return {t: float(total[t - 1]) for t in time_steps}
 
 
-def _write(graph: Graph, name: str, path: Path, bits: int, provenance: dict[str, object], training: ImageSet) -> Bundle:
+def _write(graph: Graph, name: str, path: Path, conditions: Conditions, provenance: Document) -> Bundle:
     """Write a bundle. Its golden inputs are images, so that engines choose their kernels by the activity of images."""
+    training = conditions.calibration
     manifest = Manifest(
-        name=name, labels=training.classes, bits=bits, exact_steps=exact_steps(graph), provenance=provenance, results=[]
+        name=name,
+        labels=training.classes,
+        bits=conditions.bits,
+        exact_steps=exact_steps(graph),
+        provenance=provenance,
+        results=[],
     )
     golden = record_golden(graph, golden_inputs(graph, training.images), golden_steps(graph))
     write(Bundle(graph, manifest, golden, card(graph, manifest)), path)

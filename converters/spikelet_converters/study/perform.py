@@ -22,7 +22,7 @@ from spikelet.version import __version__
 from spikelet_converters.baselines.base import Baseline
 from spikelet_converters.choices import is_code
 from spikelet_converters.study.grid import START, Run, Study
-from spikelet_converters.study.measure import measure_source, measure_spiking
+from spikelet_converters.study.measure import Conditions, measure_source, measure_spiking
 from spikelet_converters.study.protocol import SealedTest, weights_digest
 from spikelet_converters.study.stored import read_run_metrics
 from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
@@ -92,19 +92,17 @@ def _measured(
     sealed = SealedTest(study.data, folder, study.data_name, study.test_images)
     test = sealed.open(run.name, weights, data.digest).with_classes(data.classes)
     started = time.perf_counter()
-    result = measure_spiking(
-        checkpoint,
-        baseline,
+    conditions = Conditions(
         calibration,
         test,
         study.time_steps,
         folder / run.name,
-        bits=study.bits,
-        engine=study.engine,
-        copies=run.copies,
-        command=execution.command,
+        study.bits,
+        study.engine,
+        execution.command,
         on_progress=lambda n, total: tick("testing", n, total),
     )
+    result = measure_spiking(checkpoint, baseline, conditions, run.copies)
     return {
         **run.as_dict(),
         **result.as_json(),
