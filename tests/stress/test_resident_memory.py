@@ -1,8 +1,8 @@
 """Resident memory above a bare `import numpy`, on Linux with glibc.
 
-Bounds: 60 MB for the demo on the numpy engine, at its peak. On the native engine, a network with 16.8 MB of weights
-takes less than twice its weights more than a network with few: weights that are in memory twice take at least that. The
-libraries of the machine count in both networks, and their sizes cancel.
+Bounds: 60 MB for the demo on the numpy engine, at its peak. On the native engine, weights are in memory twice, as in
+the file and as the kernels read them: a network with 16.8 MB of weights takes less than three times its weights more
+than a network with few. The libraries of the machine count in both networks, and their sizes cancel.
 """
 
 import subprocess
@@ -44,11 +44,11 @@ def test_import_load_and_first_answer_stay_small():
     assert resident_mb(ASSETS / "vgg9-cifar10.snnb", "numpy", "VmHWM") < 60
 
 
-def test_weights_are_in_memory_once(tmp_path):
+def test_weights_are_in_memory_twice(tmp_path):
     graph = large_graph()
     weights = sum(node.weight.nbytes for node in graph.nodes.values() if isinstance(node, Conv2d | Linear))
     golden = record_golden(graph, np.zeros((1, 3, 64, 64), np.uint8), 1)
     path = tmp_path / "large.snnb"
     write(Bundle(graph, Manifest("large", None, 8, exact_steps(graph)), golden, ""), path)
     large, small = (resident_mb(bundle, "native", "VmRSS") for bundle in (path, SMALL))
-    assert large - small < 2 * weights / 2**20, f"{large} MiB, with few weights {small} MiB"
+    assert large - small < 3 * weights / 2**20, f"{large} MiB, with few weights {small} MiB"

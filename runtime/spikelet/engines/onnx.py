@@ -143,19 +143,29 @@ class OnnxEngine(Engine):
                 self._run_window(pixels)
             return self._arrays[LOGITS][:, self.time].copy()
         if pixels is not None:
-            values = self._static.run(None, {INPUT: np.ascontiguousarray(pixels, np.float32)})
-            for name, value in zip(lowering.frontier(self.graph), values, strict=True):
-                # bound memory is overwritten
-                if not self._bindings:
-                    self._arrays[name_of("x", name)] = value
-                else:
-                    self._arrays[name_of("x", name)][:] = value
+            self._run_static(pixels)
         if not self._bindings:
-            share = IMAGES if self._by_bytes else self.batch
-            self._bindings = [self._bind(slice(first, first + share)) for first in range(0, self.batch, share)]
+            self._bindings = [self._bind(rows) for rows in self._shares()]
         for binding in self._bindings:
             self._dynamic.run_with_iobinding(binding)
         return self._arrays[LOGITS].copy()
+
+    def _run_static(self, pixels: Float) -> None:
+        """Evaluate the part that all time-steps have in common."""
+        for rows in self._shares():
+            values = self._static.run(None, {INPUT: np.ascontiguousarray(pixels[rows], np.float32)})
+            for name, value in zip(lowering.frontier(self.graph), values, strict=True):
+                key = name_of("x", name)
+                if key not in self._arrays:
+                    whole = len(value) == self.batch
+                    self._arrays[key] = value if whole else np.empty((self.batch, *value.shape[1:]), value.dtype)
+                if self._arrays[key] is not value:
+                    self._arrays[key][rows] = value  # bound memory is overwritten
+
+    def _shares(self) -> list[slice]:
+        """Return the parts of the batch that are evaluated one after another."""
+        share = IMAGES if self._by_bytes else max(self.batch, 1)
+        return [slice(first, first + share) for first in range(0, self.batch, share)]
 
     def _all_steps(self, pixels: npt.NDArray[np.generic], steps: int) -> tuple[Float, npt.NDArray[np.int64]]:
         if not self._in_window:

@@ -7,6 +7,7 @@ from spikelet.copies.at_once import layers_at_once
 from spikelet.engines.workload import Workload
 from spikelet.graph import Graph
 from spikelet.lowering.onnx.products import fits
+from spikelet.lowering.onnx.step import frontier
 from spikelet.nodes import Conv2d
 
 OVERHEAD = 2**14  # bytes per node
@@ -44,6 +45,8 @@ def memory(graph: Graph, load: Workload) -> int:
     # the arena of ONNX Runtime grows by powers of two
     resident = 2 * cost.peak(graph, values, transient) + 3 * states + recorded
     resident += 8 * load.batch * graph.neurons(graph.input_name)
+    if not in_window:  # inputs of the part that is evaluated in each time-step
+        resident += sum(4 * load.batch * graph.neurons(name) for name in frontier(graph))
     return SESSION_BYTES + WEIGHT_BYTES * cost.weights(graph) + resident + OVERHEAD * len(graph.nodes)
 
 

@@ -14,7 +14,7 @@ from networks import Builder, graphs, small_graph
 from spikelet import shipped
 from spikelet.bounds import cost
 from spikelet.bundle import read
-from spikelet.engines import ENGINES, Workload, create, engine_class, run
+from spikelet.engines import ENGINES, Workload, create, engine_class, onnx_workload, run
 from spikelet.limits import Limits
 from spikelet.nodes import SumPool2d
 
@@ -134,3 +134,27 @@ def test_operations_of_each_kind():
 def test_processes_of_tests_allocate_as_those_of_users():
     """Workers of a parallel run keep memory that is freed, see `conftest.py`; what they start does not inherit that."""
     assert [name for name in os.environ if name.startswith(("MALLOC_", "GLIBC_TUNABLES"))] == []
+
+
+def test_onnx_evaluates_no_more_images_at_once_than_its_memory_allows(monkeypatch):
+    """The stated memory of products of bytes is that of `IMAGES` images, in the part before the first neurons, too."""
+    pytest.importorskip("onnxruntime")
+    net, batch, evaluated = Builder((3, 6, 6), np.random.default_rng(0)), 3 * onnx_workload.IMAGES + 1, []
+    net.conv("conv", 8)
+    net.neuron("if")
+    graph = net.graph()
+    assert onnx_workload.multiplies_bytes(graph)
+    inputs = np.random.default_rng(0).integers(0, 256, (1, batch, *graph.input.shape)).astype(np.uint8)
+    engine = create(graph, "onnx", (), None, FREE)
+
+    class Recorded:
+        before = engine._static
+
+        def run(self, names, images):
+            evaluated.extend(map(len, images.values()))
+            return self.before.run(names, images)
+
+    monkeypatch.setattr(engine, "_static", Recorded())
+    logits = [values.copy() for _, values in run(engine, inputs, 3)]
+    assert evaluated == [onnx_workload.IMAGES] * 3 + [1]
+    assert np.array_equal(logits, [values for _, values in run(create(graph, "numpy", (), None, FREE), inputs, 3)])
