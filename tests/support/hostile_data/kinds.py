@@ -27,7 +27,7 @@ from spikelet.errors import SpikeletError
 from spikelet.files.json_object import read_object
 from spikelet.metrics.hardware import load_profile
 from spikelet.nodes import Flatten
-from spikelet.report import fault_report
+from spikelet.report import fault_report, validation
 from spikelet.report.sections import verification_section
 from spikelet.verify import record_golden
 
@@ -90,7 +90,8 @@ def _faults(folder: Path) -> None:
 
 
 def _validation(folder: Path) -> None:
-    verification_section(["a"], [[]], [], read_object(_first(folder)))
+    facts = validation.check("v.json", read_object(_first(folder)), {"d"})
+    verification_section(["a"], [[]], [], facts)
 
 
 def _labels(folder: Path) -> None:

@@ -179,8 +179,12 @@ FAULTS = json.dumps(
     }
 ).encode()  # fmt: skip
 VALIDATION = json.dumps(
-    {"digest": "d", "images": 3, "spikes": 100, "layers": [{"layer": "if1", "differing": 0, "share": 0.5}], "note": "a"}
-).encode()
+    {
+        "ok": True, "brian2_version": "2.9", "bundle": "a", "digest": "d", "arithmetic": "exact", "engine": "numpy",
+        "mode": "network", "target": "numpy", "images": 3, "steps": 4, "seconds": 1.5, "note": "a",
+        "layers": [{"name": "if1", "neurons": 4, "spikes": 100, "differing_spikes": 0, "max_potential_difference": 0.5}],
+    }
+).encode()  # fmt: skip
 
 
 def aedat_4() -> Files:
