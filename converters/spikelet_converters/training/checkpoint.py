@@ -19,8 +19,7 @@ from spikelet.files.decoded import Document, ReadOnlyDocument
 from spikelet_converters.source_model.networks import NETWORKS, NetworkSpec
 from spikelet_converters.training import behaviour
 from spikelet_converters.training.user_network import use
-from spikelet_converters.weight_file import load
-from spikelet_converters.weights import described, mismatch, states
+from spikelet_converters.weights import described, load, mismatch, states
 
 FORMAT = 1
 

@@ -20,10 +20,11 @@ from torch.nn.utils import prune
 
 from counts.calls import peak_bytes
 from spikelet.errors import ConversionError, UsageError
-from spikelet_converters import weight_file, weights
+from spikelet_converters import weights
 from spikelet_converters.frontends.open import kind_of, open_source
 from spikelet_converters.frontends.torch import load_module
 from spikelet_converters.training.checkpoint import load_checkpoint
+from spikelet_converters.weights.state_dicts import matched
 
 MODEL = """
 from torch import nn
@@ -371,8 +372,8 @@ def test_files_that_are_cut_off(network, tmp_path):
 
 def test_prefixes_that_do_not_decide():
     expected = {"fc.weight": torch.zeros(1)}
-    assert weights.matched({"a.fc.weight": torch.ones(1), "b.fc.weight": torch.ones(1)}, expected) is None
-    assert weights.matched({"a.fc.weight": torch.ones(1)}, expected) == {"fc.weight": torch.ones(1)}
+    assert matched({"a.fc.weight": torch.ones(1), "b.fc.weight": torch.ones(1)}, expected) is None
+    assert matched({"a.fc.weight": torch.ones(1)}, expected) == {"fc.weight": torch.ones(1)}
 
 
 def _record_that_states_more(content):
@@ -429,6 +430,6 @@ def test_stated_sizes_are_compared_with_the_file_before_torch_allocates_them(cha
 
     def refused():
         with pytest.raises(ConversionError, match=message):
-            weight_file.load(path)
+            weights.load(path)
 
     assert peak_bytes(refused) < 2**22

@@ -34,8 +34,7 @@ from spikelet_converters.frontends.torch.tracer import hooked
 from spikelet_converters.frontends.torch.tracing import compute_weights, traced
 from spikelet_converters.frontends.torch.wrappers import plain
 from spikelet_converters.frontends.values import PoolForm, Value
-from spikelet_converters.weight_file import refuse_script
-from spikelet_converters.weights import fit
+from spikelet_converters.weights import fit, refuse_script
 
 _ANY_BATCH = "expected a network in evaluation mode that takes float32 inputs in batches of any size"
 BATCH = 7919  # batch size of the example with which a network is exported, a size that no layer has

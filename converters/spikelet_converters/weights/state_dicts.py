@@ -1,7 +1,7 @@
 """Find the weights of a network in the content of a file, in any common wrapping.
 
 A torch file is a state dict; a dictionary that contains one, of a training loop or of Lightning; or a pickled module.
-`weight_file` reads it. Prefixes of wrappers (`module.`, `_orig_mod.`, `model.`) are removed if the other part of the
+`reader` reads it. Prefixes of wrappers (`module.`, `_orig_mod.`, `model.`) are removed if the other part of the
 names fits the network.
 """
 
@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from spikelet.errors import ConversionError
-from spikelet_converters.computed_weights import computed
-from spikelet_converters.weight_file import SAVE, Placeholder, first_line, load
+from spikelet_converters.weights.computed import computed
+from spikelet_converters.weights.reader import SAVE, Placeholder, first_line, load
 
 State = dict[str, Tensor]
 DEPTH = 4  # largest depth of nested dictionaries

@@ -19,8 +19,8 @@ from torch import Tensor
 from spikelet.errors import ConversionError, CostError, pass_out_of_memory
 from spikelet.files.substitute import refuse_substitute
 from spikelet.files.whole_file import check_size
-from spikelet_converters import weight_arrays
-from spikelet_converters.torch_file import BoundedFile, check_sizes
+from spikelet_converters.weights import arrays
+from spikelet_converters.weights.stated_sizes import BoundedFile, check_sizes
 
 UNREADABLE = (
     "it is damaged, or was written by another program: expected weights of torch.save, .safetensors or .npz; a network "
@@ -115,8 +115,8 @@ def load(path: Path) -> object:
         raise ConversionError(f"{path}: no such file")
     refuse_substitute(path, ConversionError, "ZIP")
     check_size(path)
-    if path.suffix.lower() in weight_arrays.READERS:
-        return weight_arrays.read(path)
+    if path.suffix.lower() in arrays.READERS:
+        return arrays.read(path)
     kind = program(path)
     if kind == "torch.export":
         raise ConversionError(f"{path}: is a torch.export program; give it a name that ends in .pt2, without --weights")
