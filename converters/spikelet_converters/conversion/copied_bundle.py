@@ -18,7 +18,8 @@ from spikelet.graph import Graph
 from spikelet.inputs import MAX_STEPS
 from spikelet.verify import golden_steps, record_golden
 from spikelet_converters.conversion.copies import Start, with_copies
-from spikelet_converters.conversion.measured import least_bits, measured
+from spikelet_converters.conversion.measured import measured
+from spikelet_converters.conversion.quantise import least_bits
 from spikelet_converters.maxima import maxima
 
 MEASURED_STEPS = 4  # number of time-steps of the measurement

@@ -12,17 +12,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from torch import nn
 
 from spikelet.data.images import ImageSet
 from spikelet.engines import Engine, create, run
 from spikelet.files.decoded import Document
 from spikelet.graph import Graph
 from spikelet.metrics.accuracy import order_of_labels
-from spikelet_converters.frontends.values import node_name
-from spikelet_converters.source_model.activation import Mode, spiking_layers
-from spikelet_converters.source_model.evaluation import as_pixels
-from spikelet_converters.source_model.simulation import float_logits, layer_rates
 
 REPORTED_STEPS = (1, 2, 4, 8)
 REPORT_BATCH = 25
@@ -72,19 +67,7 @@ class _LayerSums:
 
 
 Reference = Callable[[ImageSet], tuple[npt.NDArray[np.int64], Mapping[str, npt.NDArray[np.float32]]]]
-
-
-def checkpoint_reference(network: nn.Module) -> Reference:
-    """Return a function from images to predictions (N,) and, by layer, activations in units of lambda, (N, *shape)."""
-    modules = {node_name(name): module for name, module in spiking_layers(network).items()}
-
-    def reference(batch: ImageSet) -> tuple[npt.NDArray[np.int64], Mapping[str, npt.NDArray[np.float32]]]:
-        pixels = as_pixels(batch.images)
-        predictions = float_logits(network, pixels).argmax(1).numpy()
-        rates = {node_name(k): v for k, v in layer_rates(network, pixels, Mode.RATE, 1).items()}
-        return predictions, {k: modules[k].in_thresholds(v).numpy() for k, v in rates.items() if k in modules}
-
-    return reference
+"""From images to the predictions of a source network, (N,), and by layer its activations in units of lambda, (N, …)."""
 
 
 def conversion_report(

@@ -1,4 +1,4 @@
-"""Measurements of a spiking network: accuracy by time-step, and bits of its weights."""
+"""Measure the accuracy of a spiking network after each time-step."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from spikelet.bundle import manifest
 from spikelet.data.images import ImageSet
 from spikelet.engines import create, run
 from spikelet.files.decoded import Document
 from spikelet.graph import Graph
 from spikelet.metrics.accuracy import order_of_labels
-from spikelet.nodes import Conv2d, Linear, Scale
 
 MEASURED_BATCH = 25
 
@@ -48,11 +46,3 @@ def measured(
         result["accuracy"] = (correct / len(images)).tolist()
     note = order_of_labels(np.concatenate(predictions), images.labels) if predictions else ""
     return {**result, "note_on_labels": note} if note else result
-
-
-def least_bits(graph: Graph) -> int:
-    """Return the smallest number of bits, 2 or more, that represents every weight of an exact graph."""
-    weights = [node.weight for node in graph.nodes.values() if isinstance(node, Conv2d | Linear)]
-    weights += [node.scale for node in graph.nodes.values() if isinstance(node, Scale)]
-    extremes = [int(value) for weight in weights for value in (weight.min(), weight.max())]
-    return max(manifest.BITS[0], *(1 + (value if value >= 0 else ~value).bit_length() for value in extremes))

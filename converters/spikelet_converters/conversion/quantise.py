@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.bounds.ranges import EXACT_LIMIT, exact_steps
+from spikelet.bundle import manifest
 from spikelet.errors import ConversionError, GraphError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF, Conv2d, Flatten, Input, Linear, Node, Output, Scale
@@ -83,6 +84,14 @@ def quantise(graph: Graph, bits: int = 8, coarser: Mapping[str, Factor] | None =
     except GraphError as error:
         raise ConversionError(f"the quantised network is not exact: {error}") from None
     return Quantised(exact, scales, errors)
+
+
+def least_bits(graph: Graph) -> int:
+    """Return the smallest number of bits, 2 or more, that represents every weight of an exact graph."""
+    weights = [node.weight for node in graph.nodes.values() if isinstance(node, Conv2d | Linear)]
+    weights += [node.scale for node in graph.nodes.values() if isinstance(node, Scale)]
+    extremes = [int(value) for weight in weights for value in (weight.min(), weight.max())]
+    return max(manifest.BITS[0], *(1 + (value if value >= 0 else ~value).bit_length() for value in extremes))
 
 
 def _synapse(node: Node, weight: Factor, factor: Factor, scale: Factor, bits: int) -> tuple[Node, float]:

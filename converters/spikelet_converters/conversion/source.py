@@ -16,11 +16,12 @@ from spikelet.inputs import MAX_STEPS
 from spikelet_converters.calibration.analog import Analog, Neuron
 from spikelet_converters.calibration.images import check_images
 from spikelet_converters.conversion.advice import explain, rounding_advice
+from spikelet_converters.conversion.assembly import Description, SourceComparison, assemble
 from spikelet_converters.conversion.calibrated import CalibratedNetwork, Calibration, OnProgress, calibrated
 from spikelet_converters.conversion.check import check_graph, logits_of, source_neuron
-from spikelet_converters.conversion.checkpoint import Description, SourceComparison, assemble
 from spikelet_converters.conversion.layer_report import REPORTED_STEPS, Reference
-from spikelet_converters.conversion.measured import least_bits, measured
+from spikelet_converters.conversion.measured import measured
+from spikelet_converters.conversion.quantise import least_bits
 from spikelet_converters.frontends import Source
 from spikelet_converters.torch_threads import divided
 
