@@ -15,6 +15,7 @@ from spikelet.report import figures, page
 from spikelet.report.fault_report import fault_figures, fault_section
 from spikelet.report.figures import Figure
 from spikelet.report.markdown import to_html
+from spikelet.report.measured_json import measured_json
 from spikelet.report.page import Section
 from spikelet.report.sections import (
     accuracy_section,
@@ -75,6 +76,16 @@ class Report:
             named = [estimate for estimate in estimates if estimate.profile.name == self.main]
             chosen += named or estimates[:1]
         return chosen
+
+    def as_json(self) -> dict[str, object]:
+        """Convert the measurements, and the replays of golden inputs by engine, to a JSON object."""
+        return {
+            "bundles": [
+                measured_json(measurement, estimates, self.profiles)
+                for measurement, estimates in zip(self.measured, self.estimates, strict=True)
+            ],
+            "verification": [[result.as_json() for result in results] for results in self.verification],
+        }
 
 
 def all_figures(report: Report) -> list[Figure]:

@@ -46,25 +46,9 @@ def run(args: argparse.Namespace) -> int:
     digests = {measurement.data.digest for measurement in report.measured}
     if len(digests) > 1:
         raise DataError("the bundles have different classes, so they cannot be compared on the same images")
-    facts = _facts(args, report)
+    facts = report.as_json() if args.output is None else save_report(args, report)
     emit(args, facts, _text(args, report))
     return 0
-
-
-def _facts(args: argparse.Namespace, report: Report) -> dict[str, object]:
-    from spikelet.report import wording
-
-    if args.output is not None:
-        return save_report(args, report)
-    pairs = zip(report.measured, report.estimates, strict=True)
-    bundles = [
-        measurement.facts() | {"energy": wording.energy_json(measurement, estimates, report.profiles)}
-        for measurement, estimates in pairs
-    ]
-    return {
-        "bundles": bundles,
-        "verification": [[result.as_json() for result in results] for results in report.verification],
-    }
 
 
 def _text(args: argparse.Namespace, report: Report) -> str:

@@ -19,9 +19,9 @@ from spikelet.display import number_of
 from spikelet.report.columns import table
 
 if TYPE_CHECKING:
-    from spikelet.metrics.energy import Estimate
     from spikelet.metrics.hardware import Profile
     from spikelet.metrics.measurement import Measurement
+    from spikelet.report.document import Report
 
 HELP = "count operations and estimate energy"
 EXAMPLE = "spikelet energy vgg9-cifar10 --steps 8 --profile cmos45-int8"
@@ -55,13 +55,13 @@ def configure_measuring(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from spikelet.report import wording
+    from spikelet.report.document import Report
+    from spikelet.report.measured_json import measured_json
 
     profiles = chosen_profiles(args)
     measured = measure_bundle(args, args.bundle)
-    estimates = measured.estimates(profiles)
-    facts = measured.facts() | {"energy": wording.energy_json(measured, estimates, profiles)}
-    emit(args, facts, _text(measured, estimates, profiles))
+    report = Report([measured], [measured.bundle.manifest.name], profiles, MAIN_PROFILE)
+    emit(args, measured_json(measured, report.estimates[0], profiles), _text(report))
     return 0
 
 
@@ -92,18 +92,17 @@ def measure_bundle(args: argparse.Namespace, path: Path) -> Measurement:
     )
 
 
-def _text(measured: Measurement, estimates: list[Estimate], profiles: list[Profile]) -> str:
+def _text(report: Report) -> str:
     from spikelet.report import wording
     from spikelet.report.tables import accuracy_table, baselines_table, energy_table, operations_table
 
-    facts, name = measured.facts(), measured.bundle.manifest.name
+    (measured,), (estimates,), names, main = report.measured, report.estimates, report.names, report.main_estimates
     images = number_of(len(measured.data), "image")
-    lines = [f"{name}, engine {facts['engine']}: {facts['data']}, {images}, T = {facts['steps']}", ""]
-    rows = accuracy_table([measured], [name])
+    lines = [f"{names[0]}, engine {measured.engine}: {measured.data.name}, {images}, T = {measured.counted.steps}", ""]
     note = wording.note_on_labels(measured)
-    lines += [table(*rows), ""] if measured.accuracy is not None else []
+    lines += [table(*accuracy_table([measured], names)), ""] if measured.accuracy is not None else []
     lines += [note, ""] if note else []
-    lines += ["Operations per image", "", table(*operations_table([measured], [name])), ""]
+    lines += ["Operations per image", "", table(*operations_table([measured], names)), ""]
     lines += [
         f"{wording.count(measured.operations.neuron_updates)} neuron updates; spike rate at the synapses "
         f"{measured.operations.rate:.2%}",
@@ -111,21 +110,21 @@ def _text(measured: Measurement, estimates: list[Estimate], profiles: list[Profi
         wording.ESTIMATE,
         "",
     ]
-    main = next(
-        (estimate for estimate in estimates if estimate.profile.name == MAIN_PROFILE),
-        estimates[0] if estimates else None,
-    )
-    if main is not None and main.baselines:
-        lines += [table(*baselines_table([main], [name])), ""]
-    if len(estimates) > 1 or (main is not None and not main.baselines):
-        lines += [table(*energy_table([estimates], [name])), ""]
+    has_baselines = bool(main and main[0].baselines)
+    if has_baselines:
+        lines += [table(*baselines_table(main, names)), ""]
+    if len(estimates) > 1 or (main and not has_baselines):
+        lines += [table(*energy_table([estimates], names)), ""]
     lines += wording.left_out(estimates)
     lines += [
-        f"{profile.name}: {profile.unpublished}. {wording.power(profile)}" for profile in profiles if not profile.priced
+        f"{profile.name}: {profile.unpublished}. {wording.power(profile)}"
+        for profile in report.profiles
+        if not profile.priced
     ]
     lines += ["", "Assumptions", *(f"* {text}" for text in wording.assumptions(measured))]
-    if len(profiles) == 1:
-        lines += ["", "Sources", *(f"* {quantity}: {figure.source}" for quantity, figure in profiles[0].sources())]
+    if len(report.profiles) == 1:
+        sources = report.profiles[0].sources()
+        lines += ["", "Sources", *(f"* {quantity}: {figure.source}" for quantity, figure in sources)]
     else:
         lines += ["", "--profile NAME shows the sources of one profile; --json has them all."]
     return "\n".join(lines)

@@ -131,7 +131,6 @@ def make_report(args: argparse.Namespace, paths: list[Path], web: Path | None = 
 
 def save_report(args: argparse.Namespace, report: Report) -> dict[str, object]:
     """Write the page and the figures, and return the JSON output."""
-    from spikelet.report import wording
     from spikelet.report.document import all_figures, html
     from spikelet.report.figures import files
 
@@ -140,16 +139,11 @@ def save_report(args: argparse.Namespace, report: Report) -> dict[str, object]:
         file.write(html(report, drawn).encode())
     if args.figures is not None:
         write_files(args.figures, files(drawn))
-    measured = [
-        measurement.facts() | {"energy": wording.energy_json(measurement, estimates, report.profiles)}
-        for measurement, estimates in zip(report.measured, report.estimates, strict=True)
-    ]
     return {
         "report": str(args.output),
         "figures": [figure.name for figure in drawn] if args.figures is not None else [],
-        "bundles": measured,
+        **report.as_json(),
         "latency": list(report.latency),
-        "verification": [[result.as_json() for result in results] for results in report.verification],
         "step_models": [result.as_json() for result in report.step_models],
     }
 
