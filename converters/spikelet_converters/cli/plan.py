@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING
 
 from spikelet import limits, shipped
 from spikelet.choices import MAX_COPIES, profiles
-from spikelet.cli.arguments import above_zero, add_bundle, add_data, add_engine, add_threads, existing, number, positive
+from spikelet.cli.arguments import (
+    above_zero,
+    add_bundle,
+    add_count,
+    add_data,
+    add_engine,
+    add_threads,
+    existing,
+    number,
+    positive,
+)
 from spikelet.cli.data import add_data_options, find_images
 from spikelet.cli.output_files import check_output_file
 from spikelet.cli.printing import Progress, emit
@@ -41,9 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _add_budget(parser)
     _add_settings(parser)
     add_engine(parser)
-    parser.add_argument(
-        "--count", type=positive, metavar="N", help="use N images, drawn with a fixed seed (default: all)"
-    )
+    add_count(parser)
     parser.add_argument(
         "--confirm",
         type=existing,

@@ -63,7 +63,7 @@ def _main(argv: Sequence[str] | None) -> int:
     try:
         args = parse(argv)
     except WrongCall as error:
-        return _fail(error.program, error.line, "--json" in argv, 2)
+        return _failed(error.program, str(error), "--json" in argv, 2)
     try:
         from spikelet import signing
         from spikelet.limits import in_environment
@@ -74,17 +74,17 @@ def _main(argv: Sequence[str] | None) -> int:
             refuse_overwriting(args)
             return command.run(args)
     except SpikeletError as error:
-        return _failed(args, str(error), 2 if isinstance(error, UsageError) else 1)
+        return _failed(args.program, str(error), args.json, 2 if isinstance(error, UsageError) else 1)
     except BrokenPipeError:
         discard_output()  # the reader of the output has ended
         return 1
     except KeyboardInterrupt as stop:
-        return _failed(args, str(stop) or "interrupted", 130)
+        return _failed(args.program, str(stop) or "interrupted", args.json, 130)
     except Exception as error:
         if out_of_memory(error):
-            return _failed(args, OUT_OF_MEMORY + unstated_cause(error), 1)
+            return _failed(args.program, OUT_OF_MEMORY + unstated_cause(error), args.json, 1)
         if isinstance(error, OSError):
-            return _failed(args, f"{error.filename or 'input/output'}: {error.strerror or error}", 1)
+            return _failed(args.program, f"{error.filename or 'input/output'}: {error.strerror or error}", args.json, 1)
         raise
 
 
@@ -153,15 +153,12 @@ def _configure(parser: argparse.ArgumentParser, command: Command) -> None:
     parser.set_defaults(command=command, program=parser.prog)
 
 
-def _failed(args: argparse.Namespace, message: str, code: int) -> int:
-    return _fail(args.program, f"{args.program}: {message}", args.json, code, message)
-
-
-def _fail(program: str, line: str, as_json: bool, code: int, message: str | None = None) -> int:
+def _failed(program: str, message: str, as_json: bool, code: int) -> int:
+    """Print an error, and return the exit code."""
     if as_json:
         try:
-            print(json_text({"error": line.removeprefix(f"{program}: ") if message is None else message}), flush=True)
+            print(json_text({"error": message}), flush=True)
         except OSError:  # the output itself may have failed
             discard_output()
-    print(printable(line), file=sys.stderr)  # one line, whatever the names of files are
+    print(printable(f"{program}: {message}"), file=sys.stderr)  # one line, whatever the names of files are
     return code

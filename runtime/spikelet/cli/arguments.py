@@ -86,6 +86,27 @@ def add_steps(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=positive, metavar="T", help="time-steps T (default: that of the bundle)")
 
 
+def add_count(parser: argparse.ArgumentParser, default: int | None = None) -> None:
+    """Add the option --count; None as the default uses all images."""
+    parser.add_argument(
+        "--count",
+        type=positive,
+        default=default,
+        metavar="N",
+        help=f"use N images, drawn with a fixed seed (default: {default or 'all'})",
+    )
+
+
+def add_early_exit(parser: argparse._ActionsContainer) -> None:
+    """Add the option --early-exit."""
+    parser.add_argument(
+        "--early-exit",
+        type=number,
+        metavar="MARGIN",
+        help="stop when the mean logit of the best class is MARGIN or more above the second",
+    )
+
+
 def add_engine(parser: argparse.ArgumentParser) -> None:
     """Add the option --engine."""
     parser.add_argument(

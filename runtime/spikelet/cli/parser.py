@@ -33,10 +33,9 @@ class WrongCall(Exception):
         self.program = program
         self.reason = reason
 
-    @property
-    def line(self) -> str:
-        """The message: the command, the reason, and the command that prints the help."""
-        return f"{self.program}: {self.reason} ({self.program} --help)"
+    def __str__(self) -> str:
+        """Return the reason, and the command that prints the help."""
+        return f"{self.reason} ({self.program} --help)"
 
 
 class Parser(argparse.ArgumentParser):

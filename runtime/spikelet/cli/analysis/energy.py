@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikelet.choices import BUFFER, MAIN_PROFILE, profiles
-from spikelet.cli.arguments import add_bundle, add_data, add_engine, add_steps, add_threads, positive
+from spikelet.cli.arguments import add_bundle, add_count, add_data, add_engine, add_steps, add_threads, positive
 from spikelet.cli.data import add_data_options, find_images
 from spikelet.cli.printing import Progress, emit
 from spikelet.display import number_of
@@ -38,9 +38,7 @@ def configure_measuring(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of every command that measures."""
     add_steps(parser)
     add_engine(parser)
-    parser.add_argument(
-        "--count", type=positive, metavar="N", help="use N images, drawn with a fixed seed (default: all)"
-    )
+    add_count(parser)
     add_threads(parser)
     parser.add_argument(
         "--profile",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikelet.choices import FAULT_SEEDS, FAULTS
-from spikelet.cli.arguments import add_bundle, add_data, add_steps, number, positive
+from spikelet.cli.arguments import add_bundle, add_count, add_data, add_steps, number
 from spikelet.cli.data import add_data_options, find_images
 from spikelet.cli.output_files import check_output_file
 from spikelet.cli.printing import Progress, emit, json_text
@@ -34,13 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_bundle(parser)
     add_data(parser)
     add_steps(parser)
-    parser.add_argument(
-        "--count",
-        type=positive,
-        default=COUNT,
-        metavar="N",
-        help="use N images, drawn with a fixed seed (default: 100)",
-    )
+    add_count(parser, COUNT)
     parser.add_argument(
         "--seeds",
         type=int,

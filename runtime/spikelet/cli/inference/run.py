@@ -10,7 +10,16 @@ import argparse
 import time
 from typing import TYPE_CHECKING, TypedDict
 
-from spikelet.cli.arguments import add_bundle, add_data, add_engine, add_steps, add_threads, number, positive
+from spikelet.cli.arguments import (
+    add_bundle,
+    add_count,
+    add_data,
+    add_early_exit,
+    add_engine,
+    add_steps,
+    add_threads,
+    number,
+)
 from spikelet.cli.data import add_data_options, find_images
 from spikelet.cli.printing import Progress, emit
 from spikelet.display import number_of
@@ -65,21 +74,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_steps(parser)
     add_engine(parser)
     exits = parser.add_mutually_exclusive_group()
-    exits.add_argument(
-        "--early-exit",
-        type=number,
-        metavar="MARGIN",
-        help="stop when the mean logit of the best class is MARGIN or more above the second",
-    )
+    add_early_exit(exits)
     exits.add_argument(
         "--early-exit-confidence",
         type=number,
         metavar="P",
         help="stop when the softmax probability of the best class reaches P",
     )
-    parser.add_argument(
-        "--count", type=positive, metavar="N", help="use N images, drawn with a fixed seed (default: all)"
-    )
+    add_count(parser)
     add_threads(parser)
     add_data_options(parser)
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from spikelet.choices import FRAME_FORMATS
-from spikelet.cli.arguments import above_zero, add_bundle, add_engine, existing, number, positive
+from spikelet.cli.arguments import above_zero, add_bundle, add_early_exit, add_engine, existing, positive
 from spikelet.cli.inference.latency import Summary
 from spikelet.cli.inference.new_images import Version, new_images
 from spikelet.cli.printing import emit
@@ -61,12 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--steps", type=positive, metavar="T", help=f"time-steps T (default {CAMERA_STEPS}, or that of the bundle)"
     )
     add_engine(parser)
-    parser.add_argument(
-        "--early-exit",
-        type=number,
-        metavar="MARGIN",
-        help="stop when the mean logit of the best class is MARGIN or more above the second",
-    )
+    add_early_exit(parser)
     parser.add_argument(
         "--frame",
         type=_size,
