@@ -176,6 +176,24 @@ def translated(error: Exception, where: str, kind: type[SpikeletError] = EngineE
     return kind.at(where, f"failed with {type(error).__name__}: {one_line(error)}", found=type(error).__name__)
 
 
+class Translating:
+    """Context in which exceptions of other packages and of the system become errors of spikelet, with their cause.
+
+    Args:
+        where: Operation of the block.
+        kind: Class of the errors, unless memory runs out.
+    """
+
+    def __init__(self, where: str, kind: type[SpikeletError] = EngineError) -> None:
+        self._where, self._kind = where, kind
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Exception) and not isinstance(error, SpikeletError):
+            raise translated(error, self._where, self._kind) from error
+
+
 def one_line(error: Exception) -> str:
     """Return the text of an exception of another package in one line, and at most 500 characters of it."""
     return _cut(" ".join(str(error).split()), 500)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import options
-from spikelet.choices import DEFAULT_STEPS as DEFAULT_STEPS
+from spikelet.choices import DEFAULT_STEPS
 from spikelet.errors import DataError, UsageError, translated
 from spikelet.graph import Graph
 from spikelet.nodes import Shape

@@ -10,8 +10,9 @@ from spikelet.bundle import safetensors, schema, step
 from spikelet.bundle.golden import Golden
 from spikelet.bundle.manifest import Manifest
 from spikelet.bundle.step import StepModel
+from spikelet.choices import DEFAULT_STEPS
 from spikelet.graph import Graph
-from spikelet.inputs import DEFAULT_STEPS, MAX_STEPS
+from spikelet.inputs import MAX_STEPS
 
 SUFFIX = ".snnb"
 LARGEST_DEFAULT = 1024  # time-steps that are run without --steps

@@ -9,7 +9,7 @@ from importlib import import_module
 from spikelet.choices import ENGINES as ENGINES
 from spikelet.engines.base import Engine, Workload
 from spikelet.engines.loop import run
-from spikelet.errors import CostError, EngineError, SpikeletError, translated
+from spikelet.errors import CostError, EngineError, Translating, translated
 from spikelet.graph import Graph
 from spikelet.limits import Limits
 from spikelet.options import instance, shown, whole
@@ -114,15 +114,11 @@ def create(
         (1, 10)
     """
     name = choose(graph, engine, limits, steps)
-    try:
+    with Translating(f"engine {name}"):
         created = engine_class(name)(graph, record, threads, limits)
         if steps is not None:
             created.widen(steps)
-        return created
-    except SpikeletError:
-        raise
-    except Exception as error:
-        raise translated(error, f"engine {name}") from error
+    return created
 
 
 def _priority(name: str) -> int:

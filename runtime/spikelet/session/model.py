@@ -11,16 +11,14 @@ from spikelet.bundle import Bundle
 from spikelet.display import html, line
 from spikelet.engines import Engine, choose, create
 from spikelet.engines.arguments import MAX_THREADS
-from spikelet.errors import BundleError, EngineError, SpikeletError, translated
+from spikelet.errors import BundleError, Translating
 from spikelet.graph import Graph
-from spikelet.inputs import DEFAULT_STEPS, ENGINE_BATCH, BatchLayout, as_sequence, resolve_steps
+from spikelet.inputs import ENGINE_BATCH, BatchLayout, as_sequence, resolve_steps
 from spikelet.limits import Limits
 from spikelet.session.batches import run_steps, run_window
 from spikelet.session.early_exit import ExitRule, as_rule
 from spikelet.session.results import Result, Step, joined
 from spikelet.session.stream import OnLimit, frames_of, run_frames
-
-__all__ = ["DEFAULT_STEPS", "Model", "Result", "Step", "load"]
 
 LAYERS = "the name of a layer or a sequence of names, such as model.graph.spiking"
 NAME_CHARACTERS = 100  # of what can be meant as the name of a shipped bundle
@@ -150,7 +148,7 @@ class Model:
         parts = []
         for start in range(0, samples, size):
             part = sequence[:, start : start + size]
-            with _Translating("run"):
+            with Translating("run"):
                 if window and not layers and engine.fits(part.shape[1], steps):
                     parts.append(run_window(engine, part[0], steps, self._neurons))
                 else:
@@ -161,7 +159,7 @@ class Model:
             self._idle[layers] = engine
         if len(parts) == 1:
             return parts[0]
-        with _Translating("run"):
+        with Translating("run"):
             return joined(parts)
 
     def check(self, samples: int, steps: int, record: Sequence[str] = ()) -> None:
@@ -174,9 +172,9 @@ class Model:
         """
         values = 8 * (self.graph.classes + len(self.graph.spiking))
         values += sum(5 * self.graph.neurons(name) for name in record if name in self.graph.spiking)
-        joined = 1 if samples <= ENGINE_BATCH else 2  # the results of the batches, and all of them together
+        results = 1 if samples <= ENGINE_BATCH else 2  # those of the batches, and all of them together
         subject = f"results of {samples} samples in {steps} time-steps"
-        self.limits.check(subject, joined * samples * steps * values)
+        self.limits.check(subject, results * samples * steps * values)
 
     def stream(
         self,
@@ -253,23 +251,10 @@ def load(path: str | Path, engine: str = "auto", threads: int | None = None, lim
         'numpy'
     """
     path = shipped.located(options.path("path", path))
-    with _Translating(f"bundle {path!s}", BundleError):
+    with Translating(f"bundle {path!s}", BundleError):
         is_short_name = path.name == str(path) and not path.suffix and len(path.name) <= NAME_CHARACTERS
         if is_short_name and not path.exists():  # meant as the name of a shipped bundle
             names = ", ".join(bundle.stem for bundle in shipped.bundles()) or "none"
             raise BundleError.at(str(path), f"no such file; shipped bundles: {names}")
         bundle = bundles.read(path)
     return Model(bundle, engine, threads, limits)
-
-
-class _Translating:
-    """Context that converts exceptions of other packages and of the system to errors of spikelet, with their cause."""
-
-    def __init__(self, where: str, kind: type[SpikeletError] = EngineError) -> None:
-        self._where, self._kind = where, kind
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, Exception) and not isinstance(error, SpikeletError):
-            raise translated(error, self._where, self._kind) from error

@@ -24,7 +24,7 @@ from spikelet.errors import (
     BundleError,
     EngineError,
     MissingDependency,
-    SpikeletError,
+    Translating,
     out_of_memory,
     pass_out_of_memory,
     translated,
@@ -109,18 +109,15 @@ def verify_step(bundle: Bundle) -> StepVerification:
     NumpyEngine.check(bundle.graph, Limits(), Workload(len(bundle.golden.inputs)))
     check_recording(Limits(), bundle.graph, len(bundle.golden.inputs), bundle.golden.steps)
     try:
-        if not step.content:
-            raise InvalidModel("it is empty")
-        model = step.decode()
-        check_model(model, bundle.graph, len(bundle.golden.inputs))
-        run, runtime = _runner(model, step)
-        logits, spikes = _replay(bundle, run, separator_of(model))
+        with Translating(STEP):
+            if not step.content:
+                raise InvalidModel("it is empty")
+            model = step.decode()
+            check_model(model, bundle.graph, len(bundle.golden.inputs))
+            run, runtime = _runner(model, step)
+            logits, spikes = _replay(bundle, run, separator_of(model))
     except (BundleError, InvalidModel) as error:
         return StepVerification(step.version, step.compared, "", str(error), None, False)
-    except SpikeletError:
-        raise
-    except Exception as error:
-        raise translated(error, STEP) from error
     result = compare(bundle, STEP, logits, spikes)
     computes_graph = result.ok or compare(_recorded_again(bundle), STEP, logits, spikes).ok
     return StepVerification(step.version, step.compared, runtime, "", result, computes_graph)
