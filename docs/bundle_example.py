@@ -20,9 +20,9 @@ from spikelet.bundle import (
     Bundle,
     Manifest,
     archive,
+    card,
     golden,
     manifest,
-    members,
     read,
     reader,
     records,
@@ -31,6 +31,7 @@ from spikelet.bundle import (
     strict_json,
     write,
 )
+from spikelet.files import texts
 from spikelet.graph import MAX_CHANNELS, MAX_NODES, Graph
 from spikelet.graph import MAX_NAME as MAX_NODE_NAME
 from spikelet.lowering.onnx import audit
@@ -158,10 +159,10 @@ def limit_lines() -> list[str]:
         ("size of the file", f"1 to {power(reader.MAX_FILE)} bytes"),
         ("alignment of a member's data", f"{archive.ALIGNMENT} bytes"),
         ("`step.onnx`", f"{power(step.MAX_STEP)} bytes"),
-        ("`card.md`", f"{power(members.MAX_CARD)} bytes"),
+        ("`card.md`", f"{power(card.MAX_BYTES)} bytes"),
         ("JSON: bytes", power(strict_json.MAX_BYTES)),
         ("JSON: commas, braces and brackets that open", power(strict_json.MAX_VALUES)),
-        ("JSON: levels", power(strict_json.MAX_DEPTH)),
+        ("JSON: levels", power(texts.MAX_DEPTH)),
         ("JSON: characters of a key", power(strict_json.MAX_KEY)),
         ("JSON: characters of a text", power(strict_json.MAX_TEXT)),
         ("JSON: characters of a whole number", power(strict_json.MAX_DIGITS)),

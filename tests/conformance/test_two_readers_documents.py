@@ -6,8 +6,9 @@ import second_reader
 from conformance_vectors.breaking import base, pack
 from conformance_vectors.packing import fitted
 from second_reader.document import check_text
-from spikelet.bundle import decode, strict_json
+from spikelet.bundle import decode
 from spikelet.errors import BundleError
+from spikelet.files import texts
 
 MANIFEST = base()["manifest.json"].decode()
 COUNTED = sum(MANIFEST.count(character) for character in ",[{")
@@ -142,7 +143,7 @@ def test_characters():
     for code in [*range(0x3000), *range(0xD7F0, 0xE010), *range(0xFE00, 0x10010), *range(0xE0000, 0xE0100), 0x10FFFF]:
         text = f"a{chr(code)}"
         try:
-            strict_json.check_text(text)
+            texts.check_text(text)
             first = True
         except ValueError:
             first = False

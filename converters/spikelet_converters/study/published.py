@@ -15,7 +15,7 @@ from pathlib import Path
 
 from spikelet.errors import UsageError
 from spikelet.files.toml import read_toml
-from spikelet.metrics.toml_fields import Table
+from spikelet.files.toml_table import Table
 from spikelet_converters.study.summary_text import heading
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from spikelet.choices import ENGINES
 from spikelet.errors import UsageError
 from spikelet.files.decoded import ReadOnlyDocument
-from spikelet.metrics.toml_fields import Table
+from spikelet.files.toml_table import Table
 from spikelet_converters.conversion.quantise import BITS
 
 TEXTS = ("recipe", "residual", "of", "baseline", "rival", "about", "checkpoint", "model")

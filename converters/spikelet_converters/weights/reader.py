@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from spikelet.errors import ConversionError, CostError, pass_out_of_memory
+from spikelet.files.reading import check_size
 from spikelet.files.substitute import refuse_substitute
-from spikelet.files.whole_file import check_size
 from spikelet_converters.weights import arrays
 from spikelet_converters.weights.stated_sizes import BoundedFile, check_sizes
 

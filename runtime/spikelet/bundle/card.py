@@ -1,12 +1,18 @@
-"""`card.md`: the model card of a bundle in Markdown."""
+"""`card.md`: the model card of a bundle in Markdown, which is written and checked here."""
 
 from __future__ import annotations
 
 from spikelet.bundle.manifest import Manifest
+from spikelet.bundle.members import CARD
+from spikelet.bundle.step import too_large
 from spikelet.display import markdown, number_of
+from spikelet.errors import BundleError
 from spikelet.files.decoded import Document
+from spikelet.files.texts import check_text
 from spikelet.graph import Graph
 from spikelet.nodes import Array, is_float
+
+MAX_BYTES = 2**20
 
 
 def card(graph: Graph, manifest: Manifest) -> str:
@@ -36,6 +42,22 @@ def card(graph: Graph, manifest: Manifest) -> str:
         if value not in ("", {}, [])
     ]
     return "\n".join(lines) + "\n"
+
+
+def decode(content: memoryview) -> str:
+    """Return the text of a stored model card.
+
+    Raises:
+        BundleError: It is too large, or not plain text in UTF-8.
+    """
+    if len(content) > MAX_BYTES:
+        raise too_large(CARD, len(content), MAX_BYTES)
+    try:
+        text = bytes(content).decode()
+        check_text(text, allowed="\n\t")
+    except ValueError as error:  # includes UnicodeDecodeError
+        raise BundleError.at(CARD, f"not plain UTF-8 text ({error})") from None
+    return text
 
 
 def _arithmetic(manifest: Manifest) -> str:

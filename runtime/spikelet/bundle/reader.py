@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from spikelet import options
-from spikelet.bundle import archive, golden, manifest, rules, safetensors, schema, step, strict_json
+from spikelet.bundle import archive, card, golden, manifest, rules, safetensors, schema, step, strict_json
 from spikelet.bundle.bundle import Bundle
 from spikelet.bundle.fields import Fields
-from spikelet.bundle.members import CARD, GOLDEN, MANIFEST, MEMBERS, WEIGHTS, decoded_card
+from spikelet.bundle.members import CARD, GOLDEN, MANIFEST, MEMBERS, WEIGHTS
 from spikelet.bundle.step import STEP, StepModel
 from spikelet.errors import BundleError
 from spikelet.files.substitute import refuse_substitute
@@ -113,9 +113,9 @@ def _decoded(buffer: bytes | memoryview) -> Bundle:
         stored_step = StepModel(members[STEP], members[WEIGHTS], version)
         step.check(graph, stored_step)
     with _errors_of(CARD):
-        card = decoded_card(members[CARD])
+        text = card.decode(members[CARD])
     digest = hashlib.sha256(buffer).hexdigest()
-    return Bundle(graph, described, golden_inputs, card, digest, stored_step=stored_step)
+    return Bundle(graph, described, golden_inputs, text, digest, stored_step=stored_step)
 
 
 @contextmanager

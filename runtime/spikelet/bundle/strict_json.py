@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from typing import NoReturn
 
-from spikelet.display import UNPRINTABLE
 from spikelet.errors import BundleError
+from spikelet.files.texts import check_text, texts
 
 # Python needs up to 35 bytes of memory per byte of JSON, hence limits for both size and number of values.
 MAX_BYTES = 2**21
 MAX_VALUES = 2**17
-MAX_DEPTH = 32
 MAX_KEY = 256
 MAX_TEXT = 10_000
 MAX_DIGITS = 40
@@ -61,42 +59,22 @@ def decode(member: str, content: bytes | memoryview) -> dict[str, object]:
     if not isinstance(value, dict):
         kind = type(value).__name__
         raise BundleError.at(member, f"expected a JSON object, found {kind}", expected="a JSON object", found=kind)
-    for text in _texts(member, value):
-        try:
-            check_text(text)
-            if len(text) > MAX_TEXT:
-                raise ValueError(f"has {len(text)} characters, expected at most {MAX_TEXT}")
-        except ValueError as error:
-            raise BundleError.at(_path(member, value, text), str(error)) from None
+    try:
+        for text in texts(value):
+            _check(member, value, text)
+    except ValueError as error:
+        raise BundleError(f"{member}: {error}") from None
     return value
 
 
-def check_text(text: str, allowed: str = "") -> None:
-    """Raise ValueError if the text contains characters that are not printable, except those in `allowed`."""
-    if UNPRINTABLE.search(text) is None:
-        return
-    match = next((match for match in UNPRINTABLE.finditer(text) if match[0] not in allowed), None)
-    if match is not None:
-        raise ValueError(f"contains U+{ord(match[0]):04X}; expected text without control characters")
-
-
-def _texts(member: str, value: object) -> Iterator[str]:
-    """Yield every string of a value, including keys, level by level."""
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        deeper: list[object] = []
-        for item in level:
-            if isinstance(item, str):
-                yield item
-            elif isinstance(item, dict):
-                deeper += item
-                deeper += item.values()
-            elif isinstance(item, list):
-                deeper += item
-        if not deeper:
-            return
-        level = deeper
-    raise BundleError(f"{member}: nested deeper than {MAX_DEPTH} levels")
+def _check(member: str, value: object, text: str) -> None:
+    """Raise BundleError, with its path, for a text of a decoded value that is too long or not printable."""
+    try:
+        check_text(text)
+        if len(text) > MAX_TEXT:
+            raise ValueError(f"has {len(text)} characters, expected at most {MAX_TEXT}")
+    except ValueError as error:
+        raise BundleError.at(_path(member, value, text), str(error)) from None
 
 
 def _path(path: str, value: object, text: str) -> str:

@@ -7,12 +7,12 @@ import json
 from pathlib import Path
 
 from spikelet import options
-from spikelet.bundle import archive, golden, manifest, rules, safetensors, schema, step, strict_json
+from spikelet.bundle import archive, card, golden, manifest, rules, safetensors, schema, step, strict_json
 from spikelet.bundle.bundle import Bundle
 from spikelet.bundle.fields import Fields
 from spikelet.bundle.golden import Golden
 from spikelet.bundle.manifest import Manifest
-from spikelet.bundle.members import CARD, GOLDEN, MANIFEST, WEIGHTS, decoded_card
+from spikelet.bundle.members import CARD, GOLDEN, MANIFEST, WEIGHTS
 from spikelet.bundle.step import STEP
 from spikelet.errors import BundleError
 from spikelet.files.atomic import replacing
@@ -91,7 +91,7 @@ def _encoded(bundle: Bundle) -> dict[str, bytes]:
     golden.decode(recorded, bundle.graph)
     rules.check_arithmetic(bundle.graph, bundle.manifest)
     rules.check_recording(bundle.manifest, bundle.golden)
-    decoded_card(memoryview(members[CARD]))
+    card.decode(memoryview(members[CARD]))
     return {MANIFEST: encoded, **members}
 
 

@@ -12,7 +12,7 @@ from spikelet.choices import LAYOUTS, SPLITS, Split
 from spikelet.cli.arguments import above_zero
 from spikelet.display import printable
 from spikelet.errors import SpikeletError, UsageError
-from spikelet.files.text_file import read_text
+from spikelet.files.reading import read_text
 from spikelet.options import span
 from spikelet.shipped import find_data
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import sys
 import zipfile
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -66,13 +67,13 @@ def _members(archive: zipfile.ZipFile) -> dict[str, Values]:
                 file.seek(0)
                 packed = member.compress_type != zipfile.ZIP_STORED
                 size = min(member.file_size, expanded_at_most(member.compress_size, packed))
-                array = _array(file, size, expanded if packed else None)
+                array = _array(cast("BufferedIOBase", file), size, expanded if packed else None)
                 expanded += array.nbytes if packed else 0
                 arrays[member.filename.removesuffix(".npy")] = array
     return arrays
 
 
-def _array(file: IO[bytes], size: int, expanded: int | None = None) -> Values:
+def _array(file: BufferedIOBase, size: int, expanded: int | None = None) -> Values:
     """Read one array from a stream of `size` bytes.
 
     expanded: Bytes of the compressed arrays read before it; None if the stream is not compressed.
@@ -80,10 +81,9 @@ def _array(file: IO[bytes], size: int, expanded: int | None = None) -> Values:
     version = np.lib.format.read_magic(file)
     if version not in ((1, 0), (2, 0)):
         raise DataError(f"version {version[0]}.{version[1]} of the format; expected 1.0 or 2.0")
-    first = version == (1, 0)
-    shape, by_columns, dtype = (np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0)(
-        file
-    )
+    form = np.lib.format
+    read_header = form.read_array_header_1_0 if version == (1, 0) else form.read_array_header_2_0
+    shape, by_columns, dtype = read_header(file)
     if dtype.hasobject or dtype.itemsize == 0:
         raise DataError(f"values of {dtype}; expected numbers or texts")
     if not all(type(axis) is int and axis >= 0 for axis in shape):
@@ -97,7 +97,7 @@ def _array(file: IO[bytes], size: int, expanded: int | None = None) -> Values:
     content = memoryview(array.view(np.uint8))  # type: ignore[arg-type]
     for start in range(0, len(content), PART):
         part = content[start : start + PART]
-        if _fill(file, part) < len(part):
+        if file.readinto(part) < len(part):
             raise DataError("it ends early")
     _check_texts(array)
     return array.reshape(shape, order="F" if by_columns else "C")
@@ -113,18 +113,6 @@ def _check_texts(array: npt.NDArray[Any]) -> None:
         invalid = codes[(codes > sys.maxunicode) | ((codes >= 0xD800) & (codes <= 0xDFFF))]
         if invalid.size:
             raise DataError(f"a text contains {invalid[0]:#x}, which is not a character")
-
-
-def _fill(file: IO[bytes], part: memoryview) -> int:
-    """Read until `part` is full or the stream ends; return the number of bytes."""
-    filled = 0
-    while filled < len(part):
-        content = file.read(len(part) - filled)
-        if not content:
-            break
-        part[filled : filled + len(content)] = content
-        filled += len(content)
-    return filled
 
 
 def _first_line(error: Exception) -> str:

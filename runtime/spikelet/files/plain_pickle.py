@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from spikelet.errors import CostError, DataError, pass_out_of_memory
-from spikelet.files.whole_file import read_whole
+from spikelet.files.reading import read_whole
 
 MOST_OPCODES = 2**21
 

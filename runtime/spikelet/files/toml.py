@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spikelet.errors import UsageError
 from spikelet.files.decoded import Document
-from spikelet.files.text_file import read_text
+from spikelet.files.reading import read_text
 
 MAX_CHARACTERS = 2**20
 MAX_PARTS = 32  # of a dotted key; the time of the parser grows with their square

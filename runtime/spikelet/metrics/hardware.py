@@ -31,7 +31,7 @@ from spikelet.choices import MAIN_PROFILE as MAIN_PROFILE
 from spikelet.choices import PROFILES, profiles
 from spikelet.errors import UsageError
 from spikelet.files.toml import read_toml
-from spikelet.metrics.toml_fields import Table
+from spikelet.files.toml_table import Table
 
 FIGURES = ("ac", "mac", "neuron_update", "fp32_mac", "int8_mac")
 KEYS = ("name", "title", "notes", "unpublished", "counts", "memory", "weight_bits", "figures", "dram", "sram", "power")

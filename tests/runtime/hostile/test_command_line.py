@@ -11,7 +11,8 @@ from spikelet.cli import registry
 from spikelet.cli.command import configure_command
 from spikelet.cli.parser import Parser
 from spikelet.errors import UsageError
-from spikelet.files.json_object import MAX_DEPTH, read_object
+from spikelet.files.json_object import read_object
+from spikelet.files.texts import MAX_DEPTH
 
 TEXTS = [
     "",
@@ -90,7 +91,7 @@ def test_a_name_that_is_too_long_is_one_line(line, capsys):
         (b"[]", "expected one JSON object"),
         (b"\xff", "not a JSON file"),
         (b'{"a": ' + b"9" * 5000 + b"}", "not a JSON file"),
-        (json.dumps({"a": [[]] * 3}).encode().replace(b"[]", b"[" * MAX_DEPTH + b"]" * MAX_DEPTH), "nested more than 32 levels deep"),
+        (json.dumps({"a": [[]] * 3}).encode().replace(b"[]", b"[" * MAX_DEPTH + b"]" * MAX_DEPTH), "nested deeper than 32 levels"),
         (b"", "not a JSON file"),
     ],
     ids=["lists", "objects", "a list", "no text", "a long number", "deep", "empty"],
@@ -109,7 +110,7 @@ def test_nesting_within_the_limit_is_read(tmp_path):
     path.write_text(json.dumps(value))
     assert read_object(path) == value
     path.write_text(json.dumps({"a": value}))
-    with pytest.raises(UsageError, match="nested more than"):
+    with pytest.raises(UsageError, match="nested deeper than"):
         read_object(path)
     with pytest.raises(UsageError, match="cannot be read"):
         read_object(tmp_path)

@@ -10,6 +10,7 @@ from counts.calls import peak_bytes
 from hostile.bundles import MEMORY, put_together
 from spikelet.bundle import decode, strict_json
 from spikelet.errors import BundleError
+from spikelet.files.texts import MAX_DEPTH
 
 SHARE = 4  # texts of a quarter of the limits may need a quarter of the memory: tracing memory is slow
 
@@ -89,7 +90,7 @@ class TestJson:
     def test_levels(self, depth, innermost):
         """The outermost object is at level 1, the innermost value at level `depth + 1`."""
         text = '{"a":' + "[" * (depth - 1) + innermost + "]" * (depth - 1) + "}"
-        if depth + 1 <= strict_json.MAX_DEPTH:
+        if depth + 1 <= MAX_DEPTH:
             assert strict_json.decode("x", text.encode())
         else:
             with pytest.raises(BundleError, match="x: nested deeper than 32 levels"):

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spikelet.errors import ConversionError, MissingDependency, UsageError, pass_out_of_memory
+from spikelet.files.reading import check_size
 from spikelet.files.substitute import refuse_substitute
-from spikelet.files.whole_file import check_size
 from spikelet_converters.frontends.onnx.classical import standardise
 from spikelet_converters.frontends.onnx.definitions import tensors_of
 

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from spikelet.data.events.header import header_end
 from spikelet.errors import DataError, MissingDependency
-from spikelet.files.whole_file import read_whole
+from spikelet.files.reading import read_whole
 from spikelet.limits import Limits, size
 
 Column = npt.NDArray[np.generic]

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from spikelet.data.events.header import header_lines
 from spikelet.errors import CostError, DataError, MissingDependency
 from spikelet.files.hdf5 import check_stored, members
-from spikelet.files.whole_file import read_whole
+from spikelet.files.reading import read_whole
 from spikelet.limits import Limits
 
 Column = npt.NDArray[np.generic]

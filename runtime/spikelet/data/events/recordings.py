@@ -30,8 +30,8 @@ from spikelet.data.events.header import header_lines
 from spikelet.data.names import visible
 from spikelet.errors import DataError
 from spikelet.files.numpy_file import read_numpy
+from spikelet.files.reading import read_whole
 from spikelet.files.substitute import refuse_substitute
-from spikelet.files.whole_file import read_whole
 
 Column = npt.NDArray[np.generic]
 Columns = dict[str, Column]

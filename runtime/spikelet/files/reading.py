@@ -1,4 +1,4 @@
-"""Read text files that are parsed as a whole: JSON, TOML, lists of names."""
+"""Read files that are decoded as a whole, within the limit of memory."""
 
 from __future__ import annotations
 
@@ -8,6 +8,22 @@ from spikelet.errors import UsageError
 from spikelet.limits import Limits
 
 PER_BYTE = 64  # bytes of memory per byte of text, at most: for lists in a list
+
+
+def check_size(path: Path) -> None:
+    """Raise CostError if a file is larger than the limit of memory."""
+    Limits().check(str(path), path.stat().st_size)
+
+
+def read_whole(path: Path) -> bytes:
+    """Read a file.
+
+    Raises:
+        CostError: It is larger than the limit of memory.
+        OSError: It cannot be read.
+    """
+    check_size(path)
+    return path.read_bytes()
 
 
 def read_text(path: Path, kind: str) -> str:

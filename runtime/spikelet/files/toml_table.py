@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeVar
 
-from spikelet.bundle.strict_json import check_text
 from spikelet.errors import UsageError
+from spikelet.files.texts import check_text
 from spikelet.options import shown
 
 MOST = 1e12  # of a number in a profile, in any unit
