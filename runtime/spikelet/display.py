@@ -159,7 +159,7 @@ def html(title: str, facts: Mapping[str, object]) -> str:
     return f"<table><caption>{escape(title)}</caption>{rows}</table>"
 
 
-def size(shape: tuple[int, ...]) -> str:
+def shape_text(shape: tuple[int, ...]) -> str:
     """Return a shape such as 3×32×32."""
     return "×".join(map(str, shape))
 

@@ -62,8 +62,8 @@ def images_for(shape: Shape, labels: tuple[str, ...] | None, classes: int | None
         if path.suffix == ".npz":
             status = path.stat()
             of_file, names, count = _described(path, status.st_mtime_ns, status.st_size)
-            named = labels is None or names in (None, labels)
-            if of_file == shape and named and (classes is None or count == classes):
+            names_fit = labels is None or names in (None, labels)
+            if of_file == shape and names_fit and (classes is None or count == classes):
                 return arrays.read(path)
     return None
 

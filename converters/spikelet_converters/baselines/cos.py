@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from spikelet.nodes import IF
 from spikelet_converters.baselines.base import Images, NeuronRule
-from spikelet_converters.baselines.multi_step import MultiStep, Neuron
-from spikelet_converters.calibration.analog import along_channels, integrate
+from spikelet_converters.baselines.multi_step import MultiStep, Neuron, parameters
+from spikelet_converters.calibration.analog import integrate
 
 
 def offset(current: Tensor, start: Tensor, theta: Tensor) -> Tensor:
@@ -60,8 +60,7 @@ class COS(NeuronRule):
 
     def rule(self, simulation: MultiStep, network: nn.Module, images: Images, steps: int) -> Neuron:
         def neuron(name: str, node: IF, current: Tensor) -> Tensor:
-            theta = along_channels(node.theta, current.ndim - 1)
-            start = along_channels(node.v_init, current.ndim - 1).expand(current.shape[1:])
+            theta, start = parameters(node, current)
             return integrate(current, offset(current[: self.rho], start, theta), theta)[0]
 
         return neuron

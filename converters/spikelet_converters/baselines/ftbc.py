@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from spikelet.nodes import IF
 from spikelet_converters.baselines.base import Images, NeuronRule
-from spikelet_converters.baselines.multi_step import MultiStep, Neuron
+from spikelet_converters.baselines.multi_step import MultiStep, Neuron, parameters
 from spikelet_converters.baselines.snnc import activations
 from spikelet_converters.calibration.analog import along_channels, integrate
 from spikelet_converters.calibration.layers import channel_means
@@ -43,8 +43,7 @@ class FTBC(NeuronRule):
             simulation.run(batch, steps, self._calibrating(biases, activations(network, batch)))
 
         def neuron(name: str, node: IF, current: Tensor) -> Tensor:
-            theta = along_channels(node.theta, current.ndim - 1)
-            start = along_channels(node.v_init, current.ndim - 1).expand(current.shape[1:])
+            theta, start = parameters(node, current)
             bias = (biases[name] * torch.as_tensor(node.theta)).round()  # keeps the network exact
             by_step = bias.reshape(len(bias), 1, -1, *(1,) * (current.ndim - 3))
             return integrate(current - by_step, start, theta)[0]
@@ -56,8 +55,8 @@ class FTBC(NeuronRule):
 
         def neuron(name: str, node: IF, current: Tensor) -> Tensor:
             ndim = current.ndim - 1
-            theta = along_channels(node.theta, ndim)
-            v = along_channels(node.v_init, ndim).expand(current.shape[1:]) / theta
+            theta, start = parameters(node, current)
+            v = start / theta
             bias = biases.setdefault(name, torch.zeros(len(current), len(node.theta)))
             spikes = torch.empty(current.shape)
             for t in range(len(current)):

@@ -24,8 +24,14 @@ Neuron = Callable[[str, IF, Tensor], Tensor]
 
 def plain(name: str, node: IF, current: Tensor) -> Tensor:
     """Simulate the plain IF neuron of a bundle: reset by subtraction, and a spike at a tie."""
-    theta, v = along_channels(node.theta, current.ndim - 1), along_channels(node.v_init, current.ndim - 1)
-    return integrate(current, v.expand(current.shape[1:]), theta)[0]
+    theta, start = parameters(node, current)
+    return integrate(current, start, theta)[0]
+
+
+def parameters(node: IF, current: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the thresholds (1, C, …) and initial potentials (N, C, …) of a layer, for its current (T, N, C, …)."""
+    ndim = current.ndim - 1
+    return along_channels(node.theta, ndim), along_channels(node.v_init, ndim).expand(current.shape[1:])
 
 
 class MultiStep:

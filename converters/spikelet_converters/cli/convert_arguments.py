@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from spikelet.choices import MAX_COPIES
 from spikelet.cli.arguments import above_zero, existing, number, positive
 from spikelet.cli.data import add_data_options
-from spikelet_converters.cli.checkpoint_arguments import add_network
 
 if TYPE_CHECKING:
     from spikelet.graph import Graph
@@ -123,6 +122,12 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--dt", type=above_zero, metavar="S", help="length of a time-step in seconds, for NIR (default 1e-4)"
     )
+
+
+def add_network(parser: argparse._ActionsContainer) -> None:
+    """Add the option --network of commands that read checkpoints."""
+    help_text = "definition of the network, for a checkpoint of train --model FILE.py:NAME; its code is run"
+    parser.add_argument("--network", metavar="FILE.py:NAME", help=help_text)
 
 
 def _copies(text: str) -> int | Callable[[Graph], dict[str, int]]:

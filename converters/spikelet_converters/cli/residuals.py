@@ -15,7 +15,7 @@ from spikelet.cli.printing import Progress, emit
 from spikelet.errors import MissingDependency
 from spikelet.files.atomic import replacing
 from spikelet.report.columns import table
-from spikelet_converters.cli.checkpoint_arguments import add_network
+from spikelet_converters.cli.convert_arguments import add_network
 
 HELP = "show the residual error of every layer"
 EXAMPLE = "spikelet residuals runs/a/best.pt --data cifar/ --steps 4 -o residuals.svg"

@@ -71,7 +71,7 @@ class Bundle:
         manifest, graph = self.manifest, self.graph
         exact = f"exact within {manifest.exact_steps} time-steps, {manifest.bits} bits"
         return {
-            "input": display.size(graph.input.shape),
+            "input": display.shape_text(graph.input.shape),
             "classes": str(graph.classes),
             "spiking layers": str(len(graph.spiking)),
             "neurons": f"{graph.neuron_count:,}",

@@ -8,7 +8,7 @@ from typing import TypedDict
 
 from spikelet import shipped
 from spikelet.cli.printing import emit
-from spikelet.display import size
+from spikelet.display import shape_text
 from spikelet.errors import UsageError
 from spikelet.report.columns import table
 
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     rows = [
         [
             model["name"],
-            size(tuple(model["input"])),
+            shape_text(tuple(model["input"])),
             str(model["classes"]),
             str(model["exact_steps"] or "float32"),
             f"{model['bytes'] / 1e6:.1f} MB",

@@ -29,6 +29,8 @@ from spikelet.options import choice, instance
 from spikelet.options import path as checked_path
 from spikelet.options import shape as checked_shape
 
+_PUBLISHED = re.compile(r"idx[13]-ubyte|_batch(_[1-5])?(\.bin)?$")  # names of the files of IDX and CIFAR
+
 
 def read(
     path: str | Path, split: Split = "auto", shape: Shape | None = None, options: DataOptions = DEFAULTS
@@ -98,9 +100,6 @@ def _read(path: Path, split: Split, shape: Shape | None, options: DataOptions) -
         f"{path}: {problem}; expected an image ({', '.join(SUFFIXES)}), a recording (.wav), a folder of them, .npy, "
         f".npz, CIFAR-10 or CIFAR-100 (binary or python layout) or IDX files{remedy_for(path)}"
     )
-
-
-_PUBLISHED = re.compile(r"idx[13]-ubyte|_batch(_[1-5])?(\.bin)?$")  # of CIFAR, and IDX
 
 
 __all__ = [

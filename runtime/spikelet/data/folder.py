@@ -25,6 +25,7 @@ from spikelet.errors import DataError
 from spikelet.nodes import Shape
 
 DEPTH = 8  # of folders below a class
+_SPLIT = re.compile(r"(^|[^a-z])(train|training|test|testing|val|valid|validation|dev|eval)([^a-z]|$)", re.IGNORECASE)
 
 __all__ = ["SUFFIXES", "class_files", "is_image", "read", "read_image"]
 
@@ -171,9 +172,6 @@ def _check_classes(root: Path, classes: dict[Path, list[Path]], accepts: Callabl
                 f"{path}: is a folder of a class with folders of splits in it ({listed(inside)}); arrange them as "
                 f"{inside[0]}/{path.name}"
             )
-
-
-_SPLIT = re.compile(r"(^|[^a-z])(train|training|test|testing|val|valid|validation|dev|eval)([^a-z]|$)", re.IGNORECASE)
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -16,6 +16,7 @@ from spikelet.files.atomic import write_files
 from spikelet.lowering.c import HostProgram
 from spikelet.lowering.c.project import sizes
 from spikelet.lowering.c.text.names import comment
+from spikelet.signing import signature_file
 
 MB = 2**20
 PYTHON_MB = 35  # resident memory of Python with NumPy and this package, measured on x86-64
@@ -129,9 +130,9 @@ def deploy(bundle: Bundle, source: Path, target: Target, folder: Path) -> list[s
             "make test runs the self-test here"
         ]
     shutil.copyfile(source, folder / MODEL)
-    signature = source.with_name(source.name + ".sig")
+    signature = signature_file(source)
     if signature.exists():
-        shutil.copyfile(signature, folder / f"{MODEL}.sig")
+        shutil.copyfile(signature, signature_file(folder / MODEL))
     _copy_runtime(folder / "app" / "spikelet")
     (folder / "start.sh").write_text(START, "utf-8")
     (folder / "start.sh").chmod(0o755)

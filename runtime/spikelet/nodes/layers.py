@@ -39,8 +39,7 @@ class Input(Node):
         self._set("shape", tuple(self._whole("shape", size, 1) for size in self.shape))
         check_size("Input.shape", self.shape)
         self._array("mean", 1)
-        if len(self.mean) != self.shape[0]:
-            raise GraphError(f"Input.mean: expected {self.shape[0]} values, one per channel, found {len(self.mean)}")
+        check_per_channel(self.kind, "mean", self.mean, self.shape)
         # float32 represents every pixel, every integer mean and their difference
         if self.mean.min() < -MEAN or self.mean.max() > MEAN:
             raise GraphError(f"Input.mean: expected -{MEAN}…{MEAN}, found {self.mean.min()}…{self.mean.max()}")

@@ -25,14 +25,16 @@ PYTHON = {
     "cifar-10": {"train": [f"data_batch_{i}" for i in range(1, 6)], "test": ["test_batch"]},
     "cifar-100": {"train": ["train"], "test": ["test"]},
 }
+SUBFOLDERS = ("cifar-10-batches-bin", "cifar-10-batches-py", "cifar-100-binary", "cifar-100-python")
 CLASS_FILES = {"cifar-10": "batches.meta.txt", "cifar-100": "fine_label_names.txt"}
+CLASS_PICKLES = {"cifar-10": ("batches.meta", b"label_names"), "cifar-100": ("meta", b"fine_label_names")}  # and key
 
 
 def find(folder: Path, split: str) -> tuple[str, str, Path] | None:
     """Return (layout, name, folder) if `folder` or a standard subfolder contains the split, else None."""
     if split not in BINARY["cifar-10"]:
         return None
-    candidates = [folder, *(folder / sub for sub in sorted(SUBFOLDERS) if (folder / sub).is_dir())]
+    candidates = [folder, *(folder / sub for sub in SUBFOLDERS if (folder / sub).is_dir())]
     for candidate in candidates:
         for layout, files in (("binary", BINARY), ("python", PYTHON)):
             for name, splits in files.items():
@@ -40,9 +42,6 @@ def find(folder: Path, split: str) -> tuple[str, str, Path] | None:
                 if (candidate / splits[split][0]).is_file():
                     return layout, name, candidate
     return None
-
-
-SUBFOLDERS = {"cifar-10-batches-bin", "cifar-10-batches-py", "cifar-100-binary", "cifar-100-python"}
 
 
 def read(folder: Path, split: str) -> ImageSet:
@@ -99,9 +98,8 @@ def _class_names(folder: Path, name: str) -> tuple[str, ...] | None:
     text = folder / CLASS_FILES[name]
     if text.is_file():
         return tuple(text.read_text("utf-8", "replace").split())
-    meta, key = (
-        (folder / "batches.meta", b"label_names") if name == "cifar-10" else (folder / "meta", b"fine_label_names")
-    )
+    file, key = CLASS_PICKLES[name]
+    meta = folder / file
     if meta.is_file():
         names = read_pickle(meta).get(key, [])
         if not isinstance(names, list) or not all(isinstance(label, bytes) for label in names):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spikelet.deploy.packages.base import MAIN, VERSION, Facts, Package, table
+from spikelet.deploy.packages.base import MAIN, VERSION, Facts, Package, filled_files
 
 # Cores with an int of 32 bits; an AVR has neither that nor the memory.
 ARCHITECTURES = "esp32,esp8266,mbed,mbed_giga,mbed_nano,mbed_nicla,mbed_opta,mbed_portenta,mbed_rp2040,nrf52,"
@@ -83,7 +83,7 @@ def _main(text: str) -> str:
 def _files(facts: Facts) -> dict[str, str]:
     properties = PROPERTIES.format(version=VERSION, description=facts.description, architectures=ARCHITECTURES)
     sketch = {"keywords.txt": KEYWORDS, "examples/SelfTest/SelfTest.ino": SKETCH}
-    return table({"library.properties": properties, **sketch}, facts.prefix)
+    return filled_files({"library.properties": properties, **sketch}, facts.prefix)
 
 
 ARDUINO = Package(

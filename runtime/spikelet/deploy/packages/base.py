@@ -86,6 +86,6 @@ def filled(template: str, prefix: str) -> str:
     return re.sub(r"@(PREFIX|UPPER)@", lambda match: values[match[1]], template)
 
 
-def table(templates: Mapping[str, str], prefix: str) -> dict[str, str]:
+def filled_files(templates: Mapping[str, str], prefix: str) -> dict[str, str]:
     """Return files by path, with @PREFIX@ and @UPPER@ replaced in paths and texts."""
     return {filled(path, prefix): filled(text, prefix) for path, text in templates.items()}

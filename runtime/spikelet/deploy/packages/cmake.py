@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spikelet.deploy.packages.base import VERSION, Facts, Package, table
+from spikelet.deploy.packages.base import VERSION, Facts, Package, filled_files
 
 STANDARD = {"host": "C_STANDARD 11\n    C_EXTENSIONS ON", "mcu": "C_STANDARD 99\n    C_EXTENSIONS OFF"}
 LISTS = """\
@@ -32,7 +32,7 @@ install(EXPORT @PREFIX@-config NAMESPACE @PREFIX@:: DESTINATION ${{CMAKE_INSTALL
 option(@UPPER@_SELFTEST "Build the self-test of @PREFIX@" ${{PROJECT_IS_TOP_LEVEL}})
 if(@UPPER@_SELFTEST)
   enable_testing()
-  add_executable(@PREFIX@_selftest test/main.c)
+  add_execufilled_files(@PREFIX@_selftest test/main.c)
   target_link_libraries(@PREFIX@_selftest PRIVATE @PREFIX@)
   add_test(NAME @PREFIX@_selftest COMMAND @PREFIX@_selftest)
 endif()
@@ -45,7 +45,7 @@ self-test: `cmake -B build && cmake --build build && ctest --test-dir build`."""
 
 def _files(facts: Facts) -> dict[str, str]:
     lists = LISTS.format(version=VERSION, standard=STANDARD[facts.form])
-    return table({"CMakeLists.txt": lists}, facts.prefix)
+    return filled_files({"CMakeLists.txt": lists}, facts.prefix)
 
 
 CMAKE = Package(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from spikelet.deploy.packages.base import MAIN, VERSION, Facts, Package, table
+from spikelet.deploy.packages.base import MAIN, VERSION, Facts, Package, filled_files
 
 VENDOR = "Spikelet"
 DATE = "2024-01-01"  # date of the release; constant, so that the file does not change from day to day
@@ -53,7 +53,7 @@ def _main(text: str) -> str:
 
 def _files(facts: Facts) -> dict[str, str]:
     text = DESCRIPTION.format(vendor=VENDOR, version=VERSION, date=DATE, description=escape(facts.description))
-    return table({f"{VENDOR}.@PREFIX@.pdsc": text}, facts.prefix)
+    return filled_files({f"{VENDOR}.@PREFIX@.pdsc": text}, facts.prefix)
 
 
 CMSIS_PACK = Package(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from spikelet.deploy.packages.base import MAIN, VERSION, Facts, Package, table
+from spikelet.deploy.packages.base import MAIN, VERSION, Facts, Package, filled_files
 
 LISTS = """\
 # SPDX-License-Identifier: Apache-2.0
@@ -55,7 +55,7 @@ def _main(text: str) -> str:
 
 def _files(facts: Facts) -> dict[str, str]:
     manifest = MANIFEST.format(version=VERSION, description=json.dumps(facts.description))
-    return table(FILES, facts.prefix) | {"idf_component.yml": manifest}
+    return filled_files(FILES, facts.prefix) | {"idf_component.yml": manifest}
 
 
 ESP_IDF = Package(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from spikelet.deploy.packages.base import VERSION, Facts, Package, table
+from spikelet.deploy.packages.base import VERSION, Facts, Package, filled_files
 
 PROJECT = """\
 ; SPDX-License-Identifier: Apache-2.0
@@ -36,7 +36,7 @@ def _files(facts: Facts) -> dict[str, str]:
         "build": {"srcDir": "src", "includeDir": "include", "flags": ["-O2"]},
     }
     files = {"library.json": json.dumps(manifest, indent=2) + "\n"}
-    return files | table({"examples/selftest/platformio.ini": PROJECT}, facts.prefix)
+    return files | filled_files({"examples/selftest/platformio.ini": PROJECT}, facts.prefix)
 
 
 PLATFORMIO = Package(

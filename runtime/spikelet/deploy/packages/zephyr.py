@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spikelet.deploy.packages.base import Facts, Package, table
+from spikelet.deploy.packages.base import Facts, Package, filled_files
 
 MODULE = """\
 name: spikelet_@PREFIX@
@@ -66,7 +66,7 @@ The folder is a Zephyr module: name it in a west manifest, or in `ZEPHYR_EXTRA_M
 
 
 def _files(facts: Facts) -> dict[str, str]:
-    return table(FILES, facts.prefix)
+    return filled_files(FILES, facts.prefix)
 
 
 ZEPHYR = Package(
