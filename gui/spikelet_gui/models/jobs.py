@@ -29,20 +29,29 @@ class Progress:
 
     Attributes:
         cancelled: Set when the task must stop.
+        parts: The number of finished and of all parts; (0, 0) while unknown.
     """
 
     def __init__(self, report: Callable[[int, int], object]) -> None:
         self.cancelled = threading.Event()
+        self.parts = 0, 0
+        self._begun = time.monotonic()
         self._report = report
         self._last = 0.0
 
     def __call__(self, done: int, total: int) -> None:
         """Report that `done` of `total` parts are finished. Raises Cancelled if the task must stop."""
         self.check()
+        self.parts = done, total
         now = time.monotonic()
         if now - self._last >= INTERVAL or done >= total:
             self._last = now
             self._report(done, total)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start of the task."""
+        return time.monotonic() - self._begun
 
     def check(self) -> None:
         """Raise Cancelled if the task must stop."""
@@ -77,6 +86,9 @@ class PartialProgress(Progress, Generic[Result]):
 
 class Jobs:
     """Tasks by key, at most one per key: a new task replaces the previous one.
+
+    A key is a kind of task, such as "sweep", or a kind and a subject, such as "report:page.html", for tasks of one kind
+    that run at the same time.
 
     Args:
         dispatch: Calls a function in the thread of the window.
@@ -173,6 +185,10 @@ class Jobs:
         if running:
             self.cancelled.emit(running)
 
+    def running_for(self, seconds: float) -> dict[str, tuple[int, int]]:
+        """Return the `parts` of the tasks that have run for at least `seconds`, by key."""
+        return {key: task.parts for key, task in self._current.items() if task.seconds >= seconds}
+
     def _drop(self, key: str) -> None:
         progress = self._current.pop(key, None)
         if progress is not None:
@@ -180,8 +196,8 @@ class Jobs:
             self.finished.emit(key)
 
     def cancel_all(self, keep: Collection[str] = ()) -> None:
-        """Cancel every task, except those of some keys."""
-        self.cancel(*(key for key in self._current if key not in keep))
+        """Cancel every task, except those of some kinds."""
+        self.cancel(*(key for key in self._current if kind_of(key) not in keep))
 
     def close(self) -> bool:
         """Cancel every task and wait for the threads; no task can be started afterwards.
@@ -196,6 +212,11 @@ class Jobs:
             thread.join(max(0.0, until - time.monotonic()))
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         return not self._threads
+
+
+def kind_of(key: str) -> str:
+    """Return the kind of task of a key."""
+    return key.partition(":")[0]
 
 
 def message_of(error: Exception) -> str:

@@ -10,6 +10,7 @@ from spikelet_gui.models.activity.trace import Trace
 from spikelet_gui.models.analysis.tables import TableCache
 from spikelet_gui.models.jobs import Jobs
 from spikelet_gui.models.network.blocks import blocks
+from spikelet_gui.models.session import tasks
 from spikelet_gui.models.session.bundle_file import BundleFile
 from spikelet_gui.models.session.document import BrokenBundle, Document
 from spikelet_gui.models.session.measured_run import MeasuredRun
@@ -43,6 +44,7 @@ class Inspector(MeasuredRun):
         second_file: Whether the file of the second bundle of a comparison has changed.
         selection: The selected layer and neurons.
         pad: The last drawing pad, or None.
+        confirm: Asks whether to do something that loses results: called with what is done and with the tasks, in words.
 
     The attributes of `MeasuredRun` are those of the input, its run and the measurements.
     """
@@ -56,6 +58,7 @@ class Inspector(MeasuredRun):
         self.results.second_changed.connect(lambda: self.second_file.begin(self.results.second))
         self.problem: BrokenBundle | None = None
         self.pad: Pad | None = None
+        self.confirm: Callable[[str, list[str]], bool] = lambda action, lost: True
         self._tables = TableCache()
         self.selection = Selection(lambda layer: self._tables.table(self.trace, self.measured.sweep, layer))
         self.traced.connect(self.selection.set_trace)
@@ -112,11 +115,28 @@ class Inspector(MeasuredRun):
             self.opened.emit()
 
     def show_document(self, document: Document | BrokenBundle) -> None:
-        """Show a bundle that was read, or the errors of an invalid one, in all panels."""
+        """Show a bundle that was read, or the errors of an invalid one, in all panels, unless the user declines."""
         if isinstance(document, BrokenBundle):
             self._refuse(document)
-            return
-        self.jobs.cancel_all(keep=("report",))  # a file that the user waits for, written from results at hand
+        elif self.may_replace(document):
+            self.replace(document)
+
+    def may_replace(self, document: Document) -> bool:
+        """Return whether a bundle may be shown: ask before measurements that have run for long are cancelled."""
+        lost = tasks.lost(self.jobs)
+        may = not lost or self.confirm(f"Open {document.name}", lost)
+        if not may:
+            self.status.emit(f"{document.name} was not opened")
+        return may
+
+    def may_close(self) -> bool:
+        """Return whether the session may end: ask before tasks that have run for long are cancelled."""
+        lost = tasks.lost(self.jobs, (*tasks.MEASURED, *tasks.INDEPENDENT))
+        return not lost or self.confirm("Quit", lost)
+
+    def replace(self, document: Document) -> None:
+        """Show a bundle in all panels. Tasks of the previous one are cancelled."""
+        self.jobs.cancel_all(keep=tasks.INDEPENDENT)
         self.cursor.pause()
         self.forget_run()
         self.measured.clear()

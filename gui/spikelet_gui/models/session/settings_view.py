@@ -27,12 +27,14 @@ def show_setting(inspector: Inspector, setting: Setting) -> None:
 
 
 def _show(inspector: Inspector, document: Document, setting: Setting) -> None:
+    if not inspector.may_replace(document):
+        return
     source, index, planned, last = inspector.source, inspector.index, inspector.results.planned, inspector.settings.data
     digest = inspector.results.digests.get("plan", "")
     inspector.settings.steps = setting.steps
     if setting.margin is not None:
         inspector.measured.set_threshold(setting.margin)
-    inspector.show_document(document)
+    inspector.replace(document)
     if planned is not None:
         inspector.results.set_planned(planned, digest)
     if source is not None:

@@ -19,6 +19,7 @@ from spikelet_gui.models.session.settings import Settings
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.shell.opening import open_files
 from spikelet_gui.views.shell.pictures import write_png
+from spikelet_gui.views.shell.questions import cancels_tasks
 from spikelet_gui.views.shell.unexpected import show_errors
 from spikelet_gui.views.shell.window import Window
 from spikelet_gui.views.widgets import style, theme
@@ -79,9 +80,17 @@ def start(paths: list[Path], fresh: bool, theme_name: str | None) -> int:
     if len(paths) > 1:
         settings.panel = "compare"
     window = make_window(settings, lambda: stored.save(settings, path), path.parent / "results")
-    show_errors(window.inspector.failed.emit, Dispatcher())
-    for number in (signal.SIGINT, signal.SIGTERM):  # closing the window saves the session
-        signal.signal(number, lambda *_: window.close())
+    inspector = window.inspector
+    show_errors(inspector.failed.emit, Dispatcher())
+    inspector.confirm = lambda action, lost: cancels_tasks(window, action, lost)
+
+    def end(*_: object) -> None:
+        """Close the window, which saves the session, without a question."""
+        inspector.confirm = lambda action, lost: True
+        window.close()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
     wake_up = QTimer()  # Python handles signals only while it runs code
     wake_up.start(200)
     wake_up.timeout.connect(lambda: None)

@@ -143,7 +143,7 @@ class Exporter:
         measured, faults = sweep.measured, inspector.results.robustness
         available, main = list(profiles().values()), find_profile(inspector.settings.profile).name
         inspector.jobs.start(
-            "report",
+            f"report:{path.resolve()}",  # reports of several files are written at the same time
             lambda progress: reporting.write(path, measured, available, main, faults, progress),
             lambda _: inspector.status.emit(f"Report saved: {path.name}"),
             inspector.failed.emit,

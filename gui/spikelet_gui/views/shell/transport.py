@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSlider, QVBoxLayout
 
 from spikelet_gui.models.session.cursor import SPEEDS
 from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.models.session.tasks import progress, title
 from spikelet_gui.views.widgets.base import View
 from spikelet_gui.views.widgets.controls import Choice, Number, tool
 from spikelet_gui.views.widgets.icons import icon
@@ -16,25 +17,6 @@ from spikelet_gui.views.widgets.text import Elided, label, set_style
 READ_TIME = 15_000  # milliseconds for which a message is shown, or has its own line if it does not fit
 NARROW = 860  # pixels below which the status is below the controls
 PROGRESS_WIDTH = 150  # least width of the progress in pixels
-TITLES = {
-    "open": "Opening",
-    "image": "Reading",
-    "kept": "Reading results",
-    "run": "Running",
-    "costs": "Estimating energy",
-    "second": "Opening",
-    "sweep": "Measuring accuracy",
-    "residuals": "Measuring residuals",
-    "robustness": "Running fault sweep",
-    "plan": "Measuring settings",
-    "compare": "Comparing",
-    "survey": "Comparing all images",
-    "verify": "Replaying golden inputs",
-    "validate": "Validating in Brian2",
-    "report": "Writing the report",
-    "file": "Checking the file",
-    "second file": "Checking the file",
-}
 
 
 class Transport(View):
@@ -216,8 +198,8 @@ class Transport(View):
         self._show()
 
     def _cancelled(self, keys: list[str]) -> None:
-        titles = [TITLES[key] for key in keys]
-        self._set_text("Cancelled: " + ", ".join(title[0].lower() + title[1:] for title in titles))
+        titles = dict.fromkeys(map(title, keys))
+        self._set_text("Cancelled: " + ", ".join(text[0].lower() + text[1:] for text in titles))
 
     def _show(self) -> None:
         """Show the task that was started last, or the last message."""
@@ -230,7 +212,7 @@ class Transport(View):
         reading = self.read_timer.isActive() and not self._elided
         self.message.overflow = self.below if reading and not key else None
         self.below.hide()
-        forms = _forms(TITLES[key], done, total) if key else (self.text,)
+        forms = _forms(key, done, total) if key else (self.text,)
         self.message.least = PROGRESS_WIDTH if key else 0
         layout = self.layout()
         if layout is not None and self.isVisible():
@@ -240,7 +222,7 @@ class Transport(View):
             set_style(widget, "error" if self._bad and not key and widget.text() else "caption")
 
 
-def _forms(title: str, done: int, total: int) -> tuple[str, ...]:
+def _forms(key: str, done: int, total: int) -> tuple[str, ...]:
     """Return texts of a task, from long to short; the bar shows the count as well."""
-    count = (f"{title} {done:,} of {total:,}",) if total else ()
-    return (*count, f"{title}…", f"{title.split()[0]}…")
+    count = (progress(key, done, total),) if total else ()
+    return (*count, f"{title(key)}…", f"{title(key).split()[0]}…")

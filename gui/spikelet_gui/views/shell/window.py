@@ -237,8 +237,12 @@ class Window(QMainWindow):
             self.pages[self.panel].turn(pages)
 
     def run_panel(self) -> None:
-        """Start the task of the current panel."""
-        self.panels[self.panel].run()
+        """Start the task of the current panel, unless it is running: it would start anew."""
+        panel = self.panels[self.panel]
+        if self.inspector.jobs.running(panel.task):
+            self.inspector.status.emit("Running already; Esc cancels it")
+        else:
+            panel.run()
 
     def _actions(self) -> Actions:
         return Actions(
@@ -321,6 +325,9 @@ class Window(QMainWindow):
             self.changed.check()
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
+        if not self.inspector.may_close():
+            event.ignore()
+            return
         self.inspector.settings.window = bytes(self.saveGeometry().toBase64().data()).decode()
         self._remember()
         self._release()

@@ -35,6 +35,8 @@ CHOOSE = "Choose a second bundle, or another engine for the same one."
 class ComparePanel(Panel):
     """Selection of both sides at the top; rasters on the left, layers and predictions on the right."""
 
+    task = "compare"
+
     def build(self) -> Iterator[None]:
         inspector = self.inspector
         self.rasters = SideCard(inspector, 0), SideCard(inspector, 1)

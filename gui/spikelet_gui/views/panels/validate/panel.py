@@ -198,6 +198,8 @@ class BrianCard(CardView):
 class ValidatePanel(Panel):
     """Golden inputs on the left, Brian2 on the right."""
 
+    task = "validate"
+
     def build(self) -> Iterator[None]:
         inspector = self.inspector
         self.replay = ReplayCard(inspector)
