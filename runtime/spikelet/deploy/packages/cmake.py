@@ -32,7 +32,7 @@ install(EXPORT @PREFIX@-config NAMESPACE @PREFIX@:: DESTINATION ${{CMAKE_INSTALL
 option(@UPPER@_SELFTEST "Build the self-test of @PREFIX@" ${{PROJECT_IS_TOP_LEVEL}})
 if(@UPPER@_SELFTEST)
   enable_testing()
-  add_execufilled_files(@PREFIX@_selftest test/main.c)
+  add_executable(@PREFIX@_selftest test/main.c)
   target_link_libraries(@PREFIX@_selftest PRIVATE @PREFIX@)
   add_test(NAME @PREFIX@_selftest COMMAND @PREFIX@_selftest)
 endif()
