@@ -133,8 +133,8 @@ class TestReport:
             ({"layers": [3]}, "v.json.layers[0]: expected an object, found a whole number"),
             ({"layers": [{"name": "if1"}]}, "v.json.layers[0]: neurons is missing"),
             ({"seconds": float("nan")}, "v.json.seconds: expected a number of 0"),
-            ({"engine": "\ud800"}, "v.json: a text contains U+D800; expected text without control characters"),
-            ({"engine": "\u202e"}, "v.json: a text contains U+202E"),
+            ({"engine": "\ud800"}, "v.json: contains U+D800; expected text without control characters"),
+            ({"engine": "\u202e"}, "v.json: contains U+202E"),
         ],
     )
     def test_a_validation_is_that_of_the_bundle(self, call, folder, changed, message):
