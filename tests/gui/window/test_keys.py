@@ -193,7 +193,7 @@ def test_arrow_keys_move_the_threshold_of_early_exit(opened, qtbot):
     plot.setFocus()
     key(qtbot, opened, Qt.Key.Key_Up)
     assert measured.threshold == pytest.approx((low + high) / 2 + (high - low) / 50)
-    assert plot.accessibleDescription().startswith(f"Line at {measured.threshold:.3g}"[:11])
+    assert f"Line at {measured.threshold:.3g}"[:11] in plot.accessibleDescription()
     for _ in range(60):
         key(qtbot, opened, Qt.Key.Key_Down)
     assert measured.threshold == low

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
 from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
-from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QResizeEvent
 
 from spikelet_gui.views.plots.plots import Plot
@@ -29,6 +29,7 @@ class Picture(Plot):
 
     def __init__(self, name: str, touched: Callable[[int, int], object] | None = None) -> None:
         super().__init__(name, zoom=touched is not None)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the table of neurons and exported data have its values
         self.hideAxis("left")
         self.hideAxis("bottom")
         self.setAspectLocked(True)

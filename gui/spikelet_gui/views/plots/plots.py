@@ -13,7 +13,8 @@ from PySide6.QtGui import QAccessible, QFontMetricsF, QKeyEvent, QMouseEvent, QP
 
 from spikelet_gui.views.plots.axes import DecadeAxis, NumberAxis, PercentAxis
 from spikelet_gui.views.plots.chart import ChartView
-from spikelet_gui.views.plots.reading import Curve, bar_values, curve_values, described, dot_at
+from spikelet_gui.views.plots.reading import Curve, bar_values, curve_values, described, dot_at, positions_of
+from spikelet_gui.views.widgets.key_reading import KeyReading
 from spikelet_gui.views.widgets.readout import Hover, Reading, Value
 from spikelet_gui.views.widgets.theme import font, theme
 
@@ -65,7 +66,7 @@ class Plot(ChartView):
         super().__init__(axes, theme().card)
         self.setAccessibleName(name)
         self.setAcceptDrops(False)  # the window handles dropped files
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setObjectName("plain")  # shows the focus
         self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
         self.setMouseEnabled(zoom, zoom)
         for side in decades:
@@ -88,6 +89,8 @@ class Plot(ChartView):
         self._zoom = zoom
         self._axes, self._titles, self._curves = axes, {"bottom": x, "left": y}, list[Curve]()
         self._hover = Hover(self, self.reading)
+        self._keys = KeyReading(self, self.reading, self.places, self.describe)
+        self._followed: pg.InfiniteLine | None = None
         self.names: list[tuple[pg.TextItem, float]] = []
         self._levels: list[pg.InfLineLabel] = []
         self._marker: Marker | None = None
@@ -105,16 +108,49 @@ class Plot(ChartView):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         super().paintEvent(event)
+        self._keys.soon()
         if QAccessible.isActive():
             self.describe()
 
     def describe(self) -> None:
-        """Describe what is drawn, and the marker, for screen readers."""
-        bars = [item for item in self.plotItem.items if isinstance(item, pg.BarGraphItem)]
-        texts = self._marker_text(), described(self._shown_curves(), bars, self._axes["bottom"], self._axes["left"])
-        text = ". ".join(filter(None, texts))
+        """Describe the values that are shown, the marker, and what is drawn, for screen readers."""
+        drawn = described(self._shown_curves(), self._bars(), self._axes["bottom"], self._axes["left"])
+        text = ". ".join(filter(None, (self._keys.text, self._marker_text(), drawn)))
         if text != self.accessibleDescription():
             self.setAccessibleDescription(text)
+
+    def follow(self, line: pg.InfiniteLine) -> None:
+        """Show the values at a line, such as the time cursor, while the chart has the keyboard focus."""
+        self._followed = line
+        line.sigPositionChanged.connect(lambda _: self._keys.soon())
+
+    def places(self) -> list[QPointF]:
+        """Return the points, in pixels of the view, whose values are shown while the chart has the keyboard focus."""
+        box = self.box
+        inside = box.sceneBoundingRect().adjusted(2, 2, -2, -2)
+        if self._followed is not None:
+            middle = box.viewRect().center().y()
+            positions = [(float(self._followed.value()), middle)]
+        else:
+            positions = positions_of(self._shown_curves(), self._dots(), self._bars())
+        low, high = box.viewRange()[0]
+        places = []
+        for x, y in positions:
+            if low <= x <= high:
+                at_scene = box.mapViewToScene(QPointF(x, y))
+                at_scene.setX(min(max(at_scene.x(), inside.left()), inside.right()))
+                at_scene.setY(min(max(at_scene.y(), inside.top()), inside.bottom()))
+                places.append(QPointF(self.mapFromScene(at_scene)))
+        return places
+
+    def _bars(self) -> list[pg.BarGraphItem]:
+        return [item for item in self.plotItem.items if isinstance(item, pg.BarGraphItem)]
+
+    def _dots(self) -> list[pg.ScatterPlotItem]:
+        """Return the dots that are no symbols of a curve."""
+        curves = {id(part) for curve in self._curves for part in (curve.item.scatter, curve.item.curve)}
+        items = self.plotItem.items
+        return [item for item in items if isinstance(item, pg.ScatterPlotItem) and id(item) not in curves]
 
     def _shown_curves(self) -> list[Curve]:
         self._curves = [curve for curve in self._curves if curve.item.scene() is not None]
@@ -238,11 +274,8 @@ class Plot(ChartView):
     def values_at(self, x: float, y: float) -> Reading | None:
         """Return the values at a position of the view: of a dot, else of all curves, else of a bar."""
         bottom, left = self._axes["bottom"], self._axes["left"]
-        items = self.plotItem.items
-        curves = {id(part) for curve in self._curves for part in (curve.item.scatter, curve.item.curve)}
-        dots = [item for item in items if isinstance(item, pg.ScatterPlotItem) and id(item) not in curves]
         read = curve_values(self._shown_curves(), x)
-        dot = None if read else dot_at(dots, x, y, self.box.viewPixelSize())
+        dot = None if read else dot_at(self._dots(), x, y, self.box.viewPixelSize())
         if dot is not None:
             at_dot = dot.pos()
             return Reading(
@@ -250,9 +283,7 @@ class Plot(ChartView):
                 [Value(self._titles["left"], left.text_of(at_dot.y()))],
             )
         if read is None:
-            read = bar_values(
-                [item for item in items if isinstance(item, pg.BarGraphItem)], x, left, self._titles["left"]
-            )
+            read = bar_values(self._bars(), x, left, self._titles["left"])
         if read is None:
             return None
         centre, values = read
@@ -307,8 +338,8 @@ class Plot(ChartView):
         line.sigPositionChanged.connect(lambda _: self.describe())
         self.addItem(line)
         self._marker = Marker(line, moved)
-        self.setObjectName("plain")
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        if vertical:
+            self.follow(line)
         return line
 
     def _marker_text(self) -> str:

@@ -14,6 +14,7 @@ from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.plots.axes import number
 from spikelet_gui.views.plots.evidence import NAMED_CLASSES, ranking
 from spikelet_gui.views.widgets.cards import CardView
+from spikelet_gui.views.widgets.key_reading import DOWN, KeyReading, frame_row, row_centres
 from spikelet_gui.views.widgets.readout import Hover, Reading, Value
 from spikelet_gui.views.widgets.text import Elided, set_style
 from spikelet_gui.views.widgets.theme import font, mixed, theme
@@ -45,12 +46,23 @@ class PredictionBars(QWidget):
         self.setMinimumSize(150, 110)
         self.bars: list[ClassBar] = []
         self._hover = Hover(self, self.reading)
+        self._keys = KeyReading(self, self.reading, self.places, self._describe, DOWN)
 
     def show_bars(self, bars: list[ClassBar]) -> None:
         """Show bars in this order."""
         self.bars = bars
-        self.setAccessibleDescription(", ".join(f"{bar.name} {bar.share:.0%}" for bar in bars[:3]))
+        self._describe()
         self.update()
+
+    def _describe(self) -> None:
+        """Describe the bar that is read with the keyboard and the first bars, for screen readers."""
+        first = ", ".join(f"{bar.name} {bar.share:.0%}" for bar in self.bars[:3])
+        self.setAccessibleDescription(". ".join(filter(None, (self._keys.text, first))))
+
+    def places(self) -> list[QPointF]:
+        """Return the middle of every visible bar, in pixels."""
+        visible, height = self._lines()
+        return row_centres(self.width(), visible * height, visible)
 
     def _lines(self) -> tuple[int, float]:
         """Return the number of bars that are visible, and the height of each."""
@@ -96,6 +108,7 @@ class PredictionBars(QWidget):
         if visible < len(self.bars):
             below = QRectF(left, visible * height, width + 44, height)
             painter.drawText(below, middle, f"and {len(self.bars) - visible:,} more classes")
+        frame_row(painter, self._keys.place(), self.width(), height)
         painter.end()
 
 

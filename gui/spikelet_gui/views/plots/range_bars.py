@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from spikelet.metrics.energy import LEVELS, Energy, Levels
 from spikelet.report import wording
 from spikelet_gui.models.analysis.costs import energy_text, unit_of
+from spikelet_gui.views.widgets.key_reading import DOWN, KeyReading, frame_row, row_centres
 from spikelet_gui.views.widgets.readout import Hover, Reading, Value
 from spikelet_gui.views.widgets.theme import colour, font, theme
 
@@ -28,6 +29,7 @@ class RangeBars(QWidget):
         self._levels: tuple[str, ...] = LEVELS
         self._bold: int | None = None
         self._hover = Hover(self, self.reading)
+        self._keys = KeyReading(self, self.reading, self.places, self._describe, DOWN)
 
     def show_rows(self, rows: Spans, levels: tuple[str, ...] = LEVELS, bold: int | None = None) -> None:
         """Show rows of (name, energy by level).
@@ -39,10 +41,19 @@ class RangeBars(QWidget):
         """
         self._rows, self._levels, self._bold = rows, levels, bold
         self.setMinimumHeight(len(rows) * (6 + 13 * len(levels)))
-        unit = unit_of(energies[levels[-1]] for _, energies in rows)
-        texts = [f"{name} {energy_text(energies[levels[-1]], unit)}" for name, energies in rows]
-        self.setAccessibleDescription("; ".join(texts))
+        self._describe()
         self.update()
+
+    def _describe(self) -> None:
+        """Describe the row that is read with the keyboard and all rows, for screen readers."""
+        level = self._levels[-1]
+        unit = unit_of(energies[level] for _, energies in self._rows)
+        texts = [f"{name} {energy_text(energies[level], unit)}" for name, energies in self._rows]
+        self.setAccessibleDescription(". ".join(filter(None, (self._keys.text, "; ".join(texts)))))
+
+    def places(self) -> list[QPointF]:
+        """Return the middle of every row, in pixels."""
+        return row_centres(self.width(), self.height(), len(self._rows))
 
     def reading(self, point: QPointF) -> Reading | None:
         """Return the energies of the row at a point."""
@@ -74,6 +85,7 @@ class RangeBars(QWidget):
             )
             for position, level in enumerate(self._levels):
                 self._bar(painter, levels[level], level, QRectF(left, first + position * thickness, width, thickness))
+        frame_row(painter, self._keys.place(), self.width(), height)
         painter.end()
 
     def _bar(self, painter: QPainter, energy: Energy | None, level: str, area: QRectF) -> None:

@@ -87,6 +87,32 @@ def dot_at(dots: Sequence[pg.ScatterPlotItem], x: float, y: float, pixel: tuple[
     return best
 
 
+def positions_of(
+    curves: Sequence[Curve], dots: Sequence[pg.ScatterPlotItem], bars: Sequence[pg.BarGraphItem]
+) -> list[tuple[float, float]]:
+    """Return the positions, from left to right, at which a chart has values: as drawn, also on a logarithmic axis.
+
+    Those of the first curve that has any, at which the others are read as well; else of all dots; else of all bars.
+    """
+    for curve in curves:
+        xs, ys = curve.item.getData()
+        if xs is not None and len(xs) and curve.item.isVisible():
+            known = np.isfinite(xs) & np.isfinite(ys)
+            first = np.unique(xs[known], return_index=True)[1]
+            return [(float(x), float(y)) for x, y in zip(xs[known][first], ys[known][first], strict=True)]
+    positions: list[tuple[float, float]] = []
+    for item in dots:
+        if item.isVisible():
+            positions += [(float(x), float(y)) for x, y in zip(*item.getData(), strict=True)]
+    if positions:
+        return sorted(positions)
+    for item in bars:
+        centres = np.atleast_1d(np.asarray(item.opts["x"], np.float64))
+        heights = np.broadcast_to(np.asarray(item.opts["height"], np.float64), centres.shape)
+        positions += [(float(x), float(y)) for x, y in zip(centres, heights, strict=True)]
+    return list(dict(sorted(positions)).items())
+
+
 def described(curves: Sequence[Curve], bars: Sequence[pg.BarGraphItem], bottom: NumberAxis, left: NumberAxis) -> str:
     """Return the ends, the lowest and the highest value of every curve, and the highest bar, for screen readers."""
     texts = []

@@ -24,6 +24,7 @@ class TimeLine:
         self.line.setZValue(20)
         self.line.sigDragged.connect(lambda line: moved(round(line.value())))
         plot.addItem(self.line, ignoreBounds=True)
+        plot.follow(self.line)
         plot.scene().sigMouseClicked.connect(self._clicked)
 
     def go(self, time: int) -> None:

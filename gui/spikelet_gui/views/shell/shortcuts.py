@@ -38,7 +38,7 @@ KEYS = [
         ("+, −, 0", "zoom in, zoom out, show everything"),
     ]),
     ("Charts and tables, with the focus", [
-        ("Arrows", "move the line of a chart, or the selection"),
+        ("Arrows", "read values, or move the line or the selection"),
         ("S, Shift+S", "order neurons by the next column"),
         ("Enter", "show the selected image, layer or cell"),
         ("Ctrl+C", "copy the selected rows"),
