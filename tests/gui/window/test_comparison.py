@@ -17,6 +17,7 @@ from spikelet.bundle import write
 from spikelet.graph import Graph
 from spikelet_gui.views.panels.compare import panel as comparing
 from spikelet_gui.views.panels.validate.panel import BUSY
+from spikelet_gui.views.shell.exporting import tables_of
 
 
 def test_the_same_bundle_on_two_engines_fires_the_same_spikes(opened, rest):
@@ -52,6 +53,17 @@ def test_two_bundles_are_compared_and_the_first_divergence_is_shown(opened, rest
     assert panel.survey.images == 60
     assert panel.survey.differing["if1"] > 0
     measured = panel.survey
+    card = panel.predictions
+    assert [plot.isVisible() for plot in card.plots] == [False, True], "a comparison that was just made is shown"
+    shares = measured.accuracy[1]
+    assert card.lines[1][1].getOriginalDataset()[1] == pytest.approx(shares)
+    opened.inspector.cursor.go(2)
+    assert f"t = 2: equal predictions on {measured.agreement[1]:.1%}" in card.message.text()
+    assert f"accuracy of the second: {shares[1]:.1%}" in card.message.text(), "at the same time-step"
+    (table,) = tables_of(card)
+    assert [row[table.head.index("second_accuracy")] for row in table.rows] == pytest.approx(shares)
+    card.basis.pick(0)
+    assert [plot.isVisible() for plot in card.plots] == [True, False]
     opened.inspector.set_steps(2)
     rest(opened)
     assert panel.survey is None, "it was computed with another T"

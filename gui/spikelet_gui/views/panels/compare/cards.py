@@ -6,12 +6,15 @@ import numpy as np
 from PySide6.QtCore import Qt
 
 from spikelet.display import number_of
+from spikelet_gui.models.activity.compare import Survey
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.views.plots.axes import share_range
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.plots.raster import Raster
 from spikelet_gui.views.plots.timeline import TimeLine
 from spikelet_gui.views.widgets.cards import CardView
+from spikelet_gui.views.widgets.controls import Segments
 from spikelet_gui.views.widgets.tables import Table
 from spikelet_gui.views.widgets.text import Legend, coloured, label, shortened
 from spikelet_gui.views.widgets.theme import mixed, theme
@@ -143,56 +146,85 @@ class LayersCard(ComparisonCard):
 
 
 class PredictionsCard(ComparisonCard):
-    """Margins of both over time, and their predictions."""
+    """Predictions of both: their margins on this image, or their accuracy on all images, over time."""
 
     def __init__(self, inspector: Inspector) -> None:
         super().__init__(inspector, "Predictions", data=self._data)
-        self.plot = Plot("margin of both", "time-step", "margin")
+        self.basis = Segments("predictions", ["this image", "all images"], lambda _: self.draw())
+        self.plots = (
+            Plot("margin of both", "time-step", "margin"),
+            Plot("accuracy of both by time-step", "time-steps", "accuracy", percent=("left",)),
+        )
         self.lines = [
-            self.plot.line([], [], side, 2.4, side, symbol="o", symbolSize=5, name=NAMES[side]) for side in (0, 1)
+            [plot.line([], [], side, 2.4, side, symbol="o", symbolSize=5, name=NAMES[side]) for side in (0, 1)]
+            for plot in self.plots
         ]
-        self.timeline = TimeLine(self.plot, inspector.cursor.go)
+        self.timelines = [TimeLine(plot, inspector.cursor.go) for plot in self.plots]
         self.message = label("", "caption", wrap=True)
         self.message.setTextFormat(Qt.TextFormat.RichText)
-        self.body.addWidget(self.plot, 1)
+        self.head.addWidget(self.basis)
+        for plot in self.plots:
+            self.body.addWidget(plot, 1)
         self.body.addWidget(self.message)
+        self._survey: Survey | None = None
+
+    @property
+    def _labelled(self) -> Survey | None:
+        """The comparison on all images, if these have labels."""
+        survey = self.inspector.results.survey
+        return survey if survey is not None and survey.accuracy else None
 
     def draw(self) -> None:
-        """Show the margins."""
-        comparison = self.inspector.results.comparison
-        if comparison is None:
-            for line in self.lines:
-                line.setData([], [])
-            self.message.setText("")
-            return
-        for line, trace in zip(self.lines, comparison.traces, strict=True):
-            line.setData(np.arange(1, trace.steps + 1), np.where(np.isfinite(trace.margins), trace.margins, 0))
-        self.plot.steps_axis(comparison.traces[0].steps)
+        """Show the margins, or the accuracies; a comparison on all images is shown when it is new."""
+        comparison, survey = self.inspector.results.comparison, self._labelled
+        if survey is not self._survey:
+            self._survey = survey
+            self.basis.choose(0 if survey is None else 1)
+        self.basis.setVisible(survey is not None)
+        for basis, plot in enumerate(self.plots):
+            plot.setVisible(basis == self.basis.chosen)
+        for side in (0, 1):
+            margins = None if comparison is None else comparison.traces[side].margins
+            shares = None if survey is None else survey.accuracy[side]
+            for lines, values in zip(self.lines, (margins, shares), strict=True):
+                y = np.zeros(0) if values is None else np.where(np.isfinite(values), values, 0)
+                lines[side].setData(np.arange(1, len(y) + 1), y)
+        if comparison is not None:
+            self.plots[0].steps_axis(comparison.traces[0].steps)
+        if survey is not None:
+            self.plots[1].steps_axis(len(survey.agreement))
+            self.plots[1].setYRange(*share_range([*survey.accuracy[0], *survey.accuracy[1]]), padding=0)
         self.go(self.inspector.cursor.time)
 
     def go(self, time: int) -> None:
-        comparison = self.inspector.results.comparison
-        self.timeline.go(time)
-        if comparison is None:
-            return
+        comparison, survey = self.inspector.results.comparison, self.inspector.results.survey
+        for timeline in self.timelines:
+            timeline.go(time)
         lines = []
-        for side, name in enumerate(comparison.names):
+        for side, name in enumerate(() if comparison is None else comparison.names):
+            assert comparison is not None
             lines.append(coloured(theme().series[side], f"{name}: ", comparison.prediction(side, time)))
-        survey = self.inspector.results.survey
-        if survey is not None:
-            agreement = survey.agreement[min(time, len(survey.agreement)) - 1]
-            lines.append(f"equal predictions on {agreement:.1%} of {number_of(survey.images, 'image')}")
-            lines += [f"accuracy of the {NAMES[side]}: {shares[-1]:.1%}" for side, shares in survey.accuracy.items()]
+        if comparison is not None and survey is not None:
+            step = min(time, len(survey.agreement))
+            images, agreement = number_of(survey.images, "image"), survey.agreement[step - 1]
+            lines.append(f"{images}, t = {step}: equal predictions on {agreement:.1%}")
+            for side, shares in survey.accuracy.items():
+                lines.append(f"accuracy of the {NAMES[side]}: {shares[step - 1]:.1%}")
         self.message.setText("<br>".join(lines))
 
     def _data(self) -> DataTable | None:
-        comparison = self.inspector.results.comparison
+        comparison, survey = self.inspector.results.comparison, self._labelled
         if comparison is None:
             return None
+        head = ["time_step", "first", "first_margin", "second", "second_margin"]
         rows: list[list[object]] = []
         for t in range(comparison.traces[0].steps):
             row: list[object] = [t + 1]
             for side, trace in enumerate(comparison.traces):
                 row += [comparison.prediction(side, t + 1), float(trace.margins[t])]
+            if survey is not None:
+                row += [float(survey.accuracy[side][t]) for side in (0, 1)]
             rows.append(row)
-        return DataTable("compare-answers", ["time_step", "first", "first_margin", "second", "second_margin"], rows)
+        if survey is not None:
+            head += ["first_accuracy", "second_accuracy"]
+        return DataTable("compare-answers", head, rows)
