@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from PySide6.QtGui import Qt, QTextDocument
+from PySide6.QtGui import Qt, QTextDocument, QTextLayout
 from PySide6.QtWidgets import QFileDialog, QLabel, QMessageBox, QWidget
 
 from gui_support.bundles import bundle_of, plain_graph
@@ -22,7 +22,8 @@ from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.shell.exporting import tables_of
 from spikelet_gui.views.shell.opening import open_paths
 from spikelet_gui.views.widgets.controls import Tabs
-from spikelet_gui.views.widgets.text import Elided, Legend, tooltip
+from spikelet_gui.views.widgets.readout import Reading
+from spikelet_gui.views.widgets.text import Elided, Legend, coloured, isolated, label, tooltip
 
 LAYERS = ("x", "total", "spiking", "neuron", "rate", "margin", "a.b", "a_b", "A_b", "level", "steps.x", "CON")
 CLASSES = ("margin", "time_step", "<b>bold</b>", "a & b", "a & b", "../x")
@@ -94,10 +95,10 @@ def test_names_are_never_markup(odd, rest):
     for panel in PANELS:
         odd.show_panel(panel)
         rest(odd)
-        for label in odd.findChildren(QLabel):
-            if label.textFormat().name == "RichText" and label.isVisible():
-                assert "<i>net" not in label.text()
-                assert "<b>bold" not in label.text()
+        for shown in odd.findChildren(QLabel):
+            if shown.textFormat().name == "RichText" and shown.isVisible():
+                assert "<i>net" not in shown.text()
+                assert "<b>bold" not in shown.text()
     odd.show_panel("compare")
     rest(odd)
     text = plain(odd.panels["compare"].predictions.message.text())
@@ -173,6 +174,40 @@ def test_a_file_whose_name_reverses_the_direction_of_text_is_not_disguised(opene
     drawn = [QLabel.text(label) for label in opened.findChildren(QLabel)]
     assert not [text for text in drawn if "\u202e" in text]
     assert [text for text in drawn if r"\u202e" in text]
+
+
+@pytest.mark.parametrize("name", ["حمار", "حمار وحشي", "זברה 2 גדולה", "חתול"])
+def test_a_name_from_right_to_left_leaves_the_order_of_a_sentence(qapp, name):
+    """Each part of the sentence is drawn to the right of the one before."""
+    parts = (f"{name}: ", "81 spikes in ", f"{name}, ", "3 images")
+    text = isolated("".join(parts))
+    layout = QTextLayout(text)
+    layout.beginLayout()
+    line = layout.createLine()
+    layout.endLayout()
+    at = [text.index("81"), text.index("spikes"), text.index("in "), text.index("3 images")]
+    places = [line.cursorToX(position)[0] for position in at]
+    assert places == sorted(places)
+    assert places[0] > 0, "after the name"
+    document = QTextDocument()
+    document.setHtml(coloured("#000000", f"{name}: 81", "3"))
+    assert document.firstBlock().textDirection() == Qt.LayoutDirection.LeftToRight
+    assert isolated("plain, 1") == "plain, 1"
+
+
+def test_labels_legends_and_tooltips_isolate_names(qapp):
+    text = "حمار: 81 spikes"
+    expected = "\u200e\u2068حمار\u2069: 81 spikes"
+    assert QLabel.text(label(text)) == expected
+    assert label(text).text() == text
+    assert tooltip(text) == expected
+    assert expected in coloured("#000000", text)
+    assert expected in Reading(text).html
+    elided = Elided()
+    elided.resize(400, 20)
+    elided.show_text(text)
+    assert QLabel.text(elided) == expected
+    assert Reading(text).text == text, "what a screen reader says"
 
 
 def test_long_names_do_not_widen_the_window(qapp, rest, tmp_path):

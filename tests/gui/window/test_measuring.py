@@ -3,6 +3,7 @@
 import threading
 from dataclasses import replace
 
+import pyqtgraph as pg
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton
@@ -35,6 +36,19 @@ def test_a_data_set_is_measured_and_can_be_cancelled(opened, rest, data, qtbot):
     rest(opened)
     assert opened.inspector.measured.sweep.done == 60
     assert "60 images" in card.card.note.toolTip()
+
+
+def test_the_interval_of_a_single_time_step_is_drawn(opened, rest, data):
+    opened.inspector.set_steps(1)
+    drop(opened, data)
+    rest(opened)
+    opened.inspector.run_sweep(opened.inspector.source.data)
+    opened.show_panel("accuracy")
+    rest(opened)
+    (point,) = opened.inspector.measured.sweep.accuracy
+    curves = [item for item in opened.panels["accuracy"].curve.plot.plotItem.items if isinstance(item, pg.PlotDataItem)]
+    drawn = [[list(values) for values in item.getOriginalDataset()] for item in curves if item.opts["pen"].widthF() > 3]
+    assert drawn == [[[1, 1], [point["low"], point["high"]]]]
 
 
 def test_a_threshold_that_is_dragged_moves_everything(opened, rest, data, qtbot):

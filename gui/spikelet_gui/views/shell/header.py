@@ -76,11 +76,8 @@ class Header(View):
             return
         bundle = document.bundle
         graph, manifest = bundle.graph, bundle.manifest
-        exact = (
-            f"exact, {manifest.bits} bits, {number_of(manifest.exact_steps or 0, 'time-step')}"
-            if graph.exact
-            else "float32"
-        )
+        proven = f" for {number_of(manifest.exact_steps, 'time-step')}" if manifest.exact_steps else ""
+        exact = f"{manifest.bits}-bit weights, exact{proven}" if graph.exact else "float32"
         self.name.show_text(document.name)
         size = number_of(graph.neuron_count, "neuron")
         layers = f"{number_of(len(graph.spiking), 'spiking layer')} · {size}"

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from spikelet.display import printable
-from spikelet_gui.views.widgets.text import breakable, shortened
+from spikelet_gui.views.widgets.text import breakable, isolated, shortened
 
 
 def cancels_tasks(parent: QWidget, action: str, lost: Sequence[str]) -> bool:
@@ -23,7 +23,7 @@ def cancels_tasks(parent: QWidget, action: str, lost: Sequence[str]) -> bool:
     box.setIcon(QMessageBox.Icon.Question)
     box.setWindowTitle("Tasks are running")
     box.setTextFormat(Qt.TextFormat.PlainText)
-    box.setText(f"{breakable(shortened(printable(action)))} and cancel running tasks?")
+    box.setText(f"{isolated(breakable(shortened(printable(action))))} and cancel running tasks?")
     box.setInformativeText("\n".join([*lost, "", "Results that are not complete are lost."]))
     cancel = box.addButton(action.partition(" ")[0], QMessageBox.ButtonRole.AcceptRole)
     keep = box.addButton("Keep running", QMessageBox.ButtonRole.RejectRole)

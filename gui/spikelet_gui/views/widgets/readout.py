@@ -11,6 +11,8 @@ from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QLabel, QWidget
 
+from spikelet_gui.views.widgets.text import isolated
+
 OFFSET = QPoint(14, 16)  # distance of the box from the pointer, in pixels
 MAX_ROWS = 12
 
@@ -53,11 +55,12 @@ class Reading:
         rows = []
         for value in self.values[:MAX_ROWS]:
             square = f'<span style="color:{value.colour}">■</span> ' if value.colour else ""
-            cells = f"<td>{square}{escape(value.name)}&nbsp;&nbsp;</td><td align=right><b>{escape(value.text)}</b></td>"
+            name, text = escape(isolated(value.name)), escape(isolated(value.text))
+            cells = f"<td>{square}{name}&nbsp;&nbsp;</td><td align=right><b>{text}</b></td>"
             rows.append(f"<tr>{cells}</tr>")
         if len(self.values) > MAX_ROWS:
             rows.append(f"<tr><td>and {len(self.values) - MAX_ROWS:,} more</td></tr>")
-        title = escape(self.title).replace("\n", "<br>")
+        title = escape(isolated(self.title)).replace("\n", "<br>")
         return f"<b>{title}</b>" + (f"<table cellspacing=0>{''.join(rows)}</table>" if rows else "")
 
 

@@ -21,12 +21,29 @@ from spikelet.display import printable
 PART = 24  # characters of a long word between which a line can break
 LINE = 100  # characters of a line of a tooltip; Qt wraps lines of rich text only
 ENTRY = 60  # characters of a name in a menu or on a button
+RIGHT_TO_LEFT = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff"
+# From the first to the last letter that is written from right to left, without one of another direction between them.
+_RIGHT_TO_LEFT = re.compile(f"[{RIGHT_TO_LEFT}](?:(?:[^\\w\n]|[\\d_{RIGHT_TO_LEFT}])*[{RIGHT_TO_LEFT}])?")
+LEFT_TO_RIGHT, ISOLATE, END = (
+    "\u200e",
+    "\u2068",
+    "\u2069",
+)
 _LONG_WORD = re.compile(rf"\S{{{PART + 1},}}")
 
 
 def text_width(widget: QWidget, text: str) -> int:
     """Return the width of a text in the font of a widget, in whole pixels; QFontMetrics would round it down."""
     return math.ceil(QFontMetricsF(widget.font()).horizontalAdvance(text))
+
+
+def isolated(text: str) -> str:
+    """Return a text in which names written from right to left do not change the order of the words around them.
+
+    Otherwise a sentence that begins with such a name is reordered, as is a number beside one. A paragraph that begins
+    with the mark of the other direction has that direction, in plain and in rich text.
+    """
+    return _RIGHT_TO_LEFT.sub(lambda name: f"{LEFT_TO_RIGHT}{ISOLATE}{name[0]}{END}", text)
 
 
 def breakable(text: str) -> str:
@@ -52,7 +69,7 @@ class Label(QLabel):
         self._text = text
         if self.textFormat() == Qt.TextFormat.PlainText:
             text = printable(text, "\n")
-            text = breakable(text) if self.wordWrap() else text
+            text = isolated(breakable(text) if self.wordWrap() else text)
         super().setText(text)
 
     def text(self) -> str:
@@ -73,8 +90,8 @@ def tooltip(text: str) -> str:
     """Return the text of a tooltip that shows `text` as it is: Qt interprets one with tags or `&lt;` as HTML."""
     text = printable(text, "\n")
     if not QtText.mightBeRichText(text) and max(map(len, text.split("\n"))) <= LINE:
-        return text
-    return f"<span>{escape(breakable(text))}</span>".replace("\n", "<br>")
+        return isolated(text)
+    return f"<span>{escape(isolated(breakable(text)))}</span>".replace("\n", "<br>")
 
 
 def menu_text(text: str) -> str:
@@ -84,8 +101,8 @@ def menu_text(text: str) -> str:
 
 def coloured(colour: str, text: str, bold: str = "") -> str:
     """Return HTML of a coloured square, a text, and a second text in bold."""
-    strong = f"<b>{escape(breakable(bold))}</b>" if bold else ""
-    return f'<span style="color:{colour}">■</span> {escape(breakable(text))}{strong}'
+    name, strong = (escape(isolated(breakable(part))) for part in (text, bold))
+    return f'<span style="color:{colour}">■</span> {name}' + (f"<b>{strong}</b>" if bold else "")
 
 
 class Legend(QLabel):
@@ -162,9 +179,9 @@ class Elided(QLabel):
             fits = self._full_width() <= width
             if self.overflow is None:
                 text = next((form for form in self._forms if text_width(self, form) <= width), self._forms[-1])
-                self.setText(self.fontMetrics().elidedText(text, self.mode, width))
+                self.setText(isolated(self.fontMetrics().elidedText(text, self.mode, width)))
             else:
-                self.setText(self._forms[0] if fits else "")
+                self.setText(isolated(self._forms[0]) if fits else "")
                 self.overflow.setText(self._forms[0])
                 self.overflow.setVisible(not fits)
                 self.overflow.updateGeometry()  # a layout in progress gives it the height that it had before

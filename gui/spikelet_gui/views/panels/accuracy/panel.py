@@ -122,6 +122,10 @@ class CurveCard(CardView):
         self.curve.setData(x, [point["accuracy"] for point in accuracy])
         source, remark = self._float(sweep)
         assert self.inspector.document is not None
+        if len(accuracy) == 1:  # there is no area between single points
+            ends_of_interval = [accuracy[0]["low"], accuracy[0]["high"]]
+            pen = pg.mkPen(colour(theme().series[0], 120), width=4)
+            self._levels.append(self.plot.plot([x[0], x[0]], ends_of_interval, pen=pen))
         chance = 1 / self.inspector.document.bundle.graph.classes
         ends = [point[end] for point in accuracy for end in ("low", "high")] + ([] if source is None else [source])
         low, high = max(0.0, min(ends) - 0.12), min(1.02, max(ends) + 0.05)  # dots at 100% need space
