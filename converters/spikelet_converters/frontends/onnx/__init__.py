@@ -19,7 +19,7 @@ from spikelet_converters.frontends.onnx import (
     two_classes,
     written_softmax,
 )
-from spikelet_converters.frontends.onnx.model import entry_of, load, opset_of
+from spikelet_converters.frontends.onnx.model import entry_of, load
 from spikelet_converters.frontends.onnx.prediction import predictor
 from spikelet_converters.frontends.onnx.qonnx import translated
 from spikelet_converters.frontends.onnx.quantisers import has_scales, scales_changed
@@ -58,7 +58,7 @@ def read(
     preprocessing = _of_integers(path, entry_of(path, model).type.tensor_type.elem_type, preprocessing)
 
     def imported(model: onnx.ModelProto, original: onnx.ModelProto | None = None) -> Source:
-        model, executable = translated(model, opset_of(model))
+        model, executable = translated(model)
         executable = original or executable
         model = batch_statistics.replaced(stacks.replaced(gathers.replaced(sequences.replaced(model))))
         model, probabilities = two_classes.replaced(written_softmax.replaced(straight_through.removed(model)))

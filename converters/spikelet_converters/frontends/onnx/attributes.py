@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends.refusals import FOR_ONE_PROCESSOR
 
 if TYPE_CHECKING:
     import onnx
@@ -23,7 +22,6 @@ RANGES = {
 }  # fmt: skip
 """Smallest and largest integer of the types to which activations are quantised; the narrowest are first."""
 
-DOMAINS_OF_QONNX = ("qonnx", "onnx.brevitas", "finn")  # how the names of the domains begin
 _WINDOW = ("auto_pad", "dilations", "kernel_shape", "pads", "strides")
 READ: dict[str, tuple[str, ...]] = {
     "Abs": (),
@@ -114,28 +112,6 @@ WITHOUT_EFFECT: dict[str, dict[str, tuple[Attribute, ...] | None]] = {
 
 IN_EVALUATION = "export the network in evaluation mode, network.eval()"
 _REMEDIES = {("BatchNormalization", "training_mode"): f"; {IN_EVALUATION}"}
-
-
-def check_domain(node: onnx.NodeProto, where: str) -> None:
-    """Check that an operator is one of ONNX.
-
-    Raises:
-        ConversionError: The operator belongs to another domain.
-    """
-    if node.domain.startswith(DOMAINS_OF_QONNX):
-        raise ConversionError(
-            f"{where}: is an operator of QONNX ({node.domain}), which ONNX Runtime does not execute; export the "
-            "network with brevitas.export.export_onnx_qcdq, or convert the file with qonnx.transformation.qonnx_to_qcdq"
-        )
-    # before opset 21, ONNX Runtime quantises to 4 bits with operators of its own, which are those of ONNX
-    quantises = node.op_type in ("QuantizeLinear", "DequantizeLinear") and node.domain == "com.microsoft"
-    if node.domain == "com.microsoft.nchwc" or (node.domain == "com.microsoft" and node.op_type.startswith("Nhwc")):
-        raise ConversionError(f"{where}: {FOR_ONE_PROCESSOR}")
-    if node.domain not in ("", "ai.onnx") and not quantises:
-        raise ConversionError(
-            f"{where}: is an operator of {node.domain}, which only the runtime of that domain defines; export the "
-            "network with operators of ONNX (for quantised networks in the QDQ format)"
-        )
 
 
 def attributes_of(node: onnx.NodeProto, where: str) -> dict[str, Attribute]:

@@ -16,6 +16,7 @@ from spikelet.files.reading import check_size
 from spikelet.files.substitute import refuse_substitute
 from spikelet_converters.frontends.onnx.classical import standardise
 from spikelet_converters.frontends.onnx.definitions import tensors_of
+from spikelet_converters.frontends.onnx.domains import import_domains
 
 if TYPE_CHECKING:
     import onnx
@@ -48,6 +49,7 @@ def load(path: Path, output: str | None = None) -> tuple[onnx.ModelProto, tuple[
             model = onnx.inliner.inline_local_functions(model)
         model.graph.name = model.graph.name or "graph"  # the checker requires one, ONNX Runtime does not
         model.ir_version = max(model.ir_version, 4)  # before, it requires initializers among the inputs
+        import_domains(model)
         _sort(path, model)
         _check(model)
         _open_sizes(model.graph)

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.errors import ConversionError
-from spikelet_converters.frontends.onnx.attributes import DOMAINS_OF_QONNX, RANGES
+from spikelet.errors import ConversionError, one_line
+from spikelet_converters.frontends.onnx import domains
+from spikelet_converters.frontends.onnx.attributes import RANGES
 from spikelet_converters.frontends.onnx.definitions import Constants
+from spikelet_converters.frontends.onnx.model import opset_of
 from spikelet_converters.frontends.onnx.rewriter import Rewriter
 
 if TYPE_CHECKING:
@@ -44,32 +46,48 @@ class _Quantiser:
     rounding: str
 
 
-def translated(model: onnx.ModelProto, opset: int) -> tuple[onnx.ModelProto, onnx.ModelProto]:
+def translated(model: onnx.ModelProto) -> tuple[onnx.ModelProto, onnx.ModelProto]:
     """Return the model that is read and the model that is run; both are the model itself without quantisers of QONNX.
 
     Raises:
         ConversionError: A quantiser has no equivalent in ONNX that is supported. The message names the node.
     """
-    if not any(is_quantiser(node) for node in model.graph.node):
+    quantiser = next((node for node in model.graph.node if is_quantiser(node)), None)
+    if quantiser is None:
         return model, model
+    model = _upgraded(model, quantiser)
     constants = Constants(model.graph)
-    return _rewritten(model, opset, constants, read=True), _rewritten(model, opset, constants, read=False)
+    return _rewritten(model, constants, read=True), _rewritten(model, constants, read=False)
+
+
+def _upgraded(model: onnx.ModelProto, quantiser: onnx.NodeProto) -> onnx.ModelProto:
+    """Return a model of opset 11 or later, as the operators of its quantisers need."""
+    from onnx import version_converter
+
+    opset = opset_of(model)
+    if opset >= OPSET:
+        return model
+    try:
+        return version_converter.convert_version(model, OPSET)
+    except RuntimeError as error:  # an operator that has no equivalent
+        raise ConversionError(
+            f"node {quantiser.name} ({quantiser.op_type}): expected opset {OPSET} or later, found {opset}, which "
+            f"cannot be converted ({one_line(error)}); export the network again"
+        ) from None
 
 
 def is_quantiser(node: onnx.NodeProto) -> bool:
     """Return whether a node is a quantiser of QONNX."""
-    return node.domain.startswith(DOMAINS_OF_QONNX) and node.op_type in OPERATORS
+    return node.domain.startswith(domains.OF_QONNX) and node.op_type in OPERATORS
 
 
-def _rewritten(model: onnx.ModelProto, opset: int, constants: Mapping[str, Constant], *, read: bool) -> onnx.ModelProto:
+def _rewritten(model: onnx.ModelProto, constants: Mapping[str, Constant], *, read: bool) -> onnx.ModelProto:
     rewriter = Rewriter(model)
     for index, node in enumerate(rewriter.graph.node):
         if not is_quantiser(node):
             rewriter.nodes.append(node)
             continue
         where = f"node {node.name or f'#{index}'} ({node.op_type})"
-        if opset < OPSET:
-            raise ConversionError(f"{where}: expected opset {OPSET} or later, found {opset}; export the network again")
         bipolar, weights = node.op_type == "BipolarQuant", constants.get(node.input[0])
         if bipolar:
             _signs(rewriter, node, where, constants, read)
@@ -80,7 +98,7 @@ def _rewritten(model: onnx.ModelProto, opset: int, constants: Mapping[str, Const
         else:
             _as_integers(rewriter, node, _quantiser(node, where, constants))
     copied = rewriter.finished()
-    others = [entry for entry in copied.opset_import if not entry.domain.startswith(DOMAINS_OF_QONNX)]
+    others = [entry for entry in copied.opset_import if not entry.domain.startswith(domains.OF_QONNX)]
     copied.ClearField("opset_import")
     copied.opset_import.extend(others)
     return copied

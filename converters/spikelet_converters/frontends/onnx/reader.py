@@ -24,9 +24,10 @@ from spikelet_converters.frontends.onnx import (
     shapes,
     synapses,
 )
-from spikelet_converters.frontends.onnx.attributes import attributes_of, check_domain
+from spikelet_converters.frontends.onnx.attributes import attributes_of
 from spikelet_converters.frontends.onnx.constants import evaluate, of_one_sample
 from spikelet_converters.frontends.onnx.definitions import makers_of
+from spikelet_converters.frontends.onnx.domains import check_domain
 from spikelet_converters.frontends.onnx.input_layout import layout_of
 from spikelet_converters.frontends.onnx.model import entry_of, needed, opset_of, sizes_of
 from spikelet_converters.frontends.onnx.step import Handler, Import, Step
