@@ -74,8 +74,8 @@ def evaluated(
     numbers: list[int] = []
 
     def given(value: Any) -> Any:
-        if isinstance(value, np.ndarray):
-            return torch.from_numpy(value)
+        if isinstance(value, np.ndarray | np.generic):
+            return torch.from_numpy(np.asarray(value))
         if type(value) is int and kind in _SIZED:
             numbers.append(value)
             return 1 if len(numbers) == 1 and value in (BATCH, batch) else value
@@ -83,7 +83,9 @@ def evaluated(
 
     (args, kwargs) = fx.node.map_aggregate((args, kwargs), given)
     if changed_argument(step.target, args, kwargs) is not None:
-        args = fx.node.map_aggregate(args, lambda value: value.clone() if isinstance(value, torch.Tensor) else value)
+        (args, kwargs) = fx.node.map_aggregate(
+            (args, kwargs), lambda value: value.clone() if isinstance(value, torch.Tensor) else value
+        )
     try:
         with torch.no_grad():
             function = step.target if callable(step.target) else getattr(args[0], str(step.target))

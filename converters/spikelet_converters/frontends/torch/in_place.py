@@ -61,7 +61,7 @@ def changes(graph: fx.Graph, modules: Modules) -> Iterator[tuple[fx.Node, bool]]
     views: dict[fx.Node, list[fx.Node]] = {}
     for node in graph.nodes:
         changed = changed_value(node, modules)
-        source = changed if changed is not None else _viewed(node, modules)
+        source = changed if changed is not None else viewed(node, modules)
         root = roots[node] = node if source is None else roots[source]
         if changed is not None:
             yield node, any(
@@ -91,6 +91,8 @@ def changed_argument(target: fx.node.Target, args: tuple[object, ...], kwargs: M
     """
     if kwargs.get("out") is not None:
         return kwargs["out"]
+    if not args and inspect.isfunction(target) and target.__name__.endswith("_"):  # as torch calls those of nn.init
+        args = tuple((bound(target, args, kwargs) or {}).values())
     if not args or _name(target) in _SAME:
         return None
     schema = getattr(target, "_schema", None)
@@ -102,7 +104,7 @@ def changed_argument(target: fx.node.Target, args: tuple[object, ...], kwargs: M
     return args[0] if changes else None
 
 
-def _viewed(node: fx.Node, modules: Modules) -> fx.Node | None:
+def viewed(node: fx.Node, modules: Modules) -> fx.Node | None:
     """Return the value of which a call returns a view, None for another call."""
     first = node.args[0] if node.args else None
     if not isinstance(first, fx.Node):

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import fx, nn
-from torch.fx.proxy import Attribute
+from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _NormBase
 
 from spikelet.errors import ConversionError, pass_out_of_memory
 from spikelet_converters.frontends import frameworks
-from spikelet_converters.frontends.refusals import AUTOCAST, DATA
+from spikelet_converters.frontends.refusals import AUTOCAST, NotTraced
 from spikelet_converters.frontends.torch import brevitas, quant_aware
 from spikelet_converters.frontends.torch.changed_constants import ChangedConstants
-from spikelet_converters.frontends.torch.in_place import changed_argument
-from spikelet_converters.frontends.torch.source_lines import note_line, text_of, user_line
+from spikelet_converters.frontends.torch.changed_values import Assigned, with_part
+from spikelet_converters.frontends.torch.in_place import changed_argument, viewed
+from spikelet_converters.frontends.torch.source_lines import called, note_line, text_of, user_line
 from spikelet_converters.frontends.torch.stored import COPY, is_whole, store
 from spikelet_converters.frontends.torch.totals import ASSIGN
 from spikelet_converters.frontends.torch.wrappers import wrapped
 from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks.parts import Normalise
+
+_BEFORE = "change it once, before the network is converted, and not in `forward`"
 
 
 class Tracer(fx.Tracer):
@@ -59,8 +61,11 @@ class Tracer(fx.Tracer):
             raise ConversionError(f"`torch.autocast`{text_of(user_line())}: {AUTOCAST}")
         if target in ("__setitem__", ASSIGN) and is_whole(args[1]) and isinstance(args[2], fx.Proxy):
             kind, target, args = "call_method", COPY, (args[0], args[2])
-        if (target, len(args)) == (COPY, 2) and isinstance(args[0], _Assigned) and args[0].parameter() is not None:
+        if (target, len(args)) == (COPY, 2) and isinstance(args[0], Assigned) and args[0].parameter() is not None:
             args[0].node = super().create_proxy(kind, "expand_as", (args[1], args[0]), {}).node
+            return args[0]
+        if target is ASSIGN and isinstance(args[0], Assigned) and args[0].parameter() is not None:
+            args[0].node = super().create_proxy("call_function", with_part, args, {}).node
             return args[0]
         proxy = super().create_proxy(kind, target, args, kwargs, *others, **options)
         if kind in ("call_function", "call_method"):
@@ -68,9 +73,20 @@ class Tracer(fx.Tracer):
             changed = changed_argument(target, args, kwargs)
             if isinstance(changed, torch.Tensor | fx.Proxy):
                 store(self.root, changed, proxy)
-            if isinstance(changed, _Assigned) and changed.parameter() is not None:
+            if isinstance(changed, Assigned) and changed.parameter() is not None:
                 changed.node = proxy.node
+            elif isinstance(changed, fx.Proxy) and (name := self._whole(changed.node)) is not None:
+                raise NotTraced(f"{called(proxy.node)}: changes a part of {name}; {_BEFORE}")
         return proxy
+
+    def _whole(self, node: fx.Node) -> str | None:
+        """Return the name of the parameter of which a value is a view, None for another value."""
+        names = {proxy.node: name for name, proxy in self.parameters.items()}
+        modules = dict(self.root.named_modules()) if names else {}
+        source: fx.Node | None = node
+        while source is not None and source not in names:
+            source = viewed(source, modules) if names else None
+        return None if source is None else names[source]
 
     def create_arg(self, a: Any) -> fx.node.Argument:
         """Return a value as the argument of a call."""
@@ -100,26 +116,34 @@ class Tracer(fx.Tracer):
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Return whether a module is imported as one layer."""
-        if isinstance(m, SpikingActivation | Normalise) or frameworks.is_layer(m):
-            return True
-        if quant_aware.is_layer(m) or brevitas.is_layer(m):
-            return True
-        return super().is_leaf_module(m, module_qualified_name) and not self._has_changed(m)
-
-    def _has_changed(self, module: nn.Module) -> bool:
-        """Return whether a traced call changed a parameter of a layer, whose new numbers its `forward` then reads.
-
-        A norm is no such layer, since its `forward` branches on its statistics.
-        """
-        if isinstance(module, _NormBase):
+        layer = isinstance(m, SpikingActivation | Normalise) or frameworks.is_layer(m)
+        layer = layer or quant_aware.is_layer(m) or brevitas.is_layer(m)
+        if not layer and not super().is_leaf_module(m, module_qualified_name):
             return False
-        changed = {name for name, proxy in self.parameters.items() if proxy.node.op != "get_attr"}
+        change = self._change(m)
+        if layer and change is not None:
+            raise NotTraced(f"{change}, a parameter of module {module_qualified_name}; {_BEFORE}")
+        return change is None or isinstance(m, _NormBase)
+
+    def _change(self, module: nn.Module) -> str | None:
+        """Return the traced call that changed a parameter of a layer, None if there is none.
+
+        Raises:
+            NotTraced: A call of constants has changed its statistics.
+        """
+        for buffer in module.buffers() if isinstance(module, _NormBase) else ():
+            if buffer.is_floating_point() and (call := self.constants.changed_at_once(buffer)) is not None:
+                raise NotTraced(f"{call}: changes the statistics of a {type(module).__name__}; {_BEFORE}")
+        now = {name: proxy.node for name, proxy in self.parameters.items()}
+        changed = {name: node for name, node in now.items() if (node.op, node.target) != ("get_attr", name)}
         named = dict(self.root.named_parameters()) if changed else {}
-        return any(parameter is named[name] for name in changed for parameter in module.parameters())
+        own = {id(parameter) for parameter in module.parameters()}
+        calls = (f"{called(node)}: changes {name}" for name, node in changed.items() if id(named[name]) in own)
+        return next(calls, None)
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
         """Return the value of a node for the traced code."""
-        return _Assigned(node, self)
+        return Assigned(node, self)
 
     def call_module(
         self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -127,6 +151,9 @@ class Tracer(fx.Tracer):
         """Add the call of a layer, also of one in a wrapper, and the calls of its hooks."""
         if (inner := wrapped(m)) is not None:
             return self.call_module(inner, inner.forward, args, kwargs)
+        if isinstance(m, _NormBase) and m.running_mean is not None and self._change(m) is not None:
+            statistics = {"running_mean": m.running_mean, "running_var": m.running_var, "eps": m.eps}
+            return F.batch_norm(*args, **kwargs, weight=m.weight, bias=m.bias, **statistics)
         if not self.hooks or not self.is_leaf_module(m, self.path_of_module(m)):
             return super().call_module(m, forward, args, kwargs)  # a module that is no layer calls its hooks itself
         for hook in hooks_of(m._forward_pre_hooks):
@@ -146,67 +173,6 @@ def _result(hook: Callable[..., Any], *arguments: Any) -> Any:
     except Exception as error:  # of the user's own code, which is called with proxies
         pass_out_of_memory(error, "a hook")
         return None  # the comparison with the network shows whether it changes values
-
-
-class _Assigned(fx.Proxy):
-    """A value that is changed in place, as a whole or in parts."""
-
-    def parameter(self) -> nn.Parameter | None:
-        """Return the parameter that has the value, None for a value that is none."""
-        names = [name for name, proxy in vars(self.tracer).get("parameters", {}).items() if proxy is self]
-        return dict(self.tracer.root.named_parameters())[names[0]] if names else None  # type: ignore[attr-defined]
-
-    def __getattr__(self, k: str) -> Any:
-        parameter = self.parameter()
-        if parameter is None:
-            return super().__getattr__(k)
-        if not hasattr(parameter, k):
-            raise AttributeError(f"a parameter has no attribute {k}")
-        return vars(parameter)[k] if k in vars(parameter) else super().__getattr__(k)
-
-    def __iadd__(self, other: object) -> fx.Proxy:
-        return self._changed(operator.iadd, other)
-
-    def __isub__(self, other: object) -> fx.Proxy:
-        return self._changed(operator.isub, other)
-
-    def __imul__(self, other: object) -> fx.Proxy:
-        return self._changed(operator.imul, other)
-
-    def __itruediv__(self, other: object) -> fx.Proxy:
-        return self._changed(operator.itruediv, other)
-
-    def __ifloordiv__(self, other: object) -> fx.Proxy:
-        return self._changed(operator.ifloordiv, other)
-
-    def __imod__(self, other: object) -> fx.Proxy:
-        return self._changed(operator.imod, other)
-
-    def __ipow__(self, other: object) -> fx.Proxy:
-        return self._changed(operator.ipow, other)
-
-    @property
-    def data(self) -> fx.Proxy:
-        """The value without its gradient; an assignment replaces its numbers under every name.
-
-        Only those of a parameter are replaced here, as by layers that mask or round their weights in `forward`.
-        """
-        return Attribute(self, "data") if self.parameter() is None else self
-
-    @data.setter
-    def data(self, value: object) -> None:
-        if self.parameter() is not None:
-            new = self.tracer.create_arg(value)
-            if isinstance(new, fx.Node):
-                self.node = new
-                return
-        raise ConversionError(f"`data` of {self.node.name}{text_of(user_line())}: {DATA}")
-
-    def _changed(self, function: Callable[..., Any], other: object) -> fx.Proxy:
-        return self.tracer.create_proxy("call_function", function, (self, other), {})
-
-    def __setitem__(self, index: object, value: object) -> None:
-        self.tracer.create_proxy("call_function", ASSIGN, (self, index, value), {})
 
 
 def hooked(network: nn.Module) -> bool:

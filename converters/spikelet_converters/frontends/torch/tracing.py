@@ -13,6 +13,7 @@ from spikelet.errors import ConversionError, one_line, pass_out_of_memory
 from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.refusals import IN_PLACE, NotTraced
 from spikelet_converters.frontends.torch import classes, in_place, stored, straight_through, time_loop, written
+from spikelet_converters.frontends.torch.changed_values import parameters_assigned
 from spikelet_converters.frontends.torch.outputs import with_fields
 from spikelet_converters.frontends.torch.source_lines import called
 from spikelet_converters.frontends.torch.surroundings import (
@@ -92,7 +93,13 @@ def calls_of(network: nn.Module, spiking: bool = False, *, changed_weights: bool
         NotTraced: The network cannot be traced.
     """
     try:
-        with attributes_kept(network), sizes_traced(), lengths_traced(network), functions_traced():
+        with (
+            attributes_kept(network),
+            sizes_traced(),
+            lengths_traced(network),
+            functions_traced(),
+            parameters_assigned(),
+        ):
             graph = Tracer(hooks=spiking, changed_weights=changed_weights).trace(network)
     except ConversionError:
         raise

@@ -36,6 +36,34 @@ class MaskedWithoutGradient(nn.Conv2d):
         return self._conv_forward(x, self.weight, self.bias)
 
 
+class MaskedInPlace(nn.Conv2d):
+    def forward(self, x):
+        with torch.no_grad():
+            self.weight *= MASK
+        return super().forward(x)
+
+
+class MaskedByIndex(nn.Conv2d):
+    def forward(self, x):
+        self.weight.data[MASK == 0] = 0.1
+        self.bias.data[1:3] = self.bias.data[0].clone()
+        return super().forward(x)
+
+
+class Detached(nn.Conv2d):
+    def forward(self, x):
+        self.weight.detach().clamp_(0, 0.1)
+        return super().forward(x)
+
+
+class Filled(nn.Conv2d):
+    def forward(self, x):
+        nn.init.constant_(self.bias, 0.1)
+        with torch.no_grad():
+            torch.clamp(self.weight, 0, 0.1, out=self.weight)
+        return super().forward(x)
+
+
 class UnitNorm(nn.Conv2d):
     """EEGNet's convolution, whose filters have a largest norm."""
 
@@ -67,7 +95,13 @@ class Outside(nn.Module):
         return self.inner(x)
 
 
-@pytest.mark.parametrize("kind", [Masked, MaskedByMethod, MaskedWithoutGradient, UnitNorm, Binary, Outside])
+KINDS = [
+    *(Masked, MaskedByMethod, MaskedWithoutGradient, MaskedInPlace, MaskedByIndex),
+    *(Detached, Filled, UnitNorm, Binary, Outside),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_weights_that_forward_changes(kind):
     torch.manual_seed(6)
     layer = kind(4, 4, 3)
@@ -79,18 +113,75 @@ def test_weights_that_forward_changes(kind):
     compare(network, from_module(network, SHAPE, RAW))  # after calls, with the attributes that they stored
 
 
-def test_a_norm_with_bounded_weights_is_one_layer():
-    class Bounded(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.norm = nn.BatchNorm2d(4)
+def clamped(norm):
+    norm.weight.data.clamp_(0.1, 2)
 
-        def forward(self, x):
-            self.norm.weight.data.clamp_(0.1, 2)
-            return self.norm(x)
 
-    network = Net(None, Bounded()).eval()
-    compare(network, from_module(network, SHAPE, RAW))
+def positive(norm):
+    with torch.no_grad():
+        norm.weight.abs_()
+
+
+def centred(norm):
+    norm.running_mean.zero_()
+    norm.running_var.fill_(2)
+
+
+class Changed(nn.Module):
+    """A layer that is called after a function has changed it."""
+
+    def __init__(self, change, layer):
+        super().__init__()
+        self.layer = layer
+        self.change = change
+
+    def forward(self, x):
+        self.change(self.layer)
+        return self.layer(x)
+
+
+@pytest.mark.parametrize("change", [clamped, positive, centred])
+@pytest.mark.parametrize("kind", [nn.BatchNorm2d, nn.InstanceNorm2d])
+def test_a_norm_that_forward_changes(kind, change):
+    norm = kind(4, affine=True, track_running_stats=True)
+    nn.init.uniform_(norm.weight.data, -1, 3, generator=torch.Generator().manual_seed(3))
+    nn.init.uniform_(norm.running_mean, -1, 1, generator=torch.Generator().manual_seed(4))
+    network = Net(None, Changed(change, norm)).eval()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    source = from_module(network, SHAPE, RAW)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    compare(network, source)
+
+
+def first_filter(layer):
+    layer.weight.data[0].zero_()
+
+
+def bounded_norms(layer):
+    layer.parametrizations.weight.original0.data.clamp_(0.2, 0.5)
+
+
+def shared(layer):
+    layer.bias = layer.weight
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (first_filter, r"`zero_` .* line .*: changes a part of \S+weight; change it once, before the network is"),
+        (bounded_norms, r"`clamp_` .* line .*: changes \S+original0, a parameter of module \S+layer; change it once"),
+        (
+            shared,
+            "`bias =`.* line .*: replaces a parameter of .*Conv2d in `forward`; use the new value in the function",
+        ),
+    ],
+)
+def test_other_changes_are_refused_by_name(change, message):
+    layer = nn.Conv2d(4, 4, 3)
+    if change is bounded_norms:
+        nn.utils.parametrizations.weight_norm(layer)
+    with pytest.raises(ConversionError, match=message):
+        from_module(Net(None, Changed(change, layer)).eval(), SHAPE, RAW)
 
 
 def test_a_parameter_is_changed_once_at_its_use():
