@@ -94,19 +94,35 @@ def product(builder: Builder, name: str, where: str, first: Operand, second: Ope
     """Add the matrix product of a value and weights, in either order, as matmul in NumPy and torch."""
     if isinstance(first, Value | Stack):
         assert isinstance(second, np.ndarray)
-        matrix = _matrix(second, _rank(first))
+        matrix, own = _matrix(second, _rank(first)), _LETTERS[: _rank(first)]
         if matrix.ndim == 2 and isinstance(first, Value):
             return builder.linear(name, where, matrix.T, None, first)
-        return tensordot(builder, name, where, first, matrix, ([-1], [max(matrix.ndim - 2, 0)]))
+        if matrix.ndim < 3:
+            return tensordot(builder, name, where, first, matrix, ([-1], [max(matrix.ndim - 2, 0)]))
+        axes, matrix = _leading(where, matrix, own)
+        return einsum(builder, name, where, f"{own},{axes}{own[-1]}Z->{own[:-1]}Z", [first, matrix])
     assert isinstance(second, Value | Stack)
     if _rank(second) == 2:
         raise ConversionError(f"{where}: {LEFT}")
     matrix, own = _matrix(first, _rank(second)), _LETTERS[: _rank(second)]
-    if matrix.ndim == 2:
-        terms, output = "Z" + own[-2], own.replace(own[-2], "Z")
-    else:
+    if matrix.ndim < 2:
         terms, output = own[-2], own[:-2] + own[-1]
+    else:
+        axes, matrix = _leading(where, matrix, own)
+        terms, output = f"{axes}Z{own[-2]}", own.replace(own[-2], "Z")
     return einsum(builder, name, where, f"{terms},{own}->{output}", [matrix, second])
+
+
+def _leading(where: str, matrix: Factor, own: str) -> tuple[str, Factor]:
+    """Return the letters of the axes before the last two of weights, which are those of a value, and the weights.
+
+    Axes of size 1 are left out: such weights are the same for all numbers of the value along the axis.
+    """
+    if matrix.ndim > len(own):
+        raise ConversionError(f"{where}: multiplies {len(own)} axes by weights of {matrix.ndim}; {EXPECTED}")
+    named = list(zip(own[len(own) - matrix.ndim : -2], matrix.shape[:-2], strict=True))
+    axes = "".join(letter for letter, size in named if size > 1)
+    return axes, matrix.reshape([*(size for _, size in named if size > 1), *matrix.shape[-2:]])
 
 
 def _rank(operand: Operand) -> int:

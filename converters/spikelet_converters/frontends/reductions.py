@@ -21,16 +21,31 @@ class Reductions(Images):
 
     def mean(self, name: str, where: str, axes: Sequence[int], keep: bool, x: Value) -> Value:
         """Add a mean over axes of the source's value, of which 0 is the batch: those of channels or pixels."""
-        if x.grid is not None and {axis % 5 for axis in axes} in ({1}, {2}):
-            return self._mean_of_groups(name, where, axes[0] % 5, keep, x, x.grid)
+        if x.grid is not None:
+            return self._mean_with_groups(name, where, axes, keep, x, x.grid)
         order = axes_of(x)
         reduced = {axis % (len(order) + 1) for axis in axes} if not x.regrouped else set()
         if any(axis and order[axis - 1] == 0 for axis in reduced):
             return self._mean_of_channels(name, where, reduced, keep, x)
-        x, axis_order, pixels = self._over_pixels(name, where, "a mean", axes, x)
+        x, axis_order, pixels = self._over_pixels(name, where, "a sum or mean", axes, x)
         kernel = x.shape[1] if 1 in pixels else 1, x.shape[2] if 2 in pixels else 1
         pooled = self.pool(name, where, kernel, kernel, replace(x, axes=None))
         return self._reduced(name, where, axis_order, pixels, keep, pooled)
+
+    def _mean_with_groups(
+        self, name: str, where: str, axes: Sequence[int], keep: bool, x: Value, grid: tuple[int, int]
+    ) -> Value:  # fmt: skip
+        """Add a mean of a value (G, K, H, W) over one of its two axes of channels, or over both and its pixels."""
+        reduced = {axis % 5 for axis in axes}
+        if reduced in ({1}, {2}):
+            return self._mean_of_groups(name, where, axes[0] % 5, keep, x, grid)
+        if 0 in reduced or not reduced >= {1, 2}:
+            raise ConversionError(
+                f"{where}: a sum or mean over axes {list(axes)} of (N, {grid[0]}, {grid[1]}, H, W) is not supported; "
+                "expected axis 1, axis 2, or both, with or without those of pixels"
+            )
+        mean = self.mean(name, where, [1, *(axis - 1 for axis in reduced - {1, 2})], keep, ungrouped(x))
+        return replace(mean, grid=(1, 1)) if keep else mean
 
     def _mean_of_groups(
         self, name: str, where: str, axis: int, keep: bool, x: Value, grid: tuple[int, int]

@@ -45,13 +45,14 @@ def _fold(call: Call) -> Value:
     ]
     before = tuple(reached // step + 1 for reached, step in zip(reach, stride, strict=True))
     channels = x.shape[0] // (kernel[0] * kernel[1])
-    if not x.merged or axes_of(x)[0] != 0 or x.shape != (channels * kernel[0] * kernel[1], *before):
+    inner = channels * kernel[0] * kernel[1]
+    if x.shape != (inner, *before) or axes_of(x)[0] != 0 or sizes(x) != (inner, before[0] * before[1]):
         raise ConversionError(
             f"{call.where}: takes (N, {', '.join(map(str, sizes(x)))}); expected (N, C·{kernel[0]}·{kernel[1]}, "
             f"{before[0]}·{before[1]}), the pixels of an image as one axis"
         )
     extra = reach[0] % stride[0], reach[1] % stride[1]
-    image = replace(x, merged=False)
+    image = replace(x, merged=False, axes=None)
     window = window_of(image, kernel, stride, (*padding, *padding), dilation)
     kernels = _kernels(kernel, channels)
     return call.builder.transposed(call.name, call.where, kernels, None, window, extra, channels, image)

@@ -78,7 +78,7 @@ CASES = {
     "zeros in channels of the input": ([n("Pad", ["x", "channel"], ["p"]), conv(("p", "w"), "y")], "expected 3 input channels, found 4"),
     "all pixels cut off": ([n("Pad", ["x", "cut"], ["p"]), conv(("p", "w"), "y")], "takes pixels 9:9:1 of 9"),
     "zeros of three axes": ([n("Pad", ["x", "three"], ["p"]), conv(("p", "w"), "y")], "has 3 pads for 4 axes"),
-    "a mean of samples": ([*body(RELU)[:2], n("ReduceMean", ["r"], ["y"], axes=[0])], "a mean over axes"),
+    "a mean of samples": ([*body(RELU)[:2], n("ReduceMean", ["r"], ["y"], axes=[0])], "a sum or mean over axes"),
     "a pool of one axis": ([*body(RELU)[:2], n("AveragePool", ["r"], ["y"], kernel_shape=[2])], "of 1 axes takes a value of 3 axes"),
     "maxima of currents": ([conv(), n("MaxPool", ["c"], ["m"], kernel_shape=[2, 2]), conv(("m", "w2"), "y")],
                            r"#1 \(MaxPool\): takes maxima of values that may be negative"),

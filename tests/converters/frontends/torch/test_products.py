@@ -44,8 +44,13 @@ PRODUCTS = {
     "a product with the columns": (lambda x: torch.relu(x) @ weights(7, 5), 4),
     "a product with the rows": (lambda x: weights(5, 7) @ torch.relu(x), 4),
     "a layer over the columns": (lambda x: F.linear(torch.relu(x), weights(5, 7), weights(5)), 4),
+    "weights of every channel by the rows": (lambda x: weights(4, 5, 7) @ torch.relu(x), 4),
+    "columns by weights of every channel": (lambda x: torch.relu(x) @ weights(4, 7, 7), 4),
+    "weights with axes of size 1": (lambda x: weights(1, 1, 5, 7) @ torch.relu(x) @ weights(1, 4, 7, 3), 4),
     "unfold": (windows, 6),
     "unfold and fold": (lambda x: F.fold(F.unfold(torch.relu(x), 3, dilation=2, padding=1), (7, 7), 3, dilation=2, padding=1), 4),
+    "windows of whole columns": (lambda x: F.fold(F.unfold(torch.relu(x), (7, 1)) - 0.5, (7, 7), (7, 1)), 4),
+    "a window of all pixels": (lambda x: F.fold(F.unfold(torch.relu(x), 7), (7, 7), 7), 4),
     "windows apart": (lambda x: F.fold(F.unfold(torch.relu(x), 2, stride=3), (7, 6), 2, stride=3), 4),
     "a mixer": (mixed, 4),
     "a layer of every pixel": (lambda x: F.linear(x.permute(0, 2, 3, 1).reshape(-1, 49, 4), weights(6, 4), weights(6)).relu()
@@ -60,6 +65,7 @@ PRODUCTS = {
     "factors of groups of channels": (
         lambda x: torch.relu(x.view(-1, 2, 2, 7, 7) * weights(1, 2, 1, 1, 1) - weights(2, 2, 1, 1)).flatten(1, 2), 4),
     "a mean of groups of channels": (lambda x: torch.relu(x).view(-1, 2, 2, 7, 7).mean(1), 2),
+    "a sum over groups and their channels": (lambda x: torch.relu(x).view(-1, 2, 2, 7, 7).sum((1, 2))[:, None], 1),
     "sums in groups of channels": (lambda x: torch.relu(x.view(-1, 1, 4, 7, 7).sum(2, keepdim=True)).flatten(1, 2), 1),
     "channels expanded in groups": (lambda x: torch.relu(x)[:, :, None].expand(-1, -1, 3, -1, -1).reshape(-1, 12, 7, 7), 12),
     "groups of channels expanded": (lambda x: torch.relu(x)[:, None].expand(-1, 2, -1, -1, -1).flatten(1, 2), 8),
@@ -122,6 +128,9 @@ REFUSED = {
     "a diagonal of a value": (lambda x: torch.einsum("bchh->bch", x), "with the batch first"),
     "a permutation of groups": (lambda x: torch.einsum("bgchw->bcghw", x.unflatten(1, (2, 2))), "sums 'bgchw->bcghw' of"),
     "two new axes": (lambda x: torch.einsum("bchw,cdk->bdkhw", x, weights(4, 2, 3)), "sums 'bchw,cdk->bdkhw' of"),
+    "more axes of weights": (lambda x: x @ weights(2, 1, 1, 7, 7), "multiplies 4 axes by weights of 5"),
+    "a sum over groups and pixels": (lambda x: x.view(-1, 2, 2, 7, 7).sum((1, 3)), "a sum or mean over axes .* of .N, 2, 2, H"),
+    "a mean over the batch": (lambda x: x.mean((0, 2)), "a sum or mean over axes"),
     "windows of windows": (lambda x: x.unfold(2, 3, 1), "takes windows as axes of their own"),
     "weights on the left of features": (lambda x: weights(5, 4) @ x.mean((2, 3)), "on its left, W x"),
 }  # fmt: skip
