@@ -107,7 +107,7 @@ def parameters_assigned() -> Iterator[None]:
             )
         return None
 
-    nn.Module.__setattr__ = traced  # type: ignore[method-assign]
+    nn.Module.__setattr__ = traced  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:

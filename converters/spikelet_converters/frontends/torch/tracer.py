@@ -152,8 +152,8 @@ class Tracer(fx.Tracer):
         if (inner := wrapped(m)) is not None:
             return self.call_module(inner, inner.forward, args, kwargs)
         if isinstance(m, _NormBase) and m.running_mean is not None and self._change(m) is not None:
-            statistics = {"running_mean": m.running_mean, "running_var": m.running_var, "eps": m.eps}
-            return F.batch_norm(*args, **kwargs, weight=m.weight, bias=m.bias, **statistics)
+            x = args[0] if args else kwargs["input"]
+            return F.batch_norm(x, m.running_mean, m.running_var, m.weight, m.bias, eps=m.eps)
         if not self.hooks or not self.is_leaf_module(m, self.path_of_module(m)):
             return super().call_module(m, forward, args, kwargs)  # a module that is no layer calls its hooks itself
         for hook in hooks_of(m._forward_pre_hooks):
