@@ -18,17 +18,18 @@ from __future__ import annotations
 
 import array
 import csv
-import re
+import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.data.events import aedat, formats
-from spikelet.data.events.header import header_lines
+from spikelet.data.events import aedat, prophesee
 from spikelet.data.names import visible
-from spikelet.errors import DataError
+from spikelet.errors import CostError, DataError, MissingDependency
+from spikelet.files.hdf5 import check_stored, members
 from spikelet.files.numpy_file import read_numpy
 from spikelet.files.reading import read_whole
 from spikelet.files.substitute import refuse_substitute
@@ -42,8 +43,9 @@ NAMES = {
     "y": ("y", "ys", "row"),
     "p": ("p", "ps", "pol", "polarity", "polarities"),
 }
-SUFFIXES = (".csv", ".npz", ".npy", ".bin", ".dat", *aedat.SUFFIXES, *formats.SUFFIXES)
-TRIGGER = 14  # type of the events in Prophesee's files of external triggers
+HDF5 = (".h5", ".hdf5")
+SUFFIXES = (".csv", ".npz", ".npy", ".bin", ".dat", *aedat.SUFFIXES, ".raw", *HDF5)
+MOST_DEPTH = 4  # nested groups of an HDF5 file
 OVERFLOW_ROW, OVERFLOW_TIME = 240, 2**13  # N-MNIST marks a wrap of its clock by an event in this row
 
 
@@ -158,32 +160,45 @@ def _n_mnist(content: bytes) -> Columns:
     return {"t": time[events], "x": raw[events, 0], "y": raw[events, 1], "p": raw[events, 2] >> 7}
 
 
-def _prophesee(content: bytes) -> Columns:
-    """Decode lines that begin with `%`, two bytes (type and size of an event), and events of 32 + 32 bits."""
-    lines = list(header_lines(content, b"%"))
-    start = lines[-1][1] if lines else 0
-    version = next((line.split()[1] for line, _ in lines if re.match(rb"\s*version\s+\d", line.lower())), b"2")
-    if version in (b"0", b"1"):
-        raise DataError(
-            f"is DAT version {version.decode()}, with other bits for columns and rows; expected version 2: save its "
-            "columns t, x, y, p as .npz"
-        )
-    if len(content) < start + 2 or content[start + 1] != 8:
-        raise DataError("expected events of 8 bytes after the header")
-    if content[start] == TRIGGER:
-        raise DataError("contains triggers, not events of pixels; expected the file of the CD events beside it")
-    body = content[start + 2 :]
-    if not body or len(body) % 8:
-        raise DataError(f"expected events of 8 bytes, found {len(body)} bytes; is the file complete?")
-    raw = np.frombuffer(body, "<u4").reshape(-1, 2).astype(np.int64)
-    address = raw[:, 1]
-    return {"t": raw[:, 0], "x": address & 0x3FFF, "y": address >> 14 & 0x3FFF, "p": address >> 28 & 1}
+def _hdf5(path: Path) -> Mapping[str, Column]:
+    """Read the columns at the top level of a file, or those of its group of events."""
+    try:
+        h5py: Any = importlib.import_module("h5py")
+    except ModuleNotFoundError:
+        raise MissingDependency("h5py", "events") from None
+    try:
+        with h5py.File(path, "r") as file:
+            return _group(file, MOST_DEPTH)
+    except (CostError, DataError):
+        raise
+    except Exception as error:  # h5py raises many types of errors
+        raise DataError(f"not an HDF5 file of events that can be read ({error})") from None
+
+
+def _group(group: Any, depth: int) -> Mapping[str, Column]:
+    arrays, groups = members(group)
+    tables = [value for value in arrays.values() if value.dtype.names]
+    if len(tables) == 1:
+        check_stored(tables)
+        table = tables[0][()]
+        return {field: np.asarray(table[field]) for field in table.dtype.names}
+    chosen_arrays = {key: value for key, value in arrays.items() if value.ndim == 1 and value.shape[0] > 1}
+    check_stored(chosen_arrays.values())
+    columns = {key: np.asarray(value[()]) for key, value in chosen_arrays.items()}
+    if len(columns) >= 4:
+        longest = max(len(column) for column in columns.values())
+        return {key: column for key, column in columns.items() if len(column) == longest}
+    chosen = [value for key, value in groups.items() if key.casefold() in ("events", "cd")] or list(groups.values())
+    if len(chosen) == 1 and depth:
+        return _group(chosen[0], depth - 1)
+    raise DataError(f"has no columns t, x, y, p: {group.name} contains {', '.join([*arrays, *groups]) or 'nothing'}")
 
 
 _READERS: dict[str, Callable[[Path], Mapping[str, Column]]] = {
     ".bin": lambda path: _n_mnist(read_whole(path)),
-    ".dat": lambda path: _prophesee(read_whole(path)),
+    ".dat": lambda path: prophesee.dat(read_whole(path)),
+    ".raw": lambda path: prophesee.raw(read_whole(path)),
     **dict.fromkeys(aedat.SUFFIXES, aedat.read),
-    **dict.fromkeys(formats.SUFFIXES, formats.read),
+    **dict.fromkeys(HDF5, _hdf5),
 }
 """Readers of the formats of cameras and data sets, by suffix."""

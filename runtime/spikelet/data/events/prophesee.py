@@ -1,44 +1,53 @@
-"""Read Prophesee RAW files (EVT 2.0 and 3.0), and events in HDF5 files.
+"""Decode recordings of Prophesee cameras: DAT, and RAW in EVT 2.0 and 3.0.
 
-A RAW file is a text header, lines that begin with `%`, followed by words of 32 bits (EVT 2.0) or 16 bits (EVT 3.0); see
-Prophesee's documentation. HDF5 files contain columns t, x, y, p, at the top level or in one group, as those of DSEC.
+Both begin with a text header, lines that begin with `%`. A RAW file then has words of 32 bits (EVT 2.0) or 16 bits
+(EVT 3.0); see Prophesee's documentation.
 """
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Mapping
-from pathlib import Path
+import re
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet.data.events.header import header_lines
-from spikelet.errors import CostError, DataError, MissingDependency
-from spikelet.files.hdf5 import check_stored, members
-from spikelet.files.reading import read_whole
+from spikelet.errors import DataError
 from spikelet.limits import Limits
 
 Column = npt.NDArray[np.generic]
 Whole = npt.NDArray[np.int64]
-RAW = (".raw",)
-HDF5 = (".h5", ".hdf5")
-SUFFIXES = (*RAW, *HDF5)
+TRIGGER = 14  # type of the events in files of external triggers
 CD_OFF, CD_ON, TIME_HIGH_2 = 0, 1, 8  # types of words of EVT 2.0
 ADDR_Y, ADDR_X, VECT_BASE_X, VECT_12, VECT_8, TIME_LOW, TIME_HIGH = 0, 2, 3, 4, 5, 6, 8  # of EVT 3.0
 PER_WORD, PER_VECTOR = 150, 1500  # bytes of memory while words of EVT 3.0 are decoded, and of 12 events of a vector
-MOST_DEPTH = 4  # nested groups of an HDF5 file
 
 
-def read(path: Path) -> Mapping[str, Column]:
-    """Read a RAW or HDF5 file as columns by name.
+def dat(content: bytes) -> dict[str, Column]:
+    """Decode a DAT file: lines that begin with `%`, two bytes (type and size of an event), and events of 32 + 32 bits.
 
     Raises:
-        DataError: The format is unknown, the file is damaged, or it has no events.
-        MissingDependency: The file is HDF5, and h5py is not installed.
+        DataError: The file has another version or another kind of events, or is damaged.
     """
-    return raw(read_whole(path)) if path.suffix.lower() in RAW else _hdf5(path)
+    lines = list(header_lines(content, b"%"))
+    start = lines[-1][1] if lines else 0
+    version = next((line.split()[1] for line, _ in lines if re.match(rb"\s*version\s+\d", line.lower())), b"2")
+    if version in (b"0", b"1"):
+        raise DataError(
+            f"is DAT version {version.decode()}, with other bits for columns and rows; expected version 2: save its "
+            "columns t, x, y, p as .npz"
+        )
+    if len(content) < start + 2 or content[start + 1] != 8:
+        raise DataError("expected events of 8 bytes after the header")
+    if content[start] == TRIGGER:
+        raise DataError("contains triggers, not events of pixels; expected the file of the CD events beside it")
+    body = content[start + 2 :]
+    if not body or len(body) % 8:
+        raise DataError(f"expected events of 8 bytes, found {len(body)} bytes; is the file complete?")
+    events = np.frombuffer(body, "<u4").reshape(-1, 2).astype(np.int64)
+    address = events[:, 1]
+    return {"t": events[:, 0], "x": address & 0x3FFF, "y": address >> 14 & 0x3FFF, "p": address >> 28 & 1}
 
 
 def raw(content: bytes) -> dict[str, Column]:
@@ -160,37 +169,3 @@ def _unwrapped(values: Whole, chosen: npt.NDArray[np.bool_], size: int) -> Whole
     continued = np.zeros_like(values)
     continued[chosen] = steps + size * loops
     return _filled(continued, chosen)
-
-
-def _hdf5(path: Path) -> Mapping[str, Column]:
-    """Read the columns at the top level of a file, or those of its group of events."""
-    try:
-        h5py: Any = importlib.import_module("h5py")
-    except ModuleNotFoundError:
-        raise MissingDependency("h5py", "events") from None
-    try:
-        with h5py.File(path, "r") as file:
-            return _group(file, MOST_DEPTH)
-    except (CostError, DataError):
-        raise
-    except Exception as error:  # h5py raises many types of errors
-        raise DataError(f"not an HDF5 file of events that can be read ({error})") from None
-
-
-def _group(group: Any, depth: int) -> Mapping[str, Column]:
-    arrays, groups = members(group)
-    tables = [value for value in arrays.values() if value.dtype.names]
-    if len(tables) == 1:
-        check_stored(tables)
-        table = tables[0][()]
-        return {field: np.asarray(table[field]) for field in table.dtype.names}
-    chosen_arrays = {key: value for key, value in arrays.items() if value.ndim == 1 and value.shape[0] > 1}
-    check_stored(chosen_arrays.values())
-    columns = {key: np.asarray(value[()]) for key, value in chosen_arrays.items()}
-    if len(columns) >= 4:
-        longest = max(len(column) for column in columns.values())
-        return {key: column for key, column in columns.items() if len(column) == longest}
-    chosen = [value for key, value in groups.items() if key.casefold() in ("events", "cd")] or list(groups.values())
-    if len(chosen) == 1 and depth:
-        return _group(chosen[0], depth - 1)
-    raise DataError(f"has no columns t, x, y, p: {group.name} contains {', '.join([*arrays, *groups]) or 'nothing'}")
