@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-from spikelet import display
+from spikelet import escapes
 from spikelet.files.atomic import replacing, write_files
 from spikelet.report import page
 from spikelet.report.figures import Figure
@@ -51,7 +51,7 @@ def html(report: ValidationReport | None, dynamics: DynamicsReport | None = None
 def markdown(report: ValidationReport | None, dynamics: DynamicsReport | None, figures: str) -> str:
     """Return the validation as Markdown. figures: name of the folder with the figures."""
     folder = quote(os.fsencode(figures))
-    parts = [f"# {display.markdown(_title(report))}", _verdict(report, dynamics)]
+    parts = [f"# {escapes.markdown(_title(report))}", _verdict(report, dynamics)]
     for chapter in _chapters(report, dynamics):
         parts += [f"## {chapter.title}", *chapter.text]
         if chapter.table is not None:

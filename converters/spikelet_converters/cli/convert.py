@@ -26,8 +26,8 @@ from spikelet.cli.command import stored_command
 from spikelet.cli.data import data_options, labels_for
 from spikelet.cli.output_files import check_output_file
 from spikelet.cli.printing import Progress, emit
-from spikelet.display import printable
 from spikelet.errors import MissingDependency, UsageError
+from spikelet.escapes import printable
 from spikelet.options import whole
 from spikelet_converters.cli.convert_arguments import PLAIN_STEPS, configure
 from spikelet_converters.cli.convert_inputs import calibration_images, images_to_measure, source_network

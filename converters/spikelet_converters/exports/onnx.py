@@ -19,7 +19,7 @@ import numpy as np
 from spikelet import options
 from spikelet.bounds import cost
 from spikelet.bundle import Bundle
-from spikelet.display import markdown
+from spikelet.escapes import markdown
 from spikelet.files.atomic import write_files
 from spikelet.graph import Graph
 from spikelet.limits import Limits

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from spikelet.bundle import SUFFIX
-from spikelet.display import shell_line
+from spikelet.escapes import shell_line
 from spikelet_converters.conversion.copies import Start
 from spikelet_converters.planning.settings import Setting
 

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-from spikelet.display import table_cell
+from spikelet.escapes import table_cell
 from spikelet_converters.study.grid import Study
 from spikelet_converters.study.summary import CONFIDENCE, Cell, PairedDifference, Row, grid_point, holm
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from spikelet.display import table_cell
 from spikelet.errors import UsageError
+from spikelet.escapes import table_cell
 from spikelet.report.figures import as_csv
 from spikelet.report.names import distinct
 

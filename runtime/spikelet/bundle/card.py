@@ -5,8 +5,9 @@ from __future__ import annotations
 from spikelet.bundle.manifest import Manifest
 from spikelet.bundle.members import CARD
 from spikelet.bundle.step import too_large
-from spikelet.display import markdown, number_of
+from spikelet.display import number_of
 from spikelet.errors import BundleError
+from spikelet.escapes import markdown
 from spikelet.files.decoded import Document
 from spikelet.files.texts import check_text
 from spikelet.graph import Graph

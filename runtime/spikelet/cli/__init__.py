@@ -21,8 +21,8 @@ from spikelet.cli.console import discard_output, discard_output_after, finish, r
 from spikelet.cli.output_files import refuse_overwriting
 from spikelet.cli.parser import Parser, WrongCall, suggestion
 from spikelet.cli.printing import json_text, only_results
-from spikelet.display import printable
 from spikelet.errors import SpikeletError, UsageError, out_of_memory, unstated_cause
+from spikelet.escapes import printable
 from spikelet.version import __version__
 
 PROGRAM = "spikelet"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Protocol
 
-from spikelet.display import shell_line, without_folders
+from spikelet.escapes import shell_line, without_folders
 
 JSON = "print one JSON object and nothing else"
 

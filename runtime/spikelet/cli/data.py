@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from spikelet.choices import LAYOUTS, SPLITS, Split
 from spikelet.cli.arguments import above_zero
-from spikelet.display import printable
 from spikelet.errors import SpikeletError, UsageError
+from spikelet.escapes import printable
 from spikelet.files.reading import read_text
 from spikelet.options import span
 from spikelet.shipped import find_data

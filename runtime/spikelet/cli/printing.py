@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 
-from spikelet.display import encodable, printable
+from spikelet.escapes import encodable, printable
 
 
 @contextmanager

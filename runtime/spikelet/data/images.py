@@ -13,9 +13,9 @@ import numpy.typing as npt
 from spikelet import options
 from spikelet.data.classes import matched, numbered, ordered
 from spikelet.data.labels import MOST_LABEL
-from spikelet.display import printable
 from spikelet.equality import EqualFields
 from spikelet.errors import DataError, UsageError, translated
+from spikelet.escapes import printable
 from spikelet.nodes import Shape
 
 SUBSET_SEED = 0

@@ -9,9 +9,9 @@ from pathlib import Path
 from spikelet.bundle import Bundle
 from spikelet.deploy.firmware import c_files
 from spikelet.deploy.targets import Target
-from spikelet.display import markdown
 from spikelet.engines import native
 from spikelet.errors import EngineError
+from spikelet.escapes import markdown
 from spikelet.files.atomic import write_files
 from spikelet.lowering.c import HostProgram
 from spikelet.lowering.c.project import sizes

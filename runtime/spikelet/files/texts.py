@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from spikelet.display import UNPRINTABLE
+from spikelet.escapes import UNPRINTABLE
 
 MAX_DEPTH = 32  # levels of nesting
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from spikelet.display import printable
+from spikelet.escapes import printable
 
 NUMBER = re.compile(r"[-+−–]?[.\d]")  # at the beginning of a cell
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from spikelet.benchmark.latency import Latency, batches
-from spikelet.display import compact, table_cell
+from spikelet.display import compact
+from spikelet.escapes import table_cell
 from spikelet.metrics.energy import LEVELS, Energy, Estimate, Levels
 from spikelet.metrics.measurement import Measurement
 from spikelet.report.charts import Bar, Curve, bars, curves, ranges, raster, tick

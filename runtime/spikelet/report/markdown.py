@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable
 from html import escape
 
-from spikelet import display
+from spikelet import escapes
 
 SEPARATOR = re.compile(r"(?<!\\)\|")  # of cells
 FIRST_HEADING = 3  # level of the heading for `#`
-_CODE_OR_ESCAPE = re.compile(f"`([^`]+)`|{display.ESCAPED.pattern}")
+_CODE_OR_ESCAPE = re.compile(f"`([^`]+)`|{escapes.ESCAPED.pattern}")
 
 
 def to_html(text: str) -> str:
@@ -72,6 +72,6 @@ def _inline(text: str) -> str:
     for match in _CODE_OR_ESCAPE.finditer(text):
         parts.append(escape(text[position : match.start()]))
         code = match[1]
-        parts.append(f"<code>{escape(code)}</code>" if code else escape(display.without_escapes(match[0])))
+        parts.append(f"<code>{escape(code)}</code>" if code else escape(escapes.without_escapes(match[0])))
         position = match.end()
     return "".join(parts) + escape(text[position:])

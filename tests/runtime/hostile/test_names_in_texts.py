@@ -16,7 +16,7 @@ from spikelet.bundle.card import card
 from spikelet.deploy import deployment
 from spikelet.deploy.firmware import c_files
 from spikelet.deploy.targets import TARGETS
-from spikelet.display import markdown, printable, table_cell, without_escapes
+from spikelet.escapes import markdown, printable, table_cell, without_escapes
 from spikelet.report.figures import as_csv
 from spikelet.report.markdown import to_html
 from spikelet.verify import record_golden

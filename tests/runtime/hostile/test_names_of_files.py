@@ -16,7 +16,7 @@ from spikelet import cli
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, read, write
 from spikelet.data import ImageSet
-from spikelet.display import printable
+from spikelet.escapes import printable
 from spikelet.verify import record_golden
 
 pytestmark = pytest.mark.skipif(

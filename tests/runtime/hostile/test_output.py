@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from hostile.bundles import put_together
-from spikelet import cli, display
+from spikelet import cli
 from spikelet.bundle import decode
-from spikelet.display import shell_line
 from spikelet.errors import BundleError, translated
+from spikelet.escapes import printable, shell_line, without_folders
 
 LIES = [
     None,
@@ -130,7 +130,7 @@ def test_errors_of_other_packages_are_one_line():
 def test_the_command_of_a_result_is_one_line_that_a_shell_reads(forged):
     arguments = ["spikelet", "run", *map(str, forged), "it's", "\\n", "\x85", "\udcff", ""]
     line = shell_line(arguments)
-    assert line == display.printable(line)
+    assert line == printable(line)
     assert "\n" not in line
     if shell := shutil.which("bash"):
         done = subprocess.run(
@@ -145,7 +145,7 @@ def test_a_stored_command_names_no_folders_of_its_author(tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     arguments = [f"{folder}/runs/a.pt", f"{tmp_path}/data", f"--out={tmp_path}/b", "c/d", "/", "--steps", "8", ""]
     expected = ["runs/a.pt", "data", "--out=b", "c/d", "/", "--steps", "8", ""]
-    assert display.without_folders(arguments) == expected
+    assert without_folders(arguments) == expected
     if os.name == "posix":  # Windows does not remove it
         folder.rmdir()
-        assert display.without_folders(arguments) == ["a.pt", *expected[1:]]
+        assert without_folders(arguments) == ["a.pt", *expected[1:]]

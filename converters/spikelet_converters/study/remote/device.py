@@ -19,8 +19,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from spikelet.data import read
-from spikelet.display import without_folders
 from spikelet.errors import SpikeletError
+from spikelet.escapes import without_folders
 from spikelet_converters.study.perform import train_network
 from spikelet_converters.study.remote import parcels
 from spikelet_converters.study.remote.clock import Clock, EpochWatch, TimeUp

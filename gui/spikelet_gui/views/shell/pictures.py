@@ -12,7 +12,7 @@ from PySide6.QtGui import QPainter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QAbstractItemView, QAbstractScrollArea, QGraphicsItem, QGraphicsView, QWidget
 
-from spikelet.display import printable
+from spikelet.escapes import printable
 from spikelet.files.atomic import replacing
 from spikelet_gui.views.plots.chart import ChartView
 

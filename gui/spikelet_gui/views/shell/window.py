@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from spikelet.display import printable
+from spikelet.escapes import printable
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.panels.catalogue import PANELS, Panels
 from spikelet_gui.views.panels.overview.panel import OverviewPanel

@@ -16,7 +16,7 @@ from PySide6.QtGui import QFontMetricsF, QResizeEvent
 from PySide6.QtGui import Qt as QtText
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
-from spikelet.display import printable
+from spikelet.escapes import printable
 
 PART = 24  # characters of a long word between which a line can break
 LINE = 100  # characters of a line of a tooltip; Qt wraps lines of rich text only

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from spikelet.cli.arguments import add_bundle
 from spikelet.cli.printing import emit
-from spikelet.display import without_escapes
+from spikelet.escapes import without_escapes
 from spikelet.report.columns import table
 
 if TYPE_CHECKING:

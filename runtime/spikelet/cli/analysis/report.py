@@ -20,8 +20,9 @@ from spikelet.cli.analysis.energy import chosen_profiles, configure_measuring, m
 from spikelet.cli.arguments import add_bundle, add_data, existing
 from spikelet.cli.output_files import check_output_file
 from spikelet.cli.printing import emit
-from spikelet.display import number_of, shell_line
+from spikelet.display import number_of
 from spikelet.errors import UsageError
+from spikelet.escapes import shell_line
 from spikelet.files.atomic import replacing, write_files
 from spikelet.files.json_object import read_object
 from spikelet.report.columns import table

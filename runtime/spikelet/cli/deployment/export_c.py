@@ -16,7 +16,7 @@ from spikelet.cli.arguments import add_bundle
 from spikelet.cli.output_files import check_output_folder, keep_other_files, output_argument
 from spikelet.cli.printing import emit
 from spikelet.deploy.packages.kinds import PACKAGES
-from spikelet.display import shell_line
+from spikelet.escapes import shell_line
 from spikelet.files.atomic import Text, write_files
 from spikelet.report.columns import table
 

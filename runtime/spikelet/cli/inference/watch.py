@@ -27,8 +27,9 @@ from spikelet.cli.arguments import above_zero, add_bundle, add_early_exit, add_e
 from spikelet.cli.inference.latency import Summary
 from spikelet.cli.inference.new_images import Version, new_images
 from spikelet.cli.printing import emit
-from spikelet.display import number_of, printable
+from spikelet.display import number_of
 from spikelet.errors import DataError, UsageError
+from spikelet.escapes import printable
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.choices import C_PREFIX
-from spikelet.display import markdown
+from spikelet.escapes import markdown
 from spikelet.files.atomic import Pieces, Text
 from spikelet.lowering.c.plan import Ints, struct_bytes
 from spikelet.lowering.c.program import Program

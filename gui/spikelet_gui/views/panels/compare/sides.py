@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from spikelet.display import printable
+from spikelet.escapes import printable
 from spikelet_gui.models.activity.compare import Side
 from spikelet_gui.models.session.document import Document
 from spikelet_gui.models.session.inspector import Inspector
