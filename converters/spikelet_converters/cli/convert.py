@@ -11,7 +11,7 @@ SOURCE is one of these:
   model.snnb       a bundle, or the name of a shipped one, which gets --copies of its neurons
 
 The source takes pixels 0…255 as (pixel / 255 - mean) / std, or with --range LOW HIGH measured values as
-(value - mean) / std. The conversion is measured on the included images, if they fit, and on --data.
+(value - mean) / std. The conversion is measured on the shipped images, if they fit, and on --data.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def images_to_measure(
     *,
     shipped_images: bool,
 ) -> list[ImageSet]:
-    """Return the images to measure on: the included images, if they fit, and --data, read as the provenance states."""
+    """Return the images to measure on: the shipped images, if they fit, and --data, read as the provenance states."""
     data = []
     if args.data is not None:
         split: Split = args.split or "auto"

@@ -39,7 +39,7 @@ def text(path: Path, bundle: Bundle) -> str:
     layers = manifest.conversion["layers"]
     if "by_step" not in layers[0]:
         if not manifest.results:
-            lines.append("no included images fit this network, so nothing was measured; give images with --data")
+            lines.append("no shipped images fit this network, so nothing was measured; give images with --data")
         return "\n".join([*lines, *(_result(result) for result in manifest.results)])
     lines += ["", _layers(layers), ""]
     lines += [_result(result) for result in manifest.results]

@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the format's arguments."""
     add_bundle(parser)
     output_argument(parser, "OUT.{csv,npz,nir}", "file to write; its suffix selects the format")
-    parser.add_argument("--data", type=existing, metavar="DATA", help="images (default: the included images that fit)")
+    parser.add_argument("--data", type=existing, metavar="DATA", help="images (default: the shipped images that fit)")
     parser.add_argument("--layers", nargs="+", metavar="LAYER", help="layers to record (default all)")
     parser.add_argument(
         "--steps",

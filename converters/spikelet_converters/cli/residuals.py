@@ -1,6 +1,6 @@
 """Show the residual error of every layer: the distribution of activation minus spike count, in spikes.
 
-For the same input, the quantised activation of a layer is compared with the spikes that it fires in T time-steps. DIR
+For the same input, the quantised activation of a layer is compared with the spikes that it fires in T time-steps. DATA
 is split as for training; the validation split is measured, never the test split.
 """
 

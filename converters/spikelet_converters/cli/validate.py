@@ -1,6 +1,6 @@
 """Simulate a bundle in Brian2, an independent simulator, and compare every spike and every potential.
 
-DATA is as for `run`, or an .npy of time-steps (T, N, …); by default the included images that fit. --dynamics also runs
+DATA is as for `run`, or an .npy of time-steps (T, N, …); by default the shipped images that fit. --dynamics also runs
 single neurons (or only these, without a bundle) and compares them with closed-form solutions. Exit code 1: a spike or
 potential differs, and the first divergence is named. Threshold ties of float32 bundles are not differences.
 

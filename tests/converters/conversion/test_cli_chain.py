@@ -59,7 +59,7 @@ def test_the_whole_chain(call, folder, tmp_path):
     assert provenance["start"]["recipe"]["epochs"] == 2, "where its weights began is told as well"
 
     text = call("convert tuned/best.pt -o float.snnb --float32").out
-    assert "no included images fit this network, so nothing was measured; give images with --data" in text
+    assert "no shipped images fit this network, so nothing was measured; give images with --data" in text
     assert "cost" in call("convert tuned/best.pt -o tuned.snnb --bits 6 --data colours.npz").out
 
 

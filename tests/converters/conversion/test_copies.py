@@ -351,7 +351,7 @@ class TestCommand:
 
     def test_a_bundle(self, call, folder):
         out = call("convert small.snnb --copies 4 -o copied.snnb").out
-        assert "no included images fit this network" in out
+        assert "no shipped images fit this network" in out
         assert call("verify copied.snnb").out.count("ok") >= 3
         assert [read(folder / "copied.snnb").graph.neuron(name).copies for name in ("if1", "if2")] == [4, 4]
         call("convert small.snnb --copies 2,if2=3 -o copied.snnb")

@@ -44,7 +44,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="seeds, one faulty device per seed (default 0 1 2)",
     )
     parser.add_argument(
-        "--faults", choices=list(FAULTS), nargs="+", default=list(FAULTS), help="faults to measure (default: all)"
+        "--faults",
+        choices=list(FAULTS),
+        nargs="+",
+        default=list(FAULTS),
+        metavar="KIND",
+        help=f"faults to measure: {', '.join(FAULTS)} (default: all)",
     )
     parser.add_argument(
         "--levels", type=number, nargs="+", metavar="P", help="levels of the fault, with a single --faults KIND"

@@ -1,8 +1,9 @@
 """Classify a recording of an event camera, one input per time-step.
 
 EVENTS is a file of events, binned into --steps intervals: columns t, x, y, p (`.csv`, `.npz`, a structured array in
-`.npy`, `.h5`), N-MNIST (`.bin`) or Prophesee (`.dat`, `.raw`); or a `.npy` or `.npz` file with frames (T, C, H, W), one
-per time-step. A folder of recordings by class gives the accuracy after each time-step.
+`.npy`, `.h5`), N-MNIST (`.bin`), Prophesee (`.dat`, `.raw`) or iniVation (`.aedat`, `.aedat4`); or a `.npy` or `.npz`
+file with frames (T, C, H, W), one per time-step. A folder of recordings by class gives the accuracy after each
+time-step.
 """
 
 from __future__ import annotations
@@ -43,7 +44,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="number of time-steps into which a recording is binned (default: that of the bundle, or 8)",
     )
     parser.add_argument(
-        "--bin", choices=BINNINGS, default="time", help="bins of equal duration, or with equal numbers of events"
+        "--bin",
+        choices=BINNINGS,
+        default="time",
+        help="bins of equal duration (default) or with equal numbers of events",
     )
     add_engine(parser)
     parser.add_argument("--split", choices=SPLITS, help="folder of a split (default: test, or valid)")

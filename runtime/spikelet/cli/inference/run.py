@@ -1,7 +1,7 @@
 """Classify images with a bundle, one time-step after another.
 
-DATA is an image, a folder (class subfolders give labels), .npy or .npz, or a data set in its published
-layout (CIFAR-10, CIFAR-100, IDX). Default: the shipped images that fit the network.
+DATA is an image, a recording of sound (.wav), a folder of them (class subfolders give labels), .npy or .npz, or a data
+set in its published layout (CIFAR-10, CIFAR-100, IDX). Default: the shipped images that fit the network.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 HELP = "classify images"
 EXAMPLE = "spikelet run vgg9-cifar10 --steps 8 --early-exit 2"
-
 
 LISTED_IMAGES = 50  # images in the text
 
