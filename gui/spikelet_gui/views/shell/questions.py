@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox, QWidget
 
-from spikelet.display import printable
+from spikelet.escapes import printable
 from spikelet_gui.views.widgets.text import breakable, isolated, shortened
 
 
