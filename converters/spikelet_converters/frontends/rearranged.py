@@ -111,6 +111,14 @@ def votes(builder: Builder, name: str, where: str, window: Window, x: Value) -> 
     return replace(groups, view=np.arange(groups.shape[0]).reshape(1, -1))
 
 
+def without_ones(x: Value) -> Value | None:
+    """Return features without axes of size 1 behind them, None for another value."""
+    assert x.view is not None
+    index = np.arange(x.shape[0])
+    behind = x.view.shape[0] == x.view.size == len(index) and len(x.shape) == 1
+    return replace(x, view=None) if behind and (x.view.ravel() == index).all() else None
+
+
 def refused(where: str, x: Value) -> ConversionError:
     """Return the error for a view that is not moved pixels."""
     before, after = (", ".join(map(str, shape)) for shape in (x.shape, sizes(x)))

@@ -28,6 +28,11 @@ def check_domain(node: onnx.NodeProto, where: str) -> None:
     Raises:
         ConversionError: The operator belongs to another domain.
     """
+    if node.domain.endswith("channels_last"):
+        raise ConversionError(
+            f"{where}: is an operator of QONNX ({node.domain}), which takes images channel last; expected the file "
+            "before qonnx.transformation.channels_last, with images (N, C, H, W)"
+        )
     if node.domain.startswith(OF_QONNX):
         raise ConversionError(
             f"{where}: is an operator of QONNX ({node.domain}), which ONNX Runtime does not execute; export the "

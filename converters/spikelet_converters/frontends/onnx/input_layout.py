@@ -83,6 +83,11 @@ def _input_sizes(path: Path, name: str, declared: tuple[int, ...], shape: Shape 
         ConversionError: The shape is open and not stated, or is not that of images, lines or features.
     """
     sizes = declared[1:]
+    if len(declared) == 1:
+        raise ConversionError(
+            f"{path}: its input {name} has one axis, {declared[0] or 'N'}, and none for the features of a sample; "
+            "expected (N, F): export the network with an input of shape (1, F)"
+        )
     if sizes and 0 not in sizes:
         if len(sizes) > 3:
             raise ConversionError(f"{path}: its input {name} has shape (N, {', '.join(map(str, sizes))}); expected "

@@ -6,6 +6,7 @@ output, and only nodes and inputs on which the output depends.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from spikelet.files.substitute import refuse_substitute
 from spikelet_converters.frontends.onnx.classical import standardise
 from spikelet_converters.frontends.onnx.definitions import tensors_of
 from spikelet_converters.frontends.onnx.domains import import_domains
+from spikelet_converters.frontends.onnx.opsets import LEAST, upgraded
 
 if TYPE_CHECKING:
     import onnx
@@ -52,6 +54,8 @@ def load(path: Path, output: str | None = None) -> tuple[onnx.ModelProto, tuple[
         import_domains(model)
         _sort(path, model)
         _check(model)
+        with suppress(RuntimeError):  # an operator without an equivalent, which is refused by its name
+            model = upgraded(model, LEAST)
         _open_sizes(model.graph)
         _name_apart(model.graph)
         for tensor in model.graph.initializer:  # which the checker does not decode
@@ -88,11 +92,6 @@ def _load_external_data(path: Path, model: onnx.ModelProto) -> None:
             raise ConversionError(f"{path}: stores its weights in {name}, a link; expected a copy of the file itself")
         refuse_substitute(file, ConversionError)
     external_data_helper.load_external_data_for_model(model, str(path.parent))
-
-
-def opset_of(model: onnx.ModelProto) -> int:
-    """Return version of ONNX's own operators."""
-    return next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 1)
 
 
 def keep_needed(graph: onnx.GraphProto) -> set[str]:

@@ -19,7 +19,7 @@ from spikelet.errors import ConversionError, one_line
 from spikelet_converters.frontends.onnx import domains
 from spikelet_converters.frontends.onnx.attributes import RANGES
 from spikelet_converters.frontends.onnx.definitions import Constants
-from spikelet_converters.frontends.onnx.model import opset_of
+from spikelet_converters.frontends.onnx.opsets import opset_of, upgraded
 from spikelet_converters.frontends.onnx.rewriter import Rewriter
 
 if TYPE_CHECKING:
@@ -62,17 +62,12 @@ def translated(model: onnx.ModelProto) -> tuple[onnx.ModelProto, onnx.ModelProto
 
 def _upgraded(model: onnx.ModelProto, quantiser: onnx.NodeProto) -> onnx.ModelProto:
     """Return a model of opset 11 or later, as the operators of its quantisers need."""
-    from onnx import version_converter
-
-    opset = opset_of(model)
-    if opset >= OPSET:
-        return model
     try:
-        return version_converter.convert_version(model, OPSET)
+        return upgraded(model, OPSET)
     except RuntimeError as error:  # an operator that has no equivalent
         raise ConversionError(
-            f"node {quantiser.name} ({quantiser.op_type}): expected opset {OPSET} or later, found {opset}, which "
-            f"cannot be converted ({one_line(error)}); export the network again"
+            f"node {quantiser.name} ({quantiser.op_type}): expected opset {OPSET} or later, found {opset_of(model)}, "
+            f"which cannot be converted ({one_line(error)}); export the network again"
         ) from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,8 @@ from spikelet_converters.frontends.onnx.constants import evaluate, of_one_sample
 from spikelet_converters.frontends.onnx.definitions import makers_of
 from spikelet_converters.frontends.onnx.domains import check_domain
 from spikelet_converters.frontends.onnx.input_layout import layout_of
-from spikelet_converters.frontends.onnx.model import entry_of, needed, opset_of, sizes_of
+from spikelet_converters.frontends.onnx.model import entry_of, needed, sizes_of
+from spikelet_converters.frontends.onnx.opsets import opset_of
 from spikelet_converters.frontends.onnx.step import Handler, Import, Step
 from spikelet_converters.frontends.refusals import ONNX as ADVICE
 from spikelet_converters.frontends.refusals import UNKNOWN
@@ -58,6 +60,9 @@ _OF_VIEWS = (
     "Unsqueeze",
 )  # fmt: skip
 """Operators that take reshaped values which no node has."""
+
+_OF_FEATURES = ("BatchNormalization", "Clip", "LeakyRelu", "Relu")
+"""Operators that take features (N, F, 1) as (N, F), such as the norms of features that PyTorch 0.4 writes."""
 
 _OF_ROUNDED = ("Add", "Cast", "Clip", "Div", "Identity", "Mul", "Sub")
 """Operators that take values whose rounding is pending, see `roundings`."""
@@ -209,9 +214,7 @@ class Reader:
             return
         if node.op_type not in HANDLERS and node.op_type != "Shape":
             raise ConversionError(f"{where}: {ADVICE.get(node.op_type, UNKNOWN)}")
-        viewed = next((x for name in node.input if (x := state.values.get(name)) and x.view is not None), None)
-        if viewed is not None and node.op_type not in _OF_VIEWS:
-            raise rearranged.refused(where, viewed)
+        viewed = self._without_ones(node, where)
         values = [state.values[name] for name in node.input if name in state.values]
         roundings.check(values, node.op_type, _OF_ROUNDED)
         comparisons.check(values, node.op_type, _OF_COMPARISONS)
@@ -225,6 +228,8 @@ class Reader:
             result: Value | list[Value] = endings.scaled(step, after)
         else:
             result = HANDLERS[node.op_type](step)
+        if viewed is not None and isinstance(result, Value):
+            state.values[node.input[0]], result = viewed, replace(result, view=viewed.view)
         outputs = result if isinstance(result, list) else [result]
         unread = [output for output in node.output[len(outputs) :] if output and state.uses[output]]
         if unread:
@@ -232,6 +237,25 @@ class Reader:
         state.values.update(zip(node.output, outputs, strict=False))
         if node.op_type in quantisers.OF_INTEGERS and node.input[0] in state.quantisers:
             state.quantisers.update(dict.fromkeys(node.output, state.quantisers[node.input[0]]))
+
+    def _without_ones(self, node: onnx.NodeProto, where: str) -> Value | None:
+        """Replace the input of an operator on features, if it has more axes, of size 1, by the features.
+
+        Returns:
+            The input, if it was replaced.
+
+        Raises:
+            ConversionError: The operator takes reshaped values that no node has.
+        """
+        values = self.state.values
+        viewed = next((x for name in node.input if (x := values.get(name)) and x.view is not None), None)
+        if viewed is None or node.op_type in _OF_VIEWS:
+            return None
+        features = rearranged.without_ones(viewed) if node.op_type in _OF_FEATURES else None
+        if features is None:
+            raise rearranged.refused(where, viewed)
+        values[node.input[0]] = features
+        return viewed
 
 
 def _where(node: onnx.NodeProto, index: int) -> str:

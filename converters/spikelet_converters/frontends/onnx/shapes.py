@@ -27,7 +27,8 @@ def shape_of(step: Step) -> Constant:
 def _flatten(step: Step) -> Value:
     x = step.value()
     axis = integer(step.attributes, "axis", 1)
-    if axis not in (1, 1 - (len(axes_of(x)) + 1)):
+    of_one_sample = axis == 0 and step.state.batch == 1  # as OnnxMLTools writes it
+    if axis not in (1, 1 - (len(axes_of(x)) + 1)) and not of_one_sample:
         raise ConversionError(f"{step.where}: flattens from axis {axis}; expected 1")
     return step.builder.flatten(step.name, step.where, x)
 

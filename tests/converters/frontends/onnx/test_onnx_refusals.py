@@ -45,7 +45,7 @@ CASES = {
     ),
     "a jump": (body(n("ThresholdedRelu", ["c"], ["r"])), "it jumps at its threshold, .* fine-tune with Relu"),
     "tanh inside": (body(n("Tanh", ["c"], ["r"])), r"\(Tanh\): it has no exact spiking form here; fine-tune with Relu"),
-    "weights of three axes": ([*body(RELU)[:-1], n("MatMul", ["f", "w3d"], ["y"])], r"sums 'ab,cb.->ac.' of \(N, 4\); expected"),
+    "weights of three axes": ([*body(RELU)[:-1], n("MatMul", ["f", "w3d"], ["y"])], "multiplies 2 axes by weights of 3; expected"),
     "a division by a value": (body(n("Div", ["two", "c"], ["r"])), "a product of activations"),
     "a Gemm of three axes": ([*body(RELU)[:-1], n("Gemm", ["f", "row3"], ["y"])], "expected weights of two axes, found shape"),
     "a sum of shapes": ([conv(), conv(("x", "w", "b"), "d", pads=[1] * 4), n("Add", ["c", "d"], ["y"])],
@@ -171,7 +171,11 @@ def test_a_network_of_two_inputs(tmp_path):
 
 @pytest.mark.parametrize(
     ("shape", "message"),
-    [((3, 2, 9, 9), r"has shape \(N, 3, 2, 9, 9\); expected images"), (("C", 9, 9), "has no fixed shape; give one")],
+    [
+        ((3, 2, 9, 9), r"has shape \(N, 3, 2, 9, 9\); expected images"),
+        (("C", 9, 9), "has no fixed shape; give one"),
+        ((), r"its input x has one axis, N, and none for the features of a sample; expected \(N, F\)"),
+    ],
 )
 def test_inputs_of_other_shapes(shape, message, tmp_path):
     with pytest.raises(ConversionError, match=message):

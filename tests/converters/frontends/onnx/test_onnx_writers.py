@@ -6,7 +6,22 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from onnx_forms import FORMS, RAW, RELU, SHAPE, body, branch, conv, logits, model, n, pixels, session, tail
+from onnx_forms import (
+    FORMS,
+    NORM,
+    RAW,
+    RELU,
+    SHAPE,
+    body,
+    branch,
+    conv,
+    logits,
+    model,
+    n,
+    pixels,
+    session,
+    tail,
+)
 from spikelet.errors import ConversionError
 from spikelet_converters.calibration.analog import Analog
 from spikelet_converters.conversion.check import Imported, check_graph, source_neuron
@@ -272,6 +287,8 @@ def test_quantisers_of_four_bit_types(kind, domain, tmp_path):
         ([*body(RELU)[:2], n("Reshape", ["r", "grid"], ["s"]), n("Pad", ["s", "ten"], ["y"])], r"\(Pad\): pads \(N, 2, 2, 7, 7\)"),
         ([conv(), n("Trunc", ["c", "half", "zero", "six"], ["r"], domain="qonnx.custom_op.general"), *tail()],
          r"\(Trunc\): is an operator of QONNX .*, which ONNX Runtime does not execute; export .*export_onnx_qcdq"),
+        ([conv(), n("Relu", ["c"], ["r"], domain="qonnx.custom_op.channels_last"), *tail()],
+         r"\(Relu\): is an operator of QONNX .*, which takes images channel last; expected the file before"),
         ([conv(), n("Erf", ["c"], ["r"]), *tail()], r"\(Erf\): .*fine-tune with ReLU in its place"),
     ],
 )  # fmt: skip
@@ -329,3 +346,32 @@ def test_a_list_as_long_as_the_batch_is_no_batch(tmp_path):
              n("Concat", ["ends", "zeros", "ends", "zeros"], ["pads"], axis=0), n("Pad", ["p", "pads"], ["r"]), *tail()]  # fmt: skip
     own = {"length": np.array([2]), "ends": np.array([0, 0])}
     compare(model(tmp_path / "a.onnx", nodes, batch=2, own=own), batch=2)
+
+
+def test_a_file_of_the_first_opsets(tmp_path):
+    """In opset 6, linear layers state that they broadcast, and norms that they are in evaluation mode."""
+    old, new = (
+        [conv(), n("BatchNormalization", ["c", *NORM], ["e"], **norm), n("Relu", ["e"], ["r"]), *tail()[:2],
+         n("Gemm", ["f", "f4", "bias"], ["y"], transB=1, **linear)]
+        for norm, linear in (({"is_test": 1}, {"broadcast": 1}), ({}, {}))
+    )  # fmt: skip
+    images = pixels(SHAPE)
+    source = read(model(tmp_path / "old.onnx", old, opset=6, ir=4, batch=1), RAW)
+    expected = read(model(tmp_path / "new.onnx", new, opset=9, batch=1), RAW)
+    np.testing.assert_array_equal(logits(source, images), logits(expected, images))
+    assert check_graph(source, None) < 1e-2
+
+
+def test_one_sample_is_flattened_from_the_batch_on(tmp_path):
+    """OnnxMLTools writes Flatten with axis 0, which is that of axis 1 for a batch of 1."""
+    nodes = [*body(RELU)[:3], n("Flatten", ["g"], ["f"], axis=0), tail()[2]]
+    compare(model(tmp_path / "a.onnx", nodes, batch=1), batch=1)
+    with pytest.raises(ConversionError, match="flattens from axis 0; expected 1"):
+        read(model(tmp_path / "b.onnx", nodes), RAW)
+
+
+def test_norms_of_features_with_another_axis(tmp_path):
+    """PyTorch 0.4 writes the norm of features (N, F) as one of (N, F, 1)."""
+    nodes = [*body(RELU)[:-1], n("Unsqueeze", ["f"], ["u"], axes=[2]), n("BatchNormalization", ["u", *NORM], ["v"]),
+             n("Relu", ["v"], ["s"]), n("Squeeze", ["s"], ["h"], axes=[2]), n("Gemm", ["h", "f4", "bias"], ["y"], transB=1)]  # fmt: skip
+    compare(model(tmp_path / "a.onnx", nodes, opset=11))
