@@ -7,12 +7,13 @@ import gc
 from dataclasses import replace
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent
+from PySide6.QtCore import QCoreApplication, QEvent, QTimer
 from PySide6.QtWidgets import QApplication
 
 from gui_support.driving import drop, threads
+from spikelet_gui.models.session import tasks
 from spikelet_gui.models.session.settings import Settings
-from spikelet_gui.views.shell.app import discard, make_window
+from spikelet_gui.views.shell.app import ask_before_losses, discard, make_window
 
 
 @pytest.mark.parametrize("panel", ["accuracy", "robustness"])
@@ -28,6 +29,34 @@ def test_it_closes_in_the_middle_of_a_run(window, rest, path, data, capfd, panel
     assert not window.inspector.jobs.busy
     assert threads() == []
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("asking", [False, True])
+def test_a_signal_ends_the_session_without_a_question(window, rest, path, data, monkeypatch, asking):
+    """Also while the window asks whether to quit."""
+    monkeypatch.setattr(tasks, "LONG", 0.0)
+    window.inspector.open(path)
+    rest(window)
+    drop(window, data)
+    rest(window)
+    window.show_panel("robustness")
+    window.panels["robustness"].run()
+    end = ask_before_losses(window)
+    if asking:
+
+        def answer():
+            box = QApplication.activeModalWidget()
+            if box is None:
+                QTimer.singleShot(10, window, answer)
+            else:
+                end()
+
+        QTimer.singleShot(10, window, answer)
+        window.close()
+    else:
+        end()
+    assert not window.isVisible()
+    assert threads() == []
 
 
 def test_the_session_is_restored(qtbot, rest, path):

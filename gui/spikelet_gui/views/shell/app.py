@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QLocale, QObject, Qt, QTimer, Signal
@@ -80,23 +81,36 @@ def start(paths: list[Path], fresh: bool, theme_name: str | None) -> int:
     if len(paths) > 1:
         settings.panel = "compare"
     window = make_window(settings, lambda: stored.save(settings, path), path.parent / "results")
-    inspector = window.inspector
-    show_errors(inspector.failed.emit, Dispatcher())
-    inspector.confirm = lambda action, lost: cancels_tasks(window, action, lost)
-
-    def end(*_: object) -> None:
-        """Close the window, which saves the session, without a question."""
-        inspector.confirm = lambda action, lost: True
-        window.close()
-
+    show_errors(window.inspector.failed.emit, Dispatcher())
+    end = ask_before_losses(window)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
+        signal.signal(number, lambda *_: end())
     wake_up = QTimer()  # Python handles signals only while it runs code
     wake_up.start(200)
     wake_up.timeout.connect(lambda: None)
     window.show()
     open_all(window, paths)
     return application().exec()
+
+
+def ask_before_losses(window: Window) -> Callable[[], object]:
+    """Let the window ask before long tasks are cancelled, and return a function that closes it without a question.
+
+    The function also closes dialogs: the session is saved and the program ends, whatever is asked at the moment.
+    """
+    ended = threading.Event()
+
+    def confirm(action: str, lost: Sequence[str]) -> bool:
+        return ended.is_set() or cancels_tasks(window, action, lost) or ended.is_set()
+
+    def end() -> None:
+        ended.set()
+        while (dialog := QApplication.activeModalWidget()) is not None and dialog.close():
+            pass
+        window.close()
+
+    window.inspector.confirm = confirm
+    return end
 
 
 def open_all(window: Window, paths: list[Path]) -> None:

@@ -109,5 +109,5 @@ def frame_row(painter: QPainter, place: QPointF | None, width: float, height: fl
     """Draw a frame around the row whose centre is `place`, or nothing."""
     if place is not None:
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(QColor(theme().accent), 2, Qt.PenStyle.DotLine))
-        painter.drawRect(QRectF(1, place.y() - height / 2 + 1, width - 2, height - 2))
+        painter.setPen(QPen(QColor(theme().accent), 1.4))
+        painter.drawRect(QRectF(0.7, place.y() - height / 2 - 1, width - 1.4, height + 2))  # around the text
