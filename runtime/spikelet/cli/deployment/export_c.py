@@ -76,9 +76,10 @@ def run(args: argparse.Namespace) -> int:
     form: Form = "mcu" if args.mcu or (package is not None and not package.host) else "host"
     bundle = bundles.read(args.bundle)
     files, size = c_files(bundle, form, args.layout, args.prefix, package)
-    measured, rows = (
-        _footprint(args, bundle, files, form) if args.footprint or args.compiler is not None else (None, [])
-    )
+    measured: Footprint | None = None
+    rows: list[LayerFacts] = []
+    if args.footprint or args.compiler is not None:
+        measured, rows = _footprint(args, bundle, files, form)
     keep_other_files(args.output, files, "spikelet export c")
     write_files(args.output, files)
     facts = {
@@ -133,16 +134,10 @@ def _footprint(
 
 def _text(measured: Footprint, rows: list[LayerFacts]) -> str:
     stack = "not reported by this compiler" if measured.stack is None else f"{measured.stack:,} bytes at most"
-    cells = [
-        [
-            row["node"],
-            *(
-                "" if size is None else f"{size:,}"
-                for size in (row["constant_bytes"], row["memory_bytes"], row["stack_bytes"])
-            ),
-        ]
-        for row in rows
-    ]
+    cells = []
+    for row in rows:
+        stack_of_node = "" if row["stack_bytes"] is None else f"{row['stack_bytes']:,}"
+        cells.append([row["node"], f"{row['constant_bytes']:,}", f"{row['memory_bytes']:,}", stack_of_node])
     return (
         f"code: {measured.code:,} bytes; stack of a time-step: {stack}, without the C library ({measured.command})\n\n"
         f"{table(['node', 'constants', 'memory', 'stack'], cells)}\n\n"
