@@ -30,6 +30,16 @@ VECTOR = protobuf.message(
     2, protobuf.message(1, protobuf.integer(1, 1) + protobuf.message(2, b""))
 )  # the type of a float32 value without axes
 
+UNKNOWN_AXIS = protobuf.message(
+    2, protobuf.message(1, protobuf.integer(1, 1) + protobuf.message(2, protobuf.message(1, b"")))
+)
+
+
+def _flatten(*fields):
+    """Return the message of a graph with one node, whose attribute `axis` has these fields."""
+    attribute = protobuf.message(5, protobuf.text(1, "axis") + b"".join(fields))
+    return protobuf.message(7, protobuf.message(1, protobuf.text(4, "Flatten") + attribute))
+
 
 def _tensor(*fields):
     """Return the message of a graph with one initializer."""
@@ -294,7 +304,14 @@ def test_models_that_do_harm(features, problem, complete, runtime):
         (lambda model: model + _tensor(protobuf.integer(1, 0), protobuf.integer(2, 7), protobuf.text(8, "x")), "element type 7"),
         (lambda model: model + _tensor(protobuf.integer(1, 0), protobuf.integer(2, 1)), "a tensor without a name"),
         (lambda model: model + _tensor(protobuf.integer(1, 0), protobuf.integer(2, 1), protobuf.integer(14, 1), protobuf.text(8, "x")), "external data without a plain location"),
-        (lambda model: model + _tensor(protobuf.integer(1, 0), protobuf.integer(2, 1), protobuf.text(8, "input")), "'input' is defined twice"),
+        (lambda model: model + _tensor(protobuf.integer(2, 1), protobuf.text(8, "input"), protobuf.message(9, bytes(4))), "'input' is defined twice"),
+        (lambda model: model + _tensor(protobuf.integer(1, 0), protobuf.integer(1, 2**62), protobuf.integer(2, 1), protobuf.text(8, "x")), r"a tensor 'x' of shape \(0, "),
+        (lambda model: model + _flatten(protobuf.integer(3, 1)), "an attribute 'axis' whose type 0 is not that of its value"),
+        (lambda model: model + _flatten(protobuf.integer(3, 1), protobuf.integer(20, 7)), "an attribute 'axis' whose type 7 is not"),
+        (lambda model: model + _flatten(protobuf.integer(8, 1), protobuf.integer(20, 2)), "an attribute 'axis' whose type 2 is not"),
+        (lambda model: model + _flatten(protobuf.integer(3, 1), protobuf.integer(8, 1), protobuf.integer(20, 7)), "an attribute 'axis' whose type 7 is not"),
+        (lambda model: model + _flatten(protobuf.integer(20, 2)), "an attribute 'axis' whose type 2 is not"),
+        (lambda model: model + protobuf.message(7, protobuf.message(11, protobuf.text(1, "more") + UNKNOWN_AXIS)), "an axis without a size or a name"),
         (lambda model: model + protobuf.message(7, protobuf.message(1, protobuf.text(1, "input") + protobuf.text(2, "y"))), "a node without an operator"),
         (lambda model: model + protobuf.message(7, protobuf.message(11, protobuf.text(1, "a") + protobuf.text(1, "b"))), "an input without an element type"),
         (lambda model: model + protobuf.message(7, protobuf.message(1, protobuf.text(4, "Flatten") + protobuf.message(5, protobuf.text(1, "axis") + protobuf.text(3, "1")))), "bytes in place of a number"),

@@ -3,7 +3,7 @@
 python -m conformance_vectors.generate    (make vectors) writes docs/vectors/ and docs/vectors.md
 """
 
-from conformance_vectors import copies, files, neurons, reals, refused_files, refused_networks, synapses
+from conformance_vectors import copies, documents, files, neurons, reals, refused_files, refused_networks, synapses
 from conformance_vectors.vector import ACCEPTED, DIFFERING, REFUSED, Refusal, Vector
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Refusal",
     "Vector",
     "copies",
+    "documents",
     "files",
     "neurons",
     "reals",

@@ -51,7 +51,7 @@ def _copied() -> Vector:
 
 BASES = {
     "small": lambda: Vector(small(), PIXELS, 4), "picture": _picture, "real": _real, "copied": _copied,
-    "line": lambda: Vector(line(), LINES, 4),
+    "line": lambda: Vector(line(), LINES, 4), "once": lambda: Vector(small(), PIXELS, 1),
 }  # fmt: skip
 
 

@@ -38,8 +38,11 @@ file with a second reader that shares no code with spikelet, on every engine, an
   A file `NAME.sequence.safetensors` next to the bundle contains a sequence in the layout of golden data, except that `input` is
   (T, N, *shape), one frame per time-step: `logits` (T, N, K) of each time-step, `spikes.LAYER` (T, N, ⌈neurons / 8⌉).
 * **refused**: a reader must refuse the file before it runs anything. The file violates the rule in `tests` and otherwise as few rules
-  as possible; digests and checksums are valid unless they are the subject of the test. There are no files for limits of megabytes.
-* **differs**: a reader must accept the file, and replaying its golden inputs must report a difference.
+  as possible; digests and checksums are valid unless they are the subject of the test. A reader that ignores the content of
+  `step.onnx` may accept the files of section `step`; those named `step-own-version-…` concern only a reader that computes the member.
+  Limits that need a file of more than 100 KB are not tested.
+* **differs**: a reader must accept the file. Replaying its golden inputs must report a difference: with the graph for `differs-spike`
+  and `differs-logit`, through `step.onnx` for `differs-step-model` and `differs-no-step-model`.
 
 Values of float32 vectors are sums of few powers of two, so that no operation rounds and every order of summation gives the same result.
 """

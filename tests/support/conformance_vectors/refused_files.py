@@ -223,15 +223,31 @@ def _other_step() -> bytes:
     return step_model(graph_of(net.readout("out", [[1, 2, 3], [4, -1, 0]])))
 
 
-def _node(operator: str, domain: str = "") -> bytes:
-    """Return a node of a model, appended to its graph."""
+def _node(operator: str, domain: str = "", attribute: tuple[str, int] | None = None) -> bytes:
+    """Return a node to append to a model. attribute: name and type of one whose value is the number 1."""
     body = (
         protobuf.text(1, "logits")
         + protobuf.text(2, "unused")
         + protobuf.text(4, operator)
         + (protobuf.text(7, domain) if domain else b"")
     )
+    if attribute is not None:
+        name, kind = attribute
+        body += protobuf.message(5, protobuf.text(1, name) + protobuf.integer(3, 1) + protobuf.integer(20, kind))
     return protobuf.message(7, protobuf.message(1, body))
+
+
+def _input(element_type: int, axis: bytes) -> bytes:
+    """Return an input to append to a model, with one axis."""
+    shape = protobuf.message(2, protobuf.message(1, axis))
+    kind = protobuf.message(1, protobuf.integer(1, element_type) + shape)
+    return protobuf.message(7, protobuf.message(11, protobuf.text(1, "added") + protobuf.message(2, kind)))
+
+
+def _tensor(element_type: int, content: bytes, size: int) -> bytes:
+    """Return an initializer to append to a model, with one axis."""
+    body = protobuf.integer(1, size) + protobuf.integer(2, element_type) + protobuf.text(8, "added")
+    return protobuf.message(7, protobuf.message(5, body + protobuf.message(9, content)))
 
 
 def _external(location: str) -> bytes:
@@ -254,6 +270,20 @@ for name, rule, content in (
     ("offset", "External data is exactly one tensor", member("step.onnx", lambda c: c + _external(WEIGHTS))),
     ("function", "There are no functions", member("step.onnx", lambda c: c + protobuf.message(25, protobuf.text(1, "f")))),
     ("metadata", "There is no metadata", member("step.onnx", lambda c: c + protobuf.message(14, protobuf.text(1, "k") + protobuf.text(2, "v")))),
+    ("opset", "The operator set is version 13", member("step.onnx", lambda c: c + protobuf.message(8, protobuf.integer(2, 14)))),
+    ("ir-version", "The IR version is 3 to 8", member("step.onnx", lambda c: c + protobuf.integer(1, 9))),
+    ("producer", "The producer is empty or spikelet", member("step.onnx", lambda c: c + protobuf.text(2, "other"))),
+    ("wire-type", "Only wire types 0 and 2 are read", member("step.onnx", lambda c: c + protobuf.float32(1, 8))),
+    ("number-length", "A number has at most 10 bytes", member("step.onnx", lambda c: c + b"\x08\x88" + b"\x80" * 9 + b"\x00")),
+    ("text", "A text is ASCII", member("step.onnx", lambda c: c + protobuf.message(7, protobuf.text(2, "é")))),
+    ("attribute", "Only the listed attributes occur", member("step.onnx", lambda c: c + _node("Add", attribute=("alpha", 2)))),
+    ("attribute-type", "The type of an attribute is that of its value",
+     member("step.onnx", lambda c: c + _node("Flatten", attribute=("axis", 7)))),
+    ("input-type", "Inputs and outputs are of type FLOAT", member("step.onnx", lambda c: c + _input(6, protobuf.integer(1, 2)))),
+    ("input-axis", "An axis of an input has a size or a name", member("step.onnx", lambda c: c + _input(1, b""))),
+    ("tensor-type", "A tensor is of a type of a bundle, or BOOL", member("step.onnx", lambda c: c + _tensor(7, bytes(8), 1))),
+    ("tensor-size", "The bytes of a tensor are those of its type and shape", member("step.onnx", lambda c: c + _tensor(1, bytes(8), 1))),
+    ("tensor-empty", "No axis of a tensor is 0", member("step.onnx", lambda c: c + _tensor(1, b"", 0))),
     ("no-model", "step.onnx is an ONNX model", member("step.onnx", lambda c: b"\xff" * 12)),
 ):  # fmt: skip
     refusal(f"step-{name}", "step", rule, content)

@@ -73,8 +73,9 @@ for name, rule, content in (
     ("axes", "A tensor has at most 8 axes", header(lambda t, d: reshaped(t, d, shape=[1] * 7 + [3, 2]))),
     ("shape-fraction", "Sizes are whole numbers", header(lambda t, d: reshaped(t, d, shape=[3.0, 2]))),
     ("shape-negative", "Sizes are 0 or more", header(lambda t, d: reshaped(t, d, shape=[-3, -2]))),
-    ("offset-true", "Offsets are whole numbers", header(lambda t, d: reshaped(t, d, data_offsets=[True, 7]))),
+    ("offset-false", "Offsets are whole numbers", header(lambda t, d: t["input.mean"].update(data_offsets=[False, 4]))),
     ("entry-list", "An entry is an object", header(lambda t, d: t.update({"fc.bias": [1, 2]}))),
+    ("header-space", "The header begins with {", member(WEIGHTS, lambda c: c[:8] + b" " + c[8:].replace(b"} ", b"}", 1))),
     ("header-beyond", "The header ends within the member", member(GOLDEN, lambda c: (2**40).to_bytes(8, "little") + c[8:])),
     ("empty", "No tensor is empty", weights(lambda t: t.update({"fc.bias": t["fc.bias"][:0]}))),
     ("golden-metadata", "__metadata__ is refused, in golden.safetensors too",
@@ -146,6 +147,22 @@ def rewired(old: list[str], *new: list[str]):
     return change
 
 
+def _node(tree: Tree, name: str) -> Tree:
+    (node,) = (node for node in tree["graph"]["nodes"] if node["name"] == name)
+    return node
+
+
+def _high(tree: Tree) -> None:
+    _node(tree, "input")["high"] = 2**15
+    tree["exact_steps"] = 4
+
+
+def _true_copies(tree: Tree) -> None:
+    """A reader that takes true for 1 finds a valid network."""
+    _node(tree, "if1")["copies"] = True
+    tree["ir_version"] = 2
+
+
 def attribute(name: str, base: str = "picture", **values: object):
     """Change attributes of a node."""
     return graph(lambda g: g[name].update(values), base)
@@ -180,7 +197,7 @@ for name, rule, content in (
     ("attribute-added", "A node has the attributes of its kind and no others", attribute("if1", "small", refractory=2)),
     ("attribute-missing", "A node has all attributes of its kind", graph(lambda g: g["if1"].pop("tie"))),
     ("edge-unknown", "An edge joins nodes", graph(edge("if1", "nowhere"))),
-    ("edge-twice", "An edge occurs once", graph(edge("if1", "out"))),
+    ("edge-twice", "An edge occurs once", graph(edge("left", "add"), "picture")),
     ("edge-three", "An edge is [from, to]", graph(lambda g: g["edges"][0].append("fc"))),
     ("cycle", "There is no cycle",
      graph(lambda g: (node("loop", "Add", ["input", "loop"], ["if1", "loop"], ["loop", "fc"])(g),
@@ -227,7 +244,7 @@ for name, rule, content in (
     ("copies-0", "copies is 1 or more", attribute("first", "copied", copies=0)),
     ("copies-256", "copies is at most 255", attribute("first", "copied", copies=256)),
     ("copies-fraction", "copies is a whole number", attribute("first", "copied", copies=3.0)),
-    ("copies-true", "true is not a number", attribute("first", "copied", copies=True)),
+    ("copies-true", "true is not a number", manifest(_true_copies)),
     ("copies-of-version-1", "Copies require ir_version 2", manifest(lambda m: m.update(ir_version=1), "copied")),
     ("copies-of-a-scale", "Only IF and LIF have copies", attribute("left", copies=1)),
     ("no-neurons", "There is at least one IF or LIF", network(Sketch((2,)).readout("fc", [[1, 2], [3, 4]]))),
@@ -267,9 +284,9 @@ for name, rule, content in (
     ("decay-0", "A factor is above 0", weights(lambda t: put(t, "spikes.decay", 0), "real")),
     ("decay-above-1", "A factor is at most 1", weights(lambda t: put(t, "trace.decay", 1 + 2**-23), "real")),
     ("mean", "A mean lies in -2^15…2^15",
-     weights(lambda t: (cast(t, "input.mean", "int32"), put(t, "input.mean", 2**15 + 1)))),
+     weights(lambda t: (cast(t, "input.mean", "int32"), put(t, "input.mean", 2**15 + 1)), exact_steps=4)),
     ("low-high", "low is below high", attribute("input", "small", low=255)),
-    ("high", "high is at most 2^15 - 1", attribute("input", "small", high=2**15)),
+    ("high", "high is at most 2^15 - 1", manifest(_high)),
     ("low-fraction", "low is a whole number", attribute("input", "small", low=0.0)),
     ("scale-0", "Output.scale is 2^-64 or more", attribute("output", "small", scale=0)),
     ("scale-negative", "Output.scale is above 0", attribute("output", "small", scale=-1)),
@@ -289,18 +306,29 @@ for name, rule, content in (
 ):  # fmt: skip
     refusal(f"numbers-{name}", "numbers", rule, content)
 
+
+def _without_input(tensors: Tensors) -> None:
+    tensors["fc.weight"][:] = tensors["fc.bias"][:] = 0
+    cast(tensors, "if1.theta", "int32")
+    cast(tensors, "if1.v_init", "int32")
+    put(tensors, "if1.theta", 2**24)
+    put(tensors, "if1.v_init", 1)
+
+
 for name, rule, content in (
     ("weight-beyond-bits", "Weights lie within bits", weights(lambda t: put(t, "out.weight", 8, 2), bits=4)),
-    ("weight-below-bits", "Weights lie within bits", weights(lambda t: put(t, "fc.weight", -9, 2), bits=4)),
+    ("weight-below-bits", "Weights lie within bits", weights(lambda t: put(t, "fc.weight", -9, 2), bits=4, exact_steps=4)),
     ("scale-beyond-bits", "Factors of Scale lie within bits", weights(lambda t: put(t, "left.scale", 8), "picture", bits=4)),
     ("more-steps", "exact_steps is at most the proven number", manifest(lambda m: m.update(exact_steps=13159))),
     ("one-step", "No sum can exceed 2^24 in magnitude in one time-step",
-     weights(lambda t: (cast(t, "fc.bias", "int32"), put(t, "fc.bias", 2**24)), exact_steps=1)),
+     weights(lambda t: (cast(t, "fc.bias", "int32"), put(t, "fc.bias", 2**24)), "once", exact_steps=1)),
     ("partial-sum", "No partial sum can exceed 2^24 in magnitude, even if terms of the other sign follow",
-     weights(lambda t: put(t, "fc.bias", 2**24 - 500), exact_steps=1)),
+     weights(lambda t: put(t, "fc.bias", 2**24 - 500), "once", exact_steps=1)),
     ("threshold", "Thresholds and initial potentials permit at least one time-step",
-     weights(lambda t: put(t, "if1.theta", 2**24), exact_steps=1)),
-    ("v-init", "Initial potentials count by their magnitude", weights(lambda t: put(t, "if1.v_init", -(2**31)), exact_steps=1)),
+     weights(lambda t: put(t, "if1.theta", 2**24), "once", exact_steps=1)),
+    ("v-init", "Initial potentials count by their magnitude", weights(lambda t: put(t, "if1.v_init", -(2**31)), "once", exact_steps=1)),
+    ("threshold-without-input", "A threshold is at most 2^24 less the initial potential, even if its neuron has no input",
+     weights(_without_input, "once", exact_steps=1)),
 ):  # fmt: skip
     refusal(f"exactness-{name}", "exactness", rule, content)
 

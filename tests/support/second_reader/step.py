@@ -78,6 +78,7 @@ class _Parser:
             size = self.message(axis, 1, 2)
             number(size[1])
             text(size[2])
+            require(bool(size[1] or size[2]), "step", "an axis without a size or a name")
         require(len(message[1]) == 1, "step", "an input or output that has not one name")
         return text(message[1])
 
@@ -94,7 +95,9 @@ class _Parser:
         name = text(message[1])
         require(name in ATTRIBUTES, "step", f"attribute {name!r}")
         single, several = number(message[3]), self.packed(message[8])
-        number(message[20])
+        require(number(message[20]) in (2, 7), "step", "type of an attribute")
+        present, absent = (message[3], several) if number(message[20]) == 2 else (several, message[3])
+        require(bool(present) and not absent, "step", "value of an attribute")
         return name, several or single
 
     def tensor(self, content: int | memoryview) -> tuple[str, Value]:
@@ -108,7 +111,7 @@ class _Parser:
         kind, shape = number(message[2]), self.packed(message[1])
         require(kind in TYPES, "step", f"element type {kind}")
         require(bool(message[8]), "step", "a tensor without a name")
-        require(len(shape) <= 8 and all(size >= 0 for size in shape), "step", f"shape {shape}")
+        require(len(shape) <= 8 and all(size >= 1 for size in shape), "step", f"shape {shape}")
         require(len(data) == math.prod(shape) * np.dtype(TYPES[kind]).itemsize, "step", "bytes of a tensor")
         return text(message[8]), np.frombuffer(data, TYPES[kind]).reshape(shape)
 

@@ -20,6 +20,7 @@ def tensors(member: memoryview, where: str) -> dict[str, Tensor]:
     require(len(member) >= 8, "tensors", f"{where}: no header")
     begin = 8 + int.from_bytes(member[:8], "little")
     require(begin <= len(member), "tensors", f"{where}: the header is longer than the member")
+    require(bytes(member[8:begin][:1]) == b"{", "tensors", f"{where}: the header does not begin with {{")
     data = member[begin:]
     result: dict[str, Tensor] = {}
     position = 0

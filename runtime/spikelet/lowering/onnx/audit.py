@@ -41,6 +41,7 @@ FIELDS: Mapping[str, Mapping[int, str]] = {
 MAX_AXES = 8
 IR_VERSIONS = (3, 8)  # least and greatest
 # element types of the tensors of a bundle, and of the results of comparisons
+INT, INTS = 2, 7  # types of attributes
 DTYPES = {ELEMENT_TYPES[name]: name for name in ("float32", "uint8", "int8", "int16", "int32", "bool")}
 
 
@@ -100,8 +101,11 @@ class _Audit(UntrustedMessages):
     def attribute(self, content: Value) -> tuple[str, Attribute]:
         fields = self.fields(content, "attribute")
         name = self.one_of(self.present(fields[1], "an attribute without a name"), ATTRIBUTES, "attribute")
-        self.number(fields[20], 0)
         single, several = self.number(fields[3], 0), tuple(self.numbers(fields[8]))
+        kind = self.number(fields[20], 0)
+        # ONNX Runtime refuses a value of another type than the stated one
+        if kind != (INTS if several else INT) or bool(several) == bool(fields[3]):
+            raise self.refuse(f"an attribute {name!r} whose type {kind} is not that of its value")
         return name, several or single
 
     def constant(self, content: Value) -> Constant:
@@ -116,7 +120,7 @@ class _Audit(UntrustedMessages):
         dtype = self.dtype(self.present(fields[2], "a tensor without an element type"))
         name = self.text(self.present(fields[8], "a tensor without a name"))
         shape = tuple(self.numbers(fields[1]))
-        if len(shape) > MAX_AXES or min(shape, default=0) < 0:
+        if len(shape) > MAX_AXES or min(shape, default=1) < 1:
             raise self.refuse(f"a tensor {name!r} of shape {shape}")
         if math.prod(shape) * np.dtype(dtype).itemsize != size:
             raise self.refuse(f"{size} bytes for a tensor {name!r}, {dtype} of shape {shape}")
@@ -152,7 +156,9 @@ class _Audit(UntrustedMessages):
 
     def dimension(self, content: Value) -> Dimension:
         fields = self.fields(content, "dimension")
-        name, size = self.text(fields[2]), self.number(fields[1], -1)
+        name = self.text(fields[2])
+        size = self.number(fields[1], 0)
+        self.present(fields[1] or fields[2], "an axis without a size or a name")
         return name if fields[2] else size
 
     def dtype(self, values: list[Value]) -> str:
