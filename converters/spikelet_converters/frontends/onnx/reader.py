@@ -27,12 +27,12 @@ from spikelet_converters.frontends.onnx import (
 )
 from spikelet_converters.frontends.onnx.attributes import attributes_of
 from spikelet_converters.frontends.onnx.constants import evaluate, of_one_sample
-from spikelet_converters.frontends.onnx.definitions import makers_of
 from spikelet_converters.frontends.onnx.domains import check_domain
 from spikelet_converters.frontends.onnx.input_layout import layout_of
 from spikelet_converters.frontends.onnx.model import entry_of, needed, sizes_of
 from spikelet_converters.frontends.onnx.opsets import opset_of
 from spikelet_converters.frontends.onnx.step import Handler, Import, Step
+from spikelet_converters.frontends.onnx.written_norms import normalisation
 from spikelet_converters.frontends.refusals import ONNX as ADVICE
 from spikelet_converters.frontends.refusals import UNKNOWN
 from spikelet_converters.frontends.source import Preprocessing
@@ -70,7 +70,6 @@ _OF_ROUNDED = ("Add", "Cast", "Clip", "Div", "Identity", "Mul", "Sub")
 _OF_COMPARISONS = ("Add", "Cast", "CastLike", "Div", "Identity", "Mul", "Not", "Sub", "Where")
 """Operators that scale comparisons or choose by them, see `comparisons`."""
 
-_SQUARES = ("Mul", "Pow", "ReduceL2", "ReduceSumSquare")  # operators that compute a variance from deviations
 _AFTER_THE_END = ("ArgMax", "Cast", "Identity", *endings.SCALES)
 _OF_PROBABILITIES = ("Log", "LogSoftmax", "Softmax")
 
@@ -130,7 +129,7 @@ class Reader:
             try:
                 self._read(node, index, where, reason)
             except ConversionError as error:
-                raise self._normalisation(node) or error from None
+                raise normalisation(self.graph, node) or error from None
             if node.op_type in endings.HANDLERS and node.output[0] in self.state.values:
                 after_ending[node.output[0]] = f"{where}: {endings.INSIDE[node.op_type]}"
             elif reason is not None:
@@ -177,20 +176,6 @@ class Reader:
         nodes = [*graph.node, *outputs]
         self.state.uses.update(name for inner in nodes for name in needed(inner))
         return nodes
-
-    def _normalisation(self, node: onnx.NodeProto) -> ConversionError | None:
-        """Return the error for a normalisation that begins with an operator, as exporters write GroupNorm."""
-        makers = makers_of(self.graph)
-        for user in self.graph.node:
-            deviation = user.op_type == "Sub" and any(
-                name in makers and makers[name].op_type == "ReduceMean" for name in user.input
-            )
-            begins = node.op_type == "ReduceMean" and node.output[0] in user.input
-            squares = node.op_type in _SQUARES and user.output[0] in node.input
-            normalises = user.op_type == "InstanceNormalization" and node.output[0] in user.input
-            if normalises or (deviation and (begins or squares)):
-                return ConversionError(f"node {user.name} ({user.op_type}): {ADVICE['InstanceNormalization']}")
-        return None
 
     def _after_the_end(self, node: onnx.NodeProto) -> tuple[str, ...]:
         """Operators that may follow a function of the logits: functions of probabilities, and those that flatten."""
