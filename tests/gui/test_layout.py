@@ -11,12 +11,12 @@ from gui_support.driving import draw, drop, opened_window, prepare_all
 from networks import Builder
 from spikelet.bundle import write
 from spikelet_gui.models.session.settings import Settings
+from spikelet_gui.models.session.tasks import TITLES
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.shell.app import discard, make_window
 from spikelet_gui.views.shell.opening import open_paths
 from spikelet_gui.views.shell.shortcuts import help_dialog
-from spikelet_gui.views.shell.transport import TITLES
 from spikelet_gui.views.widgets.cards import Card
 from spikelet_gui.views.widgets.controls import Tabs
 
