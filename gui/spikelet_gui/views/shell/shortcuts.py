@@ -38,7 +38,7 @@ KEYS = [
         ("+, −, 0", "zoom in, zoom out, show everything"),
     ]),
     ("Charts and tables, with the focus", [
-        ("Arrows", "read values, or move the line or the selection"),
+        ("Arrows", "read values, move a line or selection"),
         ("S, Shift+S", "order neurons by the next column"),
         ("Enter", "show the selected image, layer or cell"),
         ("Ctrl+C", "copy the selected rows"),
