@@ -72,11 +72,7 @@ def _product(a: Node, b: Node) -> Node:
 
 def _convolution(a: Conv2d, b: Conv2d) -> Conv2d:
     """Return the convolution a followed by the pointwise convolution b, as one."""
-    weight, bias, outer = (
-        a.weight.astype(np.float64),
-        a.bias.astype(np.float64),
-        b.weight[:, :, 0, 0].astype(np.float64),
-    )
+    weight, bias, outer = (np.asarray(x, np.float64) for x in (a.weight, a.bias, b.weight[:, :, 0, 0]))
     if b.groups > 1:
         weight, bias = weight * outer[:, :, None, None], bias * outer[:, 0] + b.bias
     else:

@@ -88,11 +88,7 @@ class Engine(ABC):
         Budget(cls.name, graph, cls.memory, limits).check(load)
 
     def __init__(
-        self,
-        graph: Graph,
-        record: Sequence[str] = (),
-        threads: int | None = None,
-        limits: Limits | None = None,
+        self, graph: Graph, record: Sequence[str] = (), threads: int | None = None, limits: Limits | None = None
     ) -> None:
         for layer in names("record", record):
             if layer not in graph.spiking:

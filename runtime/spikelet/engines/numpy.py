@@ -61,11 +61,7 @@ class NumpyEngine(Engine):
         return max(resident + transient, cost.proof_memory(graph)) + OVERHEAD * len(graph.nodes)
 
     def __init__(
-        self,
-        graph: Graph,
-        record: Sequence[str] = (),
-        threads: int | None = None,
-        limits: Limits | None = None,
+        self, graph: Graph, record: Sequence[str] = (), threads: int | None = None, limits: Limits | None = None
     ) -> None:
         super().__init__(graph, record, threads, limits)
         self._threads = threads or 1

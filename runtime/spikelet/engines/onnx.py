@@ -58,11 +58,7 @@ class OnnxEngine(Engine):
         return memory(graph, load)
 
     def __init__(
-        self,
-        graph: Graph,
-        record: Sequence[str] = (),
-        threads: int | None = None,
-        limits: Limits | None = None,
+        self, graph: Graph, record: Sequence[str] = (), threads: int | None = None, limits: Limits | None = None
     ) -> None:
         super().__init__(graph, record, threads, limits)
         onnx_runtime.load()  # raise MissingDependency early

@@ -53,11 +53,7 @@ class Model:
     """
 
     def __init__(
-        self,
-        bundle: Bundle,
-        engine: str = "auto",
-        threads: int | None = None,
-        limits: Limits | None = None,
+        self, bundle: Bundle, engine: str = "auto", threads: int | None = None, limits: Limits | None = None
     ) -> None:
         options.instance("bundle", bundle, Bundle)
         if limits is not None:

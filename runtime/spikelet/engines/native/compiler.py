@@ -104,15 +104,8 @@ def processor() -> str:
     except OSError:
         return " ".join([*facts, platform.processor()])
     relevant = (
-        "vendor_id",
-        "cpu family",
-        "model",
-        "flags",
-        "features",
-        "cpu implementer",
-        "cpu part",
-        "cpu variant",
-        "isa",
+        *("vendor_id", "cpu family", "model", "flags"),  # x86
+        *("features", "cpu implementer", "cpu part", "cpu variant", "isa"),  # Arm, RISC-V
     )
     lines = {line for line in text.splitlines() if line.partition(":")[0].strip().lower() in relevant}
     return "\n".join([*facts, *sorted(lines)])

@@ -72,11 +72,7 @@ class NativeEngine(Engine):
         return max(running, sizes.proof) + HUGE_PAGE
 
     def __init__(
-        self,
-        graph: Graph,
-        record: Sequence[str] = (),
-        threads: int | None = None,
-        limits: Limits | None = None,
+        self, graph: Graph, record: Sequence[str] = (), threads: int | None = None, limits: Limits | None = None
     ) -> None:
         super().__init__(graph, record, threads, limits)
         self._compiled = self._compile(graph)
