@@ -63,7 +63,7 @@ def decode(member: str, content: bytes | memoryview) -> dict[str, Array]:
     length = int.from_bytes(view[:8], "little")
     if len(view) < 8 or length > len(view) - 8:
         raise BundleError.at(member, f"declares a header of {length} bytes in a member of {len(view)}")
-    if view[8 : 8 + length][:1] != b"{":  # JSON alone would permit whitespace before it
+    if bytes(view[8 : 8 + length][:1]) != b"{":  # JSON alone would permit whitespace before it
         raise BundleError.at(member, "its header does not begin with {", expected="{")
     header = strict_json.decode(member, view[8 : 8 + length])
     data = view[8 + length :]
