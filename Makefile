@@ -69,9 +69,9 @@ docs: ## build the documentation site into build/site; every warning is an error
 	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
 	@echo build/site/index.html
 
-accuracy: ## test the shipped networks on full test splits (CIFAR10=…, FASHION_MNIST=…, TUNED=NAME=CHECKPOINT, ARGS=--missing; writes docs/results/accuracy.json and its tables)
+accuracy: ## test the shipped networks on full test splits (CIFAR10=…, CIFAR100=…, FASHION_MNIST=…, TUNED=NAME=CHECKPOINT, ARGS=--missing; writes docs/results/accuracy.json and its tables)
 	@.ci/setup dev
-	$(PYTHON) tests/benchmarks/accuracy.py $(if $(CIFAR10),--cifar10 $(CIFAR10)) $(if $(FASHION_MNIST),--fashion-mnist $(FASHION_MNIST)) $(if $(TUNED),--tuned $(TUNED)) $(ARGS)
+	$(PYTHON) tests/benchmarks/accuracy.py $(if $(CIFAR10),--cifar10 $(CIFAR10)) $(if $(CIFAR100),--cifar100 $(CIFAR100)) $(if $(FASHION_MNIST),--fashion-mnist $(FASHION_MNIST)) $(if $(TUNED),--tuned $(TUNED)) $(ARGS)
 
 screenshots: ## write the screenshots of the documentation
 	@.ci/setup dev

@@ -2,7 +2,7 @@
 
 The table of differences between methods is written from the published results of studies.
 
-    python tests/benchmarks/accuracy.py --cifar10 DIR --fashion-mnist DIR
+    python tests/benchmarks/accuracy.py --cifar10 DIR --cifar100 DIR --fashion-mnist DIR
     python tests/benchmarks/accuracy.py --cifar10 DIR --tuned vgg9-cifar10=runs/copies/last.pt
 
 Each option names the folder of a data set in its published layout. A network is measured as the exact bundle that is
@@ -45,13 +45,18 @@ DIFFERENCES = (  # study, method, the method that it is compared with
     ("vgg9-cifar10-lossless", "spikelet", "qcfs"),
     ("vgg9-cifar10-lossless", "spikelet-longer", "qcfs"),
     ("resnet20-cifar10-lossless", "spikelet-longer", "qcfs"),
+    ("vgg9-cifar100-lossless", "spikelet-longer", "qcfs"),
     ("vgg9-cifar10", "spikelet", "qcfs"),
     ("vgg9-cifar10", "spikelet", "gaussian"),
     ("resnet20-cifar10", "spikelet", "qcfs"),
     ("resnet20-cifar10", "spikelet", "gaussian"),
 )
 DIFFERENCE_STEPS = (1, 2, 4, 8, 16, 32)
-NETWORKS = {"CIFAR-10": ("vgg9-cifar10", "resnet20-cifar10"), "Fashion-MNIST": ("vgg5-fashion-mnist",)}
+NETWORKS = {
+    "CIFAR-10": ("vgg9-cifar10", "resnet20-cifar10"),
+    "CIFAR-100": ("vgg9-cifar100",),
+    "Fashion-MNIST": ("vgg5-fashion-mnist",),
+}
 
 Figures = dict[str, dict]
 
@@ -231,13 +236,15 @@ def main() -> None:
     """Measure the networks of the named data sets and write file and tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cifar10", type=Path, metavar="DIR")
+    parser.add_argument("--cifar100", type=Path, metavar="DIR")
     parser.add_argument("--fashion-mnist", type=Path, metavar="DIR")
     parser.add_argument("--missing", action="store_true")
     parser.add_argument("--tuned", action="append", default=[], metavar="NAME=CHECKPOINT")
     args = parser.parse_args()
     tuned = dict(option.split("=", 1) for option in args.tuned)
     figures: Figures = json.loads(FIGURES.read_text("utf-8")) if FIGURES.exists() else {}
-    for data_name, path in (("CIFAR-10", args.cifar10), ("Fashion-MNIST", args.fashion_mnist)):
+    paths = {"CIFAR-10": args.cifar10, "CIFAR-100": args.cifar100, "Fashion-MNIST": args.fashion_mnist}
+    for data_name, path in paths.items():
         if path is None:
             continue
         images = data.read(path, "test")
