@@ -5,6 +5,7 @@ import os
 from xml.etree import ElementTree
 
 import pytest
+from PySide6.QtCore import QPoint
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QLabel, QWidget
 
@@ -58,8 +59,8 @@ def test_the_contents_of_charts_and_tables_are_clipped(qapp, tmp_path):
         part: [float(part.get(key)) for key in ("x", "y", "width", "height")] for part in page.findall(f"{SVG}svg")
     }
     between_axes = plot.mapFromScene(plot.box.sceneBoundingRect()).boundingRect()
-    between_axes = between_axes.intersected(plot.rect()).translated(plot.pos())
-    rows = table.viewport().rect().translated(table.viewport().mapTo(card, table.viewport().rect().topLeft()))
+    seen, rows = (area.viewport().rect().translated(area.viewport().mapTo(card, QPoint())) for area in (plot, table))
+    between_axes = between_axes.translated(seen.topLeft()).intersected(seen)
     assert list(parts.values())[:2] == [list(area.getRect()) for area in (between_axes, rows)]
     curve, names, heads = (list(part.iter()) for part in parts)
     outside = [element for element in page.iter() if element not in (*curve, *names, *heads)]
