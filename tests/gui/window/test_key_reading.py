@@ -59,7 +59,7 @@ def test_a_chart_over_time_is_read_at_the_time_cursor(filled, part, rest, qtbot)
     cursor.go(2)
     text = read(plot)
     assert text.startswith("time-step 2\n")
-    assert text == hover(plot.viewport(), plot.places()[0])
+    assert text == hover(plot.viewport(), plot.points()[0])
     filled.inspector.show_index(1)
     rest(filled)
     with drawn(filled):
@@ -126,7 +126,7 @@ def test_dots_and_curves_are_read_also_on_logarithmic_axes(qtbot):
     press(qtbot, plot, Qt.Key.Key_Left, Qt.Key.Key_Left)
     assert [text.split("\n")[1] for text in walk(qtbot, plot, 3)] == ["front 1", "front 10", "front 100"]
     plot.setXRange(1.5, 3.5)
-    assert len(plot.places()) == 2, "only those inside the chart"
+    assert len(plot.points()) == 2, "only those inside the chart"
 
 
 def walk(qtbot, plot, count):
@@ -146,6 +146,6 @@ def test_bars_are_read_row_by_row(part, qtbot, panel, kind):
 
 def test_every_chart_is_a_tab_stop(part, filled):
     part("residuals", Plot)
-    charts = [plot for plot in filled.findChildren(Plot) if plot.places() and not isinstance(plot, Picture)]
+    charts = [plot for plot in filled.findChildren(Plot) if plot.points() and not isinstance(plot, Picture)]
     assert len(charts) > 5
     assert all(plot.focusPolicy() & Qt.FocusPolicy.TabFocus for plot in charts)

@@ -12,7 +12,7 @@ LEAST = 7
 
 
 def opset_of(model: onnx.ModelProto) -> int:
-    """Return version of ONNX's own operators."""
+    """Return the version of ONNX's own operators."""
     return next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 1)
 
 

@@ -82,10 +82,12 @@ class Tracer(fx.Tracer):
     def _whole(self, node: fx.Node) -> str | None:
         """Return the name of the parameter of which a value is a view, None for another value."""
         names = {proxy.node: name for name, proxy in self.parameters.items()}
-        modules = dict(self.root.named_modules()) if names else {}
+        if not names:
+            return None
+        modules = dict(self.root.named_modules())
         source: fx.Node | None = node
         while source is not None and source not in names:
-            source = viewed(source, modules) if names else None
+            source = viewed(source, modules)
         return None if source is None else names[source]
 
     def create_arg(self, a: Any) -> fx.node.Argument:

@@ -89,7 +89,7 @@ class Plot(ChartView):
         self._zoom = zoom
         self._axes, self._titles, self._curves = axes, {"bottom": x, "left": y}, list[Curve]()
         self._hover = Hover(self, self.reading)
-        self._keys = KeyReading(self, self.reading, self.places, self.describe)
+        self._keys = KeyReading(self, self.reading, self.points, self.describe)
         self._followed: pg.InfiniteLine | None = None
         self.names: list[tuple[pg.TextItem, float]] = []
         self._levels: list[pg.InfLineLabel] = []
@@ -124,7 +124,7 @@ class Plot(ChartView):
         self._followed = line
         line.sigPositionChanged.connect(lambda _: self._keys.soon())
 
-    def places(self) -> list[QPointF]:
+    def points(self) -> list[QPointF]:
         """Return the points, in pixels of the view, whose values are shown while the chart has the keyboard focus."""
         box = self.box
         inside = box.sceneBoundingRect().adjusted(2, 2, -2, -2)
@@ -134,14 +134,14 @@ class Plot(ChartView):
         else:
             positions = positions_of(self._shown_curves(), self._dots(), self._bars())
         low, high = box.viewRange()[0]
-        places = []
+        points = []
         for x, y in positions:
             if low <= x <= high:
                 at_scene = box.mapViewToScene(QPointF(x, y))
                 at_scene.setX(min(max(at_scene.x(), inside.left()), inside.right()))
                 at_scene.setY(min(max(at_scene.y(), inside.top()), inside.bottom()))
-                places.append(QPointF(self.mapFromScene(at_scene)))
-        return places
+                points.append(QPointF(self.mapFromScene(at_scene)))
+        return points
 
     def _bars(self) -> list[pg.BarGraphItem]:
         return [item for item in self.plotItem.items if isinstance(item, pg.BarGraphItem)]

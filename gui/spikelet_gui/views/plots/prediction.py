@@ -46,7 +46,7 @@ class PredictionBars(QWidget):
         self.setMinimumSize(150, 110)
         self.bars: list[ClassBar] = []
         self._hover = Hover(self, self.reading)
-        self._keys = KeyReading(self, self.reading, self.places, self._describe, DOWN)
+        self._keys = KeyReading(self, self.reading, self.points, self._describe, DOWN)
 
     def show_bars(self, bars: list[ClassBar]) -> None:
         """Show bars in this order."""
@@ -59,7 +59,7 @@ class PredictionBars(QWidget):
         first = ", ".join(f"{bar.name} {bar.share:.0%}" for bar in self.bars[:3])
         self.setAccessibleDescription(". ".join(filter(None, (self._keys.text, first))))
 
-    def places(self) -> list[QPointF]:
+    def points(self) -> list[QPointF]:
         """Return the middle of every visible bar, in pixels."""
         visible, height = self._lines()
         return row_centres(self.width(), visible * height, visible)
@@ -108,7 +108,7 @@ class PredictionBars(QWidget):
         if visible < len(self.bars):
             below = QRectF(left, visible * height, width + 44, height)
             painter.drawText(below, middle, f"and {len(self.bars) - visible:,} more classes")
-        frame_row(painter, self._keys.place(), self.width(), height)
+        frame_row(painter, self._keys.point(), self.width(), height)
         painter.end()
 
 

@@ -29,7 +29,7 @@ class RangeBars(QWidget):
         self._levels: tuple[str, ...] = LEVELS
         self._bold: int | None = None
         self._hover = Hover(self, self.reading)
-        self._keys = KeyReading(self, self.reading, self.places, self._describe, DOWN)
+        self._keys = KeyReading(self, self.reading, self.points, self._describe, DOWN)
 
     def show_rows(self, rows: Spans, levels: tuple[str, ...] = LEVELS, bold: int | None = None) -> None:
         """Show rows of (name, energy by level).
@@ -51,7 +51,7 @@ class RangeBars(QWidget):
         texts = [f"{name} {energy_text(energies[level], unit)}" for name, energies in self._rows]
         self.setAccessibleDescription(". ".join(filter(None, (self._keys.text, "; ".join(texts)))))
 
-    def places(self) -> list[QPointF]:
+    def points(self) -> list[QPointF]:
         """Return the middle of every row, in pixels."""
         return row_centres(self.width(), self.height(), len(self._rows))
 
@@ -85,7 +85,7 @@ class RangeBars(QWidget):
             )
             for position, level in enumerate(self._levels):
                 self._bar(painter, levels[level], level, QRectF(left, first + position * thickness, width, thickness))
-        frame_row(painter, self._keys.place(), self.width(), height)
+        frame_row(painter, self._keys.point(), self.width(), height)
         painter.end()
 
     def _bar(self, painter: QPainter, energy: Energy | None, level: str, area: QRectF) -> None:

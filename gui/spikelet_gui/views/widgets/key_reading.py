@@ -1,4 +1,4 @@
-"""Values at the places of a widget that are visited with the arrow keys, in the box of those under the pointer."""
+"""Values at the points of a widget that are visited with the arrow keys, in the box of those under the pointer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QWidget
 from spikelet_gui.views.widgets.readout import Reading, Readout
 from spikelet_gui.views.widgets.theme import theme
 
-Keys = tuple[Qt.Key, Qt.Key]  # to the previous and to the next place
+Keys = tuple[Qt.Key, Qt.Key]  # to the previous and to the next point
 ALONG: Keys = (Qt.Key.Key_Left, Qt.Key.Key_Right)
 DOWN: Keys = (Qt.Key.Key_Up, Qt.Key.Key_Down)
 
@@ -23,7 +23,7 @@ class KeyReading(QObject):
     Args:
         widget: The widget, which becomes a stop of Tab.
         read: Returns what is at a point in pixels of the widget (of a scroll area, of its viewport), or None.
-        places: Returns the points whose values can be read, in the order of the keys. A single point, such as that of
+        points: Returns the points whose values can be read, in the order of the keys. A single point, such as that of
             the time cursor, leaves the keys to the window, which moves it.
         changed: Called when the values are others.
         keys: The keys.
@@ -36,12 +36,12 @@ class KeyReading(QObject):
         self,
         widget: QWidget,
         read: Callable[[QPointF], Reading | None],
-        places: Callable[[], Sequence[QPointF]],
+        points: Callable[[], Sequence[QPointF]],
         changed: Callable[[], object],
         keys: Keys = ALONG,
     ) -> None:
         super().__init__(widget)
-        self._widget, self._read, self._places, self._changed, self._keys = widget, read, places, changed, keys
+        self._widget, self._read, self._points, self._changed, self._keys = widget, read, points, changed, keys
         self._area = widget.viewport() if isinstance(widget, QAbstractScrollArea) else widget
         self._index = 0
         widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -52,10 +52,10 @@ class KeyReading(QObject):
         """The values that are shown, on one line; "" while the widget does not have the focus."""
         return "" if self._shown is None else self._shown[1].text.replace("\n", ", ")
 
-    def place(self) -> QPointF | None:
+    def point(self) -> QPointF | None:
         """Return the point whose values are shown, or None."""
-        places = self._places() if self._widget.hasFocus() else ()
-        return places[min(self._index, len(places) - 1)] if places else None
+        points = self._points() if self._widget.hasFocus() else ()
+        return points[min(self._index, len(points) - 1)] if points else None
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
         kind = event.type()
@@ -68,8 +68,8 @@ class KeyReading(QObject):
         return False
 
     def _pressed(self, event: QKeyEvent) -> bool:
-        """Go to the previous or the next place, and return whether the key did it."""
-        count = len(self._places())
+        """Go to the previous or the next point, and return whether the key did it."""
+        count = len(self._points())
         if event.key() not in self._keys or event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier or count < 2:
             return False
         step = 1 if event.key() == self._keys[1] else -1
@@ -84,9 +84,9 @@ class KeyReading(QObject):
             QTimer.singleShot(0, self, self._refresh)
 
     def _refresh(self) -> None:
-        place = self.place()
-        reading = None if place is None else self._read(place)
-        self._show(None if place is None or reading is None else (place.toPoint(), reading))
+        point = self.point()
+        reading = None if point is None else self._read(point)
+        self._show(None if point is None or reading is None else (point.toPoint(), reading))
 
     def _show(self, shown: tuple[QPoint, Reading] | None) -> None:
         if shown == self._shown:
@@ -105,9 +105,9 @@ def row_centres(width: float, height: float, rows: int) -> list[QPointF]:
     return [QPointF(width / 2, (row + 0.5) * height / rows) for row in range(rows)]
 
 
-def frame_row(painter: QPainter, place: QPointF | None, width: float, height: float) -> None:
-    """Draw a frame around the row whose centre is `place`, or nothing."""
-    if place is not None:
+def frame_row(painter: QPainter, point: QPointF | None, width: float, height: float) -> None:
+    """Draw a frame around the row whose centre is `point`, or nothing."""
+    if point is not None:
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(QColor(theme().accent), 1.4))
-        painter.drawRect(QRectF(0.7, place.y() - height / 2 - 1, width - 1.4, height + 2))  # around the text
+        painter.drawRect(QRectF(0.7, point.y() - height / 2 - 1, width - 1.4, height + 2))  # around the text

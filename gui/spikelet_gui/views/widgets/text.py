@@ -24,11 +24,7 @@ ENTRY = 60  # characters of a name in a menu or on a button
 RIGHT_TO_LEFT = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff"
 # From the first to the last letter that is written from right to left, without one of another direction between them.
 _RIGHT_TO_LEFT = re.compile(f"[{RIGHT_TO_LEFT}](?:(?:[^\\w\n]|[\\d_{RIGHT_TO_LEFT}])*[{RIGHT_TO_LEFT}])?")
-LEFT_TO_RIGHT, ISOLATE, END = (
-    "\u200e",
-    "\u2068",
-    "\u2069",
-)
+LEFT_TO_RIGHT, ISOLATE, END = "\u200e", "\u2068", "\u2069"
 _LONG_WORD = re.compile(rf"\S{{{PART + 1},}}")
 
 

@@ -200,11 +200,14 @@ class PredictionsCard(ComparisonCard):
         comparison, survey = self.inspector.results.comparison, self.inspector.results.survey
         for timeline in self.timelines:
             timeline.go(time)
-        lines = []
-        for side, name in enumerate(() if comparison is None else comparison.names):
-            assert comparison is not None
-            lines.append(coloured(theme().series[side], f"{name}: ", comparison.prediction(side, time)))
-        if comparison is not None and survey is not None:
+        if comparison is None:
+            self.message.setText("")
+            return
+        lines = [
+            coloured(theme().series[side], f"{name}: ", comparison.prediction(side, time))
+            for side, name in enumerate(comparison.names)
+        ]
+        if survey is not None:
             step = min(time, len(survey.agreement))
             images, agreement = number_of(survey.images, "image"), survey.agreement[step - 1]
             lines.append(f"{images}, t = {step}: equal predictions on {agreement:.1%}")
