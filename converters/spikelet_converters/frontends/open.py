@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from spikelet.errors import ConversionError, SpikeletError, UsageError, translated
+from spikelet.errors import ConversionError, Translating, UsageError
 from spikelet.files.substitute import refuse_substitute
 from spikelet.nodes import Shape
 from spikelet_converters.frontends.source import Preprocessing, Source
@@ -87,12 +87,8 @@ def open_source(
     source = str(source)
     options = {"shape": shape, "weights": weights, "weights_key": weights_key, "mean": mean, "std": std}
     opening = partial(_opened, source, **options, raw_pixels=raw_pixels, output=output, dt=dt)  # type: ignore[arg-type]
-    try:
+    with Translating(source, ConversionError):  # errors of a library that decodes a damaged file
         opened = opening(max_pools=max_pools)
-    except SpikeletError:
-        raise
-    except Exception as error:  # of a library that decodes a damaged file
-        raise translated(error, source, ConversionError) from error
     if not maxima(opened.graph):
         return opened
     others: tuple[PoolForm, ...] = ("pairs", "average")

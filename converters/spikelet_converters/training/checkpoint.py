@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from spikelet import options
-from spikelet.errors import ConversionError, UsageError, translated
+from spikelet.errors import ConversionError, Translating, UsageError
 from spikelet.files.atomic import replacing
 from spikelet.files.decoded import Document, ReadOnlyDocument
 from spikelet_converters.source_model.networks import NETWORKS, NetworkSpec
@@ -51,7 +51,7 @@ class Checkpoint:
         Raises:
             ConversionError: The weights do not fit, or the code of the network computes something else since.
         """
-        try:
+        with Translating(self.name, ConversionError):  # a file may state any values
             network = self.spec.build()
             if difference := mismatch(self.weights, network.state_dict()):
                 raise ConversionError(f"{self.name}: its weights do not fit {self.spec.model}: {difference}")
@@ -61,8 +61,6 @@ class Checkpoint:
                     f"{self.name}: was trained with other code of {self.spec.model}: {changed}; undo the change of the "
                     "code, or train the network again"
                 )
-        except Exception as error:  # a file may state any values
-            raise translated(error, self.name, ConversionError) from error
         return network.eval()
 
     def save(self, path: Path) -> None:
