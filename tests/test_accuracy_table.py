@@ -201,3 +201,19 @@ class TestFigures:
             total = total + logits
             counts[str(t + 1)] = int((total.argmax(1) == self.IMAGES.labels).sum())
         return counts
+
+
+def test_held_out_images_are_compared_over_the_seeds_of_all_methods(accuracy, tmp_path):
+    def result(method, seed, right):
+        shares = {f"spiking_accuracy.T{t}": right + t / 100 for t in (1, 2, 4, 8)}
+        point, options = {"model": "net", "seed": seed}, {"epochs": 4}
+        return {"method": method, "point": point, "options": options, "test": {"data": "bars"}, "validation": shares}
+
+    results = [result("old", 1, 0.5), result("new", 1, 0.6), result("new", 2, 0.8), result("old", 3, 0.9)]
+    (tmp_path / "s.results.json").write_text(json.dumps({"results": [*results, result("new", 3, 0.8)]}))
+    rows = accuracy.held_out_table(tmp_path, (("s", ("old", "new")), ("s", ("new",)))).splitlines()
+    assert rows[2:] == [
+        "| net | bars | `old` | 4 | 1, 3 | 71.00 | 72.00 | 74.00 | 78.00 | 73.75 ± 28.28 |",
+        "| net | bars | `new` | 4 | 1, 3 | 71.00 | 72.00 | 74.00 | 78.00 | 73.75 ± 14.14 |",
+        "| net | bars | `new` | 4 | 1, 2, 3 | 74.33 | 75.33 | 77.33 | 81.33 | 77.08 ± 11.55 |",
+    ]

@@ -22,6 +22,7 @@ import json
 from pathlib import Path
 
 from page_tables.blocks import with_block
+from page_tables.held_out import held_out_table
 
 from spikelet import bundle, data
 from spikelet.data.images import ImageSet
@@ -52,6 +53,14 @@ DIFFERENCES = (  # study, method, the method that it is compared with
     ("resnet20-cifar10", "spikelet", "gaussian"),
 )
 DIFFERENCE_STEPS = (1, 2, 4, 8, 16, 32)
+LAST_EPOCHS = (  # study, the methods that are compared on held-out images
+    ("vgg9-cifar10-lossless", ("spikelet", "spikelet-longer")),
+)
+SOFT_TARGETS = (
+    ("vgg9-cifar10", ("spikelet", "spikelet-distil")),
+    ("resnet20-cifar10", ("spikelet", "spikelet-distil")),
+    ("vgg5-fashion-mnist", ("spikelet", "spikelet-distil")),
+)
 NETWORKS = {
     "CIFAR-10": ("vgg9-cifar10", "resnet20-cifar10"),
     "CIFAR-100": ("vgg9-cifar100",),
@@ -214,6 +223,10 @@ def tables(figures: Figures) -> dict[str, dict[str, str]]:
     return {
         "README.md": {"accuracy": shipped_table(figures, README_STEPS)},
         "docs/results/accuracy.md": {"accuracy": shipped_table(figures), "differences": differences_table()},
+        "docs/method.md": {
+            "last-epochs": held_out_table(STUDIES, LAST_EPOCHS),
+            "soft-targets": held_out_table(STUDIES, SOFT_TARGETS),
+        },
         "docs/results/copies.md": {
             "copies": copies_table(figures),
             "equal-steps": equal_steps_table(figures),
