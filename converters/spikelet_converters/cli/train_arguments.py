@@ -50,9 +50,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--weights-key", metavar="KEY", help="name of the weights in FILE, where several fit")
     parser.add_argument(
-        "--recipe", choices=["spikelet", "qcfs", "paper", "paper-qcfs"], default="spikelet", help="set of options"
+        "--recipe",
+        choices=["spikelet", "qcfs", "paper", "paper-qcfs"],
+        default="spikelet",
+        help="set of options: spikelet, its first phase alone (qcfs), Gaussian noise (paper) or the control for it "
+        "(paper-qcfs). Defaults of options are stated for spikelet",
     )
-    parser.add_argument("--seed", type=int, metavar="S", help="random seed")
+    parser.add_argument("--seed", type=int, metavar="S", help="random seed (default 0)")
     parser.add_argument("--start", type=existing, metavar="CHECKPOINT", help="start with the weights of another run")
     parser.add_argument("--resume", action="store_true", help="continue from the run's last checkpoint")
     parser.add_argument("--device", default="auto", metavar="NAME", help="torch device (default: a GPU if available)")
@@ -89,29 +93,34 @@ def add_compile(parser: argparse.ArgumentParser) -> None:
 def _add_optimiser(parser: argparse.ArgumentParser) -> None:
     """Add the options of the optimiser and its schedule."""
     group = parser.add_argument_group("epochs and optimiser")
-    group.add_argument("--epochs", type=positive, metavar="N", help="number of epochs")
-    group.add_argument("--batch", type=positive, metavar="N", help="batch size")
-    group.add_argument("--learning-rate", type=number, metavar="RATE", help="initial learning rate")
-    group.add_argument("--warmup", type=number, metavar="EPOCHS", help="number of warm-up epochs")
-    group.add_argument("--clip", type=number, metavar="NORM", help="largest norm of the gradient (0: any)")
+    group.add_argument("--epochs", type=positive, metavar="N", help="number of epochs (default 24)")
+    group.add_argument("--batch", type=positive, metavar="N", help="batch size (default 128)")
+    group.add_argument("--learning-rate", type=number, metavar="RATE", help="initial learning rate (default 0.1)")
+    group.add_argument("--warmup", type=number, metavar="EPOCHS", help="number of warm-up epochs (default 0)")
+    group.add_argument("--clip", type=number, metavar="NORM", help="largest norm of the gradient (default 0: any)")
     group.add_argument("--freeze-norm", action="store_const", const=True, help="keep the statistics of batch norm")
-    group.add_argument("--precision", choices=["float32", "bfloat16"], help="arithmetic of training")
+    group.add_argument("--precision", choices=["float32", "bfloat16"], help="arithmetic of training (default float32)")
 
 
 def _add_activation(parser: argparse.ArgumentParser) -> None:
     """Add the options of the quantised activation and its thresholds."""
     group = parser.add_argument_group("activation and thresholds")
-    group.add_argument("--levels", type=positive, metavar="L", help="number of quantiser levels")
-    group.add_argument("--lambda-init", type=number, metavar="LAMBDA", help="initial threshold")
+    group.add_argument("--levels", type=positive, metavar="L", help="number of quantiser levels (default 4)")
+    group.add_argument("--lambda-init", type=number, metavar="LAMBDA", help="initial threshold (default 2)")
     group.add_argument(
         "--lambda-rate",
         type=number,
         metavar="FACTOR",
-        help="learning rate of the thresholds, relative to that of the weights",
+        help="learning rate of the thresholds, relative to that of the weights (default 1)",
     )
-    group.add_argument("--lambda-decay", type=number, metavar="W", help="weight decay of the thresholds")
     group.add_argument(
-        "--lambda-hold", type=number, metavar="SHARE", help="share of the run, at its end, with fixed thresholds"
+        "--lambda-decay", type=number, metavar="W", help="weight decay of the thresholds (default: as weights)"
+    )
+    group.add_argument(
+        "--lambda-hold",
+        type=number,
+        metavar="SHARE",
+        help="share of the run, at its end, with fixed thresholds (default 0)",
     )
     group.add_argument(
         "--channel-thresholds", action="store_const", const=True, help="train a threshold for each channel"
@@ -120,16 +129,23 @@ def _add_activation(parser: argparse.ArgumentParser) -> None:
         "--train-potential", action="store_const", const=True, help="train the initial potential, one per channel"
     )
     group.add_argument(
-        "--slope", type=number, metavar="SHARE", help="share of the clipped identity in the activation (SlipReLU)"
+        "--slope",
+        type=number,
+        metavar="SHARE",
+        help="share of the clipped identity in the activation, as in SlipReLU (default 0)",
     )
-    group.add_argument("--surrogate", choices=["straight", "triangle"], help="gradient of the activation")
+    group.add_argument(
+        "--surrogate", choices=["straight", "triangle"], help="gradient of the activation (default straight)"
+    )
 
 
 def _add_residual(parser: argparse.ArgumentParser) -> None:
     """Add the options of the residual error and of the time-steps of training."""
     group = parser.add_argument_group("residual error and time-steps")
-    group.add_argument("--residual", choices=RESIDUALS, help="model of the residual error")
-    group.add_argument("--steps", type=positive, metavar="T", help="number of time-steps for sigma and validation")
+    group.add_argument("--residual", choices=RESIDUALS, help="model of the residual error (default none)")
+    group.add_argument(
+        "--steps", type=positive, metavar="T", help="number of time-steps for sigma and validation (default 4)"
+    )
     choices = 'every batch is trained with one of these: T, "kxT" (k neurons per channel), "limit" (T → ∞), "quantised"'
     group.add_argument("--time-steps", nargs="+", type=time_steps, metavar="T", help=choices)
     group.add_argument(
@@ -140,16 +156,16 @@ def _add_residual(parser: argparse.ArgumentParser) -> None:
         help="T or kxT whose mean accuracy selects the checkpoint (default: those of --time-steps, or --steps)",
     )
     group.add_argument(
-        "--residual-penalty", type=number, metavar="WEIGHT", help="weight of the residual error in the loss"
+        "--residual-penalty", type=number, metavar="WEIGHT", help="weight of the residual error in the loss (default 0)"
     )
     group.add_argument(
-        "--spike-price", type=number, metavar="WEIGHT", help="weight of the synaptic operations in the loss"
+        "--spike-price", type=number, metavar="WEIGHT", help="weight of the synaptic operations in the loss (default 0)"
     )
     group.add_argument(
         "--price-rise",
         type=number,
         metavar="SHARE",
-        help="share of the run, at its beginning, in which this weight rises from 0",
+        help="share of the run, at its beginning, in which this weight rises from 0 (default 0)",
     )
 
 
@@ -159,28 +175,37 @@ def _add_augmentation(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--augment",
         choices=AUGMENTATIONS,
-        help="shift images by up to 4 pixels, mirror them, or both (default); mirrored digits and letters are wrong",
+        help="shift images by up to 4 pixels, mirror them, or both (default shift-flip); mirrored digits and letters "
+        "are wrong",
     )
-    group.add_argument("--policy", choices=["none", "autoaugment"], help="augmentation after --augment")
-    group.add_argument("--cutout", type=int, metavar="PIXELS", help="size of the cutout square")
+    group.add_argument("--policy", choices=["none", "autoaugment"], help="augmentation after --augment (default none)")
+    group.add_argument("--cutout", type=int, metavar="PIXELS", help="size of the cutout square (default 0)")
 
 
 def _add_final_phase(parser: argparse.ArgumentParser) -> None:
     """Add the options of the final phase."""
     group = parser.add_argument_group("final phase")
     group.add_argument(
-        "--finish", choices=[*RESIDUALS, "no"], help="residual model of the final phase; no: no final phase"
+        "--finish",
+        choices=[*RESIDUALS, "no"],
+        help="residual model of the final phase; no: no final phase (default exact)",
     )
-    group.add_argument("--finish-epochs", type=positive, metavar="N", help="epochs of the final phase")
-    group.add_argument("--finish-learning-rate", type=number, metavar="RATE", help="learning rate of the final phase")
+    group.add_argument("--finish-epochs", type=positive, metavar="N", help="epochs of the final phase (default 8)")
     group.add_argument(
-        "--finish-time-steps", nargs="+", type=time_steps, metavar="T", help="--time-steps of the final phase"
+        "--finish-learning-rate", type=number, metavar="RATE", help="learning rate of the final phase (default 0.01)"
+    )
+    group.add_argument(
+        "--finish-time-steps",
+        nargs="+",
+        type=time_steps,
+        metavar="T",
+        help="--time-steps of the final phase (default 1 2 4 8 limit limit)",
     )
     group.add_argument(
         "--distil",
         type=number,
         metavar="SHARE",
-        help="share of the final phase's loss taken from the starting network's soft outputs",
+        help="share of the final phase's loss taken from the starting network's soft outputs (default 0)",
     )
 
 

@@ -41,12 +41,13 @@ class TrainingView(LiveDisplay):
         ]
 
     def phase(self, number: int, count: int, phase: Phase) -> None:
-        """Print the start of a phase, if there is more than one."""
+        """Print the start of a phase, with its main options."""
         if count > 1:
             self.simple.label = f"phase {number}/{count}"
-            self.line(
-                f"phase {number} of {count}: {number_of(phase.recipe.epochs, 'epoch')}, residual {phase.spec.residual}"
-            )
+        self.line(
+            f"phase {number} of {count}: {number_of(phase.recipe.epochs, 'epoch')}, residual {phase.spec.residual}, "
+            f"augmentation: {phase.recipe.augmentation or 'none'}"
+        )
 
     def batch(self, progress: TrainingProgress) -> None:
         """Update the bar after a batch."""

@@ -139,6 +139,17 @@ class Recipe:
         drawn = {steps for steps in self.time_steps if neurons_and_steps(steps)[1]}
         return tuple(sorted(set(self.validation_steps) or drawn, key=neurons_and_steps)) or (self.steps,)
 
+    @property
+    def augmentation(self) -> str:
+        """Names of the changes of the training images, such as "shift, flip"; "" without any."""
+        changes = {
+            "shift": self.augment and self.shift,
+            "flip": self.augment and self.flip,
+            self.policy: self.policy != "none",
+            f"cutout {self.cutout}": self.cutout,
+        }
+        return ", ".join(name for name, is_used in changes.items() if is_used)
+
     def learning_rate_at(self, epoch: float) -> float:
         """Return the learning rate at a time of the run, in epochs: warm-up, then half a cosine to 0."""
         if epoch < self.warmup:

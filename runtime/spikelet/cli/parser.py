@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -86,16 +88,31 @@ class Parser(argparse.ArgumentParser):
         for text in itertools.takewhile(lambda text: text != "--", argv):
             option = text.partition("=")[0]
             if option.startswith("--") and not any(name.startswith(option) for name in known):
-                raise WrongCall(program, f"unknown option {option}{suggestion(option, known)}")
+                hint = self._argument_hint(option) or suggestion(option, known)
+                raise WrongCall(program, f"unknown option {option}{hint}")
         args, unknown = self.parse_known_args(argv)
         if unknown and not any(action.nargs == argparse.PARSER for action in self._actions):
             # an optional argument may follow an option: run BUNDLE --steps 8 DATA
             args, unknown = self.parse_known_intermixed_args(argv)
         if unknown:
             kind = "unknown option" if unknown[0].startswith("-") else "unexpected argument"
-            hint = suggestion(unknown[0], known) if kind == "unknown option" else ""
+            hint = suggestion(unknown[0], known) if kind == "unknown option" else self._option_hint(unknown[0])
             raise WrongCall(program, f"{kind} {unknown[0]}{hint}")
         return args
+
+    def _argument_hint(self, option: str) -> str:
+        """Return a hint if an option has the name of a positional argument, such as --data for DATA, else ""."""
+        name = option.lstrip("-").upper()
+        for action in self._get_positional_actions():
+            if re.search(rf"\b{re.escape(name)}\b", f"{action.metavar} {action.help}"):
+                return f"; {name} is an argument without an option"
+        return ""
+
+    def _option_hint(self, argument: str) -> str:
+        """Return a hint if an argument is a file and the command takes data as an option, else ""."""
+        if "--data" in self._option_string_actions and Path(argument).exists():
+            return f"; did you mean --data {argument}?"
+        return ""
 
 
 def suggestion(text: str, known: Iterable[str]) -> str:

@@ -107,7 +107,8 @@ class Model:
             steps: Number of time-steps T; by default that of the bundle (`Bundle.default_steps`), or the length of the
                 sequence.
             early_exit: Rule that stops samples before T, such as `Confidence(0.9)`; a number is a `Margin`.
-            record: Layer or layers whose spikes and potentials are kept, T·N·neurons values of each.
+            record: Layer or layers whose spikes and potentials are kept, T·N·neurons values of each;
+                `model.graph.spiking` for all layers.
             layout: "NCHW" or "NHWC" where images could be read either way.
             on_progress: Called with (samples done, number of samples); None for nothing.
 

@@ -17,7 +17,7 @@ from spikelet import cli
 from spikelet.data import arrays
 from spikelet.errors import UsageError
 from spikelet_converters.cli import train as command
-from spikelet_converters.cli.train_arguments import MODELS
+from spikelet_converters.cli.train_arguments import AUGMENTATIONS, MODELS
 from spikelet_converters.cli.training_view import TrainingView
 from spikelet_converters.source_model.activation import spiking_layers
 from spikelet_converters.source_model.networks import NETWORKS, NetworkSpec
@@ -249,9 +249,42 @@ def test_the_number_of_epochs_of_a_phase(capsys):
     for epochs in (1, 2):
         TrainingView().phase(epochs, 2, Phase(SPEC, Recipe(epochs=epochs)))
     assert capsys.readouterr().out.splitlines() == [
-        "phase 1 of 2: 1 epoch, residual none",
-        "phase 2 of 2: 2 epochs, residual none",
+        "phase 1 of 2: 1 epoch, residual none, augmentation: shift, flip",
+        "phase 2 of 2: 2 epochs, residual none, augmentation: shift, flip",
     ]
+
+
+@pytest.mark.parametrize(
+    ("options", "augmentation"),
+    [
+        ({}, "shift, flip"),
+        ({"flip": False}, "shift"),
+        ({"shift": 0, "cutout": 8}, "flip, cutout 8"),
+        ({"augment": False}, ""),
+        ({"augment": False, "policy": "autoaugment"}, "autoaugment"),
+    ],
+)
+def test_the_names_of_an_augmentation(options, augmentation):
+    assert Recipe(epochs=1, **options).augmentation == augmentation
+
+
+def test_the_defaults_in_the_help_are_those_of_the_recipe(data, tmp_path):
+    parser = argparse.ArgumentParser()
+    command.configure(parser)
+    first, last = command.phases(parser.parse_args(["--data", str(tmp_path), "--out", "out"]), data)
+    values = {**asdict(first.spec), **asdict(first.recipe), "finish": last.spec.residual}
+    values |= {f"finish_{name}": value for name, value in asdict(last.recipe).items()} | {"augment": "shift-flip"}
+    stated = {}
+    for action in parser._actions:
+        default = re.search(r"\(default ([^):]+)", action.help)
+        if default is not None and action.dest in values:
+            stated[action.dest] = default.group(1)
+    assert len(stated) > 20
+    for name, default in stated.items():
+        value = values[name]
+        texts = value if isinstance(value, tuple) else (value,)
+        assert " ".join(f"{text:g}" if isinstance(text, float) else str(text) for text in texts) == default, name
+    assert replace(first.recipe, **AUGMENTATIONS["shift-flip"]) == first.recipe
 
 
 def test_two_phases_in_one_call_stopped_and_resumed(data, tmp_path, monkeypatch, capsys):
@@ -284,8 +317,8 @@ def test_two_phases_in_one_call_stopped_and_resumed(data, tmp_path, monkeypatch,
     assert cli.main([*line.split(), "stopped"]) == 130
     printed = capsys.readouterr()
     assert re.findall("phase .*", printed.out) == [
-        "phase 1 of 2: 2 epochs, residual none",
-        "phase 2 of 2: 2 epochs, residual exact",
+        "phase 1 of 2: 2 epochs, residual none, augmentation: shift, flip, autoaugment, cutout 2",
+        "phase 2 of 2: 2 epochs, residual exact, augmentation: shift, flip, autoaugment, cutout 2",
     ]
     assert printed.err == f"spikelet train: interrupted; continue with: spikelet {line}stopped --resume\n"
     assert cli.main([*line.split(), "stopped", "--resume"]) == 0
