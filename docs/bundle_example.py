@@ -82,11 +82,9 @@ def byte_lines(content: bytes) -> list[str]:
         start = offset + 30 + len(name) + 4 + padding
         positions[name] = offset
         lines += [f"local header of {name}: offset {offset}, p = {padding}, data at {start}, {len(data)} bytes"]
-        if name == "weights.safetensors":
-            lines += [*dump(content, offset, start + len(data))]
-        elif name == "manifest.json":
+        if name == "manifest.json":
             lines += [*dump(content, offset, start + 32), "…"]
-        elif name == "golden.safetensors":
+        elif name.endswith(".safetensors"):
             length = 8 + int.from_bytes(data[:8], "little")
             lines += [*dump(content, offset, start), "…", *dump(content, start + length, start + len(data))]
         offset = start + len(data)
@@ -97,15 +95,18 @@ def byte_lines(content: bytes) -> list[str]:
 
 
 def golden_lines(members: dict[str, memoryview]) -> list[str]:
-    """Describe the golden data of the example."""
+    """The headers of the tensors of the example, and its golden data in words."""
     tensors = safetensors.decode("golden.safetensors", members["golden.safetensors"])
-    header = bytes(members["golden.safetensors"])[8 : 8 + int.from_bytes(members["golden.safetensors"][:8], "little")]
+    headers = [
+        bytes(members[name])[8 : 8 + int.from_bytes(members[name][:8], "little")].decode().rstrip()
+        for name in ("weights.safetensors", "golden.safetensors")
+    ]
     rows = [[f"{byte:08b}" for byte in step.reshape(-1)] for step in tensors["spikes.if1"]]
     return [
-        "The data of `golden.safetensors` has this header:",
+        "The headers of `weights.safetensors` and `golden.safetensors`, without the spaces that pad them:",
         "",
         "```json",
-        header.decode().rstrip(),
+        *headers,
         "```",
         "",
         f"One input, {tensors['input'][0].tolist()}, for {len(rows)} time-steps. The byte of `spikes.if1` is "
