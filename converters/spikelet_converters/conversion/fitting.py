@@ -16,9 +16,9 @@ import numpy as np
 from spikelet.bounds.ranges import EXACT_LIMIT, INT32_LIMIT, accumulators, ranges
 from spikelet.errors import ConversionError
 from spikelet.graph import Graph
-from spikelet.nodes import IF, LIF
+from spikelet.nodes import IF, LIF, Weighted
 from spikelet_converters.conversion.quantise import Quantised, quantise
-from spikelet_converters.conversion.scales import SYNAPSES, Factor
+from spikelet_converters.conversion.scales import Factor
 
 LEAST_BITS = 5
 SLACK = 1.01  # rounding changes the sums
@@ -86,10 +86,10 @@ def _excess(graph: Graph, steps: int, limit: int) -> dict[str, Factor]:
 
 def _feeding(graph: Graph, name: str) -> list[str]:
     """Return the layers with weights whose current is the value of a node, or reaches it without other weights."""
-    feeding, pending = [], [name] if isinstance(graph.nodes[name], SYNAPSES) else list(graph.predecessors[name])
+    feeding, pending = [], [name] if isinstance(graph.nodes[name], Weighted) else list(graph.predecessors[name])
     while pending:
         source = pending.pop()
-        if isinstance(graph.nodes[source], SYNAPSES):
+        if isinstance(graph.nodes[source], Weighted):
             feeding.append(source)
         elif not isinstance(graph.nodes[source], IF | LIF):
             pending.extend(graph.predecessors[source])

@@ -26,7 +26,7 @@ from spikelet.bounds.ranges import EXACT_LIMIT, exact_steps
 from spikelet.bundle import manifest
 from spikelet.errors import ConversionError, GraphError
 from spikelet.graph import Graph
-from spikelet.nodes import IF, LIF, Conv2d, Flatten, Input, Linear, Node, Output, Scale
+from spikelet.nodes import IF, LIF, Conv2d, Flatten, Input, Linear, Node, Output, Scale, Weighted
 from spikelet_converters.conversion.scales import Factor, Scales, absorbed
 
 BITS = range(4, 13)
@@ -88,9 +88,8 @@ def quantise(graph: Graph, bits: int = 8, coarser: Mapping[str, Factor] | None =
 
 def least_bits(graph: Graph) -> int:
     """Return the smallest number of bits, 2 or more, that represents every weight of an exact graph."""
-    weights = [node.weight for node in graph.nodes.values() if isinstance(node, Conv2d | Linear)]
-    weights += [node.scale for node in graph.nodes.values() if isinstance(node, Scale)]
-    extremes = [int(value) for weight in weights for value in (weight.min(), weight.max())]
+    arrays = [node.weights for node in graph.nodes.values() if isinstance(node, Weighted)]
+    extremes = [int(value) for weights in arrays for value in (weights.min(), weights.max())]
     return max(manifest.BITS[0], *(1 + (value if value >= 0 else ~value).bit_length() for value in extremes))
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from spikelet.errors import ConversionError
 from spikelet.graph import Graph
-from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Node, Output, Scale, SumPool2d
+from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Node, Output, Scale, SumPool2d, Weighted
 
 # largest ratio of threshold to weight scale; rounding errors of smaller weights cannot cause a spike alone
 NEGLIGIBLE = 2**11
@@ -20,15 +20,13 @@ FINE = 2**10  # smallest threshold, in units of a sum of other weights, for whic
 LARGEST_THRESHOLD = 2**22  # of a layer whose inputs are sums, not spikes: its weights are small relative to theta
 WHOLE = 1e-5  # largest difference of a multiple from an integer
 PROBE = 16  # weights of each channel that are compared first
-SYNAPSES = (Conv2d, Linear, Scale)
 Factor = npt.NDArray[np.float64]
 
 
-def _weights(graph: Graph, name: str) -> Factor:
-    """Return the weights of a layer as (C_out, …)."""
-    node = graph.nodes[name]
-    value = node.scale[:, None] if isinstance(node, Scale) else node.weight  # type: ignore[attr-defined]
-    return np.asarray(value, np.float64)
+def _weights(node: Weighted) -> Factor:
+    """Return the weights of a layer as (C_out, …), of at least two axes."""
+    weights = node.weights[:, None] if isinstance(node, Scale) else node.weights
+    return np.asarray(weights, np.float64)
 
 
 class Scales:
@@ -44,7 +42,7 @@ class Scales:
         self.graph = graph
         self.coarser = coarser
         self.most = 2 ** (bits - 1) - 1
-        self.weights = {name: _weights(graph, name) for name in graph.order if isinstance(graph.nodes[name], SYNAPSES)}
+        self.weights = {name: _weights(node) for name, node in graph.nodes.items() if isinstance(node, Weighted)}
         self.scales: dict[str, Factor] = {}
 
     def unit(self, name: str, pending: tuple[str, ...] = ()) -> Factor:
@@ -172,7 +170,7 @@ def _group(graph: Graph, name: str) -> tuple[list[str], bool, Factor | None]:
             elif isinstance(node, Add):
                 neighbours.append(target)
         for neighbour in neighbours:
-            if not isinstance(graph.nodes[neighbour], Add | Conv2d | Linear | Scale):
+            if not isinstance(graph.nodes[neighbour], Add | Weighted):
                 raise ConversionError(
                     f"{neighbour} ({graph.nodes[neighbour].kind}) feeds an Add: put a Scale between them"
                 )

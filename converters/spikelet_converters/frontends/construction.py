@@ -19,7 +19,7 @@ import numpy.typing as npt
 from spikelet import options
 from spikelet.errors import ConversionError, GraphError
 from spikelet.graph import Graph
-from spikelet.nodes import IF, LI, LIF, Add, Conv2d, Input, Linear, Node, Output, Scale, Shape
+from spikelet.nodes import IF, LI, LIF, Add, Conv2d, Input, Linear, Node, Output, Scale, Shape, Weighted
 from spikelet.nodes.layers import MEAN
 from spikelet_converters.frontends.values import (
     NOTHING,
@@ -281,7 +281,7 @@ class Construction:
             raise ConversionError("the output: its axes were permuted; export the network channel first (NCHW)")
         if x.offset.any() and x.node != "input":
             x = self.materialised("logits", "the output", x)
-        if (x.factor != 1).any() or not isinstance(self.nodes[x.node], Conv2d | Linear | Add | Scale | LI):
+        if (x.factor != 1).any() or not isinstance(self.nodes[x.node], Weighted | Add | LI):
             self.refuse_offset("the output", x)
             x = self.append(self.free_name("logits"), "the output", Scale(f32(x.channels())), x)
         return self.append("output", "the output", Output(), x)

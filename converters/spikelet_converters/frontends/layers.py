@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from spikelet.bounds.products import product
 from spikelet.errors import ConversionError
-from spikelet.nodes import Add, Conv2d, Flatten, Linear, Scale, SumPool2d
+from spikelet.nodes import Add, Conv2d, Flatten, Linear, Scale, SumPool2d, Weighted
 from spikelet_converters.frontends.construction import Construction, check_finite, has_offset
 from spikelet_converters.frontends.layout import flat_order
 from spikelet_converters.frontends.values import (
@@ -163,7 +163,7 @@ class Layers(Construction):
                 raise ConversionError(f"{where}: adds values whose axes are in another order")
             if x.shape != inputs[0].shape:
                 raise ConversionError(f"{where}: adds shapes {inputs[0].shape} and {x.shape}; expected equal shapes")
-            if not isinstance(self.nodes[x.node], Conv2d | Linear | Add | Scale) or (x.factor != 1).any():
+            if not isinstance(self.nodes[x.node], Weighted | Add) or (x.factor != 1).any():
                 scaled = self.append(self.free_name(f"{name}.scale{index}"), where, Scale(f32(x.channels())), x)
                 x = replace(x, node=scaled.node, factor=ONE)
             sources.append(x)

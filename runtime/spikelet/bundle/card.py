@@ -11,7 +11,7 @@ from spikelet.escapes import markdown
 from spikelet.files.decoded import Document
 from spikelet.files.texts import check_text
 from spikelet.graph import Graph
-from spikelet.nodes import Array, is_float
+from spikelet.nodes import Weighted
 
 MAX_BYTES = 2**20
 
@@ -19,7 +19,7 @@ MAX_BYTES = 2**20
 def card(graph: Graph, manifest: Manifest) -> str:
     """Return a model card in Markdown, from the network and its recorded measurements."""
     shape = "x".join(map(str, graph.input.shape))
-    weights = sum(value.size for value in _weights(graph))
+    weights = sum(node.weights.size for node in graph.nodes.values() if isinstance(node, Weighted))
     layers, neurons = number_of(len(graph.spiking), "layer"), number_of(graph.neuron_count, "neuron")
     lines = [
         f"# {markdown(manifest.name)}",
@@ -119,12 +119,3 @@ def _plain(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_plain(item)}" for key, item in value.items() if not isinstance(item, dict))
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _weights(graph: Graph) -> list[Array]:
-    return [
-        getattr(node, field)
-        for node in graph.nodes.values()
-        for field in node.tensors
-        if field in ("weight", "scale") and (graph.exact or is_float(getattr(node, field)))
-    ]

@@ -9,7 +9,7 @@ from spikelet.bundle.manifest import Manifest
 from spikelet.bundle.schema import WEIGHTS
 from spikelet.errors import BundleError, GraphError
 from spikelet.graph import Graph
-from spikelet.nodes import Conv2d, Linear, Scale
+from spikelet.nodes import Weighted
 
 
 def check_arithmetic(graph: Graph, manifest: Manifest) -> None:
@@ -53,14 +53,13 @@ def _check_bits(graph: Graph, bits: int | None) -> None:
         raise BundleError.at("manifest.json.bits", "expected the bits per weight of an exact bundle, found null")
     least, most = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
     for name, node in graph.nodes.items():
-        if not isinstance(node, Conv2d | Linear | Scale):
+        if not isinstance(node, Weighted):
             continue
-        field = "scale" if isinstance(node, Scale) else "weight"
-        weight = node.scale if isinstance(node, Scale) else node.weight
-        if weight.min() < least or weight.max() > most:
-            found = f"{weight.min()}…{weight.max()}"
+        weights = node.weights
+        if weights.min() < least or weights.max() > most:
+            found = f"{weights.min()}…{weights.max()}"
             raise BundleError.at(
-                f"{WEIGHTS}: {name}.{field}",
+                f"{WEIGHTS}: {name}.{node.weight_field}",
                 f"expected weights of {bits} bits, {least}…{most}, as manifest.json.bits says, found {found}",
                 expected=f"{least}…{most}",
                 found=found,

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from spikelet.equality import EqualFields
 from spikelet.graph import Graph
-from spikelet.nodes import IF, Add, Conv2d, Flatten, Linear, Node, Output, Scale, Shape, SumPool2d
+from spikelet.nodes import IF, Add, Conv2d, Flatten, Linear, Node, Output, Scale, Shape, SumPool2d, Weighted
 
 Map = npt.NDArray[np.int64]
 
@@ -80,14 +80,13 @@ def sites(graph: Graph) -> tuple[Site, ...]:
     for name in graph.order:
         node, sources = graph.nodes[name], graph.predecessors[name]
         events = [source for source in sources if kind[source] in ("spikes", "counts")]
-        if isinstance(node, Conv2d | Linear | Scale):
+        if isinstance(node, Weighted):
             shape, (source,) = graph.shapes[sources[0]], sources
             nonzero, dense = reach(node, shape), int(reach(node, shape, dense=True).sum())
             back = carried_back(graph, source, nonzero) if events else {}
             operation: Literal["ac", "mac"] = "ac" if events else "mac"
-            weights = (node.scale if isinstance(node, Scale) else node.weight).size
             total = int(nonzero.sum())
-            nodes.append(Site(name, kind[source], operation, back, dense, total, weights, copies[source]))
+            nodes.append(Site(name, kind[source], operation, back, dense, total, node.weights.size, copies[source]))
         elif isinstance(node, SumPool2d) and not events:
             count = graph.neurons(name) * node.kernel[0] * node.kernel[1]
             nodes.append(Site(name, kind[sources[0]], "add", {}, count, count))

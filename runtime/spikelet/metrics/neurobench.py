@@ -27,7 +27,7 @@ from spikelet.engines.base import Float
 from spikelet.engines.numpy import NumpyEngine
 from spikelet.graph import Graph
 from spikelet.metrics.fanout import reach
-from spikelet.nodes import IF, LI, Conv2d, Linear, Scale
+from spikelet.nodes import IF, LI, Weighted
 
 IMAGES = 32  # images of a measurement, one batch
 
@@ -81,7 +81,7 @@ def neurobench(graph: Graph, images: npt.NDArray[np.uint8], steps: int, engine: 
     maps = {
         name: reach(node, graph.shapes[graph.predecessors[name][0]])
         for name, node in graph.nodes.items()
-        if isinstance(node, Conv2d | Linear | Scale)
+        if isinstance(node, Weighted)
     }
     operations = {"mac": 0, "ac": 0}
     silent = activations = updates = 0
@@ -120,13 +120,9 @@ def footprint(graph: Graph) -> int:
 
 def connection_sparsity(graph: Graph) -> float:
     """Compute the share of zero weights of convolutions, linear layers and scales."""
-    weights = [
-        node.scale if isinstance(node, Scale) else node.weight
-        for node in graph.nodes.values()
-        if isinstance(node, Conv2d | Linear | Scale)
-    ]
-    zeros = sum(int(np.count_nonzero(weight == 0)) for weight in weights)
-    return round(zeros / sum(weight.size for weight in weights), 4) if weights else 0.0
+    arrays = [node.weights for node in graph.nodes.values() if isinstance(node, Weighted)]
+    zeros = sum(int(np.count_nonzero(weights == 0)) for weights in arrays)
+    return round(zeros / sum(weights.size for weights in arrays), 4) if arrays else 0.0
 
 
 def dense(graph: Graph) -> int:
@@ -134,7 +130,7 @@ def dense(graph: Graph) -> int:
     return sum(
         int(reach(node, graph.shapes[graph.predecessors[name][0]], dense=True).sum())
         for name, node in graph.nodes.items()
-        if isinstance(node, Conv2d | Linear | Scale)
+        if isinstance(node, Weighted)
     )
 
 

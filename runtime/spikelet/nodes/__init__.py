@@ -8,7 +8,7 @@ axis of a node's shape.
 """
 
 from spikelet.nodes.base import MAX_ELEMENTS, Array, Node, Shape, check_size, is_float
-from spikelet.nodes.layers import Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
+from spikelet.nodes.layers import Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d, Weighted
 from spikelet.nodes.neuron import IF, LI, LIF, MAX_COPIES, Reset, Tie
 
 KINDS: dict[str, type[Node]] = {
@@ -35,6 +35,7 @@ __all__ = [
     "Shape",
     "SumPool2d",
     "Tie",
+    "Weighted",
     "check_size",
     "is_float",
 ]

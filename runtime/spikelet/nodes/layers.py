@@ -54,8 +54,24 @@ class Input(Node):
         return self.shape
 
 
+class Weighted(Node):
+    """Base class of the nodes with weights: Conv2d, Linear and Scale.
+
+    Attributes:
+        weight_field: Name of the field that holds the weights.
+    """
+
+    weight_field: ClassVar[str] = "weight"
+
+    @property
+    def weights(self) -> Array:
+        """The weights: (C_out, C_in / groups, kh, kw), (F_out, F_in) or (C,)."""
+        weights: Array = getattr(self, self.weight_field)
+        return weights
+
+
 @dataclass(frozen=True, eq=False)
-class Conv2d(Node):
+class Conv2d(Weighted):
     """y = weight * x + bias: cross-correlation with zero padding.
 
     Attributes:
@@ -99,7 +115,7 @@ class Conv2d(Node):
 
 
 @dataclass(frozen=True, eq=False)
-class Linear(Node):
+class Linear(Weighted):
     """y = weight x + bias.
 
     Attributes:
@@ -144,7 +160,7 @@ class SumPool2d(Node):
 
 
 @dataclass(frozen=True, eq=False)
-class Scale(Node):
+class Scale(Weighted):
     """y_c = scale_c x_c: one synapse per neuron.
 
     Attributes:
@@ -152,6 +168,7 @@ class Scale(Node):
     """
 
     tensors: ClassVar[tuple[str, ...]] = ("scale",)
+    weight_field: ClassVar[str] = "scale"
     scale: Array
 
     def __post_init__(self) -> None:
