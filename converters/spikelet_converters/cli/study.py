@@ -113,9 +113,9 @@ def _run(args: argparse.Namespace, study: Study, folder: Path) -> dict[str, str]
 def _finish(args: argparse.Namespace, study: Study, folder: Path) -> Document:
     """Write summary, CSV and plots of the finished runs."""
     from spikelet.files.atomic import write_files
-    from spikelet_converters.study.page import publish
     from spikelet_converters.study.plots import plots
     from spikelet_converters.study.protocol import read_ledger
+    from spikelet_converters.study.results import publish
     from spikelet_converters.study.summary import read_metrics, summarise
     from spikelet_converters.study.summary_text import to_csv, to_markdown
 

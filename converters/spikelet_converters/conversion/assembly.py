@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from spikelet.bounds.ranges import accumulators, exact_steps
@@ -82,7 +82,7 @@ def assemble(
         source = folded(source)
         quantised = fitted(source, bits, steps or 1)
     graph = source if quantised is None else quantised.graph
-    conversion: Document = {"bits": bits, "layers": _layers(graph, quantised)}
+    conversion: Document = {"bits": bits, "layers": layer_entries(graph, _weight_errors(quantised))}
     if steps is not None:
         conversion["steps"] = steps
     if quantised is not None:
@@ -127,22 +127,34 @@ def _notes(quantised: Quantised, bits: int, steps: int) -> list[str]:
     return notes
 
 
-def _layers(graph: Graph, quantised: Quantised | None) -> list[Document]:
-    """Return one entry per spiking layer: neurons, exact time-steps, and rounding error of the weights before it."""
-    entries: list[Document] = [{"layer": name, "neurons": graph.neurons(name)} for name in graph.spiking]
-    if not graph.exact:
-        return entries
-    limits = {accumulator.node: accumulator.steps() for accumulator in accumulators(graph)}
-    for entry in entries:
-        entry["exact_steps"] = limits[entry["layer"]]
-        if quantised is not None:
-            errors = [
-                quantised.weight_error[name]
-                for name in _feeding(graph, entry["layer"])
-                if name in quantised.weight_error
-            ]
-            entry["weight_error"] = max(errors, default=0.0)
+def layer_entries(graph: Graph, weight_errors: Mapping[str, float]) -> list[Document]:
+    """Return an entry of the manifest per spiking layer: neurons, exact time-steps, rounding error of the weights.
+
+    Args:
+        graph: The network.
+        weight_errors: By layer, the relative rounding error of the weights before it.
+    """
+    limits = {accumulator.node: accumulator.steps() for accumulator in accumulators(graph)} if graph.exact else {}
+    entries = []
+    for name in graph.spiking:
+        entry: Document = {"layer": name, "neurons": graph.neurons(name)}
+        if name in limits:
+            entry["exact_steps"] = limits[name]
+        if name in weight_errors:
+            entry["weight_error"] = weight_errors[name]
+        entries.append(entry)
     return entries
+
+
+def _weight_errors(quantised: Quantised | None) -> dict[str, float]:
+    """Return, by spiking layer of a quantised network, the largest rounding error of the weights before it."""
+    if quantised is None:
+        return {}
+    errors = quantised.weight_error
+    return {
+        layer: max((errors[name] for name in _feeding(quantised.graph, layer) if name in errors), default=0.0)
+        for layer in quantised.graph.spiking
+    }
 
 
 def _feeding(graph: Graph, layer: str) -> list[str]:

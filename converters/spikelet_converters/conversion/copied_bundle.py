@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from spikelet import options
-from spikelet.bounds.ranges import accumulators, exact_steps
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle
 from spikelet.bundle.card import card
 from spikelet.bundle.golden import Golden
@@ -17,6 +17,7 @@ from spikelet.files.decoded import Document
 from spikelet.graph import Graph
 from spikelet.inputs import MAX_STEPS
 from spikelet.verify import golden_steps, record_golden
+from spikelet_converters.conversion.assembly import layer_entries
 from spikelet_converters.conversion.copies import Start, with_copies
 from spikelet_converters.conversion.measured import measured
 from spikelet_converters.conversion.quantise import least_bits
@@ -76,6 +77,8 @@ def convert_copies(
     default_steps = -(-bundle.default_steps // largest) if steps is None else steps
     notes = [note for note in [_initial_potential_note(bundle.graph, copies, start, data)] if note]
     source_manifest = bundle.manifest
+    source_layers = [layer for layer in source_manifest.conversion.get("layers", []) if "layer" in layer]
+    errors = {layer["layer"]: layer["weight_error"] for layer in source_layers if "weight_error" in layer}
     bits = source_manifest.bits if source_manifest.bits is None else max(source_manifest.bits, least_bits(graph))
     manifest = replace(
         source_manifest,
@@ -90,7 +93,7 @@ def convert_copies(
             "convert_command": command,
         },
         results=results,
-        conversion={"bits": bits, "layers": _layers(bundle, graph), "notes": notes, "steps": default_steps},
+        conversion={"bits": bits, "layers": layer_entries(graph, errors), "notes": notes, "steps": default_steps},
     )
     return Bundle(graph, manifest, golden_of_copies(bundle, graph, largest), card(graph, manifest))
 
@@ -151,18 +154,3 @@ def _result(
         if same_images and "float_accuracy" in before:
             result["float_accuracy"] = before["float_accuracy"]
     return result
-
-
-def _layers(bundle: Bundle, graph: Graph) -> list[Document]:
-    """Return one entry per layer: neurons, exact time-steps, and the rounding error of the weights before it."""
-    errors = {layer["layer"]: layer for layer in bundle.manifest.conversion.get("layers", []) if "layer" in layer}
-    limits = {bound.node: bound.steps() for bound in accumulators(graph)} if graph.exact else {}
-    entries = []
-    for name in graph.spiking:
-        entry: Document = {"layer": name, "neurons": graph.neurons(name)}
-        if name in limits:
-            entry["exact_steps"] = limits[name]
-        if "weight_error" in errors.get(name, {}):
-            entry["weight_error"] = errors[name]["weight_error"]
-        entries.append(entry)
-    return entries

@@ -78,7 +78,7 @@ def _excess(graph: Graph, steps: int, limit: int) -> dict[str, Factor]:
         if ratio.max() <= 1:
             continue
         for layer in _feeding(graph, name):
-            channels = len(graph.shapes[layer]) and graph.shapes[layer][0]
+            channels = graph.shapes[layer][0]
             factor = np.maximum(ratio if len(ratio) == channels else ratio.max().reshape(1), 1)
             excess[layer] = np.maximum(excess.get(layer, np.ones(1)), factor)
     return excess

@@ -129,13 +129,13 @@ def measure_spiking(
     bundle = _write(graph, folder.name, folder / "bundle.snnb", conditions, provenance)
     shares, counts, used = _run(bundle, max(time_steps), conditions, conditions.on_progress)
     return SpikingResult(
-        {t: float(shares[t - 1]) for t in time_steps},
-        {t: float(counts[t - 1]) for t in time_steps},
-        "plain",
-        used,
-        [str(bundle.digest)],
-        _operations(graph, conditions, time_steps),
-        graph.neuron_count,
+        accuracy={t: float(shares[t - 1]) for t in time_steps},
+        spikes={t: float(counts[t - 1]) for t in time_steps},
+        neuron="plain",
+        engine=used,
+        bundles=[str(bundle.digest)],
+        operations=_operations(graph, conditions, time_steps),
+        neurons=graph.neuron_count,
     )
 
 
@@ -149,8 +149,15 @@ def _measure_rule(
         raise SpikeletError(f"{baseline.name}: has {baseline.pre_steps} pre-steps; test larger T")
     shares = _rule(baseline, exact, network, steps, conditions)
     by_total = {baseline.pre_steps + t + 1: float(share) for t, share in enumerate(shares)}
-    accuracy = {t: by_total[t] for t in time_steps if t in by_total}
-    return SpikingResult(accuracy, None, "changed", "torch, on the exact integers", [], None, exact.neuron_count)
+    return SpikingResult(
+        accuracy={t: by_total[t] for t in time_steps if t in by_total},
+        spikes=None,
+        neuron="changed",
+        engine="torch, on the exact integers",
+        bundles=[],
+        operations=None,
+        neurons=exact.neuron_count,
+    )
 
 
 def _measure_each(
@@ -168,7 +175,15 @@ def _measure_each(
         operations[t] = _operations(bundle.graph, conditions, (t,))[t]
         digests.append(str(bundle.digest))
         conditions.on_progress(index + 1, len(conditions.time_steps))
-    return SpikingResult(accuracy, spikes, "plain", used, digests, operations, source.neuron_count)
+    return SpikingResult(
+        accuracy=accuracy,
+        spikes=spikes,
+        neuron="plain",
+        engine=used,
+        bundles=digests,
+        operations=operations,
+        neurons=source.neuron_count,
+    )
 
 
 def measure_source(checkpoint: Checkpoint, test: ImageSet, seed: int, device: str = "cpu") -> dict[str, float]:

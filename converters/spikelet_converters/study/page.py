@@ -1,28 +1,25 @@
 """Generate a page such as `docs/results/cifar10.md` with its plots and tables from the results of studies.
 
-The results of a study file FILE.toml are in FILE.results.json in the same folder. Runs without results are
-listed as such.
+Runs without results are listed as such.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from spikelet.files.atomic import write_files
-from spikelet.files.decoded import Document, ReadOnlyDocument
+from spikelet.files.decoded import ReadOnlyDocument
 from spikelet_converters.baselines import BASELINES
 from spikelet_converters.study.costs import costs_table
-from spikelet_converters.study.grid import START, Run, Study
+from spikelet_converters.study.grid import START, Study
 from spikelet_converters.study.plots import plots
 from spikelet_converters.study.published import published_section
-from spikelet_converters.study.stored import read_published
+from spikelet_converters.study.results import read_results
 from spikelet_converters.study.summary import Metrics, grid_point, summarise
 from spikelet_converters.study.summary_text import to_csv, to_markdown
 
-SUFFIX = ".results.json"
 EARLIER_OPTIONS, EARLIER_IMAGES = {"snnc": {"iterations": 200}}, 600  # defaults of results that do not state them
 ONLY = re.compile(r" --only ('[^']*'|\S+)")
 
@@ -36,61 +33,6 @@ and the test split is used once, after training. The runtime evaluates the exact
 Baselines that change the neuron use the same integers. T includes the pre-steps of two-pass methods. "Noise off" is
 the source network without its residual, "noise on" the source network with it.
 """
-
-
-def results_path(study: Study) -> Path:
-    """Return the path of the results of a study file."""
-    return study.path.with_name(study.path.stem + SUFFIX)
-
-
-def publish(study: Study, metrics: Sequence[Metrics], ledger: Sequence[Document] = ()) -> Path:
-    """Write the results next to the study file, without local paths, and return the path.
-
-    Existing results of other runs, such as seeds trained on another machine, are kept if their options are unchanged.
-    Entries of the ledger are never removed, so that a test split that was opened twice stays visible.
-
-    Args:
-        study: The study.
-        metrics: Metrics of the finished runs.
-        ledger: Accesses to the test split, as `read_ledger` returns them.
-    """
-    path = results_path(study)
-    published = _read_results(study)
-    results = {result["name"]: result for result in [*published["results"], *metrics]}
-    measured = {result["name"] for result in metrics}
-    kept = [
-        {key: value for key, value in results[run.name].items() if key != "checkpoint"}
-        for run in study.runs
-        if run.name in measured or (run.name in results and _has_options(run, results[run.name]))
-    ]
-    opened = {json.dumps(entry, sort_keys=True): entry for entry in [*published["ledger"], *ledger]}
-    document = {"study": study.path.name, "results": kept, "ledger": list(opened.values())}
-    text = json.dumps(document, indent=1) + "\n"
-    write_files(path.parent, {path.name: text})
-    return path
-
-
-def _has_options(run: Run, result: Metrics) -> bool:
-    """Return whether a result belongs to a run with the same options."""
-    config = json.loads(json.dumps(run.as_dict()))
-    return all(config.get(key) == result.get(key) for key in ("options", "rival", "rival_options", "copies"))
-
-
-def own_results(study: Study) -> list[Metrics]:
-    """Read the results of a study file. Empty if it has not been run.
-
-    Raises:
-        UsageError: The file does not contain results of a study.
-    """
-    results: list[Metrics] = _read_results(study)["results"]
-    return results
-
-
-def _read_results(study: Study) -> Document:
-    path = results_path(study)
-    if not path.exists():
-        return {"results": [], "ledger": []}
-    return read_published(path)
 
 
 def write_page(studies: Sequence[Study], page: Path, command: str, others: Path | None = None) -> None:
@@ -107,7 +49,8 @@ def write_page(studies: Sequence[Study], page: Path, command: str, others: Path 
     except_others = "" if others is None else ", except those of the last section,"
     text = [INTRODUCTION.format(title=_title(studies), command=command, except_others=except_others)]
     for study in studies:
-        metrics = own_results(study)
+        published = read_results(study)
+        metrics: list[Metrics] = published["results"]
         text += [f"## {study.title}", ""]
         text += [study.about.strip(), ""] if study.about else []
         if metrics:
@@ -117,7 +60,7 @@ def write_page(studies: Sequence[Study], page: Path, command: str, others: Path 
                 text += [f"![{study.title}]({folder.name}/{name}.svg)", ""]
             files[f"{study.path.stem}.csv"] = to_csv(rows)
             text += [table for table in (to_markdown(study, rows), costs_table(study, rows)) if table]
-            text += [*_facts(study, metrics), "", _accesses(_read_results(study)["ledger"]), ""]
+            text += [*_facts(study, metrics), "", _accesses(published["ledger"]), ""]
         text += [_missing(study, metrics), ""]
     if others is not None:
         text += [published_section(others), ""]

@@ -93,13 +93,13 @@ def _measured(
     test = sealed.open(run.name, weights, data.digest).with_classes(data.classes)
     started = time.perf_counter()
     conditions = Conditions(
-        calibration,
-        test,
-        study.time_steps,
-        folder / run.name,
-        study.bits,
-        study.engine,
-        execution.command,
+        calibration=calibration,
+        test=test,
+        time_steps=study.time_steps,
+        folder=folder / run.name,
+        bits=study.bits,
+        engine=study.engine,
+        command=execution.command,
         on_progress=lambda n, total: tick("testing", n, total),
     )
     result = measure_spiking(checkpoint, baseline, conditions, run.copies)

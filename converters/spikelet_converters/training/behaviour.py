@@ -8,7 +8,6 @@ torch. Constants of the code need no record: torch.fx makes them buffers, which 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from itertools import zip_longest
 from typing import Any
 
@@ -19,6 +18,7 @@ from spikelet.errors import ConversionError
 from spikelet.files.decoded import Document
 from spikelet_converters.frontends.torch.calls import name_of
 from spikelet_converters.source_model.activation import SpikingActivation
+from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.weights import mismatch
 
 IMAGES, SEED = 4, 0
@@ -43,29 +43,27 @@ def record(network: nn.Module, shape: tuple[int, int, int]) -> Document:
     return {"calls": _calls(network), "values": _values(copy.deepcopy(network).cpu().eval(), shape)}
 
 
-def check_repeated(network: nn.Module, build: Callable[[], nn.Module], shape: tuple[int, int, int], name: str) -> None:
+def check_repeated(network: nn.Module, spec: NetworkSpec) -> None:
     """Raise ConversionError if the code of a user's network makes another network when it runs again.
 
     The weights that are trained would not fit the network of the next run.
 
     Args:
         network: The network, on the CPU.
-        build: Builds it again. The generator of torch is left as it was.
-        shape: (C, H, W) of its input.
-        name: Name of the network in the message.
+        spec: Its specification, which builds it again. The generator of torch is left as it was.
     """
     if not isinstance(network, fx.GraphModule):
         return
     with torch.random.fork_rng(devices=()):
-        again = build()
+        again = spec.build()
     difference = mismatch(network.state_dict(), again.state_dict())
     if not difference:
         again.load_state_dict(network.state_dict())
-        difference = change(record(network, shape), again.eval(), shape)
+        difference = change(record(network, spec.shape), again.eval(), spec.shape)
     if difference:
         raise ConversionError(
-            f"{name}: makes another network each time its code runs: {difference}; write numbers in place of random "
-            "ones, or seed their generator in the code"
+            f"{spec.model}: makes another network each time its code runs: {difference}; write numbers in place of "
+            "random ones, or seed their generator in the code"
         )
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 from spikelet.files.decoded import ReadOnlyDocument
 from spikelet_converters.source_model.residuals import RESIDUALS
-from spikelet_converters.training.recipe import Recipe, with_tuples
+from spikelet_converters.training.recipe import RECIPE_FIELDS, Recipe, with_tuples
 
 BACKWARD = 2  # a backward pass computes gradients of inputs and weights
 
@@ -32,6 +30,5 @@ def compute_of(provenance: ReadOnlyDocument) -> dict[str, float]:
 
 
 def _passes(provenance: ReadOnlyDocument) -> float:
-    known = {field.name for field in fields(Recipe)}
-    recipe = {key: value for key, value in provenance.get("recipe", {}).items() if key in known}
+    recipe = {key: value for key, value in provenance.get("recipe", {}).items() if key in RECIPE_FIELDS}
     return forward_passes(provenance.get("residual", "none"), Recipe(**with_tuples(recipe))) if recipe else 0.0

@@ -67,7 +67,7 @@ def train(
     training, validation = split(data, recipe)
     torch.manual_seed(recipe.seed)
     network = spec.build()
-    behaviour.check_repeated(network, spec.build, spec.shape, spec.model)
+    behaviour.check_repeated(network, spec)
     if start is not None:
         begin.check_split(start, recipe, data)
         begin.take_weights(network, start)

@@ -11,8 +11,9 @@ from spikelet import cli
 from spikelet.errors import UsageError
 from spikelet_converters.study.config import read_study
 from spikelet_converters.study.costs import costs_table
-from spikelet_converters.study.page import results_path, write_page
+from spikelet_converters.study.page import write_page
 from spikelet_converters.study.protocol import LEDGER, read_ledger
+from spikelet_converters.study.results import results_path
 from spikelet_converters.study.stored import read_published, read_run_metrics
 from spikelet_converters.study.summary import summarise
 

@@ -19,9 +19,10 @@ from spikelet_converters.conversion.copies import with_copies
 from spikelet_converters.study.config import read_study
 from spikelet_converters.study.costs import costs_table
 from spikelet_converters.study.measure import COUNTED
-from spikelet_converters.study.page import own_results, publish, results_path, write_page
+from spikelet_converters.study.page import write_page
 from spikelet_converters.study.perform import perform
 from spikelet_converters.study.protocol import LEDGER
+from spikelet_converters.study.results import publish, read_results, results_path
 from spikelet_converters.study.summary import read_metrics, summarise
 from spikelet_converters.study.summary_text import to_csv, to_markdown
 from spikelet_converters.training.checkpoint import load_checkpoint
@@ -191,28 +192,30 @@ class TestPage:
         """Results of runs whose options have changed are dropped."""
         (folder / "two.toml").write_text(STUDY.replace("batch = 16", "batch = 8"))
         other_study, bars = read_study(folder / "two.toml"), read_study(folder / "bars.toml")
-        metrics = own_results(bars)
+        metrics = read_results(bars)["results"]
         new = [{**result, "options": {**result["options"], "batch": 8}} for result in metrics if result["options"]]
         results_path(other_study).write_text(json.dumps({"results": metrics}))  # written for the other file
         publish(other_study, [result for result in new if result["point"]["seed"] == 1])
-        kept = own_results(other_study)
+        kept = read_results(other_study)["results"]
         baselines = {result["name"] for result in metrics if not result["options"]}
         assert {result["name"] for result in kept} == baselines | {
             result["name"] for result in new if result["point"]["seed"] == 1
         }
         publish(other_study, [result for result in new if result["point"]["seed"] != 1])
-        assert {result["name"] for result in own_results(other_study)} == {result["name"] for result in metrics}
+        assert {result["name"] for result in read_results(other_study)["results"]} == {
+            result["name"] for result in metrics
+        }
 
     @pytest.mark.parametrize(("copies", "kept"), [({"copies": 2}, True), ({"copies": 4}, False), ({}, False)])
     def test_publishing_drops_runs_with_another_number_of_copies(self, done, folder, copies, kept):
         (folder / "copied.toml").write_text(f"{STUDY}\n[method.two]\nof = 'qcfs'\ncopies = 2\n")
         study = read_study(folder / "copied.toml")
         run = next(run for run in study.runs if run.method == "two")
-        metrics = own_results(read_study(folder / "bars.toml"))[0]
+        metrics = read_results(read_study(folder / "bars.toml"))["results"][0]
         result = {**metrics, **{key: value for key, value in run.as_dict().items() if key != "copies"}, **copies}
         results_path(study).write_text(json.dumps({"results": [result]}))
         publish(study, [])
-        assert (own_results(study) == [{k: v for k, v in result.items() if k != "checkpoint"}]) is kept
+        assert (read_results(study)["results"] == [{k: v for k, v in result.items() if k != "checkpoint"}]) is kept
 
     def test_every_access_to_the_test_split_is_published(self, done, call, folder):
         """Accesses from another folder, and of a network that was changed after its test, are included."""
