@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from spikelet_converters.study.grid import Study
-from spikelet_converters.study.summary import Row, grid_point
+from spikelet_converters.study.summary import Row
 from spikelet_converters.study.summary_text import heading
 
 NOTE = (
@@ -20,8 +20,8 @@ NOTE = (
 def costs_table(study: Study, rows: Sequence[Row]) -> str:
     """Return one Markdown table for each grid point, or nothing for results without these figures."""
     lines: list[str] = []
-    for point in dict.fromkeys(grid_point(row.runs[0]) for row in rows):
-        group = [row for row in rows if grid_point(row.runs[0]) == point and _has_compute(row)]
+    for point in dict.fromkeys(row.point for row in rows):
+        group = [row for row in rows if row.point == point and _has_compute(row)]
         if not group:
             continue
         times = sorted({t for row in group for t in row.cells})
@@ -33,7 +33,7 @@ def costs_table(study: Study, rows: Sequence[Row]) -> str:
             run, total = _compute(row)
             cells = [_operations(row, t) for t in times]
             shares = [_share(run, reference_run), _share(total, reference_total)]
-            lines.append("| " + " | ".join([row.label, f"{row.runs[0]['neurons']:,}", *cells, *shares]) + " |")
+            lines.append("| " + " | ".join([row.method, f"{row.runs[0]['neurons']:,}", *cells, *shares]) + " |")
         lines.append("")
     return "\n".join(lines)
 

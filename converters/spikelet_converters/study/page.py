@@ -150,7 +150,7 @@ def _value(value: object) -> str:
 
 def _missing(study: Study, metrics: Sequence[Metrics]) -> str:
     planned = [run for run in study.runs if run.method != START]
-    several = len({grid_point({"point": run.point}) for run in planned}) > 1
+    several = len({grid_point(run.point) for run in planned}) > 1
     done = {m["name"] for m in metrics}
     missing = [run for run in planned if run.name not in done]
     if not missing:
@@ -159,7 +159,7 @@ def _missing(study: Study, metrics: Sequence[Metrics]) -> str:
         return f"`{study.path.name}` has not been run."
     seeds: dict[str, list[str]] = {}
     for run in sorted(missing, key=lambda run: study.methods.index(run.method)):
-        where = f" of {grid_point({'point': run.point})}" if several else ""
+        where = f" of {grid_point(run.point)}" if several else ""
         seeds.setdefault(f"`{run.method}`{where}", []).append(str(run.seed))
     methods = ", ".join(f"{method} (seeds {', '.join(numbers)})" for method, numbers in seeds.items())
     return f"{len(missing)} of {len(planned)} runs of `{study.path.name}` have not been run: {methods}."

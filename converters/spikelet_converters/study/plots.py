@@ -13,7 +13,7 @@ import numpy as np
 
 from spikelet.report.charts import Curve, curves
 from spikelet_converters.study.grid import Study
-from spikelet_converters.study.summary import Cell, Metrics, Row, grid_point
+from spikelet_converters.study.summary import Cell, Metrics, Row
 
 CURVES = 6  # maximum number of curves per plot, the reference included
 
@@ -53,8 +53,8 @@ def plots(study: Study, rows: Sequence[Row]) -> Mapping[str, str]:
     Synaptic operations have a plot if results state them, and levels k T if some networks have copies.
     """
     drawings = {}
-    for point in dict.fromkeys(grid_point(row.runs[0]) for row in rows):
-        group_rows = [row for row in rows if grid_point(row.runs[0]) == point]
+    for point in dict.fromkeys(row.point for row in rows):
+        group_rows = [row for row in rows if row.point == point]
         copied = _with_copies(group_rows, study.reference)
         for cost, selected in ((TIME, group_rows), (_levels(group_rows), copied), (OPERATIONS, _counted(group_rows))):
             reference = [row for row in selected if row.method == study.reference]
@@ -73,7 +73,7 @@ def accuracy_plot(title: str, rows: Sequence[Row], cost: Cost = TIME) -> str:
     """Draw accuracy against a cost on a logarithmic axis. The dashed line is the source network of the first row."""
     series = [_curve(row, cost) for row in rows]
     if rows:
-        series.append(Curve(f"source network of {rows[0].label}", level=rows[0].noise_off.mean))
+        series.append(Curve(f"source network of {rows[0].method}", level=rows[0].noise_off.mean))
     return curves(title, series, cost.label, "test accuracy", x_form=_power)
 
 
@@ -98,7 +98,7 @@ def _counted(rows: Sequence[Row]) -> list[Row]:
 def _curve(row: Row, cost: Cost) -> Curve:
     costs = {t: _mean_cost(row, cost, t) for t in row.cells}
     points = [(x, row.cells[t]) for t, x in costs.items() if x is not None]
-    return Curve(row.label, [(x, cell.mean) for x, cell in points], _band(points))
+    return Curve(row.method, [(x, cell.mean) for x, cell in points], _band(points))
 
 
 def _band(points: Sequence[tuple[float, Cell]]) -> list[tuple[float, float, float]]:

@@ -58,7 +58,7 @@ class Row:
 
     Attributes:
         method: Name of the method.
-        point: Grid point without the seed.
+        point: Grid point without the seed, as text.
         runs: Metrics of the runs.
         cells: Accuracy by T.
         noise_off, noise_on: Accuracy of the source network without and with noise.
@@ -66,17 +66,12 @@ class Row:
     """
 
     method: str
-    point: ReadOnlyDocument
+    point: str
     runs: Sequence[Metrics]
     cells: Mapping[int, Cell]
     noise_off: Cell
     noise_on: Cell
     against: Mapping[int, PairedDifference]
-
-    @property
-    def label(self) -> str:
-        """Name of the method in tables."""
-        return self.method
 
 
 def read_metrics(study: Study, folder: Path) -> list[Metrics]:
@@ -93,9 +88,9 @@ def summarise(study: Study, metrics: Sequence[Metrics]) -> list[Row]:
     """Return one row for each method and grid point with results."""
     groups: dict[str, dict[str, list[Metrics]]] = {}
     for result in metrics:
-        groups.setdefault(grid_point(result), {}).setdefault(result["method"], []).append(result)
+        groups.setdefault(grid_point(result["point"]), {}).setdefault(result["method"], []).append(result)
     rows = []
-    for methods in groups.values():
+    for point, methods in groups.items():
         reference = _cells(methods.get(study.reference, []))
         for name in study.methods:
             if name not in methods:
@@ -106,15 +101,19 @@ def summarise(study: Study, metrics: Sequence[Metrics]) -> list[Row]:
                 {} if is_reference else {t: paired(cell, reference[t]) for t, cell in cells.items() if t in reference}
             )
             sources = {key: Cell({r["point"]["seed"]: r["source"][key] for r in runs}) for key in _SOURCE}
-            point = {key: value for key, value in runs[0]["point"].items() if key != "seed"}
             differences = {t: difference for t, difference in against.items() if difference is not None}
             rows.append(Row(name, point, runs, cells, sources["noise_off"], sources["noise_on"], differences))
     return rows
 
 
-def grid_point(metrics: Metrics) -> str:
-    """Return the grid point of a result, without the seed, as text."""
-    return ", ".join(f"{k} {v}" if k != "model" else str(v) for k, v in metrics["point"].items() if k != "seed")
+def grid_point(point: ReadOnlyDocument) -> str:
+    """Return a grid point, without the seed, as text.
+
+    Examples:
+        >>> grid_point({"seed": 1, "model": "vgg9", "levels": 4})
+        'vgg9, levels 4'
+    """
+    return ", ".join(f"{k} {v}" if k != "model" else str(v) for k, v in point.items() if k != "seed")
 
 
 def _cells(runs: Sequence[Metrics]) -> dict[int, Cell]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from spikelet.escapes import table_cell
 from spikelet_converters.study.grid import Study
-from spikelet_converters.study.summary import CONFIDENCE, Cell, PairedDifference, Row, grid_point, holm
+from spikelet_converters.study.summary import CONFIDENCE, Cell, PairedDifference, Row, holm
 
 
 def to_csv(rows: Sequence[Row]) -> str:
@@ -22,19 +22,9 @@ def to_csv(rows: Sequence[Row]) -> str:
         for t, cell in row.cells.items():
             against = row.against.get(t)
             statistics = ["", "", "", ""] if against is None else [against.mean, against.low, against.high, against.p]
-            point_text = grid_point(row.runs[0])
             seeds = " ".join(map(str, cell.values))
-            line = [
-                row.method,
-                point_text,
-                t,
-                seeds,
-                cell.mean,
-                cell.sd,
-                row.noise_off.mean,
-                row.noise_on.mean,
-                *statistics,
-            ]
+            source = [row.noise_off.mean, row.noise_on.mean]
+            line = [row.method, row.point, t, seeds, cell.mean, cell.sd, *source, *statistics]
             writer.writerow(["" if value is None else table_cell(value) for value in line])
     return text.getvalue()
 
@@ -47,18 +37,18 @@ def percent(cell: Cell) -> str:
 def to_markdown(study: Study, rows: Sequence[Row]) -> str:
     """Return two tables for each grid point: accuracy, and difference to the reference."""
     lines = []
-    for point_text in dict.fromkeys(grid_point(row.runs[0]) for row in rows):
-        group_rows = [row for row in rows if grid_point(row.runs[0]) == point_text]
+    for point in dict.fromkeys(row.point for row in rows):
+        group_rows = [row for row in rows if row.point == point]
         times = sorted({t for row in group_rows for t in row.cells})
         head = ["method", *(f"T={t}" for t in times), "source, noise off", "noise on", "seeds"]
         spread = any(cell.sd is not None for row in group_rows for cell in row.cells.values())
         shown = "mean ± standard deviation over seeds" if spread else "one seed"
-        lines += [f"Accuracy in %, {point_text}, {shown}.", "", *heading(head)]
+        lines += [f"Accuracy in %, {point}, {shown}.", "", *heading(head)]
         for row in group_rows:
             cells = [percent(row.cells[t]) if t in row.cells else "–" for t in times]
             source = [percent(row.noise_off), percent(row.noise_on)]
             seeds = ", ".join(str(r["point"]["seed"]) for r in row.runs)
-            lines.append("| " + " | ".join([row.label, *cells, *source, seeds]) + " |")
+            lines.append("| " + " | ".join([row.method, *cells, *source, seeds]) + " |")
         lines.append("")
         compared = [row for row in group_rows if row.against]
         if compared:
@@ -66,7 +56,7 @@ def to_markdown(study: Study, rows: Sequence[Row]) -> str:
             lines += [title, "", *heading(["method", *(f"T={t}" for t in times)])]
             for row in compared:
                 cells = [_difference(row.against.get(t)) for t in times]
-                lines.append("| " + " | ".join([row.label, *cells]) + " |")
+                lines.append("| " + " | ".join([row.method, *cells]) + " |")
             lines.append("")
     return "\n".join(lines)
 
@@ -78,7 +68,7 @@ def heading(names: Sequence[str]) -> list[str]:
 
 def _statistics(rows: Sequence[Row]) -> str:
     """State what a table of differences contains, its number of tests, and what is significant after correction."""
-    tests = [(row.label, t, difference.p) for row in rows for t, difference in row.against.items()]
+    tests = [(row.method, t, difference.p) for row in rows for t, difference in row.against.items()]
     corrected = holm([p for _, _, p in tests])
     count = sum(p is not None for p in corrected)
     if not count:

@@ -26,7 +26,7 @@ def row(method, *, copies=1, begins=None, operations=None, accuracy=0.5, seeds=(
         for seed in seeds
     ]
     cells = {t: Cell(dict.fromkeys(seeds, accuracy + t / 100)) for t in (1, 4)}
-    return Row(method, {"model": "vgg9"}, runs, cells, Cell({1: 0.9}), Cell({1: 0.9}), {})
+    return Row(method, "vgg9", runs, cells, Cell({1: 0.9}), Cell({1: 0.9}), {})
 
 
 def points(svg):

@@ -70,7 +70,7 @@ def call(home, machine, seconds, state=None):
     queue = Queue([home / "two.toml"], machine / "images", machine / "runs")
     messages = []
     clock = Clock(seconds, 0, now=itertools.count().__next__)
-    device.train_queue(queue, clock, command="python …", report=messages.append)
+    device.train_queue(queue, clock, Execution("python …"), messages.append)
     out = machine / "out"
     device.pack_results(queue, out, messages.append)
     return out, messages

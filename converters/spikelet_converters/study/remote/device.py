@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from spikelet.data import read
@@ -26,7 +27,7 @@ from spikelet_converters.study.remote import parcels
 from spikelet_converters.study.remote.clock import Clock, EpochWatch, TimeUp
 from spikelet_converters.study.remote.images import pack_images, unpack_images
 from spikelet_converters.study.remote.queue import Item, Queue
-from spikelet_converters.training.execution import Execution
+from spikelet_converters.training.execution import DEFAULT_EXECUTION, Execution
 from spikelet_converters.training.parallel import choose_device
 
 MODULE = "spikelet_converters.study.remote.device"
@@ -34,35 +35,21 @@ COMPILED_FROM = 20  # smallest number of epochs of a compiled run; compiling tak
 Report = Callable[[str], None]
 
 
-def train_queue(
-    queue: Queue,
-    clock: Clock,
-    *,
-    command: str = "",
-    device: str = "cpu",
-    compiled: bool = False,
-    report: Report = print,
-) -> None:
+def train_queue(queue: Queue, clock: Clock, execution: Execution = DEFAULT_EXECUTION, report: Report = print) -> None:
     """Train networks one after another until the list or the time ends.
 
     Args:
         queue: The list.
         clock: Time of the call.
-        command: Command line, for the checkpoints.
-        device: Device as named by torch.
-        compiled: Compile the training pass of long runs.
+        execution: Command line and device; only long runs are compiled.
         report: Called with a message for each network.
     """
     for item in queue:
-        if not item.finished and not train_item(
-            queue, item, clock, command=command, device=device, compiled=compiled, report=report
-        ):
+        if not item.finished and not train_item(queue, item, clock, execution, report):
             return
 
 
-def train_item(
-    queue: Queue, item: Item, clock: Clock, *, command: str, device: str, compiled: bool, report: Report
-) -> bool:
+def train_item(queue: Queue, item: Item, clock: Clock, execution: Execution, report: Report) -> bool:
     """Train one network, if it can be trained now, and return whether there is time for the next."""
     obstacle = _obstacle(item)
     if obstacle is not None:
@@ -71,8 +58,8 @@ def train_item(
     if clock.left <= 0:
         return False
     watch = EpochWatch(clock)
-    compiles = compiled and item.run.options.get("epochs", 0) >= COMPILED_FROM
-    execution = Execution(command, device, compiled=compiles, on_batch=watch.on_batch, on_epoch=watch.on_epoch)
+    compiled = execution.compiled and item.run.options.get("epochs", 0) >= COMPILED_FROM
+    execution = replace(execution, compiled=compiled, on_batch=watch.on_batch, on_epoch=watch.on_epoch)
     try:
         train_network(item.study, item.run.name, item.folder, queue.data(item), execution)
     except TimeUp:
@@ -178,8 +165,8 @@ def _images(args: argparse.Namespace) -> None:
 
 def _train(args: argparse.Namespace) -> None:
     clock = Clock(args.seconds, args.reserve)
-    device = choose_device(args.device)
     command = shlex.join(["python", "-m", MODULE, *without_folders(sys.argv[1:])])
+    execution = Execution(command, choose_device(args.device), compiled=args.compile)
     if args.only is None:
         for message in unpack_images(args.data, args.images):
             print(message, flush=True)
@@ -190,13 +177,12 @@ def _train(args: argparse.Namespace) -> None:
         print(message, flush=True)
 
     if args.only is not None:
-        item = queue.item(args.only)
-        train_item(queue, item, clock, command=command, device=device, compiled=args.compile, report=report)
+        train_item(queue, queue.item(args.only), clock, execution, report)
         return
     if args.parallel > 1:
         train_side_by_side(queue, clock, args.parallel, lambda item: _child(args, item, clock))
     else:
-        train_queue(queue, clock, command=command, device=device, compiled=args.compile, report=report)
+        train_queue(queue, clock, execution, report)
     pack_results(queue, args.out, report)
 
 
