@@ -10,10 +10,11 @@ from PySide6.QtGui import QImage, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QListView, QStyle
 
 from spikelet_gui.views.widgets.text import tooltip
+from spikelet_gui.views.widgets.theme import length
 
 SIZES = range(176, 40, -8)  # sides of a picture in pixels; the largest without scrolling is used, else the smallest
 LINES, GAP = 2, 8  # lines of a caption; pixels between pictures
-WIDEST = 200  # width in pixels of a caption, of which longer lines are elided
+WIDEST = 200  # width of a caption, of which longer lines are elided
 KEPT = 600  # largest number of drawn pictures that are kept
 
 Index = QModelIndex | QPersistentModelIndex
@@ -140,7 +141,7 @@ class Gallery(QListView):
 
     def _shortened(self, line: str) -> str:
         """Return a line of a caption without its middle if it is wider than a cell: names can begin alike."""
-        return self.fontMetrics().elidedText(line, Qt.TextElideMode.ElideMiddle, WIDEST)
+        return self.fontMetrics().elidedText(line, Qt.TextElideMode.ElideMiddle, length(WIDEST))
 
     def _choose(self, index: Index) -> None:
         self._chosen(int(index.data(Qt.ItemDataRole.UserRole)))
@@ -166,7 +167,7 @@ class Gallery(QListView):
         width = available.width() - self.style().pixelMetric(extent, None, self.verticalScrollBar())
         metrics = self.fontMetrics()
         widest = max((metrics.horizontalAdvance(caption) for caption in self._captions), default=0)
-        caption_width = min(widest, WIDEST) + 2 * GAP
+        caption_width = min(widest, length(WIDEST)) + 2 * GAP
         caption_height = LINES * metrics.lineSpacing() + GAP
         for side in SIZES:
             cell = QSize(max(caption_width, side + GAP), side + caption_height)

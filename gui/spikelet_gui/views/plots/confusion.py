@@ -13,11 +13,12 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from spikelet.display import number_of
 from spikelet_gui.models.analysis.browse import by_class
 from spikelet_gui.views.widgets.readout import Hover, Reading, Value
-from spikelet_gui.views.widgets.theme import colour, font, heat, readable_on, theme
+from spikelet_gui.views.widgets.theme import colour, font, heat, length, readable_on, theme
 
 Cell = tuple[int | None, int | None]  # true and predicted class; None: all of them
-NAMES, SHARES, HEAD = 86.0, 112.0, 24.0  # pixels for the names, for the accuracies, and above the matrix
-NUMBERED, NAMED = 20.0, 11.0  # smallest cells with a number, and with a name beside them
+NAMES, SHARES, HEAD = 86, 112, 24  # lengths for the names, for the accuracies, and above the matrix
+BAR, SHARE = 56, 46  # widths of the bar of an accuracy, and of its number
+NUMBERED, NAMED = 20, 11  # smallest cells with a number, and with a name beside them
 MOVES = {Qt.Key.Key_Up: (-1, 0), Qt.Key.Key_Down: (1, 0), Qt.Key.Key_Left: (0, -1), Qt.Key.Key_Right: (0, 1)}
 
 
@@ -34,7 +35,7 @@ class ConfusionView(QWidget):
         self.setAccessibleDescription("Arrow keys move through the cells, Enter lists the images of a cell")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setMinimumSize(260, 200)
+        self.setMinimumSize(length(260), length(200))
         self._choose = chosen
         self._counts: npt.NDArray[np.int64] = np.zeros((0, 0), np.int64)
         self._names: Sequence[str] = ()
@@ -43,7 +44,7 @@ class ConfusionView(QWidget):
         self._hover = Hover(self, self.reading)
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        return QSize(420, 420)
+        return QSize(length(420), length(420))
 
     def show_counts(self, counts: npt.NDArray[np.int64], names: Sequence[str], marked: Cell) -> None:
         """Show numbers of images (K, K), and mark the cell, row or column that is chosen."""
@@ -55,7 +56,8 @@ class ConfusionView(QWidget):
     @property
     def area(self) -> QRectF:
         """Area of the matrix."""
-        return QRectF(NAMES, HEAD, max(1.0, self.width() - NAMES - SHARES), max(1.0, self.height() - HEAD - 2.0))
+        left, top, right = length(NAMES), length(HEAD), length(SHARES)
+        return QRectF(left, top, max(1.0, self.width() - left - right), max(1.0, self.height() - top - 2.0))
 
     def cell_at(self, point: QPointF) -> Cell | None:
         """Return the cell at a point; (k, None) beside row k, (None, k) above column k, None elsewhere."""
@@ -133,13 +135,14 @@ class ConfusionView(QWidget):
         area = self.area
         width, height = area.width() / count, area.height() / count
         totals = self._counts.sum(axis=1)
+        numbered = length(NUMBERED)
         painter.setFont(font(8.5))
         for row in range(count):
             for column in range(count):
                 images, cell = int(self._counts[row, column]), self.rect_of((row, column))
                 fill = heat(np.sqrt(images / totals[row])) if totals[row] else theme().raised
                 painter.fillRect(cell.adjusted(0.5, 0.5, -0.5, -0.5) if width > 4 else cell, QColor(fill))
-                if images and min(width, height) >= NUMBERED:
+                if images and min(width, height) >= numbered:
                     painter.setPen(QColor(readable_on(fill)))
                     painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, f"{images:,}")
         self._draw_names(painter, width, height)
@@ -154,31 +157,32 @@ class ConfusionView(QWidget):
 
     def _draw_names(self, painter: QPainter, width: float, height: float) -> None:
         area, middle = self.area, Qt.AlignmentFlag.AlignVCenter
+        names, head = length(NAMES), length(HEAD)
         painter.setPen(QColor(theme().muted))
-        painter.drawText(QRectF(0, 0, NAMES - 6, HEAD), Qt.AlignmentFlag.AlignRight | middle, "true ↓")
-        painter.drawText(QRectF(area.right() + 8, 0, SHARES, HEAD), middle, "accuracy")
+        painter.drawText(QRectF(0, 0, names - 6, head), Qt.AlignmentFlag.AlignRight | middle, "true ↓")
+        painter.drawText(QRectF(area.right() + 8, 0, length(SHARES) - 8, head), middle, "accuracy")
         metrics = painter.fontMetrics()
         lead = "predicted →"
         if any(metrics.horizontalAdvance(name) > width - 2 for name in self._names):
-            painter.drawText(QRectF(area.left(), 0, area.width(), HEAD), middle, f"{lead} same order")
+            painter.drawText(QRectF(area.left(), 0, area.width(), head), middle, f"{lead} same order")
         else:
             for column, name in enumerate(self._names):
-                centre = QRectF(area.left() + column * width, 0, width, HEAD)
+                centre = QRectF(area.left() + column * width, 0, width, head)
                 painter.drawText(centre, Qt.AlignmentFlag.AlignCenter, name)
-        if height < NAMED:
+        if height < length(NAMED):
             return
         for row, score in enumerate(by_class(self._counts)):
             y = area.top() + row * height
             painter.setPen(QColor(theme().text))
-            name = metrics.elidedText(self._names[row], Qt.TextElideMode.ElideRight, int(NAMES) - 8)
-            painter.drawText(QRectF(0, y, NAMES - 6, height), Qt.AlignmentFlag.AlignRight | middle, name)
+            name = metrics.elidedText(self._names[row], Qt.TextElideMode.ElideRight, names - 8)
+            painter.drawText(QRectF(0, y, names - 6, height), Qt.AlignmentFlag.AlignRight | middle, name)
             if score.share is None:
                 continue
-            bar = QRectF(area.right() + 8, y + height / 2 - 4, 56, 8)
+            bar = QRectF(area.right() + 8, y + height / 2 - 4, length(BAR), 8)
             painter.fillRect(bar, QColor(theme().raised))
             painter.fillRect(QRectF(bar.left(), bar.top(), bar.width() * score.share, 8), QColor(theme().series[0]))
             interval_bar = QRectF(bar.left() + bar.width() * score.low, bar.center().y() - 1, 0, 2)
             interval_bar.setRight(bar.left() + bar.width() * score.high)
             painter.fillRect(interval_bar, colour(theme().text, 200))
             painter.setPen(QColor(theme().muted))
-            painter.drawText(QRectF(bar.right() + 4, y, 46, height), middle, f"{score.share:.0%}")
+            painter.drawText(QRectF(bar.right() + 4, y, length(SHARE), height), middle, f"{score.share:.0%}")

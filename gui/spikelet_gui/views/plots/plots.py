@@ -16,11 +16,11 @@ from spikelet_gui.views.plots.chart import ChartView
 from spikelet_gui.views.plots.reading import Curve, bar_values, curve_values, described, dot_at, positions_of
 from spikelet_gui.views.widgets.key_reading import KeyReading
 from spikelet_gui.views.widgets.readout import Hover, Reading, Value
-from spikelet_gui.views.widgets.theme import font, theme
+from spikelet_gui.views.widgets.theme import font, length, theme
 
-HALF_LINE = 7  # half the height of small text, in pixels
-NAME_HEIGHT, NAME_WIDTH = 15, 150  # pixels of a name beside a curve
-LOW = 120  # height in pixels below which a chart has no title of the horizontal axis
+HALF_LINE = 7  # half the height of small text
+NAME_HEIGHT, NAME_WIDTH = 15, 150  # lengths of a name beside a curve
+LOW = 120  # height below which a chart has no title of the horizontal axis
 Values = Sequence[float] | npt.NDArray[np.number]
 
 STEP = 0.02  # of the visible range: distance by which an arrow key moves a marker
@@ -71,9 +71,9 @@ class Plot(ChartView):
         self.setMouseEnabled(zoom, zoom)
         for side in decades:
             axes[side].setLogMode(side == "bottom", side == "left")
-        self.setMinimumSize(120, 80)
+        self.setMinimumSize(length(120), length(80))
         # space for the label at the upper end of an axis, and for descenders of the title below the lower axis
-        self.plotItem.layout.setContentsMargins(0, HALF_LINE, 0, 2)
+        self.plotItem.layout.setContentsMargins(0, length(HALF_LINE), 0, 2)
         small = font(8.5)
         for side in ("left", "bottom"):
             axis = self.getAxis(side)
@@ -99,12 +99,12 @@ class Plot(ChartView):
         self.box.sigYRangeChanged.connect(self._place_levels)
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        return QSize(240, 80)  # small: Qt uses it as the minimum beside text that wraps
+        return QSize(length(240), length(80))  # small: Qt uses it as the minimum beside text that wraps
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
         if hasattr(self, "_titles"):  # the base class resizes before the titles are set
-            self.getAxis("bottom").showLabel(bool(self._titles["bottom"]) and self.height() >= LOW)
+            self.getAxis("bottom").showLabel(bool(self._titles["bottom"]) and self.height() >= length(LOW))
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         super().paintEvent(event)
@@ -190,7 +190,7 @@ class Plot(ChartView):
     def name(self, text: str, x: float, y: float, hue: str, bold: bool = False) -> pg.TextItem:
         """Add a name at the end of a curve, without its middle if it is long; call `spread` after the last one."""
         style = font(8.5, bold=bold)
-        text = QFontMetricsF(style).elidedText(text, Qt.TextElideMode.ElideMiddle, NAME_WIDTH)
+        text = QFontMetricsF(style).elidedText(text, Qt.TextElideMode.ElideMiddle, length(NAME_WIDTH))
         item = pg.TextItem(text, color=hue, anchor=(0, 0.5))
         item.setFont(style)
         item.setPos(x, y)
@@ -213,11 +213,11 @@ class Plot(ChartView):
         self._widen()
         low, high = self.box.viewRange()[1]
         height = max(self.box.height(), 1.0)
-        count = max(1, int((height - 4) / NAME_HEIGHT))
+        count = max(1, int((height - 4) / length(NAME_HEIGHT)))
         for index, (text, _) in enumerate(self.names):
             text.setVisible(index >= len(self.names) - count)
         names = sorted((name for name in self.names if name[0].isVisible()), key=lambda name: name[1])
-        line = NAME_HEIGHT / height * (high - low)
+        line = length(NAME_HEIGHT) / height * (high - low)
         heights = [min(y, high - line * (0.5 + above)) for above, (_, y) in enumerate(reversed(names))][::-1]
         lowest = low + line / 2
         for (text, _), y in zip(names, heights, strict=True):
@@ -314,7 +314,7 @@ class Plot(ChartView):
         for text in self._levels:
             space = (high - text.line.value()) / (high - low) * self.box.height()
             side = text.anchors[0][0]
-            text.anchors = [(side, 1 if space > 2 * HALF_LINE + 4 else 0)] * 2
+            text.anchors = [(side, 1 if space > length(2 * HALF_LINE) + 4 else 0)] * 2
             text.updatePosition()
 
     def marker(

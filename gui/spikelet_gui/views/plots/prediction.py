@@ -17,9 +17,10 @@ from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.key_reading import DOWN, KeyReading, frame_row, row_centres
 from spikelet_gui.views.widgets.readout import Hover, Reading, Value
 from spikelet_gui.views.widgets.text import Elided, set_style
-from spikelet_gui.views.widgets.theme import font, mixed, theme
+from spikelet_gui.views.widgets.theme import font, length, mixed, theme
 
-LINE = 13  # pixels of the smallest bar with its name
+LINE, LARGEST = 13, 30  # heights of a bar with its name
+NAME, PERCENT, BAR = 96, 44, 10  # widths of the name and of the share, and height of the bar itself
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class PredictionBars(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setAccessibleName("prediction at the time cursor")
-        self.setMinimumSize(150, 110)
+        self.setMinimumSize(length(150), length(110))
         self.bars: list[ClassBar] = []
         self._hover = Hover(self, self.reading)
         self._keys = KeyReading(self, self.reading, self.points, self._describe, DOWN)
@@ -66,9 +67,9 @@ class PredictionBars(QWidget):
 
     def _lines(self) -> tuple[int, float]:
         """Return the number of bars that are visible, and the height of each."""
-        lines = max(2, self.height() // LINE)
+        lines = max(2, self.height() // length(LINE))
         visible = len(self.bars) if len(self.bars) <= lines else lines - 1
-        return visible, min(30.0, self.height() / max(min(lines, len(self.bars)), 1))
+        return visible, min(float(length(LARGEST)), self.height() / max(min(lines, len(self.bars)), 1))
 
     def reading(self, point: QPointF) -> Reading | None:
         """Return the class of the bar at a point."""
@@ -86,8 +87,9 @@ class PredictionBars(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         visible, height = self._lines()
-        left = min(96.0, self.width() * 0.42)
-        width = self.width() - left - 44
+        left, right, thickness = min(float(length(NAME)), self.width() * 0.42), length(PERCENT), length(BAR)
+        radius = thickness / 2
+        width = self.width() - left - right
         middle = Qt.AlignmentFlag.AlignVCenter
         for index, bar in enumerate(self.bars[:visible]):
             y = index * height
@@ -98,15 +100,15 @@ class PredictionBars(QWidget):
             painter.drawText(QRectF(0, y, left - 8, height), Qt.AlignmentFlag.AlignRight | middle, text)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(theme().raised))
-            area = QRectF(left, y + height / 2 - 5, width, 10)
-            painter.drawRoundedRect(area, 5, 5)
+            area = QRectF(left, y + height / 2 - radius, width, thickness)
+            painter.drawRoundedRect(area, radius, radius)
             painter.setBrush(QColor(bar.colour))
-            area.setWidth(max(10.0 if bar.share > 0.005 else 0.0, width * bar.share))
-            painter.drawRoundedRect(area, 5, 5)
+            area.setWidth(max(thickness if bar.share > 0.005 else 0.0, width * bar.share))
+            painter.drawRoundedRect(area, radius, radius)
             painter.setPen(QColor(theme().muted))
-            painter.drawText(QRectF(left + width + 6, y, 40, height), middle, f"{bar.share:.0%}")
+            painter.drawText(QRectF(left + width + 6, y, right - 4, height), middle, f"{bar.share:.0%}")
         if visible < len(self.bars):
-            below = QRectF(left, visible * height, width + 44, height)
+            below = QRectF(left, visible * height, width + right, height)
             painter.drawText(below, middle, f"and {len(self.bars) - visible:,} more classes")
         frame_row(painter, self._keys.point(), self.width(), height)
         painter.end()

@@ -11,11 +11,12 @@ from spikelet.report import wording
 from spikelet_gui.models.analysis.costs import energy_text, unit_of
 from spikelet_gui.views.widgets.key_reading import DOWN, KeyReading, frame_row, row_centres
 from spikelet_gui.views.widgets.readout import Hover, Reading, Value
-from spikelet_gui.views.widgets.theme import colour, font, theme
+from spikelet_gui.views.widgets.theme import colour, font, length, theme
 
 Spans = list[tuple[str, Levels]]
 LEVEL_TEXTS = dict(zip(LEVELS, wording.LEVEL_NAMES, strict=True))
-MAX_THICKNESS = 44.0  # pixels of a bar with its gap
+BAR, MAX_BAR, SPACE = 13, 44, 6  # smallest and largest height of a bar with its gap; space between two rows
+NAME, NUMBERS = 118, 118  # widths of the name of a row and of its energies
 
 
 class RangeBars(QWidget):
@@ -40,7 +41,7 @@ class RangeBars(QWidget):
             bold: Index of a row whose name is bold, or None.
         """
         self._rows, self._levels, self._bold = rows, levels, bold
-        self.setMinimumHeight(len(rows) * (6 + 13 * len(levels)))
+        self.setMinimumHeight(len(rows) * (SPACE + length(BAR) * len(levels)))
         self._describe()
         self.update()
 
@@ -71,15 +72,15 @@ class RangeBars(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         height = self.height() / len(self._rows)
-        thickness = min((height - 8) / len(self._levels), MAX_THICKNESS)
-        left, right = 118.0, 118.0
-        width = self.width() - left - right
+        thickness = min((height - 8) / len(self._levels), length(MAX_BAR))
+        left = length(NAME)
+        width = self.width() - left - length(NUMBERS)
         for index, (name, levels) in enumerate(self._rows):
             y = index * height
             first = y + (height - thickness * len(self._levels)) / 2
             painter.setFont(font(9, bold=index == self._bold))
             painter.setPen(QColor(theme().text))
-            text = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, int(left) - 10)
+            text = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, left - 10)
             painter.drawText(
                 QRectF(0, y, left - 10, height), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text
             )
@@ -104,4 +105,4 @@ class RangeBars(QWidget):
         painter.setFont(font(8.5))
         middle = Qt.AlignmentFlag.AlignVCenter
         text = energy_text(energy, unit_of(ends))
-        painter.drawText(QRectF(area.right() + 8, area.top() - 2, 112, area.height() + 4), middle, text)
+        painter.drawText(QRectF(area.right() + 8, area.top() - 2, length(NUMBERS) - 8, area.height() + 4), middle, text)

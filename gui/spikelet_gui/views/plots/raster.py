@@ -13,9 +13,10 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from spikelet.display import number_of
 from spikelet_gui.models.activity.raster import Image, binned, kinds, rows_of
 from spikelet_gui.views.widgets.readout import Hover, Reading, Value
-from spikelet_gui.views.widgets.theme import colour, font, ramp, theme
+from spikelet_gui.views.widgets.theme import colour, font, length, ramp, theme
 
-LEFT, BOTTOM, TOP, RIGHT = 58, 24, 4, 10
+LEFT, BOTTOM, TOP, RIGHT = 60, 24, 4, 10  # margins around the spikes
+LINE, NUMBER = 16, 26  # height of a number, and smallest distance of two time-steps that are numbered
 KINDS = ("", "both", "first only", "second only")  # values of `difference`
 
 
@@ -39,7 +40,7 @@ class Raster(QWidget):
         super().__init__()
         self.setAccessibleName(name)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(160, 90)
+        self.setMinimumSize(length(160), length(90))
         self._moved, self._touched = moved, touched
         self.spikes: Image = np.zeros((1, 0), np.uint8)
         self.time = 1
@@ -82,7 +83,8 @@ class Raster(QWidget):
     @property
     def area(self) -> QRectF:
         """Area of the spikes, in pixels of the widget."""
-        return QRectF(LEFT, TOP, max(1, self.width() - LEFT - RIGHT), max(1, self.height() - TOP - BOTTOM))
+        left, below = length(LEFT), length(BOTTOM)
+        return QRectF(left, TOP, max(1, self.width() - left - RIGHT), max(1, self.height() - TOP - below))
 
     def reading(self, point: QPointF) -> Reading | None:
         """Return the spikes of the row of pixels at a point; None outside of the raster."""
@@ -146,7 +148,7 @@ class Raster(QWidget):
         for row, value in self._marks:
             y = self.area.top() + (row + 0.5) * self.area.height() / self.spikes.shape[1]
             painter.setBrush(QColor(value))
-            painter.drawEllipse(QRectF(LEFT - 9, y - 3, 6, 6))
+            painter.drawEllipse(QRectF(length(LEFT) - 9, y - 3, 6, 6))
 
     def _drawn(self) -> QPixmap:
         """Draw everything except the cursor."""
@@ -172,14 +174,16 @@ class Raster(QWidget):
                 x = area.left() + t * area.width() / steps
                 painter.drawLine(QRectF(x, area.top(), 0, 0).topLeft(), QRectF(x, area.bottom(), 0, 0).topLeft())
         painter.setPen(QColor(theme().muted))
-        stride = max(1, -(-steps * 26 // max(int(area.width()), 1)))
+        stride = max(1, -(-steps * length(NUMBER) // max(int(area.width()), 1)))
         stride = next(n for n in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024) if n >= stride)
         for t in range(stride, steps + 1, stride):
             x = area.left() + (t - 0.5) * area.width() / steps
-            painter.drawText(QRectF(x - 20, area.bottom() + 3, 40, 18), Qt.AlignmentFlag.AlignCenter, str(t))
+            below = QRectF(x - length(20), area.bottom() + 3, length(40), length(18))
+            painter.drawText(below, Qt.AlignmentFlag.AlignCenter, str(t))
         right = Qt.AlignmentFlag.AlignRight
-        painter.drawText(QRectF(0, area.top() - 2, LEFT - 13, 16), right, "0")
-        last = QRectF(0, area.bottom() - 15, LEFT - 13, 16)
+        width, height = length(LEFT - 12), length(LINE)
+        painter.drawText(QRectF(0, area.top() - 2, width, height), right, "0")
+        last = QRectF(0, area.bottom() + 1 - height, width, height)
         painter.drawText(last, right, f"{neurons - 1:,}")
 
 

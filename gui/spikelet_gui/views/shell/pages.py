@@ -15,7 +15,7 @@ from spikelet_gui.views.widgets.controls import button
 from spikelet_gui.views.widgets.icons import pixmap
 from spikelet_gui.views.widgets.layouts import clear, row
 from spikelet_gui.views.widgets.text import label, menu_text, shortened
-from spikelet_gui.views.widgets.theme import theme
+from spikelet_gui.views.widgets.theme import length, theme
 
 START_TITLE, START_WIDTH = "Open a bundle", 440
 
@@ -32,8 +32,8 @@ class WelcomePage(View):
             "muted",
             wrap=True,
         )
-        text.setFixedWidth(START_WIDTH)
-        text.setMinimumHeight(text.heightForWidth(START_WIDTH))  # a layout that centres a label cuts its lines
+        text.setFixedWidth(length(START_WIDTH))
+        text.setMinimumHeight(text.heightForWidth(length(START_WIDTH)))  # a layout that centres a label cuts its lines
         text.setAlignment(Qt.AlignmentFlag.AlignCenter)
         outer = QVBoxLayout(self)
         outer.addStretch(3)
@@ -62,7 +62,7 @@ class ProblemPage(View):
         self.inspector = inspector
         self.card = Card("This file cannot be opened")
         self.card.title.setObjectName("heading")
-        self.card.setMaximumWidth(720)
+        self.card.setMaximumWidth(length(720))
         self.path, self.message = label("", "muted", wrap=True), label("", "bad", wrap=True)
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.grid = QGridLayout()

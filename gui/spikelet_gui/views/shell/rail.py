@@ -10,8 +10,9 @@ from PySide6.QtWidgets import QButtonGroup, QSizePolicy, QToolButton, QVBoxLayou
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.widgets.controls import check
 from spikelet_gui.views.widgets.icons import icon
+from spikelet_gui.views.widgets.theme import length
 
-WIDTH = 88  # pixels
+WIDTH, SMALLEST, LARGEST = 88, 46, 62  # width of the rail; heights of a button
 
 
 class Rail(QWidget):
@@ -28,7 +29,8 @@ class Rail(QWidget):
         super().__init__()
         self.setObjectName("rail")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setFixedWidth(WIDTH)
+        width = length(WIDTH)
+        self.setFixedWidth(width)
         lines = QVBoxLayout(self)
         lines.setContentsMargins(0, 10, 0, 10)
         lines.setSpacing(2)
@@ -38,13 +40,13 @@ class Rail(QWidget):
             button = self.buttons[name] = QToolButton()
             button.setObjectName("nav")
             button.setIcon(icon(name))
-            button.setIconSize(QSize(22, 22))
+            button.setIconSize(QSize(length(22), length(22)))
             button.setText(title)
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
             button.setCheckable(True)
-            button.setFixedWidth(WIDTH - 1)
-            button.setMinimumHeight(46)
-            button.setMaximumHeight(62)
+            button.setFixedWidth(width - 1)
+            button.setMinimumHeight(length(SMALLEST))
+            button.setMaximumHeight(length(LARGEST))
             button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.setAccessibleName(title)

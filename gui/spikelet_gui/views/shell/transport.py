@@ -13,6 +13,7 @@ from spikelet_gui.views.widgets.base import View
 from spikelet_gui.views.widgets.controls import Choice, Number, tool
 from spikelet_gui.views.widgets.icons import icon
 from spikelet_gui.views.widgets.text import Elided, label, set_style
+from spikelet_gui.views.widgets.theme import length
 
 READ_TIME = 15_000  # milliseconds for which a message is shown, or has its own line if it does not fit
 NARROW = 860  # pixels below which the status is below the controls
@@ -49,7 +50,7 @@ class Transport(View):
         self.slider.setMinimum(1)
         self.slider.valueChanged.connect(cursor.go)
         self.time = label("")
-        self.time.setMinimumWidth(64)
+        self.time.setMinimumWidth(length(64))
         self.speed = Choice("speed", "Time-steps per second  ([ and ])")
         self.speed.addItems([f"{speed:g} / s" for speed in SPEEDS])
         self.speed.activated.connect(lambda index: cursor.set_speed(SPEEDS[index]))
@@ -59,7 +60,7 @@ class Transport(View):
         inspector = self.inspector
         self.steps = Number("time-steps T", "Number of time-steps T")
         self.steps.setPrefix("T = ")
-        self.steps.setFixedWidth(92)
+        self.steps.setFixedWidth(length(92))
         self.steps.valueChanged.connect(inspector.set_steps)
         self.steps.exceeded = lambda: inspector.status.emit(inspector.steps_limit[1])
         self.engine = Choice("engine", "Engine that runs the network; all engines fire identical spikes")
@@ -130,7 +131,7 @@ class Transport(View):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """Put the status below the controls in a narrow window, where a task in progress would cover them."""
         super().resizeEvent(event)
-        narrow = self.width() < NARROW
+        narrow = self.width() < length(NARROW)
         if narrow != self._narrow:
             self._narrow = narrow
             (self._line if narrow else self._outer).removeItem(self._status)

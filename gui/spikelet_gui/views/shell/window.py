@@ -50,7 +50,7 @@ from spikelet_gui.views.widgets.scrolling import Page
 from spikelet_gui.views.widgets.slices import slices
 from spikelet_gui.views.widgets.tab_order import set_tab_order
 
-SMALLEST = QSize(800, 500)  # of the content, in pixels; a screen of 1920 × 1080 at 200% has 960 × 540
+SMALLEST = 800, 500  # width and height of the content; a screen of 1920 × 1080 at 200% has 960 × 540
 FRAME = QSize(8, 40)  # what a window manager draws around a window, in pixels
 
 
@@ -95,14 +95,14 @@ class Window(QMainWindow):
 
     def _fit_screen(self) -> None:
         """Set the smallest size: that of the content, or less on a small screen."""
-        self.setMinimumSize(SMALLEST.boundedTo(self._space()))
+        self.setMinimumSize(QSize(*map(theme.length, SMALLEST)).boundedTo(self._space()))
 
     def _build(self) -> None:
         inspector = self.inspector
         frame, self.root = Page(), QWidget()
         root = self.root
         root.setObjectName("root")
-        root.setMinimumSize(SMALLEST)
+        root.setMinimumSize(*map(theme.length, SMALLEST))
         self.setCentralWidget(frame)
         frame.set_content(root)  # in the window before its contents: a widget that changes its parent is styled again
         outer, right = QHBoxLayout(root), QVBoxLayout()

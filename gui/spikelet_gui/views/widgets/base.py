@@ -11,9 +11,10 @@ from PySide6.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.signal import AnySignal, Signal, Values
 from spikelet_gui.views.widgets.slices import slices
+from spikelet_gui.views.widgets.theme import length
 
-MIN_SIZE = QSize(600, 480)  # smallest size of a panel, in pixels
-NARROW = 1040  # pixels of a panel below which its columns are stacked
+MIN_SIZE = 600, 480  # smallest width and height of a panel
+NARROW = 1040  # width of a panel below which its columns are stacked
 
 
 class View(QWidget):
@@ -159,14 +160,16 @@ class Panel(View):
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         """Return the smallest size: of rows that can be stacked, at any width, the height only."""
         least = super().minimumSizeHint()
-        return (QSize(0, least.height()) if self._stacked and not self._narrow else least).expandedTo(MIN_SIZE)
+        return (QSize(0, least.height()) if self._stacked and not self._narrow else least).expandedTo(
+            QSize(*map(length, MIN_SIZE))
+        )
 
     def stack(self, *layouts: QBoxLayout, below: int = NARROW) -> None:
         """Turn rows into columns, and columns into rows, while the panel is too narrow.
 
         Args:
             layouts: The layouts. The first one is as wide as the panel, and must fit into it.
-            below: Width of the panel, in pixels, below which it is too narrow, also if the row would fit.
+            below: Width of the panel, see `theme.length`, below which it is too narrow, also if the row would fit.
         """
         self._stacked, self._stacked_below = layouts, below
 
@@ -186,7 +189,7 @@ class Panel(View):
             return
         margins = outer.contentsMargins()
         needed = self._wide_width(self._stacked[0]) + margins.left() + margins.right()
-        narrow = self.width() < max(self._stacked_below, needed)
+        narrow = self.width() < max(length(self._stacked_below), needed)
         if narrow != self._narrow:
             self._narrow = narrow
             for layout in self._stacked:

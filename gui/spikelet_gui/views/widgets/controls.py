@@ -23,8 +23,9 @@ from PySide6.QtWidgets import (
 
 from spikelet_gui.views.widgets.icons import icon
 from spikelet_gui.views.widgets.text import menu_text, tooltip
+from spikelet_gui.views.widgets.theme import length
 
-ARROWS = 18  # width of the arrows of a number field, in pixels
+ARROWS = 18  # pixels of the arrows of a number field, which its style sets
 
 Action = Callable[[], object]
 
@@ -45,7 +46,7 @@ def tool(glyph: str, name: str, action: Action | None = None) -> QToolButton:
     widget = QToolButton()
     widget.setObjectName("flat")
     widget.setIcon(icon(glyph))
-    widget.setIconSize(QSize(18, 18))
+    widget.setIconSize(QSize(length(18), length(18)))
     widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     widget.setToolTip(name)
     widget.setAccessibleName(name.partition("  ")[0])

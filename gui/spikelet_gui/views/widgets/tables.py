@@ -10,11 +10,12 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QTable
 
 from spikelet_gui.models.export import tab_separated
 from spikelet_gui.views.widgets.text import tooltip
+from spikelet_gui.views.widgets.theme import length
 
 LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-MAX_WIDTH = 170  # largest width of a column that is widened, in pixels
-MIN_NAME = 70  # smallest width of a column of elided names, in pixels
+MAX_WIDTH = 170  # largest width of a column that is widened
+MIN_NAME = 70  # smallest width of a column of elided names
 
 
 def copy_rows(view: QTableView) -> None:
@@ -36,7 +37,7 @@ class Table(QTableWidget):
         self.setAccessibleName(name)
         self.setObjectName("quiet")
         self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(row_height)
+        self.verticalHeader().setDefaultSectionSize(length(row_height))
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.horizontalHeader().setHighlightSections(False)
         self.horizontalHeader().setResizeContentsPrecision(-1)  # all rows, also those that are scrolled out of sight
@@ -84,9 +85,9 @@ class Table(QTableWidget):
             return
         widths = [max(self.sizeHintForColumn(column), header.sectionSizeHint(column)) for column in range(count)]
         spare = self.viewport().width() - sum(widths)
-        if spare < 0 and widths[0] + spare >= MIN_NAME:  # names are elided before numbers
+        if spare < 0 and widths[0] + spare >= length(MIN_NAME):  # names are elided before numbers
             widths[0] += spare
             spare = 0
+        most, equal = length(MAX_WIDTH), self.viewport().width() // count
         for column, width in enumerate(widths):
-            equal = self.viewport().width() // count
-            self.setColumnWidth(column, max(width, min(MAX_WIDTH, width + spare // count)) if spare >= 0 else equal)
+            self.setColumnWidth(column, max(width, min(most, width + spare // count)) if spare >= 0 else equal)

@@ -17,6 +17,7 @@ from PySide6.QtGui import Qt as QtText
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from spikelet.escapes import printable
+from spikelet_gui.views.widgets.theme import length
 
 PART = 24  # characters of a long word between which a line can break
 LINE = 100  # characters of a line of a tooltip; Qt wraps lines of rich text only
@@ -130,7 +131,7 @@ class Elided(QLabel):
 
     Attributes:
         overflow: Label that shows the text if it does not fit here, and is hidden otherwise; or None.
-        least: Width in pixels that a layout leaves to the text, unless the text is shorter.
+        least: Width that a layout leaves to the text, unless the text is shorter.
         mode: What is elided: by default the end; the middle of names that can begin alike.
     """
 
@@ -152,7 +153,7 @@ class Elided(QLabel):
         self.setToolTip(tooltip(text))
         self.setAccessibleName(text)
         self.ensurePolished()
-        self.setMinimumWidth(min(self.least, self._full_width()))
+        self.setMinimumWidth(min(length(self.least), self._full_width()))
         self.updateGeometry()
         self._fit()
 

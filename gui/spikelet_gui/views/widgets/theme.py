@@ -15,6 +15,7 @@ from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication
 
 FAMILIES = ("Inter", "Segoe UI", ".AppleSystemUIFont", "Cantarell", "Noto Sans", "Ubuntu", "DejaVu Sans")
 GAP = 12  # pixels between cards
+DPI = 96  # dots per inch for which lengths are written
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,23 @@ def font(size: float = 10.0, bold: bool = False) -> QFont:
     result.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
     result.setFeature(QFont.Tag("tnum"), 1)  # digits of equal width: numbers that change do not move
     return result
+
+
+def length(pixels: float) -> int:
+    """Return a length that fits text, in whole pixels.
+
+    Sizes of fonts are in points, so that text needs more pixels where the system has larger fonts.
+
+    Args:
+        pixels: The length at 96 dots per inch.
+    """
+    return round(pixels * text_scale())
+
+
+def text_scale() -> float:
+    """Return the size of text relative to that at 96 dots per inch."""
+    screen = QGuiApplication.primaryScreen()
+    return 1.0 if screen is None else screen.logicalDotsPerInchY() / DPI
 
 
 @cache

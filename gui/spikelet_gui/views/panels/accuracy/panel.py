@@ -30,7 +30,7 @@ from spikelet_gui.views.widgets.layouts import column
 from spikelet_gui.views.widgets.no_results import EARLIER, NoResults
 from spikelet_gui.views.widgets.runner import Runner
 from spikelet_gui.views.widgets.text import label
-from spikelet_gui.views.widgets.theme import GAP, colour, theme
+from spikelet_gui.views.widgets.theme import GAP, colour, length, theme
 
 TWO_COLUMNS = 860  # pixels of the panel: the facts of early exit beside the list of images
 
@@ -176,9 +176,9 @@ class AccuracyPanel(Panel):
         yield
         self.classes = ClassesCard(inspector)
         yield
-        self.curve.plot.setMinimumHeight(140)  # a low window scrolls
-        self.exits.plot.setMinimumHeight(180)
-        self.browser.setMinimumHeight(230)
+        self.curve.plot.setMinimumHeight(length(140))  # a low window scrolls
+        self.exits.plot.setMinimumHeight(length(180))
+        self.browser.setMinimumHeight(length(230))
         outer = QHBoxLayout(self)
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
         outer.setSpacing(GAP)

@@ -26,7 +26,7 @@ from spikelet_gui.views.widgets.layouts import column, row
 from spikelet_gui.views.widgets.no_results import NoResults
 from spikelet_gui.views.widgets.runner import Runner
 from spikelet_gui.views.widgets.text import label
-from spikelet_gui.views.widgets.theme import GAP
+from spikelet_gui.views.widgets.theme import GAP, length
 
 TASKS = {"second": "Opening the second bundle.", "compare": "Running both on the image."}
 CHOOSE = "Choose a second bundle, or another engine for the same one."
@@ -103,7 +103,7 @@ class ComparePanel(Panel):
         panes.addWidget(self.others, 8)
         panes.addLayout(column(self.layers, self.predictions, stretch=(6, 5), spacing=GAP), 5)
         for widget, height in ((self.same, 340), (self.others, 340), (self.layers, 190), (self.predictions, 190)):
-            widget.setMinimumHeight(height)
+            widget.setMinimumHeight(length(height))
         self.stack(panes, self.sides.line)
         return self.content
 

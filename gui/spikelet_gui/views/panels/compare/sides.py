@@ -14,9 +14,10 @@ from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.widgets.controls import Choice, tool
 from spikelet_gui.views.widgets.layouts import row
 from spikelet_gui.views.widgets.text import Name, label
+from spikelet_gui.views.widgets.theme import length
 
 LEAST = 15  # characters of the list of bundles that are always shown
-WIDEST = 280  # width in pixels of the list of bundles, which elides longer names
+WIDEST = 280  # width of the list of bundles, which elides longer names
 
 
 class SidesLine(QWidget):
@@ -40,7 +41,7 @@ class SidesLine(QWidget):
             box.textActivated.connect(lambda _: changed())
         self.second = Choice("second bundle")
         self.second.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToContents)
-        self.second.setMaximumWidth(WIDEST)
+        self.second.setMaximumWidth(length(WIDEST))
         self.second.setMinimumContentsLength(LEAST)  # beside a long name of the first
         self.second.activated.connect(self._chosen)
         first = row(self.first_name, self.engines[0], label("against", "muted"), spacing=8)

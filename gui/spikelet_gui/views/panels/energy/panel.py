@@ -24,7 +24,7 @@ from spikelet_gui.views.widgets.layouts import clear, column, row
 from spikelet_gui.views.widgets.no_results import EARLIER, NoResults
 from spikelet_gui.views.widgets.scrolling import scrolled
 from spikelet_gui.views.widgets.text import label
-from spikelet_gui.views.widgets.theme import GAP
+from spikelet_gui.views.widgets.theme import GAP, length
 
 UNMEASURED = "Not measured yet: operations are counted together with accuracy. Run all images in the Accuracy panel."
 MEASURING = "Measuring. The energy is estimated when all images have run."
@@ -74,7 +74,7 @@ class EnergyPanel(Panel):
         details = row(self.layers, self.sources, stretch=(5, 4), spacing=GAP)
         panes.addLayout(details, 9)
         for card in (self.break_even, self.layers, self.sources):
-            card.setMinimumHeight(210)
+            card.setMinimumHeight(length(210))
         self.stack(panes)
         outer.addWidget(self.empty, 1)
         outer.addWidget(self.content, 1)

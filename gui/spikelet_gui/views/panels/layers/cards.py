@@ -13,7 +13,7 @@ from spikelet_gui.views.plots.raster import Raster
 from spikelet_gui.views.plots.timeline import TimeLine
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.text import Legend
-from spikelet_gui.views.widgets.theme import theme
+from spikelet_gui.views.widgets.theme import length, theme
 
 LISTED = 4  # largest number of neurons in the legend
 BINS = 24  # largest number of bins of the histogram
@@ -76,7 +76,7 @@ class PotentialCard(CardView):
     def __init__(self, inspector: Inspector) -> None:
         super().__init__(inspector, "Potentials", "in units of the threshold θ", self._data)
         self.plot = Plot("potentials of the picked neurons", "time-step", "v / θ", zoom=True)
-        self.plot.setMinimumHeight(110)  # a low window scrolls
+        self.plot.setMinimumHeight(length(110))  # a low window scrolls
         self.plot.level(1.0, theme().bad, "θ")
         self.timeline = TimeLine(self.plot, inspector.cursor.go)
         self.legend = Legend(wrap=True)

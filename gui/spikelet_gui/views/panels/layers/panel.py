@@ -14,7 +14,7 @@ from spikelet_gui.views.panels.layers.weights import WeightsPage
 from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.controls import Segments, Tabs
 from spikelet_gui.views.widgets.layouts import column
-from spikelet_gui.views.widgets.theme import GAP
+from spikelet_gui.views.widgets.theme import GAP, length
 
 THREE_COLUMNS = 920  # pixels of the panel: the table of the neurons beside the charts
 
@@ -48,7 +48,7 @@ class LayersPanel(Panel):
         charts.addLayout(column(maps, rates, stretch=(4, 3), spacing=GAP), 9)
         panes.addLayout(charts, 16)
         panes.addWidget(self.neurons, 7)
-        self.neurons.setMinimumHeight(260)
+        self.neurons.setMinimumHeight(length(260))
         self.stack(panes, below=THREE_COLUMNS)
         self.pages = QStackedWidget()
         self.pages.addWidget(activity)

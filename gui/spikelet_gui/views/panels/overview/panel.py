@@ -14,9 +14,9 @@ from spikelet_gui.views.plots.evidence import EvidenceCard, MarginCard
 from spikelet_gui.views.plots.prediction import PredictionCard
 from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.layouts import column, row
-from spikelet_gui.views.widgets.theme import GAP
+from spikelet_gui.views.widgets.theme import GAP, length
 
-INPUT, PREDICTION = 250, 250  # smallest heights of the cards on the left, in pixels
+INPUT, PREDICTION = 250, 250  # smallest heights of the cards on the left
 
 
 class OverviewPanel(Panel):
@@ -28,7 +28,7 @@ class OverviewPanel(Panel):
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
         self.setLayout(outer)
         top = QWidget()
-        top.setMinimumHeight(INPUT + GAP + PREDICTION)
+        top.setMinimumHeight(length(INPUT) + GAP + length(PREDICTION))
         network, left = row(spacing=GAP), column(spacing=GAP)
         network.setContentsMargins(0, 0, 0, 0)
         top.setLayout(network)
@@ -64,5 +64,5 @@ class OverviewPanel(Panel):
 
 def _add(layout: QBoxLayout, card: QWidget, stretch: int, height: int) -> None:
     """Add a card with a minimum height."""
-    card.setMinimumHeight(height)
+    card.setMinimumHeight(length(height))
     layout.addWidget(card, stretch)

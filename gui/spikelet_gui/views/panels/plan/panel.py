@@ -19,7 +19,7 @@ from spikelet_gui.views.widgets.layouts import column, row
 from spikelet_gui.views.widgets.no_results import EARLIER, NoResults
 from spikelet_gui.views.widgets.runner import Runner
 from spikelet_gui.views.widgets.text import label
-from spikelet_gui.views.widgets.theme import GAP
+from spikelet_gui.views.widgets.theme import GAP, length
 
 LEAD = (
     "Measures numbers of copies k, time-steps T and margins of early exit: accuracy with its interval, time-steps, "
@@ -56,9 +56,9 @@ class PlanPanel(Panel):
         panes.setContentsMargins(0, 0, 0, 0)
         results = column(self.table, self.setting, stretch=(1, 1), spacing=GAP)
         panes.addLayout(results, 6)
-        self.chart.setMinimumHeight(260)
-        self.table.setMinimumHeight(170)
-        self.setting.setMinimumHeight(220)
+        self.chart.setMinimumHeight(length(260))
+        self.table.setMinimumHeight(length(170))
+        self.setting.setMinimumHeight(length(220))
         self.stack(panes)
         self.content.setLayout(panes)
         outer = QVBoxLayout(self)

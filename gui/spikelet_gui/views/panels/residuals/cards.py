@@ -14,10 +14,11 @@ from spikelet_gui.models.numbers import minus
 from spikelet_gui.views.panels.residuals.state import ResidualState
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.widgets.cards import CardView
-from spikelet_gui.views.widgets.theme import colour, font, theme
+from spikelet_gui.views.widgets.theme import colour, font, length, theme
 
 BUBBLES = 400  # largest number of pairs that are drawn as dots of different sizes
-NUMBER = 50  # width in pixels of a number beside a bar
+NUMBER, RMS = 50, 96  # widths of a number beside a bar, and of the rms residual
+HEAD, ROW = 18, 18  # heights of the titles and, at least, of a layer
 POINTS = 3000  # largest number of pairs that are drawn
 
 
@@ -29,7 +30,7 @@ class LayerBars(QWidget):
         self.state = state
         self.setAccessibleName("over- and under-firing by layer")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumWidth(220)
+        self.setMinimumWidth(length(220))
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
     def show_layers(self) -> None:
@@ -37,15 +38,15 @@ class LayerBars(QWidget):
         layers = self.state.layers()
         texts = [f"{e.layer}: under-firing {e.under:.1%}, over-firing {e.over:.1%}, rms {e.rms:.3f}" for e in layers]
         self.setAccessibleDescription("; ".join(texts))
-        self.setMinimumHeight(20 + 18 * len(layers))
+        self.setMinimumHeight(length(HEAD) + 2 + length(ROW) * len(layers))
         self.update()
 
     def _height(self, rows: int) -> float:
-        return (self.height() - 20) / max(rows, 1)
+        return (self.height() - length(HEAD) - 2) / max(rows, 1)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         layers = self.state.layers()
-        row = int((event.position().y() - 18) / self._height(len(layers)))
+        row = int((event.position().y() - length(HEAD)) / self._height(len(layers)))
         if 0 <= row < len(layers):
             self.state.inspector.selection.focus(layers[row].layer)
 
@@ -57,19 +58,19 @@ class LayerBars(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(font(9, bold=True))
         names = max(painter.fontMetrics().horizontalAdvance(layer.layer) for layer in layers)
-        left, right = min(16.0 + names, self.width() / 4), 96.0
+        left, right, head = min(18.0 + names, self.width() / 4), length(RMS), length(HEAD)
         half = (self.width() - left - right) / 2
         middle, height = left + half, self._height(len(layers))
         largest = max([0.01, *(max(layer.over, layer.under) for layer in layers)])
         painter.setFont(font(8.5))
         painter.setPen(QColor(theme().under))
-        painter.drawText(QRectF(left, 0, half - 6, 16), Qt.AlignmentFlag.AlignRight, "under-firing")
+        painter.drawText(QRectF(left, 0, half - 6, head - 2), Qt.AlignmentFlag.AlignRight, "under-firing")
         painter.setPen(QColor(theme().over))
-        painter.drawText(QRectF(middle + 6, 0, half, 16), Qt.AlignmentFlag.AlignLeft, "over-firing")
+        painter.drawText(QRectF(middle + 6, 0, half, head - 2), Qt.AlignmentFlag.AlignLeft, "over-firing")
         painter.setPen(QColor(theme().muted))
-        painter.drawText(QRectF(self.width() - right, 0, right, 16), Qt.AlignmentFlag.AlignRight, "rms residual")
+        painter.drawText(QRectF(self.width() - right, 0, right, head - 2), Qt.AlignmentFlag.AlignRight, "rms residual")
         for index, residual in enumerate(layers):
-            y = 18 + index * height
+            y = head + index * height
             if residual.layer == self.state.inspector.selection.layer:
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(colour(theme().accent, 36))
@@ -85,15 +86,15 @@ class LayerBars(QWidget):
                 vertical | Qt.AlignmentFlag.AlignRight,
                 f"{residual.rms:.3f}",
             )
-            self._pair(painter, residual, middle, y, max(half - NUMBER, 0.3 * half) / largest, height)
+            self._pair(painter, residual, middle, y, max(half - length(NUMBER), 0.3 * half) / largest, height)
         painter.end()
 
     def _pair(
         self, painter: QPainter, residual: LayerResidual, middle: float, y: float, scale: float, height: float
     ) -> None:
-        thickness = min(36.0, height * 0.45, height - 4)
+        thickness = min(float(length(36)), height * 0.45, height - 4)
         top = y + (height - thickness) / 2
-        vertical = Qt.AlignmentFlag.AlignVCenter
+        vertical, number = Qt.AlignmentFlag.AlignVCenter, length(NUMBER)
         for share, fill, side in ((residual.under, theme().under, -1), (residual.over, theme().over, 1)):
             width = share * scale
             bar = QRectF(middle - width - 1 if side < 0 else middle + 1, top, width, thickness)
@@ -102,10 +103,10 @@ class LayerBars(QWidget):
             painter.drawRoundedRect(bar, 3, 3)
             painter.setPen(QColor(theme().muted))
             if side < 0:
-                text = QRectF(bar.left() - NUMBER, y, NUMBER - 4, height)
+                text = QRectF(bar.left() - number, y, number - 4, height)
                 painter.drawText(text, vertical | Qt.AlignmentFlag.AlignRight, f"{share:.1%}")
             else:
-                painter.drawText(QRectF(bar.right() + 4, y, NUMBER, height), vertical, f"{share:.1%}")
+                painter.drawText(QRectF(bar.right() + 4, y, number, height), vertical, f"{share:.1%}")
 
 
 class ScatterCard(CardView):
@@ -167,7 +168,7 @@ class HistogramCard(CardView):
         super().__init__(state.inspector, "Residual", data=self._data)
         self.state = state
         self.plot = Plot("residual histogram", "spike rate minus activation", "share", percent=("left",))
-        self.plot.setMinimumHeight(100)  # a low window scrolls
+        self.plot.setMinimumHeight(length(100))  # a low window scrolls
         self.body.addWidget(self.plot, 1)
 
     def draw(self, layer: LayerResidual | None) -> None:

@@ -24,7 +24,7 @@ from spikelet_gui.views.widgets.runner import Runner
 from spikelet_gui.views.widgets.scrolling import scrolled
 from spikelet_gui.views.widgets.tab_order import set_tab_order
 from spikelet_gui.views.widgets.text import label
-from spikelet_gui.views.widgets.theme import GAP
+from spikelet_gui.views.widgets.theme import GAP, length
 
 IMAGES = 100  # largest number of images
 
@@ -71,8 +71,8 @@ class ResidualPanel(Panel):
         right = column(self.scatter, stretch=(5,), spacing=GAP)
         right.addLayout(lower, 4)
         panes.addLayout(right, 8)
-        self.card.setMinimumHeight(280)
-        self.scatter.setMinimumHeight(200)
+        self.card.setMinimumHeight(length(280))
+        self.scatter.setMinimumHeight(length(200))
         self.stack(panes)
         lines.addLayout(panes, 1)
         outer = column(self.empty, self.content, stretch=(1, 1), spacing=0)

@@ -23,10 +23,10 @@ from spikelet_gui.views.plots.axes import share_range
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.plots.timeline import TimeLine
 from spikelet_gui.views.widgets.cards import CardView
-from spikelet_gui.views.widgets.theme import colour, font, heat, readable_on, theme
+from spikelet_gui.views.widgets.theme import colour, font, heat, length, readable_on, theme
 
 Index = QModelIndex | QPersistentModelIndex
-CELL_HEIGHT = 58  # smallest height of a cell in pixels: title and unit of a fault take four lines
+CELL_HEIGHT = 58  # smallest height of a cell: title and unit of a fault take four lines
 
 
 class FaultCard(CardView):
@@ -98,7 +98,7 @@ class MatrixCard(FaultCard):
         self.table.setAccessibleName("faults and their levels")
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        self.table.verticalHeader().setMinimumSectionSize(CELL_HEIGHT)
+        self.table.verticalHeader().setMinimumSectionSize(length(CELL_HEIGHT))
         self.table.horizontalHeader().hide()
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)

@@ -20,7 +20,7 @@ from spikelet_gui.views.widgets.layouts import column, row
 from spikelet_gui.views.widgets.no_results import EARLIER, NoResults
 from spikelet_gui.views.widgets.runner import Runner
 from spikelet_gui.views.widgets.text import label
-from spikelet_gui.views.widgets.theme import GAP
+from spikelet_gui.views.widgets.theme import GAP, length
 
 LEAD = (
     "Measures accuracy under every fault at four levels: weight bit flips, neurons that never or always fire, lost "
@@ -61,9 +61,9 @@ class RobustnessPanel(Panel):
         panes.setContentsMargins(0, 0, 0, 0)
         panes.addLayout(column(self.levels, self.steps, stretch=(1, 1), spacing=GAP), 5)
         self.content.setLayout(panes)
-        self.matrix.setMinimumHeight(len(KINDS) * CELL_HEIGHT + 70)
+        self.matrix.setMinimumHeight(length(len(KINDS) * CELL_HEIGHT + 70))
         for card in (self.levels, self.steps):
-            card.setMinimumHeight(215)
+            card.setMinimumHeight(length(215))
         self.stack(panes)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(GAP, GAP, GAP, GAP)

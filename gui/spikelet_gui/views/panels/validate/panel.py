@@ -21,7 +21,7 @@ from spikelet_gui.views.widgets.no_results import NoResults
 from spikelet_gui.views.widgets.runner import Runner
 from spikelet_gui.views.widgets.tables import Table
 from spikelet_gui.views.widgets.text import label
-from spikelet_gui.views.widgets.theme import GAP, theme
+from spikelet_gui.views.widgets.theme import GAP, length, theme
 
 BUSY = "Brian2 is simulating in the background. The result will be shown here."
 LEAD = (
@@ -209,8 +209,8 @@ class ValidatePanel(Panel):
         outer = row(self.replay, self.brian, stretch=(2, 5), spacing=GAP)
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
         self.setLayout(outer)
-        self.replay.setMinimumHeight(190)
-        self.brian.setMinimumHeight(290)
+        self.replay.setMinimumHeight(length(190))
+        self.brian.setMinimumHeight(length(290))
         self.stack(outer)
 
     def run(self) -> None:

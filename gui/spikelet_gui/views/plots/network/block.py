@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QFontMetricsF, QPainter, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import QGraphicsItem, QGraphicsSceneHoverEvent, QStyleOptionGraphicsItem, QWidget
 
 from spikelet.display import shorten
@@ -13,7 +13,7 @@ from spikelet.metrics.rates import SATURATED
 from spikelet_gui.models.network.blocks import Block
 from spikelet_gui.views.plots.network.form import COLUMN_GAP, ROOMY, Form
 from spikelet_gui.views.widgets.readout import Reading, Value
-from spikelet_gui.views.widgets.theme import colour, font, heat, readable_on, theme
+from spikelet_gui.views.widgets.theme import colour, font, heat, readable_on, text_scale, theme
 
 MEANINGS = {
     "dead": "fired for no image",
@@ -62,6 +62,11 @@ class Look:
     def flags(self) -> str:
         """The badges as one text."""
         return ", ".join(badge.text for badge in self.badges)
+
+
+def unit_font(size: float, bold: bool = False) -> QFont:
+    """Return a font in units of the drawing, which the view enlarges where the system has larger fonts."""
+    return font(size / text_scale(), bold)
 
 
 def name_width(name: float, badges: float, available: float) -> float:
@@ -125,7 +130,7 @@ class BlockItem(QGraphicsItem):
 
     def chips(self) -> list[tuple[QRectF, Badge, str]]:
         """Return area, badge and text of every badge, from left to right."""
-        metrics, result = QFontMetricsF(font(8, bold=True)), []
+        metrics, result = QFontMetricsF(unit_font(8, bold=True)), []
         right = self.form.width - MARGIN - RATE
         top = 6.0 if self.form.lines == 2 else (self.form.height - 15) / 2
         long = sum(metrics.horizontalAdvance(badge.text) + 12 + 4 for badge in self.look.badges)
@@ -166,7 +171,7 @@ class BlockItem(QGraphicsItem):
         radius = 8 if form.lines == 2 else 6
         painter.drawRoundedRect(QRectF(0, 0, form.width, form.height), radius, radius)
         painter.setPen(QColor(ink))
-        painter.setFont(font(10, bold=True))
+        painter.setFont(unit_font(10, bold=True))
         chips = self.chips()
         inner = form.width - 2 * MARGIN
         right = chips[0][0].left() if chips else form.width - MARGIN - (RATE if spiking else 0.0)
@@ -180,7 +185,7 @@ class BlockItem(QGraphicsItem):
         painter.drawText(QRectF(first.left(), first.top(), name + 1, first.height()), Line, shown)
         if spiking:
             painter.drawText(first, End, "…" if look.rate is None else f"{look.rate:.1%}")
-        painter.setFont(font(8.5))
+        painter.setFont(unit_font(8.5))
         painter.setPen(colour(ink, 185))
         if form.lines == 2:
             self._second_line(painter, QRectF(MARGIN, 21, inner, 17))
@@ -205,7 +210,7 @@ class BlockItem(QGraphicsItem):
             painter.drawText(space, End, self.look.shape)
 
     def _draw_chips(self, painter: QPainter, chips: list[tuple[QRectF, Badge, str]]) -> None:
-        painter.setFont(font(8, bold=True))
+        painter.setFont(unit_font(8, bold=True))
         for area, _, text in chips:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(theme().warn))

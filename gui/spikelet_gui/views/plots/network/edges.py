@@ -9,9 +9,9 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QGraphicsItem, QGraphicsPathItem, QStyleOptionGraphicsItem, QWidget
 
 from spikelet_gui.models.network.branches import Branch
-from spikelet_gui.views.plots.network.block import BlockItem
+from spikelet_gui.views.plots.network.block import BlockItem, unit_font
 from spikelet_gui.views.plots.network.form import CHIP_LANE, LANE
-from spikelet_gui.views.widgets.theme import font, theme
+from spikelet_gui.views.widgets.theme import theme
 
 CORNER = 8.0  # radius where a branch turns
 MERGE = 6.0  # radius of the sign of a sum
@@ -83,7 +83,7 @@ class BranchItem(QGraphicsItem):
         path.quadTo(x, end.y(), x + CORNER, end.y())
         path.lineTo(end)
         self._path = path
-        metrics = QFontMetricsF(font(8))
+        metrics = QFontMetricsF(unit_font(8))
         self._shown = metrics.elidedText(self.text, Qt.TextElideMode.ElideRight, self._lane - 4)
         width = metrics.horizontalAdvance(self._shown) + 8
         middle = QPointF(x, (start.y() + end.y()) / 2)
@@ -108,5 +108,5 @@ class BranchItem(QGraphicsItem):
             painter.setBrush(QColor(theme().raised))
             painter.drawRoundedRect(self.chip, 5, 5)
             painter.setPen(QColor(theme().text))
-            painter.setFont(font(8))
+            painter.setFont(unit_font(8))
             painter.drawText(self.chip, Qt.AlignmentFlag.AlignCenter, self._shown)

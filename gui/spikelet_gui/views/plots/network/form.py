@@ -20,7 +20,7 @@ class Form:
         height: Height of a block.
         gap: Space between two rows.
         width: Width of a block.
-        scale: Pixels per unit.
+        scale: Pixels at 96 dots per inch per unit.
     """
 
     lines: int
@@ -42,7 +42,7 @@ def form_for(view: tuple[float, float], rows: int, columns: int, beside: float) 
     """Return the sizes with which a network is readable, if possible without scrolling.
 
     Args:
-        view: Width and height of the view, in pixels.
+        view: Width and height of the view, in pixels at 96 dots per inch.
         rows: Rows of blocks.
         columns: Blocks beside each other.
         beside: Width of the branches, in units.

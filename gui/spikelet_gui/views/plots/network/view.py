@@ -15,6 +15,7 @@ from spikelet_gui.views.plots.network.block import BlockItem, Look
 from spikelet_gui.views.plots.network.edges import BranchItem, Connection, lane_width, width_beside
 from spikelet_gui.views.plots.network.form import COLUMN_GAP, EDGE, form_for
 from spikelet_gui.views.widgets.readout import Hover, Reading
+from spikelet_gui.views.widgets.theme import length, text_scale
 
 ZOOM_STEP, MAX_ZOOM = 1.25, 6.0
 
@@ -52,7 +53,7 @@ class GraphView(QGraphicsView):
         self.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         self.setTransformationAnchor(QGraphicsView.ViewportAnchor.AnchorUnderMouse)
-        self.setMinimumWidth(230)
+        self.setMinimumWidth(length(230))
         self._chosen, self._listed, self._step, self._entered = chosen, listed, moved, entered
         self._scene = QGraphicsScene(self)
         self.setScene(self._scene)
@@ -140,7 +141,8 @@ class GraphView(QGraphicsView):
         blocks = [item.block for item in self.items_by_name.values()]
         rows, columns = 1 + max(block.row for block in blocks), 1 + max(block.column for block in blocks)
         size = self.maximumViewportSize()
-        self._form = form_for((size.width(), size.height()), rows, columns, self._beside)
+        unit = text_scale()
+        self._form = form_for((size.width() / unit, size.height() / unit), rows, columns, self._beside)
         for item in self.items_by_name.values():
             item.arrange(self._form)
         for connection in self._connections:
@@ -153,7 +155,7 @@ class GraphView(QGraphicsView):
         self._transform()
 
     def _transform(self) -> None:
-        scale = self._form.scale * self.zoom
+        scale = self._form.scale * self.zoom * text_scale()
         if self._scene.height() * scale > self.maximumViewportSize().height():  # leaves space for the scroll bar
             scale *= 1 - self.verticalScrollBar().sizeHint().width() / max(self.maximumViewportSize().width(), 1)
         self.resetTransform()
