@@ -61,7 +61,7 @@ def arm64_python() -> list[str]:
         wheels = BUILD / "wheels"
         platforms = ["--platform", "manylinux_2_28_aarch64", "--platform", "manylinux_2_27_aarch64"]
         pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:"]
-        run([*pip, *platforms, "--python-version", "3.11", f"numpy=={np.__version__}", "-d", wheels])
+        run([*pip, *platforms, "--python-version", "3.11", f"numpy<={np.__version__}", "-d", wheels])
         for wheel in wheels.glob("numpy*.whl"):
             shutil.unpack_archive(wheel, site, "zip")
     return ["qemu-aarch64-static", "-L", str(root), str(root / "usr/bin/python3.11")]
