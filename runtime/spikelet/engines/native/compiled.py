@@ -34,7 +34,6 @@ class CompiledNetwork:
         plan: Memory layout.
         arrays: Constant arrays, which `parameters` points to.
         parameters: Argument `p` of the library.
-        turns: Indices of neurons with copies, see `HostPlan.turns`.
     """
 
     def __init__(self, graph: Graph, timed: bool = False) -> None:
@@ -52,7 +51,6 @@ class CompiledNetwork:
         self.plan = program.plan
         self.arrays = [aligned_copy(parameter.values) for parameter in program.parameters]
         self.parameters = (ctypes.c_void_p * len(self.arrays))(*(array.ctypes.data for array in self.arrays))
-        self.turns = program.plan.turns
 
 
 _shared: WeakValueDictionary[int, CompiledNetwork] = WeakValueDictionary()

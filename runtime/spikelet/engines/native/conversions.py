@@ -41,18 +41,18 @@ def channel_last(values: npt.NDArray[Number]) -> npt.NDArray[Number]:
     return np.moveaxis(values, 0, -1).reshape(-1)
 
 
-def potentials_of_copies(node: IF, lowest: Ints, turns: npt.NDArray[np.uint8]) -> Ints:
+def potentials_of_copies(node: IF, lowest: Ints, lowest_copies: npt.NDArray[np.uint8]) -> Ints:
     """Return the potentials of all copies of a layer, (N, C·copies, pixels), in the units of the node.
 
     Args:
         node: The layer.
         lowest: (N, C, pixels) potentials of the library, which stores the lowest one of each neuron's copies.
-        turns: (N, pixels·C) index of the copy that has it, see kernels/host/program/copies.h.
+        lowest_copies: (N, pixels·C) index of the copy that has it, see kernels/host/program/copies.h.
     """
     n, channels, pixels = lowest.shape
-    turn = turns.reshape(n, pixels, channels).transpose(0, 2, 1)
+    first = lowest_copies.reshape(n, pixels, channels).transpose(0, 2, 1)
     copy = np.arange(node.copies)[:, None]
-    position = (copy - turn[:, :, None].astype(np.int64)) % node.copies
+    position = (copy - first[:, :, None].astype(np.int64)) % node.copies
     spaced = progression(node)
     v = lowest[:, :, None] + position * spaced.step.astype(np.int64)[:, None, None]
     v = v // spaced.gain if node.tie == ">=" else -(-v // spaced.gain)

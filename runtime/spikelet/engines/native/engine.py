@@ -66,7 +66,7 @@ class NativeEngine(Engine):
         counts = 16 + 4 * (load.threads or 1) if load.counting else 0
         images = load.batch * (6 * graph.neurons(graph.input_name) + sizes.state + ALIGNMENT)
         recorded = load.batch * sum(6 * graph.neurons(name) for name in load.record)
-        recorded += load.batch * sizes.turns if load.record or load.counting else 0
+        recorded += load.batch * sizes.copied if load.record or load.counting else 0
         # twice the parameters: a layer is rearranged before it is copied
         running = 2 * sizes.parameters + images + workspaces * sizes.work + recorded + counts * sizes.neurons
         return max(running, sizes.proof) + HUGE_PAGE
@@ -86,7 +86,8 @@ class NativeEngine(Engine):
         self._index = 0  # of the last step in the window
         self._hold(np.empty((0, self._compiled.state_bytes), np.uint8))
         self._spikes: dict[str, npt.NDArray[np.uint8]] = {}
-        self._turns = np.zeros((0, self._compiled.turns[""]), np.uint8)  # see kernels/host/program/copies.h
+        # of each neuron with copies, the copy with the lowest potential, see kernels/host/program/copies.h
+        self._lowest = self._first_copies(0)
         # for counting: costs and counts of all layers concatenated, channel last; counts per thread
         self._costs = np.zeros(0, np.uint32)
         self._counts = np.zeros((self._threads, 0), np.uint32)
@@ -99,7 +100,7 @@ class NativeEngine(Engine):
 
     def count_spikes(self, costs: Mapping[str, npt.NDArray[np.int64]]) -> None:
         super().count_spikes(costs)
-        self._turns = np.zeros((0 if self.time else self.batch, self._compiled.turns[""]), np.uint8)
+        self._lowest = self._first_copies(0 if self.time else self.batch)
         self._costs = np.concatenate([channel_last(costs[name]) for name in self._compiled.layers]).astype(np.uint32)
         self._counts = np.zeros((self._threads, len(self._costs)), np.uint32)
 
@@ -119,6 +120,10 @@ class NativeEngine(Engine):
             start += spikes.size
         self._counts[:] = 0
 
+    def _first_copies(self, batch: int) -> npt.NDArray[np.uint8]:
+        """Return the copies with the lowest potentials before the first time-step, (batch, neurons with copies)."""
+        return np.zeros((batch, self._compiled.plan.copied_count), np.uint8)
+
     def _count_step(self, count: Count) -> None:
         """Take the synaptic operations that the library counted for this time-step."""
         count.events = self._events[:, self._index]
@@ -137,7 +142,7 @@ class NativeEngine(Engine):
         self._compiled.library.spikelet_reset(self._compiled.parameters, self._address, size, batch)
         if self.record or self._count is not None:
             self._spikes = {name: np.empty((batch, *self.graph.population(name)), np.uint8) for name in self.record}
-            self._turns = np.zeros((batch, self._compiled.turns[""]), np.uint8)
+            self._lowest = self._first_copies(batch)
             self._events = np.zeros((batch, 0), np.int64)
             self._fold()
 
@@ -154,7 +159,7 @@ class NativeEngine(Engine):
     def _keep(self, rows: npt.NDArray[np.intp]) -> None:
         self._hold(aligned_copy(self._states[rows].reshape(-1)).reshape(len(rows), -1))
         self._spikes = {name: value[rows] for name, value in self._spikes.items()}
-        self._turns = self._turns[rows] if len(self._turns) else self._turns
+        self._lowest = self._lowest[rows] if len(self._lowest) else self._lowest
         self._events = self._events[rows] if len(self._events) else self._events
 
     def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
@@ -179,9 +184,8 @@ class NativeEngine(Engine):
             v = self._field(f"{plan.identifiers[layer]}_v", np.int32, value.pixels * stride)
             channel_first = v.reshape(self.batch, value.pixels, stride)[:, :, : value.channels].transpose(0, 2, 1)
         if node.copies > 1:
-            start = self._compiled.turns[layer]
-            turns = self._turns[:, start : start + value.channels * value.pixels]
-            channel_first = potentials_of_copies(node, channel_first, turns)
+            copied = plan.copied[layer]
+            channel_first = potentials_of_copies(node, channel_first, self._lowest[:, copied.start : copied.stop])
         return np.ascontiguousarray(channel_first, np.float32).reshape(self.batch, *self.graph.population(layer))
 
     def _step(self, pixels: Float | None) -> Float:
@@ -210,7 +214,7 @@ class NativeEngine(Engine):
         images = None if pixels is None else whole_pixels(self._compiled, pixels)
         if self._count is not None:
             self._events = np.zeros((self.batch, steps), np.int64)
-            if self._compiled.turns[""] and len(self._turns) != self.batch:
+            if self._lowest.shape[1] and len(self._lowest) != self.batch:
                 raise EngineError(
                     f"engine native: counting began after time-step {self.time}, but spikes of copies are counted from "
                     "the first time-step on; reset first"
@@ -250,18 +254,18 @@ class NativeEngine(Engine):
         compiled, step = self._compiled, self._compiled.library.spikelet_step
         size, work = compiled.state_bytes, self._addresses[thread]
         samples = 1 if self.record else count  # the workspace holds the spikes of the last sample only
-        turns = costs = counts = events = None
+        lowest = costs = counts = events = None
         if self._count is not None:
-            turns = self._turns[first:].ctypes.data
+            lowest = self._lowest[first:].ctypes.data
             costs, counts = self._costs.ctypes.data, self._counts[thread].ctypes.data
             events = self._events[first:].ctypes.data
         for start in range(first, first + count, samples):
             image = None if images is None else images[start:].ctypes.data
             state = self._address + start * size
-            step(workers, compiled.parameters, state, size, samples, work, image, steps, turns, costs, counts, events)
+            step(workers, compiled.parameters, state, size, samples, work, image, steps, lowest, costs, counts, events)
             for name in self.record:
                 address = self._spikes[name][start].ctypes.data
-                of_sample = self._turns[start:].ctypes.data
+                of_sample = self._lowest[start:].ctypes.data
                 compiled.library.spikelet_spikes(work, compiled.layers.index(name), of_sample, 1, address)
 
     def _field(self, name: str, dtype: type[Number], count: int) -> npt.NDArray[Number]:

@@ -18,7 +18,7 @@ class ProgramSizes:
         state: State of one sample.
         work: Workspace of one thread and time-step.
         window: Time-steps that a thread evaluates together.
-        turns: Counters of the copies of one sample.
+        copied: Neurons with copies of one sample, each of which has one byte.
         parameters: Weights and thresholds.
         proof: Memory for the proof of the exact range.
         neurons: Number of spiking neurons, copies included.
@@ -27,7 +27,7 @@ class ProgramSizes:
     state: int
     work: int
     window: int
-    turns: int
+    copied: int
     parameters: int
     proof: int
     neurons: int
@@ -41,7 +41,7 @@ def program_sizes(graph: Graph) -> ProgramSizes:
         state=sum(field.bytes for field in program.state),
         work=sum(field.bytes for field in program.work),
         window=program.window,
-        turns=program.plan.turns[""],
+        copied=program.plan.copied_count,
         parameters=program.plan.parameter_bytes(),
         proof=cost.proof_memory(graph),
         neurons=graph.neuron_count,

@@ -145,14 +145,20 @@ class HostPlan(LayerForms):
         return "uint16_t" if max(map(capacity, self.values.values())) < 2**16 else "uint32_t"
 
     @cached_property
-    def turns(self) -> dict[str, int]:
-        """Index of the first neuron of each layer with copies, if all such neurons are numbered; "" is their number."""
-        starts, count = {}, 0
+    def copied(self) -> dict[str, range]:
+        """Numbers of the neurons of each layer with copies; such neurons are numbered over all layers, from 0."""
+        numbers, count = {}, 0
         for name in self.graph.spiking:
             if self.graph.neuron(name).copies > 1:
-                starts[name] = count
-                count += self.values[name].pixels * self.values[name].channels
-        return starts | {"": count}
+                size = self.values[name].pixels * self.values[name].channels
+                numbers[name] = range(count, count + size)
+                count += size
+        return numbers
+
+    @cached_property
+    def copied_count(self) -> int:
+        """Number of neurons with copies, over all layers."""
+        return sum(map(len, self.copied.values()))
 
     @cached_property
     def scale(self) -> int:
