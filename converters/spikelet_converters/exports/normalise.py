@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from spikelet.errors import ConversionError
 from spikelet.graph import Graph
-from spikelet.nodes import IF, LIF, Array, Conv2d, Linear, Node, Scale, is_float
+from spikelet.nodes import IF, LIF, Array, Conv2d, Input, Linear, Node, is_float
 
 Factors = npt.NDArray[np.float64] | float
 
@@ -68,18 +68,12 @@ def _own_layer(graph: Graph, name: str) -> str | None:
 
 def _in_float32(node: Node) -> Node:
     """Return a node with float32 parameters; pixels and their mean stay integers."""
-    match node:
-        case LIF() if not is_float(node.decay):
-            decay = 1 - np.exp2(-node.decay.astype(np.float64))
-            return replace(node, theta=_f32(node.theta), v_init=_f32(node.v_init), decay=_f32(decay))
-        case IF():
-            return replace(node, theta=_f32(node.theta), v_init=_f32(node.v_init))
-        case Conv2d() | Linear():
-            return replace(node, weight=_f32(node.weight), bias=_f32(node.bias))
-        case Scale():
-            return replace(node, scale=_f32(node.scale))
-        case _:
-            return node
+    if isinstance(node, Input):
+        return node
+    parameters = {field: _f32(getattr(node, field)) for field in node.tensors}
+    if isinstance(node, LIF) and not is_float(node.decay):
+        parameters["decay"] = _f32(1 - np.exp2(-node.decay.astype(np.float64)))
+    return replace(node, **parameters)
 
 
 def _multiplied(node: Node, factors: Factors) -> Node:

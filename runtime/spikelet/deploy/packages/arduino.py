@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from spikelet.deploy.packages.base import MAIN, VERSION, Facts, Package, filled_files
+from spikelet.deploy.packages.base import MAIN, Facts, Package, filled_files
 
 # Cores with an int of 32 bits; an AVR has neither that nor the memory.
 ARCHITECTURES = "esp32,esp8266,mbed,mbed_giga,mbed_nano,mbed_nicla,mbed_opta,mbed_portenta,mbed_rp2040,nrf52,"
 ARCHITECTURES += "renesas_portenta,renesas_uno,rp2040,sam,samd,stm32,teensy,zephyr"
 PROPERTIES = """\
 name=@PREFIX@
-version={version}
+version=@VERSION@
 author=spikelet
 maintainer=spikelet
 sentence=A spiking neural network that classifies images.
-paragraph={description}
+paragraph=@DESCRIPTION@
 category=Data Processing
 url=https://docs.arduino.cc/libraries/
-architectures={architectures}
+architectures=@ARCHITECTURES@
 includes=@PREFIX@.h
 """
 KEYWORDS = """\
@@ -67,6 +67,11 @@ void loop()
 {
 }
 """
+FILES = {
+    "library.properties": PROPERTIES,
+    "keywords.txt": KEYWORDS,
+    "examples/SelfTest/SelfTest.ino": SKETCH,
+}
 USE = """\
 The folder is an Arduino library: copy it into the folder `libraries` of the sketchbook, or zip it and use "Add .ZIP
 library". A sketch includes `<@PREFIX@.h>`. Boards with an AVR are too small. The example SelfTest prints its result on
@@ -81,9 +86,7 @@ def _main(text: str) -> str:
 
 
 def _files(facts: Facts) -> dict[str, str]:
-    properties = PROPERTIES.format(version=VERSION, description=facts.description, architectures=ARCHITECTURES)
-    sketch = {"keywords.txt": KEYWORDS, "examples/SelfTest/SelfTest.ino": SKETCH}
-    return filled_files({"library.properties": properties, **sketch}, facts.prefix)
+    return filled_files(FILES, facts.prefix, DESCRIPTION=facts.description, ARCHITECTURES=ARCHITECTURES)
 
 
 ARDUINO = Package(

@@ -36,7 +36,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Package:
-    """A kind of package. In its texts, @PREFIX@ is the prefix and @UPPER@ the prefix in upper case.
+    """A kind of package. Its texts are templates, see `filled`.
 
     Attributes:
         about: Description for the help text.
@@ -80,12 +80,17 @@ class Package:
         return files | {"README.md": project["README.md"]} | self.files(facts)
 
 
-def filled(template: str, prefix: str) -> str:
-    """Return a text with @PREFIX@ and @UPPER@ replaced."""
-    values = {"PREFIX": prefix, "UPPER": prefix.upper()}
-    return re.sub(r"@(PREFIX|UPPER)@", lambda match: values[match[1]], template)
+def filled(template: str, prefix: str, **values: str) -> str:
+    """Return a text with @PREFIX@, @UPPER@ (the prefix in upper case), @VERSION@ and the names in `values` replaced.
+
+    Examples:
+        >>> filled("project(@PREFIX@ VERSION @VERSION@) # @TITLE@", "net", TITLE="a network")
+        'project(net VERSION 1.0.0) # a network'
+    """
+    values = {"PREFIX": prefix, "UPPER": prefix.upper(), "VERSION": VERSION, **values}
+    return re.sub(f"@({'|'.join(values)})@", lambda match: values[match[1]], template)
 
 
-def filled_files(templates: Mapping[str, str], prefix: str) -> dict[str, str]:
-    """Return files by path, with @PREFIX@ and @UPPER@ replaced in paths and texts."""
-    return {filled(path, prefix): filled(text, prefix) for path, text in templates.items()}
+def filled_files(templates: Mapping[str, str], prefix: str, **values: str) -> dict[str, str]:
+    """Return files by path, with the names of `filled` replaced in paths and texts."""
+    return {filled(path, prefix, **values): filled(text, prefix, **values) for path, text in templates.items()}

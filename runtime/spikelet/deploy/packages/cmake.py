@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from spikelet.deploy.packages.base import VERSION, Facts, Package, filled_files
+from spikelet.deploy.packages.base import Facts, Package, filled_files
 
 STANDARD = {"host": "C_STANDARD 11\n    C_EXTENSIONS ON", "mcu": "C_STANDARD 99\n    C_EXTENSIONS OFF"}
 LISTS = """\
 # SPDX-License-Identifier: Apache-2.0
 # Written by `spikelet export c --package cmake`.
 cmake_minimum_required(VERSION 3.21)
-project(@PREFIX@ VERSION {version} LANGUAGES C)
+project(@PREFIX@ VERSION @VERSION@ LANGUAGES C)
 
 if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE Release)
@@ -18,18 +18,18 @@ endif()
 add_library(@PREFIX@ STATIC src/@PREFIX@.c src/@PREFIX@_weights.c)
 add_library(@PREFIX@::@PREFIX@ ALIAS @PREFIX@)
 set_target_properties(@PREFIX@ PROPERTIES
-    {standard}
+    @STANDARD@
     C_STANDARD_REQUIRED ON)
 target_include_directories(@PREFIX@ PUBLIC
-    $<BUILD_INTERFACE:${{CMAKE_CURRENT_SOURCE_DIR}}/include>
+    $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>
     $<INSTALL_INTERFACE:include>)
 
 include(GNUInstallDirs)
 install(TARGETS @PREFIX@ EXPORT @PREFIX@-config)
 install(FILES include/@PREFIX@.h TYPE INCLUDE)
-install(EXPORT @PREFIX@-config NAMESPACE @PREFIX@:: DESTINATION ${{CMAKE_INSTALL_LIBDIR}}/cmake/@PREFIX@)
+install(EXPORT @PREFIX@-config NAMESPACE @PREFIX@:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/@PREFIX@)
 
-option(@UPPER@_SELFTEST "Build the self-test of @PREFIX@" ${{PROJECT_IS_TOP_LEVEL}})
+option(@UPPER@_SELFTEST "Build the self-test of @PREFIX@" ${PROJECT_IS_TOP_LEVEL})
 if(@UPPER@_SELFTEST)
   enable_testing()
   add_executable(@PREFIX@_selftest test/main.c)
@@ -44,8 +44,7 @@ self-test: `cmake -B build && cmake --build build && ctest --test-dir build`."""
 
 
 def _files(facts: Facts) -> dict[str, str]:
-    lists = LISTS.format(version=VERSION, standard=STANDARD[facts.form])
-    return filled_files({"CMakeLists.txt": lists}, facts.prefix)
+    return filled_files({"CMakeLists.txt": LISTS}, facts.prefix, STANDARD=STANDARD[facts.form])
 
 
 CMAKE = Package(

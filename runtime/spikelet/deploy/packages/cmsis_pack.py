@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from spikelet.deploy.packages.base import MAIN, VERSION, Facts, Package, filled_files
+from spikelet.deploy.packages.base import MAIN, Facts, Package, filled_files
 
 VENDOR = "Spikelet"
 DATE = "2024-01-01"  # date of the release; constant, so that the file does not change from day to day
@@ -12,12 +12,12 @@ DESCRIPTION = """\
 <?xml version="1.0" encoding="UTF-8"?>
 <package schemaVersion="1.7.36" xmlns:xs="http://www.w3.org/2001/XMLSchema-instance"
          xs:noNamespaceSchemaLocation="PACK.xsd">
-  <vendor>{vendor}</vendor>
+  <vendor>@VENDOR@</vendor>
   <name>@PREFIX@</name>
-  <description>{description}</description>
+  <description>@DESCRIPTION@</description>
   <url></url>
   <releases>
-    <release version="{version}" date="{date}">The network of the bundle.</release>
+    <release version="@VERSION@" date="@DATE@">The network of the bundle.</release>
   </releases>
   <keywords>
     <keyword>spiking neural network</keyword>
@@ -27,8 +27,8 @@ DESCRIPTION = """\
     <description Cclass="Machine Learning" Cgroup="Spiking Network">Spiking networks</description>
   </taxonomy>
   <components>
-    <component Cclass="Machine Learning" Cgroup="Spiking Network" Csub="@PREFIX@" Cversion="{version}">
-      <description>{description}</description>
+    <component Cclass="Machine Learning" Cgroup="Spiking Network" Csub="@PREFIX@" Cversion="@VERSION@">
+      <description>@DESCRIPTION@</description>
       <files>
         <file category="doc" name="README.md"/>
         <file category="header" name="include/@PREFIX@.h"/>
@@ -52,8 +52,8 @@ def _main(text: str) -> str:
 
 
 def _files(facts: Facts) -> dict[str, str]:
-    text = DESCRIPTION.format(vendor=VENDOR, version=VERSION, date=DATE, description=escape(facts.description))
-    return filled_files({f"{VENDOR}.@PREFIX@.pdsc": text}, facts.prefix)
+    values = {"VENDOR": VENDOR, "DATE": DATE, "DESCRIPTION": escape(facts.description)}
+    return filled_files({"@VENDOR@.@PREFIX@.pdsc": DESCRIPTION}, facts.prefix, **values)
 
 
 CMSIS_PACK = Package(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from spikelet.deploy.packages.base import MAIN, VERSION, Facts, Package, filled_files
+from spikelet.deploy.packages.base import MAIN, Facts, Package, filled_files
 
 LISTS = """\
 # SPDX-License-Identifier: Apache-2.0
@@ -12,8 +12,8 @@ idf_component_register(SRCS "src/@PREFIX@.c" "src/@PREFIX@_weights.c" INCLUDE_DI
 target_compile_options(${COMPONENT_LIB} PRIVATE -O2)
 """
 MANIFEST = """\
-version: "{version}"
-description: {description}
+version: "@VERSION@"
+description: @DESCRIPTION@
 license: Apache-2.0
 dependencies:
   idf: ">=5.0"
@@ -39,6 +39,7 @@ CONFIG_ESP_TASK_WDT_EN=n
 """
 FILES = {
     "CMakeLists.txt": LISTS,
+    "idf_component.yml": MANIFEST,
     "examples/selftest/CMakeLists.txt": PROJECT,
     "examples/selftest/sdkconfig.defaults": DEFAULTS,
     "examples/selftest/main/CMakeLists.txt": MAIN_LISTS,
@@ -54,8 +55,7 @@ def _main(text: str) -> str:
 
 
 def _files(facts: Facts) -> dict[str, str]:
-    manifest = MANIFEST.format(version=VERSION, description=json.dumps(facts.description))
-    return filled_files(FILES, facts.prefix) | {"idf_component.yml": manifest}
+    return filled_files(FILES, facts.prefix, DESCRIPTION=json.dumps(facts.description))
 
 
 ESP_IDF = Package(
