@@ -1,17 +1,22 @@
-"""Values that are read with the keyboard, in charts and bars."""
+"""Values that are read with the keyboard, in charts, bars, rasters and images."""
 
 import pyqtgraph as pg
 import pytest
 from PySide6.QtCore import QCoreApplication, QPointF, Qt
 
 from gui_support.driving import drawn, drop, hover, opened_window, until
+from spikelet_gui.views.images.pixels import PixelView
 from spikelet_gui.views.panels.accuracy.exits import ExitCard
-from spikelet_gui.views.panels.layers.cards import RatesCard
+from spikelet_gui.views.panels.layers.cards import RasterCard, RatesCard
+from spikelet_gui.views.panels.layers.feature_maps import MapCard
+from spikelet_gui.views.panels.layers.weights import KernelCard
+from spikelet_gui.views.panels.residuals.layer_bars import LayerBars
 from spikelet_gui.views.plots.evidence import EvidenceCard, MarginCard
 from spikelet_gui.views.plots.picture import Picture
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.plots.prediction import PredictionBars
 from spikelet_gui.views.plots.range_bars import RangeBars
+from spikelet_gui.views.plots.raster import Raster
 from spikelet_gui.views.widgets.readout import Readout
 
 
@@ -146,6 +151,72 @@ def test_bars_are_read_row_by_row(part, qtbot, panel, kind):
 
 def test_every_chart_is_a_tab_stop(part, filled):
     part("residuals", Plot)
-    charts = [plot for plot in filled.findChildren(Plot) if plot.points() and not isinstance(plot, Picture)]
+    charts = [plot for plot in filled.findChildren(Plot) if plot.points()]
+    pictures = [*filled.findChildren(Picture), *filled.findChildren(Raster), *filled.findChildren(PixelView)]
     assert len(charts) > 5
-    assert all(plot.focusPolicy() & Qt.FocusPolicy.TabFocus for plot in charts)
+    assert len(pictures) > 2
+    assert all(widget.focusPolicy() & Qt.FocusPolicy.TabFocus for widget in (*charts, *pictures))
+
+
+def test_neurons_of_a_raster_are_read_at_the_time_cursor(filled, part, qtbot):
+    raster, inspector = part("layers", RasterCard).raster, filled.inspector
+    inspector.cursor.go(1)
+    first = read(raster)
+    assert first.startswith("neuron 0,0,0\ntime-step 1")
+    assert first == hover(raster, raster.points()[0])
+    assert press(qtbot, raster, Qt.Key.Key_Down) != first
+    assert "time-step 2" in press(qtbot, raster, Qt.Key.Key_Right)
+    assert inspector.cursor.time == 2
+    assert press(qtbot, raster, Qt.Key.Key_Up).startswith("neuron 0,0,0\n")
+    assert raster.accessibleDescription().startswith("neuron 0,0,0, time-step 2, ")
+    inspector.selection.pick(())
+    press(qtbot, raster, Qt.Key.Key_Return)
+    assert tuple(inspector.selection.picked) == (0,)
+
+
+def test_pixels_of_an_image_are_read_in_both_directions(part, qtbot):
+    view = part("overview", PixelView)
+    assert read(view).startswith("row 0, column 0\n")
+    assert press(qtbot, view, Qt.Key.Key_Right, Qt.Key.Key_Down).startswith("row 1, column 1\n")
+    assert view.accessibleDescription().startswith("row 1, column 1, ")
+    text = press(qtbot, view, Qt.Key.Key_Up, Qt.Key.Key_Up, Qt.Key.Key_Left)
+    assert text.startswith("row 0, column 0\n"), "the edge of the image"
+    assert text == hover(view, view.area.topLeft() + QPointF(1, 1))
+
+
+def test_neurons_of_feature_maps_are_read_across_the_gaps_and_picked(filled, part, qtbot):
+    card, selection = part("layers", MapCard), filled.inspector.selection
+    picture, width = card.picture, card.mosaic.width
+    with drawn(filled):
+        picture.grab()
+    assert read(picture).startswith("neuron 0,0,0\n")
+    text = press(qtbot, picture, *[Qt.Key.Key_Right] * width)
+    assert text.startswith("neuron 1,0,0\n"), "the first pixel after the gap between two maps"
+    assert picture.accessibleDescription() == text.replace("\n", ", ")
+    assert picture.ring.getData()[0].tolist() == [width + 1.5]
+    selection.pick(())
+    press(qtbot, picture, Qt.Key.Key_Return)
+    assert tuple(selection.picked) == (card.mosaic.neuron(0, width + 1),)
+    filled.root.setFocus()
+    assert not len(picture.ring.getData()[0])
+
+
+def test_weights_are_read(filled, part, qtbot):
+    panel, picture = filled.panels["layers"], part("layers", KernelCard).picture
+    panel.choice.pick(1)
+    first = read(picture)
+    assert first.startswith("output 0, input 0")
+    assert press(qtbot, picture, Qt.Key.Key_Right) != first
+    panel.choice.pick(0)
+
+
+def test_layers_of_the_residuals_are_read_and_selected(filled, part, rest, qtbot):
+    bars, selection = part("residuals", LayerBars), filled.inspector.selection
+    filled.panels["residuals"].run()
+    rest(filled)
+    selection.focus("if1")
+    first = read(bars)
+    assert first == hover(bars, bars.points()[0])
+    assert first.startswith("if1\n")
+    assert press(qtbot, bars, Qt.Key.Key_Down, Qt.Key.Key_Return).startswith("if2\n")
+    assert selection.layer == "if2"

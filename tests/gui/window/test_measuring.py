@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pyqtgraph as pg
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PySide6.QtWidgets import QPushButton
 
 from gui_support.driving import drop
@@ -13,6 +13,7 @@ from spikelet.metrics.faults import KINDS
 from spikelet_gui.models.analysis import robustness as models
 from spikelet_gui.views.choosers.profiles import ProfilePicker
 from spikelet_gui.views.panels.accuracy.panel import CurveCard
+from spikelet_gui.views.panels.residuals.cards import LARGEST
 from spikelet_gui.views.plots.evidence import MarginCard
 from spikelet_gui.views.shell.app import settle
 
@@ -99,6 +100,15 @@ def test_float_and_spiking_are_compared(opened, rest, data):
     rest(opened)
     assert panel.state.layer().total == 60 * 256
     assert panel.content.isVisible()
+    for size in ((800, 600), (1440, 900)):
+        opened.resize(*size)
+        rest(opened)
+        plot = panel.scatter.plot
+        inside = plot.box.sceneBoundingRect()
+        for share in (0, 1):
+            at_scene = plot.box.mapViewToScene(QPointF(share, share))
+            dot = QRectF(at_scene - QPointF(LARGEST, LARGEST) / 2, QSizeF(LARGEST, LARGEST))
+            assert inside.contains(dot), f"the largest dot at {share:.0%}, in a window of {size}"
 
 
 def test_a_leaky_network_shows_why_it_has_no_float_form(window, rest, leaky_path):

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 from gui_support.driving import drop, until
 from spikelet_gui.models.analysis import reporting
 from spikelet_gui.models.session import tasks
+from spikelet_gui.views.shell.app import ask_before_losses
 from spikelet_gui.views.shell.questions import cancels_tasks
 
 
@@ -19,7 +20,7 @@ def asked(opened, monkeypatch):
     questions = {"answer": False, "asked": []}
 
     def confirm(action, lost):
-        questions["asked"].append((action, lost))
+        questions["asked"].append((action, lost()))
         return questions["answer"]
 
     monkeypatch.setattr(tasks, "LONG", 0.0)
@@ -103,11 +104,44 @@ def test_the_question_names_what_is_lost(opened, monkeypatch, chosen, answer):
         buttons[chosen].click()
 
     monkeypatch.setattr(QMessageBox, "exec", click)
-    assert cancels_tasks(opened, "Open <b>net</b>", ["Measuring accuracy 10 of 500"]) is answer
+    assert (
+        cancels_tasks(opened, opened.inspector.jobs, "Open <b>net</b>", lambda: ["Measuring accuracy 10 of 500"])
+        is answer
+    )
     ((text, more, buttons, default),) = seen
     assert text == "Open <b>net</b> and cancel running tasks?"
     assert more == "Measuring accuracy 10 of 500\n\nResults that are not complete are lost."
     assert (buttons, default) == ({"Open", "Keep running"}, "Keep running")
+
+
+def test_an_open_question_follows_its_tasks(opened, rest, monkeypatch, leaky_path):
+    """A question whose tasks have ended asks nothing any more: the bundle is opened."""
+    shown, step, end, inspector = [], Event(), Event(), opened.inspector
+
+    def work(progress):
+        progress(3, 9)
+        step.wait()
+        progress(9, 9)
+        end.wait()
+
+    def wait(box):
+        shown.append(box.informativeText().partition("\n")[0])
+        step.set()
+        until(lambda: "9 of 9" in box.informativeText())
+        shown.append(box.informativeText().partition("\n")[0])
+        end.set()
+        until(lambda: box.clickedButton() is not None)
+
+    monkeypatch.setattr(tasks, "LONG", 0.0)
+    monkeypatch.setattr(QMessageBox, "exec", wait)
+    ask_before_losses(opened)
+    inspector.jobs.start("robustness", work, lambda _: None, pytest.fail)
+    until(lambda: inspector.jobs.running_for(0).get("robustness") == (3, 9))
+    inspector.open(leaky_path)
+    rest(opened)
+    assert shown == ["Running fault sweep 3 of 9", "Running fault sweep 9 of 9"]
+    assert inspector.document.path == leaky_path
+    opened.inspector.confirm = lambda action, lost: True
 
 
 def test_two_reports_are_written_at_the_same_time(opened, rest, tmp_path, data, asked, monkeypatch):

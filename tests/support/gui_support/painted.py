@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem
 from gui_support.bundles import plain_graph
 from spikelet.metrics.energy import LEVELS, Energy
 from spikelet_gui.models.network.blocks import blocks
-from spikelet_gui.views.panels.residuals import cards
-from spikelet_gui.views.panels.residuals.cards import LayerBars
+from spikelet_gui.views.panels.residuals import layer_bars
+from spikelet_gui.views.panels.residuals.layer_bars import LayerBars
 from spikelet_gui.views.plots import confusion, prediction, range_bars, raster
 from spikelet_gui.views.plots.confusion import ConfusionView
 from spikelet_gui.views.plots.network.block import Badge, Look
@@ -26,7 +26,7 @@ from spikelet_gui.views.shell.app import application
 from spikelet_gui.views.widgets.theme import length
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-MODULES = (cards, confusion, prediction, range_bars, raster)
+MODULES = (layer_bars, confusion, prediction, range_bars, raster)
 
 
 class Recorder(QPainter):

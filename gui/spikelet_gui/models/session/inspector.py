@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from spikelet import shipped
@@ -44,7 +44,8 @@ class Inspector(MeasuredRun):
         second_file: Whether the file of the second bundle of a comparison has changed.
         selection: The selected layer and neurons.
         pad: The last drawing pad, or None.
-        confirm: Asks whether to do something that loses results: called with what is done and with the tasks, in words.
+        confirm: Asks whether to do something that loses results: called with what is done, and with a function that
+            returns the tasks that run at the moment, in words.
 
     The attributes of `MeasuredRun` are those of the input, its run and the measurements.
     """
@@ -58,7 +59,7 @@ class Inspector(MeasuredRun):
         self.results.second_changed.connect(lambda: self.second_file.begin(self.results.second))
         self.problem: BrokenBundle | None = None
         self.pad: Pad | None = None
-        self.confirm: Callable[[str, list[str]], bool] = lambda action, lost: True
+        self.confirm: Callable[[str, Callable[[], list[str]]], bool] = lambda action, lost: True
         self._tables = TableCache()
         self.selection = Selection(lambda layer: self._tables.table(self.trace, self.measured.sweep, layer))
         self.traced.connect(self.selection.set_trace)
@@ -123,16 +124,22 @@ class Inspector(MeasuredRun):
 
     def may_replace(self, document: Document) -> bool:
         """Return whether a bundle may be shown: ask before measurements that have run for long are cancelled."""
-        lost = tasks.lost(self.jobs)
-        may = not lost or self.confirm(f"Open {document.name}", lost)
+        may = self._may_lose(f"Open {document.name}", tasks.MEASURED)
         if not may:
             self.status.emit(f"{document.name} was not opened")
         return may
 
     def may_close(self) -> bool:
         """Return whether the session may end: ask before tasks that have run for long are cancelled."""
-        lost = tasks.lost(self.jobs, (*tasks.MEASURED, *tasks.INDEPENDENT))
-        return not lost or self.confirm("Quit", lost)
+        return self._may_lose("Quit", (*tasks.MEASURED, *tasks.INDEPENDENT))
+
+    def _may_lose(self, action: str, kinds: Collection[str]) -> bool:
+        """Ask whether to do something that cancels tasks of some kinds, if any have run for long."""
+
+        def lost() -> list[str]:
+            return tasks.lost(self.jobs, kinds)
+
+        return not lost() or self.confirm(action, lost)
 
     def replace(self, document: Document) -> None:
         """Show a bundle in all panels. Tasks of the previous one are cancelled."""

@@ -41,7 +41,7 @@ def progress(key: str, done: int, total: int) -> str:
     return f"{title(key)} {done:,} of {total:,}" if total else title(key)
 
 
-def lost(jobs: Jobs, kinds: Collection[str] = MEASURED) -> list[str]:
+def lost(jobs: Jobs, kinds: Collection[str]) -> list[str]:
     """Return the running tasks, in words, whose results would be lost if they were cancelled now.
 
     Args:

@@ -12,11 +12,13 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from spikelet_gui.models.session.sources.pad import Pad
 from spikelet_gui.models.session.sources.rgb import shown
+from spikelet_gui.views.widgets.key_reading import GridReading
 from spikelet_gui.views.widgets.readout import Hover, Reading
 from spikelet_gui.views.widgets.theme import theme
 
 LOW = 48  # pixels of the height of an image of few rows, such as an input of numbers, whose pixels are not squares then
 HELP = "arrows move the pen, Space lowers or lifts it, Ctrl+Z undoes a stroke, Delete clears the pad, Esc leaves it"
+READ = "Arrow keys move through the pixels"
 MOVES = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, -1), Qt.Key.Key_Down: (0, 1)}
 
 
@@ -39,7 +41,9 @@ class PixelView(QWidget):
         self.drawn: Callable[[], object] = lambda: None
         self._last_point: tuple[float, float] | None = None
         self.pixel: Callable[[int, int], Reading | None] = lambda row, column: None
+        self.pad: Pad | None = None
         self._hover = Hover(self, self.reading)
+        self._keys = GridReading(self, self._size, lambda row, column: self.pixel(row, column), self._place, self._read)
         self.set_pad(None)
 
     def sizeHint(self) -> QSize:  # noqa: N802
@@ -55,14 +59,34 @@ class PixelView(QWidget):
         """Show a pad that receives keys, or with None an image."""
         self.pad = pad
         self.setAccessibleName(self._name if pad is None else "drawing pad")
-        self.setAccessibleDescription("" if pad is None else HELP)
         self.setCursor(Qt.CursorShape.ArrowCursor if pad is None else Qt.CursorShape.CrossCursor)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus if pad is None else Qt.FocusPolicy.TabFocus)
+        self._describe()
         if pad is not None:
             self._show_pad(pad)
 
     def _show_pad(self, pad: Pad) -> None:
         self.show_pixels(shown(pad.pixels.astype(np.float32), 0, 255))
+
+    def _describe(self) -> None:
+        """Describe the pixel that is read with the keyboard, or the keys, for screen readers."""
+        self.setAccessibleDescription((self._keys.text or READ) if self.pad is None else HELP)
+
+    def _read(self) -> None:
+        self._describe()
+        self.update()
+
+    def _size(self) -> tuple[int, int]:
+        """Return the rows and columns whose values are read; none of a pad, where keys move the pen."""
+        return (0, 0) if self.image is None or self.pad is not None else (self.image.height(), self.image.width())
+
+    def _place(self, row: int, column: int) -> QPointF:
+        return self._frame(row, column).center()
+
+    def _frame(self, row: int, column: int) -> QRectF:
+        """Return the area of a pixel."""
+        area, (rows, columns) = self.area, self._size()
+        width, height = area.width() / columns, area.height() / rows
+        return QRectF(area.left() + column * width, area.top() + row * height, width, height)
 
     @property
     def area(self) -> QRectF:
@@ -92,6 +116,10 @@ class PixelView(QWidget):
         painter.drawRect(area.adjusted(1, 1, -1, -1))
         if pad is not None:
             self._draw_pen(painter, pad, area.width() / self.image.width())
+        cell = self._keys.cell()
+        if cell is not None:
+            painter.setPen(QPen(QColor(theme().accent), 2))
+            painter.drawRect(self._frame(*cell).adjusted(-2, -2, 2, 2))
         painter.end()
 
     def _draw_pen(self, painter: QPainter, pad: Pad, scale: float) -> None:

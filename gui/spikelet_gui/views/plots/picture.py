@@ -9,11 +9,15 @@ import numpy.typing as npt
 import pyqtgraph as pg
 from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QResizeEvent
+from PySide6.QtGui import QColor, QKeyEvent, QResizeEvent
 
 from spikelet_gui.views.plots.plots import Plot
+from spikelet_gui.views.widgets.key_reading import GridReading, KeyReading
 from spikelet_gui.views.widgets.readout import Reading
 from spikelet_gui.views.widgets.theme import ramp, theme
+
+READ = "Arrow keys move through the pixels, Enter selects one"
+RING = 12  # pixels of the ring around the pixel that is read with the keyboard
 
 
 class Picture(Plot):
@@ -21,6 +25,7 @@ class Picture(Plot):
 
     Attributes:
         pixel: Returns what a pixel (row, column) shows, or None.
+        ring: The ring around the pixel that is read with the keyboard.
 
     Args:
         name: Name for screen readers.
@@ -28,8 +33,8 @@ class Picture(Plot):
     """
 
     def __init__(self, name: str, touched: Callable[[int, int], object] | None = None) -> None:
+        self._shape: tuple[int, ...] = ()
         super().__init__(name, zoom=touched is not None)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the table of neurons and exported data have its values
         self.hideAxis("left")
         self.hideAxis("bottom")
         self.setAspectLocked(True)
@@ -41,11 +46,39 @@ class Picture(Plot):
             size=0.9, pxMode=False, symbol="s", brush=None, pen=pg.mkPen(theme().over, width=2)
         )
         self.addItem(self.marks)
-        self._shape: tuple[int, ...] = ()
+        self.ring = pg.ScatterPlotItem(size=RING, symbol="o", brush=None, pen=pg.mkPen(theme().accent, width=2))
+        self.addItem(self.ring)
         self._touched = touched
         self.pixel: Callable[[int, int], Reading | None] = lambda row, column: None
         if touched is not None:
             self.scene().sigMouseClicked.connect(self._clicked)
+
+    def reader(self) -> KeyReading:
+        """Return what shows the values of the pixel that the arrow keys choose."""
+        self._cells = GridReading(
+            self, self._size, lambda row, column: self.pixel(row, column), self._place, self._mark
+        )
+        return self._cells
+
+    def _size(self) -> tuple[int, int]:
+        return (self._shape[0], self._shape[1]) if self._shape else (0, 0)
+
+    def _place(self, row: int, column: int) -> QPointF:
+        """Return the point of a pixel in the view, or the nearest one inside of a picture that is enlarged."""
+        at_scene, inside = self.box.mapViewToScene(QPointF(column + 0.5, row + 0.5)), self.box.sceneBoundingRect()
+        at_scene.setX(min(max(at_scene.x(), inside.left()), inside.right()))
+        at_scene.setY(min(max(at_scene.y(), inside.top()), inside.bottom()))
+        return QPointF(self.mapFromScene(at_scene))
+
+    def _mark(self) -> None:
+        """Draw a ring around the pixel whose values are read, and describe them."""
+        cell = self._cells.cell()
+        self.ring.setData([] if cell is None else [cell[1] + 0.5], [] if cell is None else [cell[0] + 0.5])
+        self.describe()
+
+    def describe(self) -> None:
+        """Describe the pixel that is read, and the keys, for screen readers."""
+        self.setAccessibleDescription(self._cells.text or READ)
 
     def show_values(self, values: npt.NDArray[np.float32], largest: float) -> None:
         """Show values (H, W) from 0 to `largest` in the colours of the ramp; values below 0 are transparent."""
@@ -88,6 +121,14 @@ class Picture(Plot):
             {"pos": (x + 0.5, y + 0.5), "pen": pg.mkPen(c, width=2)} for (y, x), c in zip(pixels, colours, strict=True)
         ]
         self.marks.setData(spots)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """Click the pixel that is read, with Enter."""
+        cell = self._cells.cell()
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and cell is not None and self._touched is not None:
+            self._touched(*cell)
+        else:
+            super().keyPressEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)

@@ -89,7 +89,7 @@ class Plot(ChartView):
         self._zoom = zoom
         self._axes, self._titles, self._curves = axes, {"bottom": x, "left": y}, list[Curve]()
         self._hover = Hover(self, self.reading)
-        self._keys = KeyReading(self, self.reading, self.points, self.describe)
+        self._keys = self.reader()
         self._followed: pg.InfiniteLine | None = None
         self.names: list[tuple[pg.TextItem, float]] = []
         self._levels: list[pg.InfLineLabel] = []
@@ -97,6 +97,10 @@ class Plot(ChartView):
         self.box.sigResized.connect(self.spread)
         self.box.sigResized.connect(self._place_levels)
         self.box.sigYRangeChanged.connect(self._place_levels)
+
+    def reader(self) -> KeyReading:
+        """Return what shows the values while the chart has the keyboard focus."""
+        return KeyReading(self, self.reading, self.points, self.describe)
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(length(240), length(80))  # small: Qt uses it as the minimum beside text that wraps

@@ -7,21 +7,25 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QResizeEvent
+from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from spikelet.display import number_of
 from spikelet_gui.models.activity.raster import Image, binned, kinds, rows_of
+from spikelet_gui.views.widgets.key_reading import DOWN, KeyReading
 from spikelet_gui.views.widgets.readout import Hover, Reading, Value
 from spikelet_gui.views.widgets.theme import colour, font, length, ramp, theme
 
 LEFT, BOTTOM, TOP, RIGHT = 60, 24, 4, 10  # margins around the spikes
 LINE, NUMBER = 16, 26  # height of a number, and smallest distance of two time-steps that are numbered
+ROW = 9  # pixels of the frame around the neurons that are read with the keyboard, of which a row can be one pixel
 KINDS = ("", "both", "first only", "second only")  # values of `difference`
 
 
 class Raster(QWidget):
     """Raster of spikes with a time cursor, and with the neurons and their spikes under the pointer.
+
+    With the keyboard focus, Up and Down choose the neurons whose spikes at the time cursor are shown.
 
     Attributes:
         spikes: The spikes, (T, rows).
@@ -31,7 +35,7 @@ class Raster(QWidget):
     Args:
         name: Name for screen readers.
         moved: Called with the time-step that is clicked or dragged to.
-        touched: Called with the row that is clicked.
+        touched: Called with the row that is clicked, or confirmed with Enter.
     """
 
     def __init__(
@@ -48,7 +52,8 @@ class Raster(QWidget):
         self._picture: QPixmap | None = None
         self._palette: list[str] | None = None
         self.label: Callable[[int], str] = str
-        self._hover = Hover(self, self.reading)
+        self._hover, self._size_text = Hover(self, self.reading), ""
+        self._keys = KeyReading(self, self.reading, self.points, self._describe, DOWN)
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(480, 240)
@@ -62,8 +67,33 @@ class Raster(QWidget):
         spike_count = Value("spikes", f"{spikes.sum(dtype=np.int64):,}")
         read = [spike_count] if palette is None else self._values(spikes.ravel())
         texts = [f"{value.name} {value.text}".strip() for value in read]
-        self.setAccessibleDescription(": ".join((size, ", ".join(texts))) if rows else "")
+        self._size_text = ": ".join((size, ", ".join(texts))) if rows else ""
+        self._describe()
         self.update()
+
+    def _describe(self) -> None:
+        """Describe the neurons that are read with the keyboard and all spikes, for screen readers."""
+        self.setAccessibleDescription(". ".join(filter(None, (self._keys.text, self._size_text))))
+
+    def points(self) -> list[QPointF]:
+        """Return the points of all rows of pixels at the time cursor; of each neuron, if it has more than one row."""
+        area, (steps, neurons) = self.area, self.spikes.shape
+        rows = min(neurons, int(area.height()))
+        x = area.left() + (min(self.time, steps) - 0.5) * area.width() / steps
+        return [QPointF(x, area.top() + (row + 0.5) * area.height() / rows) for row in range(rows)]
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """Click the neuron that is read, with Enter."""
+        point = self._keys.point()
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and point is not None:
+            self._touch(point)
+        else:
+            event.ignore()
+
+    def _touch(self, point: QPointF) -> None:
+        y, rows = point.y() - self.area.top(), self.spikes.shape[1]
+        if rows and 0 <= y < self.area.height():
+            self._touched(min(rows - 1, int(y * rows / self.area.height())))
 
     def clear(self) -> None:
         """Show no spikes."""
@@ -79,6 +109,7 @@ class Raster(QWidget):
         if time != self.time:
             self.time = time
             self.update()
+            self._keys.soon()
 
     @property
     def area(self) -> QRectF:
@@ -114,9 +145,8 @@ class Raster(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         self._go_to(event)
-        y, rows = event.position().y() - self.area.top(), self.spikes.shape[1]
-        if rows and 0 <= y < self.area.height() and event.button() == Qt.MouseButton.LeftButton:
-            self._touched(min(rows - 1, int(y * rows / self.area.height())))
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._touch(event.position())
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         self._go_to(event)
@@ -140,7 +170,16 @@ class Raster(QWidget):
             middle = x + column / 2
             painter.drawLine(QRectF(middle, 0, 0, 0).topLeft(), QRectF(middle, self.area.bottom(), 0, 0).topLeft())
             self._draw_marks(painter)
+            self._draw_row(painter, self._keys.point(), QRectF(x, 0, max(column, 1), ROW))
         painter.end()
+
+    def _draw_row(self, painter: QPainter, point: QPointF | None, frame: QRectF) -> None:
+        """Draw a frame around the neurons that are read with the keyboard."""
+        if point is not None:
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(QColor(theme().accent), 2))
+            frame.moveCenter(point)
+            painter.drawRect(frame)
 
     def _draw_marks(self, painter: QPainter) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

@@ -100,8 +100,8 @@ def ask_before_losses(window: Window) -> Callable[[], object]:
     """
     ended = threading.Event()
 
-    def confirm(action: str, lost: Sequence[str]) -> bool:
-        return ended.is_set() or cancels_tasks(window, action, lost) or ended.is_set()
+    def confirm(action: str, lost: Callable[[], Sequence[str]]) -> bool:
+        return ended.is_set() or cancels_tasks(window, window.inspector.jobs, action, lost) or ended.is_set()
 
     def end() -> None:
         ended.set()

@@ -15,6 +15,7 @@ from spikelet_gui.views.widgets.theme import theme
 Keys = tuple[Qt.Key, Qt.Key]  # to the previous and to the next point
 ALONG: Keys = (Qt.Key.Key_Left, Qt.Key.Key_Right)
 DOWN: Keys = (Qt.Key.Key_Up, Qt.Key.Key_Down)
+DIRECTIONS = {DOWN[0]: (-1, 0), DOWN[1]: (1, 0), ALONG[0]: (0, -1), ALONG[1]: (0, 1)}  # rows and columns of an image
 
 
 class KeyReading(QObject):
@@ -68,14 +69,20 @@ class KeyReading(QObject):
         return False
 
     def _pressed(self, event: QKeyEvent) -> bool:
-        """Go to the previous or the next point, and return whether the key did it."""
-        count = len(self._points())
-        if event.key() not in self._keys or event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier or count < 2:
+        """Go to another point, and return whether the key did it."""
+        if event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier or not self._move(Qt.Key(event.key())):
             return False
-        step = 1 if event.key() == self._keys[1] else -1
-        self._index = min(max(min(self._index, count - 1) + step, 0), count - 1)
         self._refresh()
         self._widget.update()
+        return True
+
+    def _move(self, key: Qt.Key) -> bool:
+        """Go to the previous or the next point, and return whether the key is one of these."""
+        count = len(self._points())
+        if key not in self._keys or count < 2:
+            return False
+        step = 1 if key == self._keys[1] else -1
+        self._index = min(max(min(self._index, count - 1) + step, 0), count - 1)
         return True
 
     def soon(self) -> None:
@@ -98,6 +105,54 @@ class KeyReading(QObject):
         elif self._box is not None and shiboken6.isValid(self._box):
             self._box.show_at(None, QPoint())
         self._changed()
+
+
+class GridReading(KeyReading):
+    """Shows the values of the pixels of an image, one at a time, which the four arrow keys choose.
+
+    Args:
+        widget: The widget, which becomes a stop of Tab.
+        size: Returns the numbers of rows and columns, 0 while there is no image.
+        read: Returns what a pixel (row, column) shows, or None, such as between two feature maps.
+        place: Returns the point of a pixel, in pixels of the widget (of a scroll area, of its viewport).
+        changed: Called when another pixel or other values are shown.
+    """
+
+    def __init__(
+        self,
+        widget: QWidget,
+        size: Callable[[], tuple[int, int]],
+        read: Callable[[int, int], Reading | None],
+        place: Callable[[int, int], QPointF],
+        changed: Callable[[], object],
+    ) -> None:
+        self._size, self._pixel, self._place, self._at = size, read, place, (0, 0)
+        super().__init__(widget, lambda _: read(*self._inside()), lambda: (), changed)
+
+    def cell(self) -> tuple[int, int] | None:
+        """Return the pixel (row, column) whose values are shown, or None."""
+        return self._inside() if all(self._size()) and self._widget.hasFocus() else None
+
+    def point(self) -> QPointF | None:
+        cell = self.cell()
+        return None if cell is None else self._place(*cell)
+
+    def _inside(self) -> tuple[int, int]:
+        """Return the chosen pixel, or the nearest one of an image that is smaller."""
+        row, column = (min(at, size - 1) for at, size in zip(self._at, self._size(), strict=True))
+        return row, column
+
+    def _move(self, key: Qt.Key) -> bool:
+        """Go to the next pixel in a direction that shows something, if there is one."""
+        if key not in DIRECTIONS or not all(self._size()):
+            return False
+        (down, right), (rows, columns) = DIRECTIONS[key], self._size()
+        row, column = self._inside()
+        while 0 <= (row := row + down) < rows and 0 <= (column := column + right) < columns:
+            if self._pixel(row, column) is not None:
+                self._at = row, column
+                break
+        return True
 
 
 def row_centres(width: float, height: float, rows: int) -> list[QPointF]:

@@ -1,12 +1,10 @@
-"""Charts of the residuals: by layer, by activation and spike rate, as a histogram, and by T."""
+"""Charts of the residuals of a layer: by activation and spike rate, as a histogram, and by T."""
 
 from __future__ import annotations
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtCore import Qt
 
 from spikelet_gui.models.analysis.residuals import HALF, LayerResidual, Residuals
 from spikelet_gui.models.export import DataTable
@@ -14,99 +12,11 @@ from spikelet_gui.models.numbers import minus
 from spikelet_gui.views.panels.residuals.state import ResidualState
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.widgets.cards import CardView
-from spikelet_gui.views.widgets.theme import colour, font, length, theme
+from spikelet_gui.views.widgets.theme import colour, length, theme
 
 BUBBLES = 400  # largest number of pairs that are drawn as dots of different sizes
-NUMBER, RMS = 50, 96  # widths of a number beside a bar, and of the rms residual
-HEAD, ROW = 18, 18  # heights of the titles and, at least, of a layer
+SMALLEST, LARGEST = 4.0, 38.0  # pixels of a dot
 POINTS = 3000  # largest number of pairs that are drawn
-
-
-class LayerBars(QWidget):
-    """Bars of every layer: the mean excess of the spike rate on the right, its mean deficit on the left."""
-
-    def __init__(self, state: ResidualState) -> None:
-        super().__init__()
-        self.state = state
-        self.setAccessibleName("over- and under-firing by layer")
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumWidth(length(220))
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-
-    def show_layers(self) -> None:
-        """Redraw after the layers or the selection changed."""
-        layers = self.state.layers()
-        texts = [f"{e.layer}: under-firing {e.under:.1%}, over-firing {e.over:.1%}, rms {e.rms:.3f}" for e in layers]
-        self.setAccessibleDescription("; ".join(texts))
-        self.setMinimumHeight(length(HEAD) + 2 + length(ROW) * len(layers))
-        self.update()
-
-    def _height(self, rows: int) -> float:
-        return (self.height() - length(HEAD) - 2) / max(rows, 1)
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        layers = self.state.layers()
-        row = int((event.position().y() - length(HEAD)) / self._height(len(layers)))
-        if 0 <= row < len(layers):
-            self.state.inspector.selection.focus(layers[row].layer)
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        layers = self.state.layers()
-        if not layers:
-            return
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setFont(font(9, bold=True))
-        names = max(painter.fontMetrics().horizontalAdvance(layer.layer) for layer in layers)
-        left, right, head = min(18.0 + names, self.width() / 4), length(RMS), length(HEAD)
-        half = (self.width() - left - right) / 2
-        middle, height = left + half, self._height(len(layers))
-        largest = max([0.01, *(max(layer.over, layer.under) for layer in layers)])
-        painter.setFont(font(8.5))
-        painter.setPen(QColor(theme().under))
-        painter.drawText(QRectF(left, 0, half - 6, head - 2), Qt.AlignmentFlag.AlignRight, "under-firing")
-        painter.setPen(QColor(theme().over))
-        painter.drawText(QRectF(middle + 6, 0, half, head - 2), Qt.AlignmentFlag.AlignLeft, "over-firing")
-        painter.setPen(QColor(theme().muted))
-        painter.drawText(QRectF(self.width() - right, 0, right, head - 2), Qt.AlignmentFlag.AlignRight, "rms residual")
-        for index, residual in enumerate(layers):
-            y = head + index * height
-            if residual.layer == self.state.inspector.selection.layer:
-                painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(colour(theme().accent, 36))
-                painter.drawRoundedRect(QRectF(0, y + 1, self.width(), height - 2), 6, 6)
-            vertical = Qt.AlignmentFlag.AlignVCenter
-            painter.setPen(QColor(theme().text))
-            painter.setFont(font(9, bold=residual.layer == self.state.inspector.selection.layer))
-            name = painter.fontMetrics().elidedText(residual.layer, Qt.TextElideMode.ElideMiddle, int(left) - 16)
-            painter.drawText(QRectF(8, y, left - 8, height), vertical, name)
-            painter.setFont(font(8.5))
-            painter.drawText(
-                QRectF(self.width() - right, y, right - 8, height),
-                vertical | Qt.AlignmentFlag.AlignRight,
-                f"{residual.rms:.3f}",
-            )
-            self._pair(painter, residual, middle, y, max(half - length(NUMBER), 0.3 * half) / largest, height)
-        painter.end()
-
-    def _pair(
-        self, painter: QPainter, residual: LayerResidual, middle: float, y: float, scale: float, height: float
-    ) -> None:
-        thickness = min(float(length(36)), height * 0.45, height - 4)
-        top = y + (height - thickness) / 2
-        vertical, number = Qt.AlignmentFlag.AlignVCenter, length(NUMBER)
-        for share, fill, side in ((residual.under, theme().under, -1), (residual.over, theme().over, 1)):
-            width = share * scale
-            bar = QRectF(middle - width - 1 if side < 0 else middle + 1, top, width, thickness)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(fill))
-            painter.drawRoundedRect(bar, 3, 3)
-            painter.setPen(QColor(theme().muted))
-            if side < 0:
-                text = QRectF(bar.left() - number, y, number - 4, height)
-                painter.drawText(text, vertical | Qt.AlignmentFlag.AlignRight, f"{share:.1%}")
-            else:
-                painter.drawText(QRectF(bar.right() + 4, y, number, height), vertical, f"{share:.1%}")
 
 
 class ScatterCard(CardView):
@@ -126,10 +36,16 @@ class ScatterCard(CardView):
         )
         self.dots = pg.ScatterPlotItem(pen=None)
         self.plot.addItem(self.dots)
-        self.plot.setXRange(-0.05, 1.05, padding=0)
-        self.plot.setYRange(-0.12, 1.08, padding=0)  # space for the largest dot below zero
+        self.plot.box.sigResized.connect(self._leave_space)
         self.plot.getAxis("left").setTicks([[(share / 5, f"{share * 20}%") for share in range(6)]])
         self.body.addWidget(self.plot, 1)
+
+    def _leave_space(self, *resized: object) -> None:
+        """Leave space for half of the largest dot at 0% and 100%, whatever the size of the chart."""
+        box = self.plot.box
+        for size, set_range in ((box.width(), self.plot.setXRange), (box.height(), self.plot.setYRange)):
+            beside = min((LARGEST / 2 + 2) / max(size - LARGEST - 4, 1), 1.0)
+            set_range(-beside, 1 + beside, padding=0)
 
     def draw(self, layer: LayerResidual | None) -> None:
         """Show a layer, or nothing."""
@@ -146,11 +62,11 @@ class ScatterCard(CardView):
         exact = colour(theme().muted, 170)
         brushes = [over if r > HALF else under if r < -HALF else exact for r in residual]
         if len(a) <= BUBBLES:
-            size = np.clip(4 + 34 * np.sqrt(share / share.max()), 4, 38)
+            size = np.clip(SMALLEST + (LARGEST - SMALLEST) * np.sqrt(share / share.max()), SMALLEST, LARGEST)
         else:
             sample = np.random.default_rng(0).permutation(len(a))[:POINTS]
             a, rate, brushes = a[sample], rate[sample], [brushes[i] for i in sample]
-            size = np.full(len(a), 4.0)
+            size = np.full(len(a), SMALLEST)
         self.dots.setData(a, rate, size=size, brush=brushes)
 
     def _data(self) -> DataTable | None:

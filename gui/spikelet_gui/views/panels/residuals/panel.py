@@ -13,7 +13,8 @@ from spikelet_gui.models.analysis.residuals import Residuals, reach, residuals
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.freshness import outdated
 from spikelet_gui.models.session.sources.inputs import missing_images
-from spikelet_gui.views.panels.residuals.cards import HistogramCard, LayerBars, ScatterCard, StepsCard
+from spikelet_gui.views.panels.residuals.cards import HistogramCard, ScatterCard, StepsCard
+from spikelet_gui.views.panels.residuals.layer_bars import LayerBars
 from spikelet_gui.views.panels.residuals.state import ResidualState
 from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.cards import Card
