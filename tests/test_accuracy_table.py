@@ -24,15 +24,21 @@ def accuracy():
 
 
 @pytest.fixture
-def figures(accuracy):
-    return json.loads(accuracy.FIGURES.read_text("utf-8"))
+def page_tables():
+    with imported("page_tables.accuracy") as (module,):
+        yield module
 
 
-def test_the_pages_show_the_measured_figures(accuracy, figures):
-    for name, blocks in accuracy.tables(figures).items():
+@pytest.fixture
+def figures(page_tables):
+    return json.loads(page_tables.FIGURES.read_text("utf-8"))
+
+
+def test_the_pages_show_the_measured_figures(page_tables, figures):
+    for name, blocks in page_tables.tables(figures).items():
         page = (ROOT / name).read_text("utf-8")
         for title, content in blocks.items():
-            assert accuracy.with_block(page, title, content) == page
+            assert page_tables.with_block(page, title, content) == page
 
 
 ELSEWHERE = {"spoken-digits"}  # no data set that `make accuracy` reads; its tutorial has the accuracy
@@ -93,36 +99,36 @@ def test_pages_state_accuracies():
     assert {"89.07", "89.28"} <= percentages_of_prose("docs/quickstart.md")
 
 
-def test_differences_are_means_over_the_seeds_of_both_methods(accuracy, tmp_path, monkeypatch):
+def test_differences_are_means_over_the_seeds_of_both_methods(page_tables, tmp_path, monkeypatch):
     def result(method, seed, right):
-        shares = {str(t): right for t in accuracy.DIFFERENCE_STEPS}
+        shares = {str(t): right for t in page_tables.DIFFERENCE_STEPS}
         return {"method": method, "point": {"seed": seed, "model": "net"}, "accuracy": shares, "test": {"data": "bars"}}
 
     results = [result("new", 1, 0.8), result("old", 1, 0.7), result("old", 2, 0.1), result("new", 3, 0.8)]
     results += [result("old", 3, 0.77), result("same", 1, 0.79999)]
     (tmp_path / "s.results.json").write_text(json.dumps({"results": results}))
-    monkeypatch.setattr(accuracy, "STUDIES", tmp_path)
-    monkeypatch.setattr(accuracy, "DIFFERENCES", (("s", "new", "old"), ("s", "same", "new")))
-    _, _, first, second = accuracy.differences_table().splitlines()
+    monkeypatch.setattr(page_tables, "STUDIES", tmp_path)
+    monkeypatch.setattr(page_tables, "DIFFERENCES", (("s", "new", "old"), ("s", "same", "new")))
+    _, _, first, second = page_tables.differences_table().splitlines()
     assert first == "| net | bars | `new` − `old` | 1, 3 | " + " | ".join(["+6.5"] * 6) + " |"
     assert second == "| net | bars | `same` − `new` | 1 | " + " | ".join(["+0.0"] * 6) + " |"
 
 
-def test_a_page_without_its_part_is_refused(accuracy):
+def test_a_page_without_its_part_is_refused(page_tables):
     with pytest.raises(ValueError, match="expected one part <!-- accuracy: … -->, found 0"):
-        accuracy.with_block("# a page\n", "accuracy", "| |\n")
+        page_tables.with_block("# a page\n", "accuracy", "| |\n")
 
 
 @pytest.fixture
-def network(accuracy):
+def network(page_tables):
     """Figures of 100 images of a network with trained initial potentials: 10 k + T correct predictions."""
-    by_steps = {str(k): {str(t): 10 * k + t for t in steps} for k, steps in accuracy.STEPS.items()}
-    trained = {str(k): {"1": 10 * k + 3} for k in accuracy.STEPS if k > 1}
+    by_steps = {str(k): {str(t): 10 * k + t for t in steps} for k, steps in page_tables.STEPS.items()}
+    trained = {str(k): {"1": 10 * k + 3} for k in page_tables.STEPS if k > 1}
     return {"images": 100, "source": 85, "copies": by_steps, "trained": trained}
 
 
-def test_copies_and_time_steps_of_equal_levels_share_a_row(accuracy, network):
-    table = accuracy.copies_table({"net": network}).splitlines()
+def test_copies_and_time_steps_of_equal_levels_share_a_row(page_tables, network):
+    table = page_tables.copies_table({"net": network}).splitlines()
     assert table[0] == "| bundle | levels k T | k = 1 | k = 2 | k = 4 | k = 8 |"
     assert table[2:] == [
         "| `net` | 1 | T = 1: 11.00 |  |  |  |",
@@ -132,8 +138,8 @@ def test_copies_and_time_steps_of_equal_levels_share_a_row(accuracy, network):
     ]
 
 
-def test_copies_of_equal_time_steps_share_a_row(accuracy, network):
-    table = accuracy.equal_steps_table({"net": network}).splitlines()
+def test_copies_of_equal_time_steps_share_a_row(page_tables, network):
+    table = page_tables.equal_steps_table({"net": network}).splitlines()
     assert table[0] == "| bundle | T | k = 1 | k = 2 | k = 4 | k = 8 | source |"
     assert table[2:] == [
         "| `net` | 1 | 11.00 | 21.00 | 41.00 | 81.00 | 85.00 |",
@@ -142,8 +148,8 @@ def test_copies_of_equal_time_steps_share_a_row(accuracy, network):
     ]
 
 
-def test_trained_potentials_are_compared_where_a_network_has_them(accuracy, network):
-    table = accuracy.potentials_table({"net": network, "other": {**network, "trained": {}}}).splitlines()
+def test_trained_potentials_are_compared_where_a_network_has_them(page_tables, network):
+    table = page_tables.potentials_table({"net": network, "other": {**network, "trained": {}}}).splitlines()
     assert table[2:] == [
         "| `net` | 2 | 21.00 | 23.00 | +2.00 |",
         "| `net` | 4 | 41.00 | 43.00 | +2.00 |",
@@ -151,9 +157,9 @@ def test_trained_potentials_are_compared_where_a_network_has_them(accuracy, netw
     ]
 
 
-def test_a_network_that_was_trained_further_has_a_row_below_the_shipped_one(accuracy, network):
+def test_a_network_that_was_trained_further_has_a_row_below_the_shipped_one(page_tables, network):
     tuned = {**network, "images": 200, "source": 190}
-    table = accuracy.tuned_table({"net": {**network, "tuned": tuned}, "other": network}).splitlines()
+    table = page_tables.tuned_table({"net": {**network, "tuned": tuned}, "other": network}).splitlines()
     assert table[0].startswith("| network | source | k = 1, T = 1 |")
     assert [row.split(" | ")[:3] for row in table[2:]] == [
         ["| `net`", "85.00", "11.00"],
@@ -203,7 +209,7 @@ class TestFigures:
         return counts
 
 
-def test_held_out_images_are_compared_over_the_seeds_of_all_methods(accuracy, tmp_path):
+def test_held_out_images_are_compared_over_the_seeds_of_all_methods(page_tables, tmp_path):
     def result(method, seed, right):
         shares = {f"spiking_accuracy.T{t}": right + t / 100 for t in (1, 2, 4, 8)}
         point, options = {"model": "net", "seed": seed}, {"epochs": 4}
@@ -211,7 +217,7 @@ def test_held_out_images_are_compared_over_the_seeds_of_all_methods(accuracy, tm
 
     results = [result("old", 1, 0.5), result("new", 1, 0.6), result("new", 2, 0.8), result("old", 3, 0.9)]
     (tmp_path / "s.results.json").write_text(json.dumps({"results": [*results, result("new", 3, 0.8)]}))
-    rows = accuracy.held_out_table(tmp_path, (("s", ("old", "new")), ("s", ("new",)))).splitlines()
+    rows = page_tables.held_out_table(tmp_path, (("s", ("old", "new")), ("s", ("new",)))).splitlines()
     assert rows[2:] == [
         "| net | bars | `old` | 4 | 1, 3 | 71.00 | 72.00 | 74.00 | 78.00 | 73.75 ± 28.28 |",
         "| net | bars | `new` | 4 | 1, 3 | 71.00 | 72.00 | 74.00 | 78.00 | 73.75 ± 14.14 |",

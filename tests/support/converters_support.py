@@ -18,6 +18,8 @@ from spikelet.engines import create
 from spikelet.errors import ConversionError
 from spikelet.verify import record_golden
 from spikelet_converters.conversion.check import check_graph
+from spikelet_converters.frontends import images
+from spikelet_converters.frontends.windows import averages
 from spikelet_converters.source_model.networks import NetworkSpec
 
 SHAPE = (3, 8, 8)
@@ -110,6 +112,16 @@ def spikes_of(graph, inputs, steps):
 def misread(source, changed):
     """Return a source with the outputs of `source` and the imported graph of `changed`."""
     return replace(changed, predict=source.predict, logits=source.logits, simulate=source.simulate, loop=source.loop)
+
+
+def misread_averages(monkeypatch):
+    """Import averages with a wrong first weight, until the patch is undone."""
+
+    def with_wrong_weight(*arguments, **options):
+        windows = averages(*arguments, **options)
+        return replace(windows, weights=np.where(np.arange(len(windows.weights)) == 0, 1.06, 1) * windows.weights)
+
+    monkeypatch.setattr(images, "averages", with_wrong_weight)
 
 
 def smooth_images(shape, count=12):

@@ -5,22 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brian2_traces import keep
 from spikelet.engines.numpy import NumpyEngine
 from spikelet.nodes import IF, LIF
 from spikelet_converters.brian2.closed_forms import if_counts, spike_train
 from spikelet_converters.brian2.dynamics import sweep, swept_currents
 
+pytestmark = pytest.mark.usefixtures("simulated_once")
+
 RULES = st.sampled_from([">=", ">"])
 RESETS = st.sampled_from(["subtract", "zero"])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _simulated_once():
-    """Brian2's side does not depend on the engine."""
-    with pytest.MonkeyPatch.context() as patch:
-        keep(patch)
-        yield
 
 
 def by_hand(node, current, beta=1.0):

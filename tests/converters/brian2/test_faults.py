@@ -11,7 +11,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from brian2_traces import keep
 from networks import small_graph
 from runners import on_engine
 from spikelet import cli, engines
@@ -22,20 +21,14 @@ from spikelet.graph import Graph
 from spikelet.verify import record_golden
 from spikelet_converters.brian2 import validate
 
+pytestmark = pytest.mark.usefixtures("simulated_once")
+
 STEPS = 8
 IMAGES = np.random.default_rng(3).integers(0, 256, (6, 3, 6, 6)).astype(np.uint8)
 GRAPH = small_graph()
 BUNDLE = Bundle(
     GRAPH, Manifest("small", bits=8, exact_steps=exact_steps(GRAPH)), record_golden(GRAPH, IMAGES[:1], 2), ""
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _simulated_once():
-    """Brian2's side does not depend on the engine."""
-    with pytest.MonkeyPatch.context() as patch:
-        keep(patch)
-        yield
 
 
 def changed(node, **fields):

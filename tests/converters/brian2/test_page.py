@@ -7,7 +7,6 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from brian2_traces import keep
 from networks import small_graph
 from spikelet import cli
 from spikelet.bounds.ranges import exact_steps
@@ -18,6 +17,8 @@ from spikelet.verify import record_golden
 from spikelet_converters.brian2 import validate
 from spikelet_converters.brian2.dynamics import sweep
 from spikelet_converters.brian2.page import html, save
+
+pytestmark = pytest.mark.usefixtures("simulated_once")
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 3, 6, 6)).astype(np.uint8)
 GRAPH = small_graph()
@@ -30,14 +31,6 @@ class Deaf(NumpyEngine):
     def spikes(self, layer):
         result = super().spikes(layer)
         return result & (layer != "if2" or self.time != 3)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _simulated_once():
-    """Brian2's side does not depend on the engine."""
-    with pytest.MonkeyPatch.context() as patch:
-        keep(patch)
-        yield
 
 
 @pytest.fixture(scope="module")

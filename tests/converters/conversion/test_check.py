@@ -12,14 +12,12 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from converters_support import assert_misreading_is_refused, is_refused, misread, smooth_images
+from converters_support import assert_misreading_is_refused, is_refused, misread, misread_averages, smooth_images
 from onnx_forms import FORMS, RAW, RELU, SHAPE, body, conv, logits, model, n, pixels, tail
 from spikelet.errors import ConversionError
 from spikelet_converters.conversion.agreement import agree, agree_on_answers
 from spikelet_converters.conversion.check import check_graph
-from spikelet_converters.frontends import images
 from spikelet_converters.frontends.onnx import read
-from spikelet_converters.frontends.windows import averages
 
 # ONNX: every attribute of every form that is left out, one after another
 
@@ -204,11 +202,7 @@ def test_a_misread_mean_of_integers_at_ties(monkeypatch, tmp_path):
     path = model(tmp_path / "a.onnx", nodes, own=own)
     assert check_graph(read(path, RAW), None) is not None
 
-    def misread_averages(*arguments, **options):
-        windows = averages(*arguments, **options)
-        return replace(windows, weights=np.where(np.arange(len(windows.weights)) == 0, 1.06, 1) * windows.weights)
-
-    monkeypatch.setattr(images, "averages", misread_averages)
+    misread_averages(monkeypatch)
     source = read(path, RAW)
     assert not is_refused(replace(source, perturbed=None))  # the ties explain the difference
     assert is_refused(source)

@@ -12,14 +12,13 @@ import torch
 from torch import nn
 from torch.ao.quantization import FakeQuantize, MinMaxObserver
 
-from converters_support import assert_misreading_is_refused, is_refused, misread
+from converters_support import assert_misreading_is_refused, is_refused, misread, misread_averages
 from onnx_forms import RAW
 from spikelet.errors import ConversionError
 from spikelet_converters.conversion.check import check_graph
-from spikelet_converters.frontends import Preprocessing, images
+from spikelet_converters.frontends import Preprocessing
 from spikelet_converters.frontends.nir import from_nir
 from spikelet_converters.frontends.torch import from_module, from_program
-from spikelet_converters.frontends.windows import averages
 
 
 class Plain(nn.Module):
@@ -128,12 +127,7 @@ class TestMeanOfIntegers:
 
     def test_a_misread_mean_is_refused(self, imported, monkeypatch):
         right = imported()
-
-        def misread_averages(*arguments, **options):
-            windows = averages(*arguments, **options)
-            return replace(windows, weights=np.where(np.arange(len(windows.weights)) == 0, 1.06, 1) * windows.weights)
-
-        monkeypatch.setattr(images, "averages", misread_averages)
+        misread_averages(monkeypatch)
         source = imported()
         assert is_refused(source)
         monkeypatch.undo()
