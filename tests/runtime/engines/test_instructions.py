@@ -42,6 +42,12 @@ def test_copies_take_the_instructions_of_fewer_time_steps():
     assert entry["copies"]["4"]["counts"]["Cortex-M4"]["1"] < 30e6
 
 
+def test_the_page_has_the_published_counts():
+    pytest.importorskip("onnx")
+    with imported("page_tables.instructions") as (module,):
+        assert module.page(json.loads(module.DATA.read_text("utf-8"))) == module.PAGE.read_text("utf-8")
+
+
 def test_the_page_of_copies_has_the_published_counts():
     with imported("page_tables.copies") as (copies,):
         page = copies.PAGE.read_text("utf-8")
