@@ -33,7 +33,7 @@ from spikelet.limits import Limits
 from spikelet.nodes import Add, Conv2d, Linear
 from spikelet_converters.choices import NIR_FORMS, TIME_STEP, NirForm
 from spikelet_converters.exports.nir_differences import nir_differences
-from spikelet_converters.exports.nir_nodes import NirNode, nir_nodes, package
+from spikelet_converters.exports.nir_nodes import NirNode, load_nir, nir_nodes
 from spikelet_converters.exports.normalise import normalised
 
 METADATA = "spikelet"
@@ -44,7 +44,7 @@ VERSION = 2  # version of the annotation
 SEPARATORS = {1: ".", 2: ":"}
 COPIES_AS_CHANNELS = "copies of neurons are written as channels, which any reader runs; the weights are repeated"
 
-__all__ = ["METADATA", "NirNode", "export", "package", "to_nir"]
+__all__ = ["METADATA", "NirNode", "export", "load_nir", "to_nir"]
 
 
 def export(bundle: Bundle, path: str | Path, form: NirForm = "annotated", dt: float = TIME_STEP) -> list[str]:
@@ -84,7 +84,7 @@ def export(bundle: Bundle, path: str | Path, form: NirForm = "annotated", dt: fl
     expanded = expand(bundle.graph)
     nir_graph = to_nir(expanded, form, dt, facts)
     with replacing(path) as file:
-        package().write(file, nir_graph)
+        load_nir().write(file, nir_graph)
     return [*([COPIES_AS_CHANNELS] if bundle.graph.copied else []), *nir_differences(expanded, form)]
 
 
@@ -108,7 +108,7 @@ def to_nir(
         ConversionError: NIR has no nodes for the network in this form, or two NIR nodes have one name.
         CostError: The network needs more memory than the limits of the environment permit.
     """
-    nir, graph = package(), expand(graph)
+    nir, graph = load_nir(), expand(graph)
     if form == "normalised":
         graph = normalised(graph)
     Limits().check("the network as NIR", BYTES * _values(graph))

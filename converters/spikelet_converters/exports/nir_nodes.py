@@ -19,7 +19,7 @@ NirNode: TypeAlias = Any
 Part = tuple[dict[str, NirNode], str, str, list[tuple[str, str]]]  # nodes, first node, last node, inner edges
 
 
-def package() -> ModuleType:
+def load_nir() -> ModuleType:
     """Import the package `nir`.
 
     Raises:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from spikelet.errors import UsageError
 from spikelet.files.atomic import replacing
-from spikelet_converters.exports.nir import package
+from spikelet_converters.exports.nir import load_nir
 
 Spikes = Mapping[str, npt.NDArray[np.bool_]]  # by layer, (T, N, *shape)
 SUFFIXES = (".csv", ".npz", ".nir")
@@ -37,7 +37,7 @@ def write(path: Path, spikes: Spikes, dt: float) -> None:
 
 
 def _nir(file: IO[bytes], spikes: Spikes, dt: float) -> None:
-    nir = package()
+    nir = load_nir()
     nodes = {
         name: nir.NIRNodeData({"spikes": nir.TimeGriddedData(_by_sample(value), dt)}) for name, value in spikes.items()
     }

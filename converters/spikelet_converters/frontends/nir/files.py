@@ -13,7 +13,7 @@ from spikelet.errors import ConversionError, CostError, one_line, pass_out_of_me
 from spikelet.files.hdf5 import Tree, tree
 from spikelet.nodes import Shape
 from spikelet_converters.choices import TIME_STEP
-from spikelet_converters.exports.nir import METADATA, NirNode, package
+from spikelet_converters.exports.nir import METADATA, NirNode, load_nir
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.nir.annotation import annotated
 from spikelet_converters.frontends.nir.nesting import flat, input_shape, leading_to, used_by
@@ -57,7 +57,7 @@ def load(path: Path) -> NirNode:
         ConversionError: The file is not a NIR file.
         CostError: Its compressed arrays need more memory than the limit permits.
     """
-    package()
+    load_nir()
     import h5py
 
     try:
@@ -128,7 +128,7 @@ def from_nir(
 
 def _alone(node: NirNode, name: str, shape: Shape, dt: float) -> Source:
     """Import a node that fires as a network of its own, after weights of 1 that take a shift of its current."""
-    nir = package()
+    nir = load_nir()
     identity, zeros = np.eye(shape[0], dtype=np.float32), np.zeros(shape[0], np.float32)
     kind = {key: np.array(shape) for key in ("input", "output")}
     nodes = {"input": nir.Input(kind), "weights": nir.Affine(identity, zeros), f"layer {name}": node}

@@ -7,7 +7,7 @@ from typing import Any
 
 from spikelet.errors import ConversionError, one_line, pass_out_of_memory
 from spikelet.files.hdf5 import Tree
-from spikelet_converters.exports.nir import NirNode, package
+from spikelet_converters.exports.nir import NirNode, load_nir
 
 ROOT = "node"
 MOST_GRAPHS = 32
@@ -37,8 +37,8 @@ def _check_node(name: str, node: Tree, level: int) -> None:
         reason = f"; a name must not contain '/', as in {inner[0]}" if inner else "; write the file again"
         raise ConversionError(f"node {name}: has no type{reason}")
     kind = _text(node["type"])
-    node_class = getattr(package(), kind or "", None)
-    if not isinstance(node_class, type) or not issubclass(node_class, package().NIRNode):
+    node_class = getattr(load_nir(), kind or "", None)
+    if not isinstance(node_class, type) or not issubclass(node_class, load_nir().NIRNode):
         raise ConversionError(f"node {name}: has the type {kind or 'of a number'}, which NIR does not define")
     for key, dataset in node.items():
         if isinstance(dataset, dict):
@@ -78,7 +78,7 @@ def built(name: str, node: Tree, level: int = 0) -> NirNode:
     Raises:
         ConversionError: The package refuses the node, or graphs are nested too deeply.
     """
-    nir, kind = package(), node["type"]
+    nir, kind = load_nir(), node["type"]
     if level > MOST_GRAPHS:
         raise ConversionError(f"node {name}: has graphs more than {MOST_GRAPHS} levels deep")
     if kind == "NIRGraph":
