@@ -105,7 +105,7 @@ class SpikingActivation(nn.Module):
     def in_thresholds(self, values: Tensor) -> Tensor:
         """Return activations (N, C, …) in units of lambda."""
         lam = self.lam
-        return values / (along_channels(lam, values.ndim) if lam.ndim else lam)
+        return values / along_channels(lam, values.ndim)
 
     def forward(self, z: Tensor) -> Tensor:
         """Return the activation of a current z, (N, C, …); in spike mode, theta times the spikes."""

@@ -41,7 +41,7 @@ def integrate_and_fire(
     image_size = math.prod(current.shape[1:])
     block = max(1, _BLOCK // max(image_size, 1) if current.device.type == "cpu" else rows)
     offset = 0.5 if shift is None else along_channels(shift, current.ndim)
-    theta = along_channels(theta, current.ndim) if theta.ndim else theta
+    theta = along_channels(theta, current.ndim)
     for start in range(0, rows, block):
         part = slice(start, start + block)
         v = torch.zeros_like(inputs[0, part]).add_(offset).mul_(theta)

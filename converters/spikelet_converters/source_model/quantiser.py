@@ -99,8 +99,7 @@ def _inside(grad: Tensor, z: Tensor, lam: Tensor) -> Tensor:
 
 def _triangle(grad: Tensor, z: Tensor, lam: Tensor) -> Tensor:
     """Return the gradient times a triangle over 0 < z < lambda, with peak 2 at lambda/2 and the area of the window."""
-    bound = along_channels(lam, z.ndim) if lam.ndim else lam
-    return grad * (2 * (1 - (2 * z / bound - 1).abs()).clamp(min=0))
+    return grad * (2 * (1 - (2 * z / along_channels(lam, z.ndim) - 1).abs()).clamp(min=0))
 
 
 SURROGATES = {"straight": _inside, "triangle": _triangle}
@@ -128,7 +127,7 @@ def _activation(z: Tensor, lam: Tensor, form: Form, shift: Tensor | None) -> Ten
     slope = form.slope
     if slope == 0:
         return quantise(z, lam, form.levels, shift)
-    clipped = z.clamp(min=0).minimum(along_channels(lam, z.ndim) if lam.ndim else lam)
+    clipped = z.clamp(min=0).minimum(along_channels(lam, z.ndim))
     return clipped if slope == 1 else slope * clipped + (1 - slope) * quantise(z, lam, form.levels, shift)
 
 
@@ -142,13 +141,13 @@ def quantise(z: Tensor, lam: Tensor, levels: int, shift: Tensor | None = None) -
         shift: Offset inside the floor, (C,); 1/2 by default.
     """
     offset = 0.5 if shift is None else along_channels(shift, z.ndim)
-    lam = along_channels(lam, z.ndim) if lam.ndim else lam
+    lam = along_channels(lam, z.ndim)
     return (z * (levels / lam)).add_(offset).floor_().clamp_(0, levels).mul_(lam / levels)
 
 
 def along_channels(values: Tensor, ndim: int) -> Tensor:
-    """Reshape values per channel, (C,), to (1, C, 1, …) with `ndim` axes."""
-    return values.reshape(1, -1, *(1,) * (ndim - 2))
+    """Reshape values per channel, (C,), to (1, C, 1, …) with `ndim` axes. One value for all channels, (), is kept."""
+    return values.reshape(1, -1, *(1,) * (ndim - 2)) if values.ndim else values
 
 
 def along_rows(values: Tensor, ndim: int) -> Tensor:

@@ -39,7 +39,7 @@ class GaussianResidual(Residual):
     def perturb(self, activation: Tensor) -> Tensor:
         if not torch.compiler.is_compiling() and not self.sigma.any():  # a compiled pass cannot branch on values
             return activation
-        sigma = along_channels(self.sigma, activation.ndim) if self.sigma.ndim else self.sigma
+        sigma = along_channels(self.sigma, activation.ndim)
         return activation - sigma * torch.randn_like(activation)
 
 

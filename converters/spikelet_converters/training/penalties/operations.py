@@ -45,5 +45,5 @@ class OperationsPrice(Penalty):
         if reach is None:
             return None
         lam = layer.lam
-        rate = a / (along_channels(lam, a.ndim) if lam.ndim else lam)
+        rate = a / along_channels(lam, a.ndim)
         return (rate * reach).sum() / (len(a) * self.possible)

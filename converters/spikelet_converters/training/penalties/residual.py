@@ -33,7 +33,7 @@ class ResidualPenalty(Penalty):
         steps, lam = residual.steps, layer.lam
         if steps is None or steps.ndim:
             return None
-        theta = along_channels(lam, z.ndim) if lam.ndim else lam
+        theta = along_channels(lam, z.ndim)
         start = 0.5 if layer.shift is None else along_channels(layer.shift, z.ndim)
         spikes = (steps * residual.rate / theta).detach().round()
         v = start + steps * z / theta - spikes
