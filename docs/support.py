@@ -38,7 +38,7 @@ TORCH = {
     "modules too",
     "LeakyReLU, PReLU, RReLU": "two layers of neurons, max(x, 0) - slope max(-x, 0)",
     "SpikingActivation": "keeps its threshold",
-    "FakeQuantize (torch.ao), QuantReLU (Brevitas)": "zero point 0, one scale per tensor: theta = scale times levels",
+    "FakeQuantize (torch.ao), QuantReLU, QuantHardTanh, QuantIdentity (Brevitas)": "theta = scale times levels",
     "qat.Conv1d, qat.Conv2d, qat.Linear and those with BatchNorm and ReLU, such as ConvBnReLU2d (torch.ao)": "with "
     "their quantised weights",
     "QuantConv1d, QuantConv2d, QuantConvTranspose1d, QuantConvTranspose2d, QuantLinear (Brevitas)": "with their "

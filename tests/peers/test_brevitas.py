@@ -97,7 +97,7 @@ def test_eight_bits_and_a_quantised_input():
     source = from_module(network(8, quantised_input=True), SHAPE)
     assert not source.levels
     assert source.roundings
-    assert source.notes[0] == "module 0 (QuantIdentity): quantises no rectified activation, and was left out"
+    assert source.notes[0] == "module 0 (QuantIdentity): quantises the input, and was left out"
     with pytest.raises(ConversionError, match="name images of the training data with --calibration"):
         convert_source(source, "brevitas")
     bundle = convert_source(source, "brevitas", calibration=Calibration(images, steps=32))
@@ -141,6 +141,11 @@ def layers(kind):
             pixels, [qnn.QuantConv2d(3, 4, 3, weight_quant=None), qnn.QuantReLU(act_quant=None), qnn.QuantConv2d(4, 4, 1),
                      qnn.QuantHardTanh(act_quant=None, min_val=0.0, max_val=1.0), qnn.QuantIdentity(act_quant=None)],
         ),
+        "QuantHardTanh of 2 bits": lambda: (pixels, [conv, qnn.QuantHardTanh(min_val=-1.0, max_val=1.0, bit_width=2), nn.MaxPool2d(2)]),
+        "QuantHardTanh of 8 bits": lambda: (pixels, [conv, qnn.QuantHardTanh(min_val=-0.1, max_val=0.1, bit_width=8)]),
+        "QuantIdentity of 2 bits": lambda: (
+            pixels, [qnn.QuantIdentity(bit_width=2), conv, nn.BatchNorm2d(4), qnn.QuantIdentity(bit_width=2)],
+        ),
         "QuantEltwiseAdd": lambda: (pixels, [conv, relu, Sum(qnn)]),
     }[kind]()  # fmt: skip
 
@@ -149,7 +154,8 @@ KINDS = (
     "QuantConv1d", "QuantConvTranspose1d", "QuantConvTranspose2d", "quantised bias", "bias of sums",
     "quantisers of a layer", "quantiser of an activation's input", "quantiser of a rectified input", "TruncAvgPool2d",
     "TruncAdaptiveAvgPool2d", "QuantUpsample", "QuantUpsamplingNearest2d", "QuantScaleBias",
-    "BatchNorm2dToQuantScaleBias", "activations without quantisers", "QuantEltwiseAdd",
+    "BatchNorm2dToQuantScaleBias", "activations without quantisers", "QuantHardTanh of 2 bits", "QuantHardTanh of 8 bits", "QuantIdentity of 2 bits",
+    "QuantEltwiseAdd",
 )  # fmt: skip
 
 
@@ -182,12 +188,6 @@ def test_layers_compute_what_brevitas_computes(kind):
 def test_refusals():
     qnn = need("brevitas.nn")
     parts = [nn.Flatten(), qnn.QuantLinear(108, 4, bias=True)]
-    signed = nn.Sequential(*parts, qnn.QuantHardTanh(min_val=-1.0, max_val=1.0, bit_width=4), nn.Linear(4, 2))
-    with pytest.raises(
-        ConversionError,
-        match=r"module 2 \(QuantHardTanh\): is signed; expected an unsigned quantiser with zero point 0, as in QuantReLU",
-    ):
-        from_module(signed, SHAPE)
     sigmoid = nn.Sequential(*parts, qnn.QuantSigmoid(bit_width=4), nn.Linear(4, 2))
     with pytest.raises(ConversionError, match=r"module 2 \(QuantSigmoid\): .*QuantReLU"):
         from_module(sigmoid, SHAPE)

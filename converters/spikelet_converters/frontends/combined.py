@@ -13,7 +13,7 @@ from spikelet.nodes import Add, Conv2d, Linear
 from spikelet_converters.frontends.channels import by_part, columns, composed, flat_pick, parts_of, recomposed
 from spikelet_converters.frontends.constant_images import convolved
 from spikelet_converters.frontends.layout import as_before, axes_of, same_axes, ungrouped
-from spikelet_converters.frontends.neurons import Neurons
+from spikelet_converters.frontends.quantisers import Quantisers
 from spikelet_converters.frontends.values import (
     NONE,
     NOTHING,
@@ -37,7 +37,7 @@ PADDED = (
 )
 
 
-class Combined(Neurons):
+class Combined(Quantisers):
     """A graph under construction, to which layers are added.
 
     The methods that add a layer take its `name` and `where`, which names it in error messages, and return its output.
@@ -204,7 +204,7 @@ class Combined(Neurons):
     def quantiser(
         self, name: str, where: str, theta: float | Factor, levels: int, x: Value, v_init: npt.ArrayLike | None = None
     ) -> Value:
-        """Add a quantiser, see `Neurons.quantiser`."""
+        """Add a quantiser, see `Quantisers.quantiser`."""
         if x.parts and (np.ndim(theta) or np.ndim(v_init if v_init is not None else 0)):  # values by channel
             x = replace(self.joined(f"{name}.joined", where, x), axes=x.axes)
 

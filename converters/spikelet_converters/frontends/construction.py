@@ -247,19 +247,6 @@ class Construction:
         self.sealed.add(x.node)
         return x
 
-    def unrounded(self, where: str, quantised: str, rounding: Rounding, x: Value) -> None:
-        """Record and note that a quantiser of x was left out."""
-        self.record_rounding(rounding, x)
-        self.note(f"{where}: quantises {quantised}, and was left out")
-
-    def without_quantiser(
-        self, name: str, where: str, quantised: str, rounding: Rounding, x: Value, *, alone: bool
-    ) -> Value:
-        """Leave a quantiser of x out, see `unrounded`; of a value that other layers use as well, for this use only."""
-        x = x if alone or x.node == "input" else self.separate(name, where, x)
-        self.unrounded(where, quantised, rounding, x)
-        return x
-
     def record_rounding(self, rounding: Rounding, x: Value) -> None:
         """Record a quantiser of the source that is not part of the graph."""
         self.roundings.setdefault(x.node, []).append(replace(rounding, factor=x.factor, offset=x.offset))

@@ -42,7 +42,7 @@ class MaxPools(Combined):
     def quantiser(
         self, name: str, where: str, theta: float | Factor, levels: int, x: Value, v_init: npt.ArrayLike | None = None
     ) -> Value:
-        """Add a quantiser, see `Neurons.quantiser`, before the pending max pools: a maximum and a quantiser commute."""
+        """Add a quantiser, see `Quantisers.quantiser`, before the pending max pools: a maximum and it commute."""
         spikes = super().quantiser(name, where, theta, levels, replace(x, maxima=()), v_init)
         return self._pooled(name, where, x.maxima, spikes)
 

@@ -1,4 +1,4 @@
-"""Add rectifiers, quantisers and neurons to a graph under construction, each after the output of one node."""
+"""Add rectifiers and neurons to a graph under construction, each after the output of one node."""
 
 from __future__ import annotations
 
@@ -10,17 +10,8 @@ import numpy.typing as npt
 from spikelet.errors import ConversionError
 from spikelet.nodes import IF, LI, LIF, Add, Conv2d, Flatten, Linear, Node, Scale, SumPool2d
 from spikelet_converters.frontends.constant_images import ConstantImages
-from spikelet_converters.frontends.values import (
-    NOTHING,
-    Dynamics,
-    Factor,
-    Rounding,
-    Value,
-    f32,
-)
-
-WHOLE = 1e-5  # largest relative difference of a number of levels from a whole number
-MOST_LEVELS = 32  # largest number of levels of a quantiser that is converted to a neuron with as many spikes
+from spikelet_converters.frontends.construction import has_offset
+from spikelet_converters.frontends.values import NOTHING, Dynamics, Factor, Value, f32
 
 
 class Neurons(ConstantImages):
@@ -63,69 +54,10 @@ class Neurons(ConstantImages):
         self.relus[spikes.node] = cap
         return spikes
 
-    def quantiser(
-        self, name: str, where: str, theta: float | Factor, levels: int, x: Value, v_init: npt.ArrayLike | None = None
-    ) -> Value:
-        """Add the quantiser theta/L clip(round(L x / theta), 0, L), L = `levels`, as an IF neuron; theta: () or (C,).
-
-        With `calibrate`, a quantiser of more than MOST_LEVELS levels becomes a clipped ReLU instead.
-        """
-        if self.calibrate and levels > MOST_LEVELS and isinstance(theta, float):
-            spikes = self.relu(name, where, theta, x)
-            self.record_rounding(Rounding(np.asarray(theta / levels), NOTHING, 0, levels), spikes)
-            return spikes
-        dynamics = Dynamics(theta, theta / 2 if v_init is None else v_init, spike=theta)
-        spikes = self.neuron(name, where, dynamics, x)
-        self.levels[spikes.node] = levels
-        return spikes
-
-    def rounded(self, where: str, shift: float, x: Value, *, alone: bool) -> Value | None:
-        """Replace a clipped rectifier by the quantiser floor(x + shift) of its output, so that both are one neuron.
-
-        Args:
-            where: The layer in error messages.
-            shift: 0 for a quantiser that rounds down, 1/2 for one that rounds to the nearest integer.
-            x: The value that is rounded.
-            alone: Whether no other layer uses the output of the rectifier.
-
-        Returns:
-            The integers of the quantiser, or None for a value that is not from 0 to a whole number.
-        """
-        cap = self.relus.get(x.node)
-        used = any(source == x.node for source, _ in self.edges)
-        if cap is None or used or not alone or x.factor.size != 1 or x.offset.size != 1:
-            return None
-        factor, start = float(x.factor.ravel()[0]), float(x.offset.ravel()[0]) + shift
-        levels = round(factor * cap)
-        if levels < 1 or abs(factor * cap - levels) > WHOLE * levels or not 0 <= start < 1:
-            return None
-        quantised = self.quantise_relu(where, cap, levels, x, (start - 0.5) * cap / levels)
-        return replace(quantised, factor=quantised.factor * factor)
-
-    def quantise(self, name: str, where: str, theta: float, levels: int, x: Value, *, alone: bool) -> Value:
-        """Add a quantiser, see `quantiser`, as one neuron with the rectifier before it if no other layer uses that."""
-        if x.node in self.relus and alone and not x.offset.any() and (x.factor == 1).all():
-            return self.quantise_relu(where, theta, levels, x)
-        return self.quantiser(name, where, theta, levels, x)
-
-    def quantise_relu(self, where: str, theta: float, levels: int, x: Value, shift: float = 0.0) -> Value:
-        """Replace a rectifier by the quantiser of the rectified value + shift, so that both are one neuron."""
-        (source,) = (a for a, b in self.edges if b == x.node)
-        before = self.nodes.pop(x.node)
-        self.edges.remove((source, x.node))
-        del self.relus[x.node]
-        assert isinstance(before, IF)
-        unit = before.theta.astype(np.float64)  # the rectifier has theta = 1 in the units of its input
-        inner = replace(x, node=source, factor=1 / unit, offset=NOTHING)
-        alone = not any(a == source for a, _ in self.edges)
-        inner = self.affine(where, 1.0, shift, inner, alone=alone) if shift else inner
-        return self.quantiser(x.node, where, theta, levels, inner)
-
     def neuron(self, name: str, where: str, dynamics: Dynamics, x: Value) -> Value:
         """Add a layer of spiking neurons."""
-        if x.node != "input" and (x.offset.any() or (x.factor <= 0).any()):
+        if (has_offset(x) if x.node == "input" else x.offset.any()) or (x.factor <= 0).any():
             x = self.materialised(f"{name}.affine", where, x)
-        self.refuse_offset(where, x)
         # the current is factor * node output, so potentials are divided by the factor
         unit = x.channels() * np.asarray(dynamics.gain, np.float64)
         if (unit <= 0).any():

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.builder import Builder
-from spikelet_converters.frontends.neurons import WHOLE
+from spikelet_converters.frontends.quantisers import WHOLE
 from spikelet_converters.frontends.values import NOTHING, ONE, Rounded, Value
 
 

@@ -36,26 +36,11 @@ def _quantise(step: Step) -> Value:
     if kind not in RANGES:
         raise ConversionError(f"{step.where}: quantises to {kind}; expected integers of 4, 8 or 16 bits")
     low, high = _limits(step, kind)
-    if scale.size != 1:
-        parameters = [_along_axis(step, value, x) for value in (scale, np.zeros(1) if zero is None else zero)]
-        rounding = Rounding(parameters[0], parameters[1], low, high)
-        step.builder.unrounded(step.where, "activations per channel", rounding, x)
-        return x
-    size = float(np.asarray(scale, np.float64).ravel()[0])
-    origin = 0 if zero is None else int(np.asarray(zero).ravel()[0])
-    rounding = Rounding(np.asarray(size), np.asarray(float(origin)), low, high)
-    builder = step.builder
-    levels = high - origin
-    if x.node == "input":
-        builder.unrounded(step.where, "the input", rounding, x)
-    elif x.node in builder.relus and not x.offset.any() and (x.factor == 1).all() and step.alone() and levels > 0:
-        return builder.quantise_relu(step.where, size * levels, levels, x)
-    elif builder.is_nonnegative(x) or origin != low:
-        reason = "no rectified activation"
-        return builder.without_quantiser(step.name, step.where, reason, rounding, x, alone=step.alone())
-    else:
-        return builder.quantiser(step.name, step.where, size * levels, levels, x)
-    return x
+    size, origin = (
+        np.asarray(value, np.float64).reshape(()) if scale.size == 1 else _along_axis(step, value, x)
+        for value in (scale, np.zeros(1) if zero is None else zero)
+    )
+    return step.builder.quantised(step.name, step.where, Rounding(size, origin, low, high), x, alone=step.alone())
 
 
 def _limits(step: Step, kind: str) -> tuple[int, int]:

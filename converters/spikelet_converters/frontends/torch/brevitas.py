@@ -17,7 +17,8 @@ from torch import nn
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.builder import Builder
-from spikelet_converters.frontends.values import Rounding, Value
+from spikelet_converters.frontends.layout import per_channel
+from spikelet_converters.frontends.values import Factor, Rounding, Value
 
 TorchLayer: TypeAlias = Callable[[nn.Module, Value], Value]
 """A function that adds a module to the builder as the layer of torch that it is, or is a subclass of."""
@@ -81,7 +82,7 @@ def read(
     _refuse_roundings(builder, where, module, inputs[0])
     before, after = getattr(module, "input_quant", None), getattr(module, "output_quant", None)
     if before is not None and before.is_quant_enabled:
-        inputs = [_quantised(builder, f"{name}.input", where, before, x, signed=True, alone=alone) for x in inputs]
+        inputs = [_quantised(builder, f"{name}.input", where, before, x, alone=alone) for x in inputs]
     x = inputs[0]
     if kind == "QuantEltwiseAdd":
         y = builder.add(name, where, inputs)
@@ -93,7 +94,7 @@ def read(
     else:
         y = torch_layer(module, x)
     if after is not None and after.is_quant_enabled:
-        y = _quantised(builder, f"{name}.output", where, after, y, signed=True, alone=True)
+        y = _quantised(builder, f"{name}.output", where, after, y, alone=True)
     return y
 
 
@@ -122,44 +123,39 @@ def _activation(
 ) -> Value:
     """Add the quantiser of an activation, or the activation alone if it has none."""
     quantiser = module.act_quant
-    if not quantiser.is_quant_enabled:
-        fused = quantiser.fused_activation_quant_proxy
-        plain = fused is None or type(fused.activation_impl).__name__ == "Identity"
-        return x if plain else torch_layer(fused.activation_impl, x)
-    if type(module).__name__ not in _ACTIVATIONS:
+    fused = quantiser.fused_activation_quant_proxy
+    plain = fused is None or type(fused.activation_impl).__name__ == "Identity"
+    if quantiser.is_quant_enabled and type(module).__name__ not in _ACTIVATIONS:
         return torch_layer(module, x)  # which is not supported
-    identity = x.node == "input" or type(module).__name__ == "QuantIdentity"
-    return _quantised(builder, name, where, quantiser, x, signed=identity, alone=alone)
+    y = x if plain else torch_layer(fused.activation_impl, x)
+    if not quantiser.is_quant_enabled:
+        return y
+    needed = type(module).__name__ != "QuantIdentity"
+    return _quantised(builder, name, where, quantiser, y, alone=alone or y.node != x.node, needed=needed)
 
 
 def _quantised(
-    builder: Builder, name: str, where: str, quantiser: _Module, x: Value, *, signed: bool, alone: bool
-) -> Value:
-    """Add a quantiser as neurons. One that is no rectifier is omitted if `signed`, with a note.
+    builder: Builder, name: str, where: str, quantiser: _Module, x: Value, *, alone: bool, needed: bool = False
+) -> Value:  # fmt: skip
+    """Add a quantiser, see `Builder.quantised`.
 
     Raises:
         ConversionError: It has no equal neuron.
     """
     try:
-        scale, zero, bits = (_number(getattr(quantiser, field)()) for field in ("scale", "zero_point", "bit_width"))
+        fields = [getattr(quantiser, field)() for field in ("scale", "zero_point", "bit_width")]
+        scale, zero, bits = (_numbers(where, value, x) for value in fields)
     except (AttributeError, RuntimeError):  # of floats, or with a scale of every input
         raise ConversionError(f"{where}: expected a quantiser to integers with a constant scale") from None
     if quantiser.rounding_mode.upper() != "ROUND":
         raise ConversionError(f"{where}: rounds by {quantiser.rounding_mode}; expected rounding to the nearest integer")
-    if scale is None or zero is None or bits is None:
-        raise ConversionError(f"{where}: quantises activations per channel; expected one scale per tensor")
-    narrow = bool(quantiser.is_narrow_range)
-    levels = 2 ** int(bits) - 1 - narrow
-    if not quantiser.is_signed and zero == 0:
-        return builder.quantise(name, where, scale * levels, levels, x, alone=alone)
-    if not signed:
-        reason = "is signed" if quantiser.is_signed else f"has a zero point of {zero:g}"
-        raise ConversionError(f"{where}: {reason}; expected an unsigned quantiser with zero point 0, as in QuantReLU")
-    low = -(2 ** (int(bits) - 1)) + narrow if quantiser.is_signed else 0
-    rounding = Rounding(np.asarray(scale), np.asarray(zero), low, low + levels)
-    return builder.without_quantiser(name, where, "no rectified activation", rounding, x, alone=alone)
+    narrow, width = bool(quantiser.is_narrow_range), int(bits.flat[0])
+    low = narrow - 2 ** (width - 1) if quantiser.is_signed else 0
+    rounding = Rounding(scale, zero, low, low + 2**width - 1 - narrow)
+    return builder.quantised(name, where, rounding, x, alone=alone, needed=needed)
 
 
-def _number(value: object) -> float | None:
+def _numbers(where: str, value: object, x: Value) -> Factor:
+    """Return a parameter of a quantiser, () or (C,)."""
     array = np.asarray(value.detach().numpy() if isinstance(value, torch.Tensor) else value, np.float64)
-    return float(array.ravel()[0]) if array.size == 1 else None
+    return array.reshape(()) if array.size == 1 else per_channel(where, array, x)

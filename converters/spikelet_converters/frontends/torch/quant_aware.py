@@ -20,8 +20,8 @@ from torch.ao.nn.intrinsic import qat as fused
 from torch.ao.nn.qat import Conv1d, Conv2d, Linear
 from torch.ao.quantization import DeQuantStub, FakeQuantizeBase, ObserverBase, QuantStub
 
-from spikelet.errors import ConversionError
 from spikelet_converters.frontends.builder import Builder
+from spikelet_converters.frontends.layout import per_channel, sizes
 from spikelet_converters.frontends.source import PERTURBATION
 from spikelet_converters.frontends.torch import brevitas
 from spikelet_converters.frontends.values import Rounding, Value
@@ -143,18 +143,13 @@ def read(
 
 
 def activation(builder: Builder, name: str, where: str, module: _Module, x: Value, *, alone: bool) -> Value:
-    """Add a torch.ao fake-quantiser as neurons; at the input or on a current it is omitted, with a note."""
+    """Add a torch.ao fake-quantiser, see `Builder.quantised`."""
     scale, zero = module.scale.numpy(), module.zero_point.numpy()
     low, high = int(module.quant_min), int(module.quant_max)
-    rectified = x.node in builder.relus
     if scale.size != 1:
-        raise ConversionError(f"{where}: quantises activations per channel; expected one scale per tensor")
-    if rectified or (low == zero[0] and x.node != "input"):
-        if int(zero[0]) != low:
-            raise ConversionError(
-                f"{where}: has zero point {int(zero[0])} and least value {low}, so its output is negative or has an "
-                "offset; expected both equal, as for an activation after ReLU"
-            )
-        return builder.quantise(name, where, float(scale[0]) * (high - low), high - low, x, alone=alone)
-    rounding = Rounding(np.asarray(scale[0], np.float64), np.asarray(zero[0], np.float64), low, high)
-    return builder.without_quantiser(name, where, "no activation", rounding, x, alone=alone)
+        shape = [1] * (len(sizes(x)) + 1)
+        shape[module.ch_axis] = scale.size
+        scale, zero = (per_channel(where, values.reshape(shape), x) for values in (scale, zero))
+    parameters = (np.asarray(values, np.float64) for values in (scale, zero))
+    size, origin = (values.reshape(()) if values.size == 1 else values for values in parameters)
+    return builder.quantised(name, where, Rounding(size, origin, low, high), x, alone=alone)

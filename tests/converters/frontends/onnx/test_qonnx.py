@@ -12,6 +12,7 @@ from mutation.mutants import mutants_of
 from onnx_forms import RAW, SHAPE, conv, model, n, pixels, tail, weights
 from spikelet.errors import ConversionError
 from spikelet_converters.conversion.check import check_graph
+from spikelet_converters.frontends import Preprocessing
 from spikelet_converters.frontends.onnx import qonnx, read
 
 PARAMETERS = ("scale", "zero", "bits")
@@ -24,7 +25,14 @@ ACTIVATIONS = {  # scale, zero point, bits, attributes; levels of the neuron
     "4 bits with a sign": ((6.0, 0, 4, SIGNED), [7]),
     "a zero point": ((6.0, 4, 4, UNSIGNED), [11]),
     "10 bits": ((0.5, 0, 10, UNSIGNED), []),
-    "by channel": ((np.linspace(4, 8, 4).reshape(1, 4, 1, 1), 0, 4, UNSIGNED), []),
+    "by channel": ((np.linspace(4, 8, 4).reshape(1, 4, 1, 1), 0, 4, UNSIGNED), [15]),
+    "10 bits by channel": ((np.linspace(0.1, 0.2, 4).reshape(1, 4, 1, 1), 0, 10, UNSIGNED), []),
+}
+WITHOUT_RECTIFIER = {  # scale, zero point, bits, attributes; levels of the neuron
+    "2 bits, narrow": ((40.0, 0, 2, NARROW), 2),
+    "3 bits": ((20.0, 0, 3, SIGNED), 7),
+    "a zero point": ((10.0, 6, 4, UNSIGNED), 15),
+    "by channel": ((np.linspace(10, 30, 4).reshape(1, 4, 1, 1), 0, 3, NARROW), 6),
 }
 WEIGHTS = {
     "8 bits, narrow": (0.01, 0, 8, {**NARROW, "rounding_mode": "ROUND"}),
@@ -81,6 +89,39 @@ def test_activations(form, tmp_path):
     activation, levels = ACTIVATIONS[form]
     source = check(network(tmp_path / "a.onnx", activation), activation, weights()["w"])
     assert list(source.levels.values()) == levels
+
+
+def quantised(source, output, name, settings):
+    """Return the node and the tensors of a quantiser."""
+    values = {f"{name}.{key}": np.asarray(v, np.float32) for key, v in zip(PARAMETERS, settings, strict=False)}
+    return n("Quant", [source, *values], [output], domain="qonnx.custom_op.general", **settings[3]), values
+
+
+@pytest.mark.parametrize("pool", [(), (n("MaxPool", ["e"], ["p"], kernel_shape=[2, 2]),)], ids=["", "max pool"])
+@pytest.mark.parametrize("form", WITHOUT_RECTIFIER)
+def test_quantisers_of_few_bits_are_activations(form, pool, tmp_path):
+    """Networks of few bits have no rectifiers: the quantisers, whose smallest value is below 0, clip instead."""
+    settings, levels = WITHOUT_RECTIFIER[form]
+    node, own = quantised("c", "e", "a", settings)
+    last = conv(("p" if pool else "e", "w2"), "d", pads=[1] * 4)
+    path = model(tmp_path / "a.onnx", [conv(), node, *pool, last, *tail("d")], own=own)
+    source = read(path, RAW)
+    assert np.ptp(source.predict(pixels(SHAPE)), axis=0).min() > 1e-3, "the network must distinguish the images"
+    assert check_graph(source, None) < 1e-3
+    assert list(source.levels.values()) == [levels]
+    assert not any("left out" in note for note in source.notes)
+
+
+@pytest.mark.parametrize("preprocessing", [RAW, Preprocessing([0.4] * 3, [0.3] * 3)], ids=["raw", "normalised"])
+def test_few_bits_of_the_input_are_neurons(preprocessing, tmp_path):
+    node, own = quantised("z", "q", "a", (0.9, 0, 2, NARROW))
+    scaled = n("Div", ["x", "s"], ["z"])
+    own["s"] = np.float32(97 if preprocessing is RAW else 1)
+    nodes = [scaled, node, conv(("q", "w", "b")), n("Relu", ["c"], ["r"]), *tail()]
+    source = read(model(tmp_path / "a.onnx", nodes, own=own), preprocessing)
+    assert list(source.levels.values()) == [2]
+    assert not source.notes
+    assert check_graph(source, None) < 1e-3
 
 
 @pytest.mark.parametrize("form", WEIGHTS)

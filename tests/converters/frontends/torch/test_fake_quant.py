@@ -170,23 +170,54 @@ def test_eight_bits_are_calibrated(network):
     images = ImageSet(pixels, None, None, "noise")
     source = from_module(network, SHAPE)
     assert source.roundings
-    assert source.notes == ("module 0 (FakeQuantize): quantises no activation, and was left out",)
+    assert source.notes == ("module 0 (FakeQuantize): quantises the input, and was left out",)
     bundle = convert_source(source, "qat", calibration=Calibration(images, steps=32), data=[images])
     assert 1e-5 < bundle.manifest.provenance["largest_logit_difference_to_source"] < 0.1
     assert bundle.manifest.conversion["layers"][-1]["agreement_through"] > 0.7
 
 
-def test_unsupported_quantisers_are_refused():
-    signed = activation()()
-    signed(torch.linspace(-1, 1, 10))
-    network = nn.Sequential(nn.Flatten(), nn.Linear(108, 4), nn.ReLU(), signed, nn.Linear(4, 2))
-    with pytest.raises(ConversionError, match=r"module 3 \(FakeQuantize\): has zero point \d and least value 0"):
-        from_module(network, SHAPE)
+@pytest.mark.parametrize(
+    ("rectifier", "least", "levels"),
+    [(None, -2, 3), (nn.Hardtanh(-0.5, 0.5), -2, 2), (nn.ReLU6(), -2, 1), (nn.ReLU6(), 0, 7), (nn.ReLU(), 1, 5)],
+    ids=["signed", "hardtanh", "signed, rectified", "wider than ReLU6", "a zero point"],
+)
+def test_quantisers_with_another_least_value_than_0(rectifier, least, levels):
+    """They are one neuron with the rectifier before them, whose bounds they keep."""
+    torch.manual_seed(0)
+    quantiser = FakeQuantize(
+        MinMaxObserver, quant_min=min(least, 0), quant_max=least + 3 if least < 0 else 15,
+        dtype=torch.qint8 if least < 0 else torch.quint8, reduce_range=False,
+    )  # fmt: skip
+    quantiser.scale.fill_({7: 0.9, 2: 0.5}.get(levels, 0.3))
+    quantiser.zero_point.fill_(10 if least > 0 else 0)
+    quantiser.disable_observer()
+    parts = [nn.Flatten(), nn.Linear(108, 8), *([rectifier] if rectifier else []), quantiser, nn.Linear(8, 3)]
+    network = nn.Sequential(*parts).eval()
+    network[1].weight.data.mul_(8)
+    source = from_module(network, SHAPE)
+    assert list(source.levels.values()) == [levels]
+    assert not source.notes
+    assert len(source.graph.spiking) == 1
+    assert check_graph(source, None) < 1e-4
+
+
+def test_quantisers_per_channel():
+    torch.manual_seed(0)
     by_channel = FakeQuantize.with_args(
         observer=torch.ao.quantization.PerChannelMinMaxObserver, quant_min=0, quant_max=7, dtype=torch.quint8,
         qscheme=torch.per_channel_affine, ch_axis=1, reduce_range=False,
     )()  # fmt: skip
-    by_channel(torch.rand(5, 4))
-    network = nn.Sequential(nn.Flatten(), nn.Linear(108, 4), nn.ReLU(), by_channel, nn.Linear(4, 2))
-    with pytest.raises(ConversionError, match="quantises activations per channel; expected one scale per tensor"):
-        from_module(network, SHAPE)
+    by_channel(torch.rand(5, 4) * torch.arange(1, 5))
+    network = nn.Sequential(nn.Flatten(), nn.Linear(108, 4), nn.ReLU(), by_channel, nn.Linear(4, 2)).eval()
+    source = from_module(network.apply(torch.ao.quantization.disable_observer), SHAPE)
+    assert list(source.levels.values()) == [7]
+    assert check_graph(source, None) < 1e-4
+
+
+def test_a_quantiser_of_one_value_is_refused():
+    quantiser = activation()()
+    quantiser(torch.linspace(-1, 0, 10))
+    network = nn.Sequential(nn.Flatten(), nn.Linear(108, 4), nn.ReLU(), quantiser, nn.Linear(4, 2))
+    expected = r"module 3 \(FakeQuantize\): all its values are 0; expected two levels or more"
+    with pytest.raises(ConversionError, match=expected):
+        from_module(network.apply(torch.ao.quantization.disable_observer), SHAPE)
