@@ -18,6 +18,7 @@ STUDIES = ROOT / "docs" / "studies"
 DIFFERENCES = (  # study, method, the method that it is compared with
     ("vgg9-cifar10-lossless", "spikelet", "qcfs"),
     ("vgg9-cifar10-lossless", "spikelet-longer", "qcfs"),
+    ("vgg9-cifar10-lossless", "spikelet-longer", "qcfs-longer"),
     ("resnet20-cifar10-lossless", "spikelet-longer", "qcfs"),
     ("vgg9-cifar100-lossless", "spikelet-longer", "qcfs"),
     ("vgg9-cifar10", "spikelet", "qcfs"),
