@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from spikelet.errors import ConversionError, MissingDependency
 from spikelet.graph import Graph
+from spikelet.neurons import per_channel
 from spikelet.nodes import IF, LI, LIF, Array, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d, is_float
 from spikelet_converters.choices import NirForm
 
@@ -178,8 +179,7 @@ def _keep(node: LIF, shape: tuple[int, ...]) -> Values:
 
 def _spread(values: Array, shape: tuple[int, ...]) -> Values:
     """Broadcast (C,) to one value per neuron, as NIR expects."""
-    column = values.astype(np.float32).reshape(-1, *(1,) * (len(shape) - 1))
-    return np.ascontiguousarray(np.broadcast_to(column, shape))
+    return np.ascontiguousarray(np.broadcast_to(per_channel(values, len(shape)), shape))
 
 
 def _f32(values: Array) -> Values:

@@ -8,6 +8,7 @@ from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.lowering.onnx.names import in_float32, name_of
 from spikelet.lowering.onnx.protobuf import OnnxGraph
+from spikelet.neurons import per_channel
 from spikelet.nodes import IF, LIF, Add, Array, Conv2d, Flatten, Linear, Output, Scale, SumPool2d, is_float
 
 
@@ -125,7 +126,7 @@ def _decayed(onnx: OnnxGraph, name: str, node: LIF, v: str, ndim: int, *at: int)
     decayed = name_of("v_kept", name, *at)
     if is_float(node.decay):
         return onnx.node("Mul", [v, broadcast(onnx, f"{name}.decay", node.decay, ndim)], decayed)
-    share = np.exp2(-node.decay.astype(np.float32)).reshape(-1, *(1,) * (ndim - 1))
+    share = per_channel(np.exp2(-node.decay.astype(np.float32)), ndim)
     product = onnx.node("Mul", [v, onnx.constant(name_of("share", name), share)], name_of("v_share", name, *at))
     leaked = onnx.node("Floor", [product], name_of("v_lost", name, *at))
     return onnx.node("Sub", [v, leaked], decayed)
@@ -151,4 +152,4 @@ def weight(onnx: OnnxGraph, tensor: str, value: Array) -> str:
 
 def broadcast(onnx: OnnxGraph, tensor: str, value: Array, ndim: int) -> str:
     """Return the name of a (C,) parameter as a float32 constant (C, 1, …) of `ndim` axes."""
-    return onnx.constant(in_float32(tensor), value.astype(np.float32).reshape(-1, *(1,) * (ndim - 1)))
+    return onnx.constant(in_float32(tensor), per_channel(value, ndim))

@@ -32,6 +32,7 @@ from spikelet.lowering.onnx.operators import (
     weight,
 )
 from spikelet.lowering.onnx.unrolled import Unrolled, at
+from spikelet.neurons import per_channel
 from spikelet.nodes import IF, LI, Array, Conv2d, Input, Linear, SumPool2d
 
 BLOCK = 16  # ONNX Runtime uses blocks of 8 or 16 channels
@@ -135,8 +136,7 @@ class _Window(Unrolled):
     def _plain(self, name: str, node: IF, current: str, v: str, t: int) -> tuple[str, str]:
         ndim = len(self.graph.shapes[name])
         if not v:
-            start = _start(node).astype(np.float32).reshape(-1, *(1,) * (ndim - 1))
-            v = self.onnx.constant(name_of("start", name), start)
+            v = self.onnx.constant(name_of("start", name), per_channel(_start(node), ndim))
         return neuron(self.onnx, name, node, current, v, ndim, t, shift=True)
 
     def _blocked(self, name: str, node: IF, current: str, v: str, t: int) -> tuple[str, str]:
