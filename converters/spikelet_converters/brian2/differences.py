@@ -39,7 +39,7 @@ class Divergence:
     theta: float | None
     tie: bool
 
-    def facts(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, object]:
         """Return the difference as JSON values."""
         return {
             "layer": self.layer,
@@ -141,7 +141,7 @@ class LayerReport(LayerDifferences):
     first_divergence: Divergence | None
     sample: Sample
 
-    def facts(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, object]:
         """Return the report as JSON values."""
         first = self.first_divergence
         return {
@@ -150,5 +150,5 @@ class LayerReport(LayerDifferences):
             "spikes": self.spikes,
             "differing_spikes": self.differing_spikes,
             "max_potential_difference": self.max_potential_difference,
-            "first_divergence": None if first is None else first.facts(),
+            "first_divergence": None if first is None else first.as_json(),
         }

@@ -60,13 +60,13 @@ class KindReport:
         """Whether the engine, Brian2 and the closed forms agree."""
         return self.layer.ok and self.off_formula == (0, 0)
 
-    def facts(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, object]:
         """Return the report as JSON values."""
         return {
             "kind": self.kind,
             "reset": self.reset,
             "tie": self.tie,
-            **{key: value for key, value in self.layer.facts().items() if key != "name"},
+            **{key: value for key, value in self.layer.as_json().items() if key != "name"},
             "closed_forms": self.formulas,
             "engine_off_closed_form": self.off_formula[0],
             "brian2_off_closed_form": self.off_formula[1],
@@ -111,14 +111,14 @@ class DynamicsReport:
         """Whether all differences are float32 ties."""
         return all(kind.ok for kind in self.kinds)
 
-    def facts(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, object]:
         """Return the report as JSON values."""
         return {
             "ok": self.ok,
             "brian2_version": self.brian2_version,
             "engine": self.engine,
             "steps": self.steps,
-            "kinds": [kind.facts() for kind in self.kinds],
+            "kinds": [kind.as_json() for kind in self.kinds],
             "f_i": [
                 {"kind": curve.kind, "reset": curve.reset, "points": [list(point) for point in curve.points]}
                 for curve in self.rates

@@ -57,7 +57,7 @@ class ValidationReport:
         """Return the sum of a field over the layers."""
         return sum(int(getattr(layer, field)) for layer in self.layers)
 
-    def facts(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, object]:
         """Return the report as JSON values."""
         first = self.first_divergence
         facts: dict[str, object] = {
@@ -73,8 +73,8 @@ class ValidationReport:
             "target": self.target,
             "seed": self.seed,
             "seconds": round(self.seconds, 2),
-            "first_divergence": None if first is None else first.facts(),
-            "layers": [layer.facts() for layer in self.layers],
+            "first_divergence": None if first is None else first.as_json(),
+            "layers": [layer.as_json() for layer in self.layers],
         }
         if not self.exact:
             facts["ties"] = {

@@ -175,10 +175,10 @@ def _images(args: argparse.Namespace, bundle: Bundle) -> npt.NDArray[np.generic]
 def _facts(validation: ValidationReport | None, dynamics: DynamicsReport | None) -> dict[str, object]:
     if validation is None:
         assert dynamics is not None
-        return dynamics.facts()
+        return dynamics.as_json()
     if dynamics is None:
-        return validation.facts()
-    return {**validation.facts(), "ok": validation.ok and dynamics.ok, "dynamics": dynamics.facts()}
+        return validation.as_json()
+    return {**validation.as_json(), "ok": validation.ok and dynamics.ok, "dynamics": dynamics.as_json()}
 
 
 def _save(

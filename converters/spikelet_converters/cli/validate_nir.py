@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.output}: the report of a NIR file is written as .json")
     network = read(args.bundle, dt=args.dt)
     report = compare(network, _inputs(args, network.shape), args.eps)
-    facts = report.facts()
+    facts = report.as_json()
     if args.output is not None:
         with replacing(args.output) as file:
             file.write(json_text(facts, 1).encode())

@@ -31,7 +31,7 @@ class LayerComparison(LayerDifferences):
 
     kind: str
 
-    def facts(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, object]:
         """Return the comparison as JSON values."""
         return {"name": self.name, "kind": self.kind, **vars(self), "real": self.real}
 
@@ -72,12 +72,12 @@ class RecurrentReport:
         """The class with the largest summed output, by sample."""
         return [int(index) for index in self.outputs.argmax(1)]
 
-    def facts(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, object]:
         """Return the report as JSON values."""
         return {
             "ok": self.ok, "network": self.name, "arithmetic": "float32", "brian2_version": self.brian2_version,
             "loops": [list(loop) for loop in self.loops], "dt": self.dt, "steps": self.steps, "samples": self.samples,
-            "eps": self.eps, "layers": [layer.facts() for layer in self.layers],
+            "eps": self.eps, "layers": [layer.as_json() for layer in self.layers],
             "outputs": self.outputs.astype(float).tolist(), "predictions": self.predictions,
         }  # fmt: skip
 

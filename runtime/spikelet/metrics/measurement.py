@@ -60,7 +60,7 @@ class Measurement:
             estimate(self.bundle.graph, self.operations, profile, self.buffer) for profile in profiles if profile.priced
         ]
 
-    def facts(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, object]:
         """Convert the metrics, except for energy, to a JSON object."""
         return {
             "bundle": self.bundle.manifest.name,

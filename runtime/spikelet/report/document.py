@@ -116,7 +116,7 @@ def html(report: Report, drawn: Sequence[Figure]) -> str:
     first = report.measured[0]
     facts = (
         f"{first.data.name}, {number_of(len(first.data), 'image')} (sha256 {first.data.digest[:16]}…), T = "
-        f"{first.counted.steps}, engine {first.engine}, spikelet {first.facts()['version']}."
+        f"{first.counted.steps}, engine {first.engine}, spikelet {first.as_json()['version']}."
     )
     bundles = [
         f"{name}: sha256 {measurement.bundle.digest}"

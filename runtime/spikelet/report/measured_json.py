@@ -22,7 +22,7 @@ def measured_json(
         estimates: Estimates of its energy with the profiles that have figures.
         profiles: All profiles.
     """
-    return measured.facts() | {"energy": _energy(measured, estimates, profiles)}
+    return measured.as_json() | {"energy": _energy(measured, estimates, profiles)}
 
 
 def _energy(measured: Measurement, estimates: Sequence[Estimate], profiles: Sequence[Profile]) -> dict[str, object]:

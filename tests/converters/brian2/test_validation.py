@@ -54,7 +54,7 @@ def test_a_sequence_agrees_too(bundle):
 
 
 def test_json_has_the_shape_that_is_promised(bundle):
-    facts = validate(bundle, IMAGES, steps=3).facts()
+    facts = validate(bundle, IMAGES, steps=3).as_json()
     assert {"ok", "brian2_version", "layers"} <= set(facts)
     keys = {"name", "neurons", "spikes", "differing_spikes", "max_potential_difference", "first_divergence"}
     assert all(set(layer) == keys for layer in facts["layers"])

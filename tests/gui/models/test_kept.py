@@ -31,7 +31,7 @@ def test_a_measurement_is_restored_unchanged(tmp_path, bundle, images, measured)
     assert kept.restore(tmp_path, bundle, images, 4, "numpy") is None
     kept.store(tmp_path / "new", bundle, images, measured)
     result = kept.restore(tmp_path / "new", bundle, images, 4, "numpy")
-    assert result.measured.facts() == measured.measured.facts()
+    assert result.measured.as_json() == measured.measured.as_json()
     assert (result.accuracy, result.exits, result.done) == (measured.accuracy, measured.exits, 50)
     assert np.array_equal(result.source, measured.source)
     for layer in bundle.graph.spiking:

@@ -24,7 +24,7 @@ def test_a_sweep_in_parts_is_the_measurement_of_all(bundle, images):
     result = sweep(bundle, images, 4, "numpy", progress, part=20)
     whole = measure(bundle, images, 4, "numpy")
     assert seen == [20, 40, 50]
-    assert result.measured.facts() == whole.facts()
+    assert result.measured.as_json() == whole.as_json()
     assert result.accuracy == whole.accuracy
     logits, _ = SourceNetwork(bundle.graph, 4).activations(images.images.astype(np.float32))
     assert result.source_accuracy == pytest.approx((logits.argmax(1) == images.labels).mean())

@@ -178,7 +178,7 @@ class TestRates:
 class TestMeasure:
     def test_facts_name_the_data(self):
         data = image_set()
-        facts = measure(bundle_of(small_graph()), data, 3, "numpy").facts()
+        facts = measure(bundle_of(small_graph()), data, 3, "numpy").as_json()
         assert (facts["images"], facts["steps"], facts["engine"]) == (50, 3, "numpy")
         assert (facts["data"], facts["data_digest"]) == ("insects", data.digest)
         assert facts["interval"] == "Wilson, 95%"
