@@ -53,9 +53,22 @@ def reshape(builder: Builder, name: str, where: str, new_sizes: list[int], batch
         count = math.prod(x.shape)
         Limits().check(f"{where}: the indices of {count:,} numbers", INDEX_BYTES * count)
         return replace(x, view=np.arange(count).reshape(target))
+    features = None if target is None else _flattened(builder, name, where, target, x)
+    if features is not None:
+        return reshape(builder, name, where, new_sizes, batch, features)
     if target is not None and len(target) == 2 and len(x.shape) == 1 and x.node != "input":
         return replace(x, view=np.arange(x.shape[0]).reshape(target))
     return builder.reshaped(name, where, new_sizes, batch, x)
+
+
+def _flattened(builder: Builder, name: str, where: str, target: Shape, x: Value) -> Value | None:
+    """Return the features of an image that becomes features with axes of size 1, None for another target."""
+    if len(target) < 2 or x.shape[0] == 1 or not max(target) == math.prod(x.shape) > max(x.shape):
+        return None
+    if x.pads != NONE or x.maxima or x.regrouped:
+        return None
+    flat = builder.flatten(builder.free_name(f"{name}.flat"), where, x)
+    return flat if flat.order is None else None
 
 
 def mean(builder: Builder, name: str, where: str, axes: Sequence[int], keep: bool, x: Value) -> Value:
@@ -112,11 +125,11 @@ def votes(builder: Builder, name: str, where: str, window: Window, x: Value) -> 
 
 
 def without_ones(x: Value) -> Value | None:
-    """Return features without axes of size 1 behind them, None for another value."""
+    """Return features without axes of size 1 before or behind them, None for another value."""
     assert x.view is not None
     index = np.arange(x.shape[0])
-    behind = x.view.shape[0] == x.view.size == len(index) and len(x.shape) == 1
-    return replace(x, view=None) if behind and (x.view.ravel() == index).all() else None
+    same = max(x.view.shape) == x.view.size == len(index) and len(x.shape) == 1
+    return replace(x, view=None) if same and (x.view.ravel() == index).all() else None
 
 
 def refused(where: str, x: Value) -> ConversionError:

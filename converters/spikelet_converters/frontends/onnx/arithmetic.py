@@ -64,10 +64,10 @@ def _div(step: Step) -> Value:
     if step.live != [0]:
         raise ConversionError(f"{step.where}: {PRODUCT}")
     x = step.value()
-    divisor = per_channel(step.where, step.constant(1), x)
+    divisor = np.asarray(step.constant(1), np.float64)
     if (divisor == 0).any():
         raise ConversionError(f"{step.where}: divides by zero")
-    return step.builder.affine(step.where, 1 / divisor, 0.0, x, alone=step.alone())
+    return scaled(step.builder, step.name, step.where, 1 / divisor, x, alone=step.alone())
 
 
 def _negative(step: Step) -> Value:

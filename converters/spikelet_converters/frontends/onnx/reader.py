@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from spikelet_converters.frontends.onnx import (
     assignments,
     choices,
     endings,
+    features,
     pools,
     quantisers,
     resampling,
@@ -60,9 +60,6 @@ _OF_VIEWS = (
     "Unsqueeze",
 )  # fmt: skip
 """Operators that take reshaped values which no node has."""
-
-_OF_FEATURES = ("BatchNormalization", "Clip", "LeakyRelu", "Relu")
-"""Operators that take features (N, F, 1) as (N, F), such as the norms of features that PyTorch 0.4 writes."""
 
 _OF_ROUNDED = ("Add", "Cast", "Clip", "Div", "Identity", "Mul", "Sub")
 """Operators that take values whose rounding is pending, see `roundings`."""
@@ -199,7 +196,6 @@ class Reader:
             return
         if node.op_type not in HANDLERS and node.op_type != "Shape":
             raise ConversionError(f"{where}: {ADVICE.get(node.op_type, UNKNOWN)}")
-        viewed = self._without_ones(node, where)
         values = [state.values[name] for name in node.input if name in state.values]
         roundings.check(values, node.op_type, _OF_ROUNDED)
         comparisons.check(values, node.op_type, _OF_COMPARISONS)
@@ -211,10 +207,13 @@ class Reader:
             return
         if after is not None and node.op_type in endings.SCALES:
             result: Value | list[Value] = endings.scaled(step, after)
+        elif node.op_type not in _OF_VIEWS and any(x.view is not None for x in values):
+            with features.without_ones(state, node, where) as shape:
+                result = HANDLERS[node.op_type](step)
+            assert isinstance(result, Value)
+            result = features.with_ones(node, shape, result)
         else:
             result = HANDLERS[node.op_type](step)
-        if viewed is not None and isinstance(result, Value):
-            state.values[node.input[0]], result = viewed, replace(result, view=viewed.view)
         outputs = result if isinstance(result, list) else [result]
         unread = [output for output in node.output[len(outputs) :] if output and state.uses[output]]
         if unread:
@@ -222,25 +221,6 @@ class Reader:
         state.values.update(zip(node.output, outputs, strict=False))
         if node.op_type in quantisers.OF_INTEGERS and node.input[0] in state.quantisers:
             state.quantisers.update(dict.fromkeys(node.output, state.quantisers[node.input[0]]))
-
-    def _without_ones(self, node: onnx.NodeProto, where: str) -> Value | None:
-        """Replace the input of an operator on features, if it has more axes, of size 1, by the features.
-
-        Returns:
-            The input, if it was replaced.
-
-        Raises:
-            ConversionError: The operator takes reshaped values that no node has.
-        """
-        values = self.state.values
-        viewed = next((x for name in node.input if (x := values.get(name)) and x.view is not None), None)
-        if viewed is None or node.op_type in _OF_VIEWS:
-            return None
-        features = rearranged.without_ones(viewed) if node.op_type in _OF_FEATURES else None
-        if features is None:
-            raise rearranged.refused(where, viewed)
-        values[node.input[0]] = features
-        return viewed
 
 
 def _where(node: onnx.NodeProto, index: int) -> str:

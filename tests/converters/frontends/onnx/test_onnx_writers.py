@@ -12,6 +12,7 @@ from onnx_forms import (
     RAW,
     RELU,
     SHAPE,
+    assert_same_logits,
     body,
     branch,
     conv,
@@ -360,6 +361,44 @@ def test_a_file_of_the_first_opsets(tmp_path):
     expected = read(model(tmp_path / "new.onnx", new, opset=9, batch=1), RAW)
     np.testing.assert_array_equal(logits(source, images), logits(expected, images))
     assert check_graph(source, None) < 1e-2
+
+
+DENSE = {  # of (N, 1, F): nodes from "u" to "a"
+    "bias": [n("MatMul", ["u", "v"], ["m"]), n("Add", ["m", "b1"], ["a"])],
+    "bias of three axes, first": [n("MatMul", ["u", "v"], ["m"]), n("Add", ["b3", "m"], ["a"])],
+    "scaled": [n("MatMul", ["u", "v"], ["m"]), n("Mul", ["m", "s3"], ["p"]), n("Sub", ["p", "b3"], ["a"])],
+    "divided": [n("MatMul", ["u", "v"], ["m"]), n("Div", ["m", "s3"], ["a"])],
+    "two rectifiers": [n("MatMul", ["u", "v"], ["m"]), n("Relu", ["m"], ["q"]), n("Add", ["m", "q"], ["a"])],
+    "as TensorFlow writes it": [n("Reshape", ["u", "flat"], ["t"]), n("MatMul", ["t", "v"], ["m"]),
+                                n("Reshape", ["m", "row"], ["kept"]), n("Add", ["kept", "b1"], ["a"])],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", DENSE)
+def test_dense_layers_of_features_with_an_axis_of_size_1(form, tmp_path):
+    """Flattened pixels become (N, 1, F), to which Keras applies Dense as to a sequence of one."""
+    rng = np.random.default_rng(0)
+    own = {"v": rng.standard_normal((196, 8)) * 0.1, "b1": rng.standard_normal(8), "v2": rng.standard_normal((8, 3))}
+    own |= {"b3": own["b1"].reshape(1, 1, 8), "s3": rng.uniform(0.5, 2, (1, 1, 8))}
+    own = {name: value.astype(np.float32) for name, value in own.items()}
+    own |= {
+        "row": np.array([-1, 1, 8]),
+        "flat": np.array([-1, 196]),
+        "line": np.array([-1, 1, 196]),
+        "end": np.array([1]),
+    }
+    nodes = [
+        conv(), n("Relu", ["c"], ["r"]), n("Reshape", ["r", "line"], ["u"]), *DENSE[form], n("Relu", ["a"], ["h"]),
+        n("MatMul", ["h", "v2"], ["o"]), n("Squeeze", ["o", "end"], ["y"]),
+    ]  # fmt: skip
+    assert_same_logits(model(tmp_path / "a.onnx", nodes, own=own))
+
+
+def test_constants_of_another_shape_than_the_features_are_refused(tmp_path):
+    own = {"line": np.array([-1, 1, 196]), "b1": np.ones((1, 196, 1), np.float32)}
+    nodes = [conv(), n("Relu", ["c"], ["r"]), n("Reshape", ["r", "line"], ["u"]), n("Add", ["u", "b1"], ["y"])]
+    with pytest.raises(ConversionError, match=r"Add\): takes \(N, 1, 196\), reshaped from \(N, 196\)"):
+        read(model(tmp_path / "a.onnx", nodes, own=own), RAW)
 
 
 def test_one_sample_is_flattened_from_the_batch_on(tmp_path):
