@@ -102,6 +102,21 @@ def test_axes_that_no_node_has_are_refused_where_they_are_used(between):
         from_module(Features(between, nn.Identity).eval(), SHAPE, RAW)
 
 
+@pytest.mark.parametrize("channels", [1, 4])
+def test_pixels_of_one_channel_become_a_line(channels):
+    """Those of several channels become features, which no convolution takes."""
+
+    def between(x):
+        return x[:, :channels].reshape(len(x), 1, -1)
+
+    network = Net(between, lambda: nn.Conv1d(1, 4, 5)).eval()
+    if channels == 1:
+        compare(network, from_module(network, SHAPE, RAW))
+        return
+    with pytest.raises(ConversionError, match=r"takes \(N, 1, 192\), reshaped from \(N, 192\)"):
+        from_module(network, SHAPE, RAW)
+
+
 def compare(network, source):
     images = pixels(SHAPE)
     with torch.no_grad():
