@@ -1,13 +1,16 @@
 """Charts, tables, galleries and texts show whole names and values in the space that they have."""
 
+import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QFontMetrics, QImage
 from PySide6.QtWidgets import QLabel
 
+from gui_support.painted import painted_texts
 from spikelet.display import shared_ends
 from spikelet_gui.views.images.gallery import Gallery
 from spikelet_gui.views.plots.axes import NumberAxis
+from spikelet_gui.views.plots.confusion import UNNAMED, ConfusionView
 from spikelet_gui.views.plots.network.block import MIN_NAME, SPACE, fitted, name_width
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.widgets.facts import Facts
@@ -179,3 +182,18 @@ def test_a_note_that_gets_more_room_while_it_is_moved_below_returns(qapp):
 )
 def test_ticks_of_large_numbers_have_a_prefix_and_differ(qapp, values, spacing, expected):
     assert NumberAxis("left").tickStrings(values, 1.0, spacing) == expected
+
+
+def test_a_matrix_of_many_classes_has_no_titles_of_columns_that_are_not_drawn(qtbot):
+    """Its names are under the pointer, and it takes their space; a row is still chosen beside it."""
+    matrix = ConfusionView(lambda cell: None)
+    qtbot.addWidget(matrix)
+    matrix.resize(480, 560)
+    for classes, named in ((10, True), (100, False)):
+        names = [f"class {k}" for k in range(classes)]
+        matrix.show_counts(np.eye(classes, dtype=np.int64), names, (None, None))
+        assert ("accuracy" in painted_texts(matrix)) is named
+        assert (UNNAMED in painted_texts(matrix)) is not named
+        assert (matrix.area.width() > 0.9 * matrix.width()) is not named
+        beside = QPointF(matrix.area.left() / 2, matrix.rect_of((7, None)).center().y())
+        assert matrix.reading(beside).title == "true class 7"

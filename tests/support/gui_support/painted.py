@@ -52,13 +52,24 @@ def faults():
     return {name: texts for name, texts in found.items() if texts}
 
 
-def wrong_texts(draw):
-    texts = Recorder.texts
-    texts.clear()
+def painted_texts(widget):
+    """Return the texts that a widget paints."""
+    return [text for text, _, _ in recorded(widget.grab)]
+
+
+def recorded(draw):
+    """Draw, and return the texts with the areas that they are given and that they take."""
+    Recorder.texts.clear()
     with ExitStack() as patches:
         for module in MODULES:
             patches.enter_context(patch.object(module, "QPainter", Recorder))
         draw()
+    return list(Recorder.texts)
+
+
+def wrong_texts(draw):
+    """Return the texts of a drawing that are cut, that are elided, or that overlap."""
+    texts = recorded(draw)
     assert texts
     wrong = [text for text, area, taken in texts if "…" in text or not area.adjusted(-1, -1, 1, 1).contains(taken)]
     for index, (text, _, taken) in enumerate(texts):

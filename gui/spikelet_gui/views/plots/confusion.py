@@ -18,7 +18,9 @@ from spikelet_gui.views.widgets.theme import colour, font, heat, length, readabl
 Cell = tuple[int | None, int | None]  # true and predicted class; None: all of them
 NAMES, SHARES, HEAD = 86, 112, 24  # lengths for the names, for the accuracies, and above the matrix
 BAR, SHARE = 56, 46  # widths of the bar of an accuracy, and of its number
+BESIDE = 14  # width beside a matrix without names, where a row is chosen
 NUMBERED, NAMED = 20, 11  # smallest cells with a number, and with a name beside them
+UNNAMED = "true ↓  predicted → same order; names under the pointer"
 MOVES = {Qt.Key.Key_Up: (-1, 0), Qt.Key.Key_Down: (1, 0), Qt.Key.Key_Left: (0, -1), Qt.Key.Key_Right: (0, 1)}
 
 
@@ -54,9 +56,15 @@ class ConfusionView(QWidget):
         self.update()
 
     @property
+    def named(self) -> bool:
+        """Whether the rows are high enough for the names of the classes and their accuracies."""
+        return self.height() - length(HEAD) - 2.0 >= len(self._counts) * length(NAMED)
+
+    @property
     def area(self) -> QRectF:
-        """Area of the matrix."""
-        left, top, right = length(NAMES), length(HEAD), length(SHARES)
+        """Area of the matrix: between the names and the accuracies, or nearly all of the widget without these."""
+        top = length(HEAD)
+        left, right = (length(NAMES), length(SHARES)) if self.named else (length(BESIDE), length(BESIDE))
         return QRectF(left, top, max(1.0, self.width() - left - right), max(1.0, self.height() - top - 2.0))
 
     def cell_at(self, point: QPointF) -> Cell | None:
@@ -136,6 +144,8 @@ class ConfusionView(QWidget):
         width, height = area.width() / count, area.height() / count
         totals = self._counts.sum(axis=1)
         numbered = length(NUMBERED)
+        if width <= 4:
+            painter.fillRect(area, QColor(theme().raised))  # no lines where the edges of cells are rounded
         painter.setFont(font(8.5))
         for row in range(count):
             for column in range(count):
@@ -159,6 +169,9 @@ class ConfusionView(QWidget):
         area, middle = self.area, Qt.AlignmentFlag.AlignVCenter
         names, head = length(NAMES), length(HEAD)
         painter.setPen(QColor(theme().muted))
+        if not self.named:
+            painter.drawText(QRectF(area.left(), 0, area.width(), head), middle, UNNAMED)
+            return
         painter.drawText(QRectF(0, 0, names - 6, head), Qt.AlignmentFlag.AlignRight | middle, "true ↓")
         painter.drawText(QRectF(area.right() + 8, 0, length(SHARES) - 8, head), middle, "accuracy")
         metrics = painter.fontMetrics()
@@ -169,8 +182,6 @@ class ConfusionView(QWidget):
             for column, name in enumerate(self._names):
                 centre = QRectF(area.left() + column * width, 0, width, head)
                 painter.drawText(centre, Qt.AlignmentFlag.AlignCenter, name)
-        if height < length(NAMED):
-            return
         for row, score in enumerate(by_class(self._counts)):
             y = area.top() + row * height
             painter.setPen(QColor(theme().text))
