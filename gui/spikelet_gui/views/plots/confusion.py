@@ -19,6 +19,7 @@ Cell = tuple[int | None, int | None]  # true and predicted class; None: all of t
 NAMES, SHARES, HEAD = 86, 112, 24  # lengths for the names, for the accuracies, and above the matrix
 BAR, SHARE = 56, 46  # widths of the bar of an accuracy, and of its number
 BESIDE = 14  # width beside a matrix without names, where a row is chosen
+GRID = 8  # pixels of a cell, up to which there is no space between cells
 NUMBERED, NAMED = 20, 11  # smallest cells with a number, and with a name beside them
 UNNAMED = "true ↓  predicted → same order; names under the pointer"
 MOVES = {Qt.Key.Key_Up: (-1, 0), Qt.Key.Key_Down: (1, 0), Qt.Key.Key_Left: (0, -1), Qt.Key.Key_Right: (0, 1)}
@@ -144,14 +145,14 @@ class ConfusionView(QWidget):
         width, height = area.width() / count, area.height() / count
         totals = self._counts.sum(axis=1)
         numbered = length(NUMBERED)
-        if width <= 4:
+        if width <= GRID:
             painter.fillRect(area, QColor(theme().raised))  # no lines where the edges of cells are rounded
         painter.setFont(font(8.5))
         for row in range(count):
             for column in range(count):
                 images, cell = int(self._counts[row, column]), self.rect_of((row, column))
                 fill = heat(np.sqrt(images / totals[row])) if totals[row] else theme().raised
-                painter.fillRect(cell.adjusted(0.5, 0.5, -0.5, -0.5) if width > 4 else cell, QColor(fill))
+                painter.fillRect(cell.adjusted(0.5, 0.5, -0.5, -0.5) if width > GRID else cell, QColor(fill))
                 if images and min(width, height) >= numbered:
                     painter.setPen(QColor(readable_on(fill)))
                     painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, f"{images:,}")
