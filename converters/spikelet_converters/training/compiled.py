@@ -8,6 +8,9 @@ import torch
 from torch import Tensor, nn
 
 Forward = Callable[[Tensor], Tensor]
+# Random numbers are those of code that is not compiled, from torch's generator. The compiler's own take so long on a
+# processor that a pass with noise takes 1.5 times as long.
+OPTIONS: dict[str, str | int | bool | Callable[..., object]] = {"fallback_random": True}
 
 
 class CompiledForward:
@@ -24,7 +27,7 @@ class CompiledForward:
         self._network = network
         self._on_failure = on_failure
         torch.compiler.reset()  # forms that were compiled for earlier networks count towards a limit
-        self._call: Forward | None = torch.compile(network)
+        self._call: Forward | None = torch.compile(network, options=OPTIONS)
 
     @property
     def compiled(self) -> bool:

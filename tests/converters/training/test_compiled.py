@@ -1,6 +1,7 @@
 """Compiled training: the same network as without, and training goes on when the compiler fails."""
 
 import functools
+import shutil
 
 import numpy as np
 import pytest
@@ -18,6 +19,13 @@ from spikelet_converters.training.execution import Execution
 from spikelet_converters.training.loop import train
 from spikelet_converters.training.recipe import Recipe
 
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning"),  # by the tracer itself
+    pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is:DeprecationWarning"),  # by a module that it imports
+    pytest.mark.filterwarnings(
+        "ignore:Guards may run slower on Python 3.13.0:RuntimeWarning"
+    ),  # of torch, on that version
+]
 SPEC = NetworkSpec("vgg5", (3, 8, 8), 3, (125, 123, 114), (63.0, 62.0, 67.0), 4, "none", 1.0)
 RECIPE = Recipe(epochs=1, batch=16, learning_rate=0.05, seed=1)
 
@@ -27,9 +35,6 @@ def data():
     return colours(40)
 
 
-@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # by the tracer itself
-@pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is:DeprecationWarning")  # by a module that it imports
-@pytest.mark.filterwarnings("ignore:Guards may run slower on Python 3.13.0:RuntimeWarning")  # of torch, on that version
 class TestTraced:
     """Other backends trace the pass as the default does, and then execute its operations as they are."""
 
@@ -47,7 +52,7 @@ class TestTraced:
     def test_it_is_compiled_once_for_all_time_steps(self, residual, monkeypatch):
         graphs = []
 
-        def backend(graph, inputs):
+        def backend(graph, inputs, **options):
             graphs.append(graph)
             return graph.forward
 
@@ -67,11 +72,22 @@ class TestTraced:
         assert len(graphs) == 1
 
 
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
+def test_random_numbers_are_those_of_the_network_without_compilation():
+    network, failures = torch.nn.Dropout(), []
+    forward, values = CompiledForward(network, failures.append), torch.ones(4, 8)
+    torch.manual_seed(0)
+    compiled = forward(values)
+    torch.manual_seed(0)
+    assert torch.equal(compiled, network(values))
+    assert failures == []
+
+
 @pytest.fixture
 def no_compiler(monkeypatch):
     """Let every compiled call fail."""
 
-    def failing(network):
+    def failing(network, **options):
         def call(pixels):
             raise RuntimeError("no compiler\nfound")
 
