@@ -53,6 +53,7 @@ class Construction:
         edges: The edges, as (source, target).
         relus: Caps of the rectifiers by layer, None for a rectifier without a cap.
         notes: Notes for the user about differences between the source and the imported graph.
+        only_uses: Rectifiers whose input no other layer uses.
         levels: Number of quantiser levels, by layer.
         maxima: Average pools that replace max pools of the source.
         roundings: Quantisers of the source that are not part of the imported graph, by node, in their order.
@@ -76,6 +77,7 @@ class Construction:
     edges: list[tuple[str, str]] = field(default_factory=list)
     relus: dict[str, float | None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    only_uses: set[str] = field(default_factory=set)
     levels: dict[str, int] = field(default_factory=dict)
     maxima: set[str] = field(default_factory=set)
     roundings: dict[str, list[Rounding]] = field(default_factory=dict)

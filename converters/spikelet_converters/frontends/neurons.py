@@ -52,6 +52,8 @@ class Neurons(ConstantImages):
                 return x
         spikes = self.neuron(name, where, Dynamics(1.0, 0.5), x)
         self.relus[spikes.node] = cap
+        if alone:
+            self.only_uses.add(spikes.node)
         return spikes
 
     def neuron(self, name: str, where: str, dynamics: Dynamics, x: Value) -> Value:

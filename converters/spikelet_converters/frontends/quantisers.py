@@ -58,7 +58,8 @@ class Quantisers(Neurons):
         inner = self._unrectified(replace(x, factor=ONE, offset=NOTHING))
         shift = (start - 0.5) * cap / levels
         if shift:
-            inner = self.affine(where, 1.0, shift, inner, alone=not any(a == inner.node for a, _ in self.edges))
+            unused = not any(a == inner.node for a, _ in self.edges)
+            inner = self.affine(where, 1.0, shift, inner, alone=unused and x.node in self.only_uses)
         quantised = self.quantiser(x.node, where, cap, levels, inner)
         return replace(quantised, factor=quantised.factor * factor)
 

@@ -326,3 +326,20 @@ def test_a_buffer_without_numbers_that_nothing_reads():
     network = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
     network.register_buffer("later", nn.parameter.UninitializedBuffer())
     assert check_graph(from_module(network, (4,), RAW), None) < 1e-5
+
+
+def test_a_value_that_is_rounded_down_and_used_again():
+    """The shift of the rounding is not that of the other use."""
+
+    class Reused(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.after, self.last = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 1), nn.Linear(144, 3)
+
+        def forward(self, x):
+            y = self.conv(x)
+            integers = torch.floor(torch.clamp(y, 0, 1) * 4) / 4
+            return self.last(torch.relu(self.after(integers) + y).flatten(1))
+
+    torch.manual_seed(0)
+    assert check_graph(from_module(Reused().eval(), (3, 8, 8)), None) < 1e-5
