@@ -84,8 +84,9 @@ class Campaign:
             # Python 3.11 keeps a file of bytecode that was cut by a limit, and every later import of the module fails
             sys.dont_write_bytecode = True
             try:
-                with open("log", "w") as log:
-                    os.dup2(log.fileno(), 1)
+                # the log has errors only: a limit of file sizes applies to it too
+                with open("log", "w") as log, open(os.devnull, "w") as nowhere:
+                    os.dup2(nowhere.fileno(), 1)
                     os.dup2(log.fileno(), 2)
                 trouble()
                 code = cli.main(line.split())
@@ -93,7 +94,7 @@ class Campaign:
             except SystemExit as stop:
                 code = stop.code
             except BaseException as error:
-                print(repr(error), flush=True)
+                print(repr(error), file=sys.stderr, flush=True)
             finally:  # also where there is no memory to print: at the end of a forked process, ONNX Runtime waits for threads
                 os._exit(code)
         if kill_after is not None:

@@ -8,6 +8,7 @@ from spikelet.errors import UsageError
 from spikelet_converters.source_model.activation import Mode, spiking_layers
 from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.source_model.residuals import RESIDUALS, EmpiricalResidual
+from spikelet_converters.source_model.residuals.gaussian import normal_like
 from spikelet_converters.source_model.residuals.strategy import neurons_and_steps
 from spikelet_converters.source_model.simulation import (
     layer_rates,
@@ -277,3 +278,15 @@ def test_draws(draw, kind):
 def test_other_draws_are_refused(draw):
     with pytest.raises(ValueError, match='expected a number of 1 or more, "kxT", "limit" or "quantised", found'):
         neurons_and_steps(draw)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_noise_is_drawn_in_the_order_of_the_memory(memory_format):
+    values = torch.empty(2, 3, 4, 5).contiguous(memory_format=memory_format)
+    torch.manual_seed(0)
+    noise = normal_like(values)
+    torch.manual_seed(0)
+    drawn = torch.randn(values.numel())
+    assert noise.shape == values.shape
+    assert noise.stride() == values.stride()
+    assert torch.equal(torch.as_strided(noise, (values.numel(),), (1,)), drawn)

@@ -31,6 +31,7 @@ NOT_CALLED = {
     "Result", "Step", "Plots", "SpikeletError", "errors", "Verification", "StepVerification", "Status", "Engine",
     "Workload", "Node", "neurons", "ranges", "Measurement", "Operations", "Estimate", "EnergyBaseline", "Profile", "Tally",
     "Sizes", "ExitRule", "required_here", "new_key", "builtin", "is_float", "check_size", "Add", "Flatten",
+    "Weighted",
 }  # fmt: skip
 # tested in test_interface.py, with images and options of a run
 ELSEWHERE = {"load", "Model", "Limits", "Margin", "Confidence"}
