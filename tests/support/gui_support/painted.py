@@ -45,11 +45,11 @@ class Recorder(QPainter):
 
 def faults():
     """Return the texts that exceed their areas, that are elided, or that overlap, by widget."""
-    found = {}
+    wrong_by_widget = {}
     for widget in widgets():
-        found[widget.accessibleName()] = wrong_texts(lambda widget=widget: widget.grab())
-    found["network"] = wrong_texts(network)
-    return {name: texts for name, texts in found.items() if texts}
+        wrong_by_widget[widget.accessibleName()] = wrong_texts(lambda widget=widget: widget.grab())
+    wrong_by_widget["network"] = wrong_texts(network)
+    return {name: texts for name, texts in wrong_by_widget.items() if texts}
 
 
 def painted_texts(widget):

@@ -43,7 +43,9 @@ class PixelView(QWidget):
         self.pixel: Callable[[int, int], Reading | None] = lambda row, column: None
         self.pad: Pad | None = None
         self._hover = Hover(self, self.reading)
-        self._keys = GridReading(self, self._size, lambda row, column: self.pixel(row, column), self._place, self._read)
+        self._keys = GridReading(
+            self, self._size, lambda row, column: self.pixel(row, column), self._point_of, self._read
+        )
         self.set_pad(None)
 
     def sizeHint(self) -> QSize:  # noqa: N802
@@ -79,7 +81,7 @@ class PixelView(QWidget):
         """Return the rows and columns whose values are read; none of a pad, where keys move the pen."""
         return (0, 0) if self.image is None or self.pad is not None else (self.image.height(), self.image.width())
 
-    def _place(self, row: int, column: int) -> QPointF:
+    def _point_of(self, row: int, column: int) -> QPointF:
         return self._frame(row, column).center()
 
     def _frame(self, row: int, column: int) -> QRectF:

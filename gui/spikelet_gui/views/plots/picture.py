@@ -56,14 +56,14 @@ class Picture(Plot):
     def reader(self) -> KeyReading:
         """Return what shows the values of the pixel that the arrow keys choose."""
         self._cells = GridReading(
-            self, self._size, lambda row, column: self.pixel(row, column), self._place, self._mark
+            self, self._size, lambda row, column: self.pixel(row, column), self._point_of, self._mark
         )
         return self._cells
 
     def _size(self) -> tuple[int, int]:
         return (self._shape[0], self._shape[1]) if self._shape else (0, 0)
 
-    def _place(self, row: int, column: int) -> QPointF:
+    def _point_of(self, row: int, column: int) -> QPointF:
         """Return the point of a pixel in the view, or the nearest one inside of a picture that is enlarged."""
         at_scene, inside = self.box.mapViewToScene(QPointF(column + 0.5, row + 0.5)), self.box.sceneBoundingRect()
         at_scene.setX(min(max(at_scene.x(), inside.left()), inside.right()))

@@ -114,7 +114,7 @@ class GridReading(KeyReading):
         widget: The widget, which becomes a stop of Tab.
         size: Returns the numbers of rows and columns, 0 while there is no image.
         read: Returns what a pixel (row, column) shows, or None, such as between two feature maps.
-        place: Returns the point of a pixel, in pixels of the widget (of a scroll area, of its viewport).
+        point_of: Returns the point of a pixel, in pixels of the widget (of a scroll area, of its viewport).
         changed: Called when another pixel or other values are shown.
     """
 
@@ -123,10 +123,10 @@ class GridReading(KeyReading):
         widget: QWidget,
         size: Callable[[], tuple[int, int]],
         read: Callable[[int, int], Reading | None],
-        place: Callable[[int, int], QPointF],
+        point_of: Callable[[int, int], QPointF],
         changed: Callable[[], object],
     ) -> None:
-        self._size, self._pixel, self._place, self._at = size, read, place, (0, 0)
+        self._size, self._pixel, self._point_of, self._at = size, read, point_of, (0, 0)
         super().__init__(widget, lambda _: read(*self._inside()), lambda: (), changed)
 
     def cell(self) -> tuple[int, int] | None:
@@ -135,7 +135,7 @@ class GridReading(KeyReading):
 
     def point(self) -> QPointF | None:
         cell = self.cell()
-        return None if cell is None else self._place(*cell)
+        return None if cell is None else self._point_of(*cell)
 
     def _inside(self) -> tuple[int, int]:
         """Return the chosen pixel, or the nearest one of an image that is smaller."""
