@@ -15,10 +15,7 @@ from gui_support.bundles import bundle_of, plain_graph
 from gui_support.driving import drop, until
 from spikelet.bundle import write
 from spikelet.graph import Graph
-from spikelet.metrics import measure
-from spikelet_gui.models.session.profiles import find_profile, profiles
 from spikelet_gui.views.panels.compare import panel as comparing
-from spikelet_gui.views.panels.compare.energy import NO_FIGURES
 from spikelet_gui.views.panels.validate.panel import BUSY
 from spikelet_gui.views.shell.exporting import tables_of
 
@@ -82,40 +79,6 @@ def test_two_bundles_are_compared_and_the_first_divergence_is_shown(opened, rest
     inspector, shape = opened.inspector, graph.population(divergence.layer)
     assert (opened.panel, inspector.selection.layer, inspector.cursor.time) == ("layers", "if1", divergence.time)
     assert inspector.selection.picked == (int(np.ravel_multi_index(divergence.neuron, shape)),)
-
-
-def test_energy_of_both_is_that_of_their_measurements(opened, rest, tmp_path, data):
-    other = tmp_path / "other.snnb"
-    write(bundle_of(plain_graph(seed=5), "other"), other)
-    drop(opened, data)
-    opened.show_panel("compare")
-    rest(opened)
-    inspector, card = opened.inspector, opened.panels["compare"].energy
-    inspector.results.open_second(other)
-    rest(opened)
-    profile = find_profile(inspector.settings.profile)
-
-    def measured(images):
-        """Return the rows (name, level, low, high) of measurements of both on these images."""
-        bundles = {"first": inspector.document.bundle, "second": inspector.results.second.bundle}
-        for name, bundle in bundles.items():
-            (estimate,) = measure(bundle, images, inspector.cursor.steps).estimates([profile])
-            for level, energy in estimate.levels.items():
-                yield [name, level, energy.low / 1e6, energy.high / 1e6]
-
-    assert card.card.data().rows == list(measured(inspector.data.take(slice(0, 1))))
-    assert "this image" in card.card.note.toolTip()
-    opened.panels["compare"].run_survey()
-    rest(opened)
-    rows = list(measured(inspector.data))
-    assert card.card.data().rows == rows
-    assert rows[0][2:] != rows[3][2:]
-    assert "60 images" in card.card.note.toolTip()
-    before = inspector.settings.profile
-    inspector.set_profile(next(name for name, profile in profiles().items() if not profile.priced))
-    assert card.card.data() is None
-    assert card.card.note.toolTip() == NO_FIGURES
-    inspector.set_profile(before)
 
 
 def test_two_architectures_show_comparable_values_and_no_empty_cards(opened, rest, tmp_path):

@@ -19,7 +19,6 @@ from spikelet_gui.views.panels.compare.cards import (
     PredictionsCard,
     SideCard,
 )
-from spikelet_gui.views.panels.compare.energy import EnergyCard
 from spikelet_gui.views.panels.compare.sides import SidesLine
 from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.controls import Tabs, button
@@ -47,8 +46,6 @@ class ComparePanel(Panel):
         yield
         self.predictions = PredictionsCard(inspector)
         yield
-        self.energy = EnergyCard(inspector)
-        yield
         self.networks = NetworksCard(inspector)
         yield
         self.depths = DepthCard(inspector)
@@ -62,7 +59,6 @@ class ComparePanel(Panel):
         )
         self.follow(self._draw, inspector.results.comparison_changed, inspector.selection.focused)
         self.follow(self._move, inspector.cursor.moved)
-        self.follow(self.energy.draw, inspector.profile_changed)
         self.listen(inspector.jobs.cancelled, self._cancelled)
 
     def _make_controls(self) -> None:
@@ -105,10 +101,9 @@ class ComparePanel(Panel):
         self.others.setLayout(lines)
         panes.addWidget(self.same, 8)
         panes.addWidget(self.others, 8)
-        panes.addLayout(column(self.layers, self.predictions, self.energy, stretch=(6, 5, 4), spacing=GAP), 5)
-        for widget, height in ((self.same, 340), (self.others, 340), (self.layers, 170), (self.predictions, 190)):
+        panes.addLayout(column(self.layers, self.predictions, stretch=(6, 5), spacing=GAP), 5)
+        for widget, height in ((self.same, 340), (self.others, 340), (self.layers, 190), (self.predictions, 190)):
             widget.setMinimumHeight(length(height))
-        self.energy.setMinimumHeight(length(170))
         self.stack(panes, self.sides.line)
         return self.content
 
@@ -228,7 +223,7 @@ class ComparePanel(Panel):
             card.go(self.inspector.cursor.time)
 
     def _cards(self) -> tuple[ComparisonCard, ...]:
-        return (*self.rasters, self.difference, self.layers, self.networks, self.depths, self.predictions, self.energy)
+        return (*self.rasters, self.difference, self.layers, self.networks, self.depths, self.predictions)
 
 
 def verdict(comparison: Comparison) -> str:
