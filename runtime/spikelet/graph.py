@@ -14,6 +14,7 @@ from functools import cached_property, wraps
 from types import MappingProxyType
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
+from spikelet.array_fields import ShortRepr
 from spikelet.errors import GraphError
 from spikelet.nodes import IF, LI, Add, Conv2d, Input, Linear, Node, Output, Shape, check_size, is_float
 from spikelet.options import shown
@@ -30,8 +31,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True)
-class Graph:
+@dataclass(frozen=True, repr=False)
+class Graph(ShortRepr):
     """A validated network: nodes by name and the edges between them.
 
     Args:

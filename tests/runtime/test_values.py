@@ -10,9 +10,9 @@ import pytest
 import spikelet
 from networks import small_graph
 from spikelet import bundle, data
+from spikelet.array_fields import equal
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
-from spikelet.equality import equal
 from spikelet.metrics.fanout import sites
 from spikelet.metrics.tally import tally
 from spikelet.session import Model
@@ -105,3 +105,22 @@ def test_a_model_that_has_run_is_sent_to_another_process(tmp_path, engine, value
     assert bytes(received.bundle.step.content) == bytes(model.bundle.step.content)
     assert received.graph.activity is not None
     assert dict(received.graph.activity) == dict(model.graph.activity)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_repr_states_arrays_by_their_shape(values, name):
+    """The elements of the weights of a network would fill pages of a notebook."""
+    value = values[name][0]
+    text = repr(value[0] if name == "sites" else value)
+    assert "array" not in text
+    assert " at 0x" not in text
+    assert len(text) < 1000
+
+
+def test_a_repr_keeps_the_order_of_a_mapping_and_cuts_long_values(values):
+    graph = values["graph"][0]
+    positions = [repr(graph).index(f"'{name}': ") for name in list(graph.nodes)[:4]]
+    assert positions == sorted(positions)
+    assert "IF(theta=int32 (4,), v_init=int32 (4,), reset='subtract'" in repr(graph.nodes["if1"])
+    manifest = Manifest("small", provenance={"notes": ["a long note " * 100], "more": list(range(1000))})
+    assert len(repr(manifest)) < 400

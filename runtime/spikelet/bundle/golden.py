@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.array_fields import ArrayFields
 from spikelet.bounds.magnitudes import EXPONENT
-from spikelet.equality import EqualFields
 from spikelet.errors import BundleError
 from spikelet.graph import Graph
 from spikelet.inputs import MAX_STEPS
@@ -18,8 +18,8 @@ from spikelet.nodes import Array
 MEMBER = "golden.safetensors"
 
 
-@dataclass(frozen=True, eq=False)
-class Golden(EqualFields):
+@dataclass(frozen=True, eq=False, repr=False)
+class Golden(ArrayFields):
     """Golden inputs with their spikes and logits.
 
     Attributes:
@@ -52,6 +52,10 @@ class PackedSpikes(Mapping[str, npt.NDArray[np.bool_]]):
 
     def __len__(self) -> int:
         return len(self._packed)
+
+    def __repr__(self) -> str:
+        """Return the names of the layers."""
+        return f"PackedSpikes({', '.join(self)})"
 
 
 class Activity(Mapping[str, tuple[float, ...]]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from spikelet.array_fields import ShortRepr
 from spikelet.bundle import records
 from spikelet.bundle.fields import Fields
 from spikelet.errors import BundleError
@@ -21,8 +22,8 @@ BITS = (2, 16)  # least and greatest bits per weight
 MAX_LOWERING = 2**31 - 1
 
 
-@dataclass(frozen=True)
-class Manifest:
+@dataclass(frozen=True, repr=False)
+class Manifest(ShortRepr):
     """Metadata of a bundle.
 
     Attributes:

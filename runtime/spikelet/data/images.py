@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import options
+from spikelet.array_fields import ArrayFields
 from spikelet.data.classes import matched, numbered, ordered
 from spikelet.data.labels import MOST_LABEL
-from spikelet.equality import EqualFields
 from spikelet.errors import DataError, UsageError, translated
 from spikelet.escapes import printable
 from spikelet.nodes import Shape
@@ -21,8 +21,8 @@ from spikelet.nodes import Shape
 SUBSET_SEED = 0
 
 
-@dataclass(frozen=True, eq=False)
-class ImageSet(EqualFields):
+@dataclass(frozen=True, eq=False, repr=False)
+class ImageSet(ArrayFields):
     """Images of equal shape, with labels.
 
     Attributes:

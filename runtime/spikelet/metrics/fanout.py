@@ -22,7 +22,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.equality import EqualFields
+from spikelet.array_fields import ArrayFields
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Linear, Node, Output, Scale, Shape, SumPool2d, Weighted
 
@@ -33,8 +33,8 @@ Map = npt.NDArray[np.int64]
 Kind = Literal["spikes", "counts", "analog", "current"]
 
 
-@dataclass(frozen=True, eq=False)
-class Site(EqualFields):
+@dataclass(frozen=True, eq=False, repr=False)
+class Site(ArrayFields):
     """A node that performs operations.
 
     Attributes:

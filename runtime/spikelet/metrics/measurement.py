@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from spikelet.array_fields import ShortRepr
 from spikelet.bundle import Bundle
 from spikelet.data import ImageSet
 from spikelet.engines import choose
@@ -24,8 +25,8 @@ from spikelet.options import function, instance, whole
 from spikelet.version import __version__
 
 
-@dataclass(frozen=True)
-class Measurement:
+@dataclass(frozen=True, repr=False)
+class Measurement(ShortRepr):
     """The metrics of a bundle on a set of images.
 
     Attributes:

@@ -12,9 +12,9 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.array_fields import ArrayFields
 from spikelet.engines import create, run
 from spikelet.engines.base import Engine, Spikes
-from spikelet.equality import EqualFields
 from spikelet.graph import Graph
 from spikelet.inputs import ENGINE_BATCH, MAX_STEPS, as_sequence
 from spikelet.metrics.fanout import Map, Site
@@ -24,8 +24,8 @@ from spikelet.session.early_exit import margin
 Number = TypeVar("Number", bound=np.generic)
 
 
-@dataclass(frozen=True, eq=False)
-class Tally(EqualFields):
+@dataclass(frozen=True, eq=False, repr=False)
+class Tally(ArrayFields):
     """Counts over N images and T time-steps.
 
     Attributes:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.equality import EqualFields
+from spikelet.array_fields import ArrayFields
 from spikelet.errors import GraphError
 from spikelet.options import integer, shown
 
@@ -19,8 +19,8 @@ DTYPES = ("int8", "int16", "int32", "float32")
 MAX_ELEMENTS = 2**28  # of a tensor, or of a node's output for one sample
 
 
-@dataclass(frozen=True, eq=False)
-class Node(EqualFields):
+@dataclass(frozen=True, eq=False, repr=False)
+class Node(ArrayFields):
     """Base class of all nodes.
 
     Attributes:

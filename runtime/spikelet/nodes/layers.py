@@ -14,7 +14,7 @@ MEAN = 2**15  # largest magnitude of a mean
 SCALE = (2.0**-64, 2.0**64)  # least and greatest Output.scale
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Input(Node):
     """x = pixel - mean_c, at every time-step.
 
@@ -70,7 +70,7 @@ class Weighted(Node):
         return weights
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Conv2d(Weighted):
     """y = weight * x + bias: cross-correlation with zero padding.
 
@@ -114,7 +114,7 @@ class Conv2d(Weighted):
         return len(self.weight), *size
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Linear(Weighted):
     """y = weight x + bias.
 
@@ -138,7 +138,7 @@ class Linear(Weighted):
         return (len(self.weight),)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SumPool2d(Node):
     """Sum over each window, without padding.
 
@@ -159,7 +159,7 @@ class SumPool2d(Node):
         return shape[0], *_windows(self.kind, shape, self.kernel, self.stride, (0, 0))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Scale(Weighted):
     """y_c = scale_c x_c: one synapse per neuron.
 
@@ -178,7 +178,7 @@ class Scale(Weighted):
         return check_per_channel(self.kind, "scale", self.scale, inputs[0])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Add(Node):
     """Sum of two or more inputs of equal shape."""
 
@@ -188,7 +188,7 @@ class Add(Node):
         return inputs[0]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Flatten(Node):
     """Reshape (C, H, W) to (C·H·W,), channel first."""
 
@@ -197,7 +197,7 @@ class Flatten(Node):
         return (shape[0] * shape[1] * shape[2],)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Output(Node):
     """Logits of one time-step. `spikelet.Model` sums them over time.
 

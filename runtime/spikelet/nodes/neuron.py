@@ -17,7 +17,7 @@ Tie = Literal[">=", ">"]
 SHIFTS = (1, 24)  # least and greatest decay of an exact LIF
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class IF(Node):
     """Integrate and fire.
 
@@ -89,7 +89,7 @@ class IF(Node):
         return values if self.copies == 1 else np.repeat(values, self.copies)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LIF(IF):
     """Leaky integrate and fire: an IF whose potential decays before each integration.
 
@@ -127,7 +127,7 @@ class LIF(IF):
         return self.theta / self.decay if self.reset == "subtract-late" else self.theta
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LI(Node):
     """Leaky integrator: v[t] = decay v[t-1] + i[t] with v[0] = 0. The output is the potential; there are no spikes.
 

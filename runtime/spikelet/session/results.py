@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import display
-from spikelet.equality import EqualFields
+from spikelet.array_fields import ArrayFields
 from spikelet.graph import Graph
 from spikelet.inputs import as_labels
 
@@ -22,7 +22,7 @@ Number = TypeVar("Number", bound=np.generic)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Result(EqualFields):
+class Result(ArrayFields):
     """Output of a run of N samples for T time-steps, with K classes.
 
     Attributes:
@@ -120,8 +120,8 @@ class Result(EqualFields):
         return [float(share) for share in (self.predictions == labels).mean(axis=1)]
 
 
-@dataclass(frozen=True, eq=False)
-class Step(EqualFields):
+@dataclass(frozen=True, eq=False, repr=False)
+class Step(ArrayFields):
     """One time-step of a stream over a single sample.
 
     Attributes:
