@@ -23,7 +23,7 @@ static inline __attribute__((always_inline)) dots dot(dots sum, dots counts, dot
 #elif DOT_BYTES == 64
     __asm__("vpdpbusd\t%2, %1, %0" : "+v"(sum) : "v"(counts), "v"(weights));
 #else
-    __asm__("{vex} vpdpbusd\t%2, %1, %0" : "+x"(sum) : "x"(counts), "x"(weights));
+    __asm__("%{vex%} vpdpbusd\t%2, %1, %0" : "+x"(sum) : "x"(counts), "x"(weights));
 #endif
     return sum;
 }
