@@ -182,11 +182,12 @@ def next_control(window, qtbot):
 
 def part_of(window, control):
     """Return the bar or the card that a control is in, or the control itself."""
-    while (parent := control.parentWidget()) not in (None, window.root) and not isinstance(control, Card):
+    part = control
+    while (parent := part.parentWidget()) not in (None, window.root) and not isinstance(part, Card):
         if isinstance(parent, Panel):
             return control
-        control = parent
-    return control
+        part = parent
+    return part
 
 
 def test_a_file_may_be_dropped_anywhere(built):

@@ -15,7 +15,10 @@ from gui_support.bundles import bundle_of, plain_graph
 from gui_support.driving import drop, until
 from spikelet.bundle import write
 from spikelet.graph import Graph
+from spikelet.metrics import measure
+from spikelet_gui.models.session.profiles import find_profile, profiles
 from spikelet_gui.views.panels.compare import panel as comparing
+from spikelet_gui.views.panels.compare.energy import NO_FIGURES
 from spikelet_gui.views.panels.validate.panel import BUSY
 from spikelet_gui.views.shell.exporting import tables_of
 
@@ -81,6 +84,46 @@ def test_two_bundles_are_compared_and_the_first_divergence_is_shown(opened, rest
     assert inspector.selection.picked == (int(np.ravel_multi_index(divergence.neuron, shape)),)
 
 
+def test_energy_of_both_is_that_of_their_measurements(opened, rest, tmp_path, data):
+    other = tmp_path / "other.snnb"
+    write(bundle_of(plain_graph(seed=5), "other"), other)
+    drop(opened, data)
+    opened.show_panel("compare")
+    rest(opened)
+    panel, inspector = opened.panels["compare"], opened.inspector
+    card = panel.energy
+    inspector.results.open_second(other)
+    rest(opened)
+    assert (panel.predictions.isVisible(), card.isVisible()) == (True, False)
+    panel.shown.pick(1)
+    rest(opened)
+    assert (panel.predictions.isVisible(), card.isVisible()) == (False, True)
+    profile = find_profile(inspector.settings.profile)
+
+    def measured(images):
+        """Return the rows (name, level, low, high) of measurements of both on these images."""
+        bundles = {"first": inspector.document.bundle, "second": inspector.results.second.bundle}
+        for name, bundle in bundles.items():
+            (estimate,) = measure(bundle, images, inspector.cursor.steps).estimates([profile])
+            for level, energy in estimate.levels.items():
+                yield [name, level, energy.low / 1e6, energy.high / 1e6]
+
+    assert card.card.data().rows == list(measured(inspector.data.take(slice(0, 1))))
+    assert "this image" in card.card.note.toolTip()
+    panel.run_survey()
+    rest(opened)
+    rows = list(measured(inspector.data))
+    assert card.card.data().rows == rows
+    assert rows[0][2:] != rows[3][2:]
+    assert "60 images" in card.card.note.toolTip()
+    before = inspector.settings.profile
+    inspector.set_profile(next(name for name, profile in profiles().items() if not profile.priced))
+    assert card.card.data() is None
+    assert card.card.note.toolTip() == NO_FIGURES
+    inspector.set_profile(before)
+    panel.shown.pick(0)
+
+
 def test_two_architectures_show_comparable_values_and_no_empty_cards(opened, rest, tmp_path):
     """Without a common layer there are no rasters and no differences to draw, but sizes, rates and predictions."""
     graph = plain_graph()
@@ -97,7 +140,7 @@ def test_two_architectures_show_comparable_values_and_no_empty_cards(opened, res
     rest(opened)
     assert not panel.comparison.layers
     assert not any(card.isVisible() for card in cards)
-    others = panel.networks, panel.depths, panel.predictions
+    others = panel.networks, panel.depths, panel.predictions, panel.energy
     assert all(card.isVisible() for card in others)
     rows = {name: (first, second) for name, first, second in panel.networks.card.data().rows}
     trace = opened.inspector.trace
@@ -113,6 +156,7 @@ def test_two_architectures_show_comparable_values_and_no_empty_cards(opened, res
     rest(opened)
     assert all(card.isVisible() for card in cards)
     assert not panel.networks.isVisible()
+    assert (panel.predictions.isVisible(), panel.energy.isVisible()) == (True, False)
 
 
 def test_tabs_of_a_comparison_keep_the_focus(opened, rest, qtbot):

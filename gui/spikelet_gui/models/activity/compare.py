@@ -11,6 +11,10 @@ from spikelet.bundle import Bundle
 from spikelet.data import ImageSet
 from spikelet.engines import create, run
 from spikelet.errors import DataError
+from spikelet.graph import Graph
+from spikelet.metrics.fanout import sites
+from spikelet.metrics.operations import Operations, operations
+from spikelet.metrics.tally import Tally
 from spikelet.verify import Divergence, first_divergence
 from spikelet_gui.models.activity.raster import Image, difference
 from spikelet_gui.models.activity.trace import Frames, Trace, record
@@ -60,12 +64,14 @@ class Comparison:
         traces: Both runs.
         layers: Spiking layers that both have by the same name and shape.
         first: The first spike that differs; None if none does, or if the networks have other layers.
+        operations: Operations of both; none for an input that changes, which estimates of energy do not cover.
     """
 
     sides: tuple[Side, Side]
     traces: tuple[Trace, Trace]
     layers: tuple[str, ...]
     first: FirstDifference | None
+    operations: tuple[Operations, ...] = ()
 
     @property
     def names(self) -> tuple[str, str]:
@@ -104,12 +110,14 @@ class Survey:
         differing: Number of spikes that differ, by layer.
         agreement: (T,) share of images with equal predictions.
         accuracy: By side, (T,) accuracy; empty without labels.
+        operations: Operations of both, the mean of all images.
     """
 
     images: int
     differing: dict[str, int]
     agreement: npt.NDArray[np.float64]
     accuracy: dict[int, npt.NDArray[np.float64]] = field(default_factory=dict)
+    operations: tuple[Operations, ...] = ()
 
 
 def common_layers(first: Bundle, second: Bundle) -> tuple[str, ...]:
@@ -134,7 +142,9 @@ def compare(sides: tuple[Side, Side], frames: Frames, steps: int, progress: Prog
     a = record(sides[0].bundle, sides[0].engine, frames, steps, progress)
     b = record(sides[1].bundle, sides[1].engine, frames, steps, progress)
     layers = common_layers(sides[0].bundle, sides[1].bundle)
-    return Comparison(sides, (a, b), layers, _first(a, b, layers) if layers == a.graph.spiking else None)
+    first = _first(a, b, layers) if layers == a.graph.spiking else None
+    counted = (_of_trace(a), _of_trace(b)) if a.constant else ()
+    return Comparison(sides, (a, b), layers, first, counted)
 
 
 def survey(sides: tuple[Side, Side], data: ImageSet, steps: int, progress: Progress) -> Survey:
@@ -154,6 +164,8 @@ def survey(sides: tuple[Side, Side], data: ImageSet, steps: int, progress: Progr
     engines = [create(side.bundle.graph, side.engine, side.bundle.graph.spiking) for side in sides]
     differing = dict.fromkeys(layers, 0)
     predictions = np.zeros((2, steps, len(data)), np.int64)
+    graphs = [side.bundle.graph for side in sides]
+    spikes = [{name: np.zeros(graph.neurons(name), np.int64) for name in graph.spiking} for graph in graphs]
     size = min(engine.fitting(COMPARED_BATCH) for engine in engines)
     for start in range(0, len(data), size):
         pixels = data.images[start : start + size].astype(np.float32)
@@ -162,6 +174,8 @@ def survey(sides: tuple[Side, Side], data: ImageSet, steps: int, progress: Progr
             for side, (t, logits) in enumerate(outputs):
                 totals[side] += logits
                 predictions[side, t, start : start + size] = totals[side].argmax(1)
+                for name, counts in spikes[side].items():
+                    counts += engines[side].spikes(name).reshape(len(pixels), -1).sum(0, np.int64)
             for name in layers:
                 a, b = (engine.spikes(name) for engine in engines)
                 differing[name] += int(np.count_nonzero(a != b))
@@ -169,7 +183,21 @@ def survey(sides: tuple[Side, Side], data: ImageSet, steps: int, progress: Progr
         progress(min(start + size, len(data)), len(data))
     labels = data.labels
     accuracy = {} if labels is None else {side: (predictions[side] == labels).mean(axis=1) for side in (0, 1)}
-    return Survey(len(data), differing, (predictions[0] == predictions[1]).mean(axis=1), accuracy)
+    counted = tuple(_operations(graph, counts, len(data), steps) for graph, counts in zip(graphs, spikes, strict=True))
+    return Survey(len(data), differing, (predictions[0] == predictions[1]).mean(axis=1), accuracy, counted)
+
+
+def _of_trace(trace: Trace) -> Operations:
+    """Return the operations of one run."""
+    spikes = {name: fired.sum(0, np.int64) for name, fired in trace.spikes.items()}
+    return _operations(trace.graph, spikes, 1, trace.steps)
+
+
+def _operations(graph: Graph, spikes: dict[str, npt.NDArray[np.int64]], images: int, steps: int) -> Operations:
+    """Return the mean operations of an image. spikes: by layer, (neurons,) spikes over all images and time-steps."""
+    shaped = {name: counts.reshape(graph.population(name)) for name, counts in spikes.items()}
+    none = np.zeros((steps, 0), np.int64)
+    return operations(graph, sites(graph), Tally(images, steps, shaped, {}, none, none, none.astype(np.float64), {}))
 
 
 def _first(a: Trace, b: Trace, layers: tuple[str, ...]) -> FirstDifference | None:

@@ -37,6 +37,16 @@ class Empty(QWidget):
         self.message.setText(text)
 
 
+class Flexible(QWidget):
+    """A widget with plots, which take the height that its wrapped texts leave.
+
+    A layout with wrapped texts otherwise asks for the preferred height of its plots as the least one.
+    """
+
+    def hasHeightForWidth(self) -> bool:  # noqa: N802
+        return False
+
+
 def clear(layout: QBoxLayout | QGridLayout) -> None:
     """Remove and delete all widgets of a layout."""
     while layout.count():

@@ -19,10 +19,11 @@ from spikelet_gui.views.panels.compare.cards import (
     PredictionsCard,
     SideCard,
 )
+from spikelet_gui.views.panels.compare.energy import EnergyCard
 from spikelet_gui.views.panels.compare.sides import SidesLine
 from spikelet_gui.views.widgets.base import Panel
-from spikelet_gui.views.widgets.controls import Tabs, button
-from spikelet_gui.views.widgets.layouts import column, row
+from spikelet_gui.views.widgets.controls import Segments, Tabs, button
+from spikelet_gui.views.widgets.layouts import Flexible, column, row
 from spikelet_gui.views.widgets.no_results import NoResults
 from spikelet_gui.views.widgets.runner import Runner
 from spikelet_gui.views.widgets.text import label
@@ -33,7 +34,7 @@ CHOOSE = "Choose a second bundle, or another engine for the same one."
 
 
 class ComparePanel(Panel):
-    """Selection of both sides at the top; rasters on the left, layers and predictions on the right."""
+    """Selection of both sides at the top; rasters on the left, layers, predictions and energy on the right."""
 
     task = "compare"
 
@@ -45,6 +46,8 @@ class ComparePanel(Panel):
         self.layers = LayersCard(inspector)
         yield
         self.predictions = PredictionsCard(inspector)
+        yield
+        self.energy = EnergyCard(inspector)
         yield
         self.networks = NetworksCard(inspector)
         yield
@@ -59,6 +62,7 @@ class ComparePanel(Panel):
         )
         self.follow(self._draw, inspector.results.comparison_changed, inspector.selection.focused)
         self.follow(self._move, inspector.cursor.moved)
+        self.follow(self.energy.draw, inspector.profile_changed)
         self.listen(inspector.jobs.cancelled, self._cancelled)
 
     def _make_controls(self) -> None:
@@ -69,6 +73,7 @@ class ComparePanel(Panel):
         self.message = label("", "caption", wrap=True)
         self.neuron = button("Show this neuron", self._reveal, "Show the first neuron that differs in the Layers panel")
         self.tabs = Tabs("layer", self._chosen)
+        self.shown = Segments("below the layers", ["Predictions", "Energy"], lambda _: self._show_results())
         self.empty, self._error = NoResults(self.inspector.jobs, TASKS), ""
 
     def _arrange(self) -> None:
@@ -90,7 +95,7 @@ class ComparePanel(Panel):
         panes = QHBoxLayout(self.content)
         panes.setContentsMargins(0, 0, 0, 0)
         panes.setSpacing(GAP)
-        self.same, self.others = QWidget(), QWidget()
+        self.same, self.others = Flexible(), Flexible()
         left = QVBoxLayout(self.same)
         left.setContentsMargins(0, 0, 0, 0)
         left.setSpacing(GAP)
@@ -101,9 +106,12 @@ class ComparePanel(Panel):
         self.others.setLayout(lines)
         panes.addWidget(self.same, 8)
         panes.addWidget(self.others, 8)
-        panes.addLayout(column(self.layers, self.predictions, stretch=(6, 5), spacing=GAP), 5)
-        for widget, height in ((self.same, 340), (self.others, 340), (self.layers, 190), (self.predictions, 190)):
+        results = column(self.layers, self.shown, self.predictions, self.energy, stretch=(6, 0, 5, 5), spacing=GAP)
+        panes.addLayout(results, 5)
+        for widget, height in ((self.same, 370), (self.others, 340), (self.layers, 160)):
             widget.setMinimumHeight(length(height))
+        for card in (self.predictions, self.energy):
+            card.setMinimumHeight(length(190))
         self.stack(panes, self.sides.line)
         return self.content
 
@@ -190,11 +198,17 @@ class ComparePanel(Panel):
         self.neuron.setVisible(comparison is not None and comparison.first is not None)
         self.empty.set_message(f"{self._error}{CHOOSE}")
         shared = comparison is not None and bool(comparison.layers)
-        for widget in (self.same, self.layers):
+        for widget in (self.same, self.layers, self.shown):
             widget.setVisible(shared)
         self.others.setVisible(not shared)
+        self._show_results()
         for card in self._cards():
             card.soon(card.draw)
+
+    def _show_results(self) -> None:
+        """Show predictions and energy; beside a table of layers there is space for one of them."""
+        for index, card in enumerate((self.predictions, self.energy)):
+            card.setVisible(not self.layers.isVisibleTo(self) or self.shown.chosen == index)
 
     def _reveal(self) -> None:
         """Select the first neuron that differs, and show it in the Layers panel."""
@@ -223,7 +237,7 @@ class ComparePanel(Panel):
             card.go(self.inspector.cursor.time)
 
     def _cards(self) -> tuple[ComparisonCard, ...]:
-        return (*self.rasters, self.difference, self.layers, self.networks, self.depths, self.predictions)
+        return (*self.rasters, self.difference, self.layers, self.networks, self.depths, self.predictions, self.energy)
 
 
 def verdict(comparison: Comparison) -> str:
