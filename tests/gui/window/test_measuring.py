@@ -11,6 +11,8 @@ from PySide6.QtWidgets import QPushButton
 from gui_support.driving import drop
 from spikelet.metrics.faults import KINDS
 from spikelet_gui.models.analysis import robustness as models
+from spikelet_gui.views.choosers.data_dialog import DataDialog
+from spikelet_gui.views.choosers.open_images import OpenImages
 from spikelet_gui.views.choosers.profiles import ProfilePicker
 from spikelet_gui.views.panels.accuracy.panel import CurveCard
 from spikelet_gui.views.panels.residuals.cards import LARGEST
@@ -37,6 +39,30 @@ def test_a_data_set_is_measured_and_can_be_cancelled(opened, rest, data, qtbot):
     rest(opened)
     assert opened.inspector.measured.sweep.done == 60
     assert "60 images" in card.card.note.toolTip()
+
+
+def test_a_panel_that_lacks_images_opens_them_and_then_measures(opened, rest, data, qtbot):
+    for name in ("energy", "plan", "robustness"):
+        opened.show_panel(name)
+        rest(opened)
+        panel = opened.panels[name]
+        images = panel.findChild(OpenImages)
+        assert panel.empty.message.text().startswith("Requires ")
+        assert images.open.isVisible(), name
+        qtbot.mouseClick(images.open, Qt.MouseButton.LeftButton)
+        (dialog,) = images.findChildren(DataDialog)
+        dialog.reject()
+    energy = opened.panels["energy"]
+    opened.show_panel("energy")
+    rest(opened)
+    assert not energy.runner.isVisible()
+    drop(opened, data)
+    rest(opened)
+    assert (energy.runner.isVisible(), energy.findChild(OpenImages).open.isVisible()) == (True, False)
+    qtbot.mouseClick(energy.runner.start, Qt.MouseButton.LeftButton)
+    rest(opened)
+    assert opened.inspector.measured.sweep.done == 60
+    assert energy.content.isVisible()
 
 
 def test_the_interval_of_a_single_time_step_is_drawn(opened, rest, data):

@@ -169,10 +169,7 @@ def test_neurons_that_leak_are_planned_without_copies(window, rest, leaky_path, 
     panel = window.panels["plan"]
     assert "Requires images with labels" in panel.empty.message.text()
     panel.run()
-    assert (
-        window.transport.message.toolTip()
-        == "Requires images with labels: open a folder or a data set in the Overview."
-    )
+    assert window.transport.message.toolTip() == "Requires images with labels: open a folder or a file of images."
     shape = window.inspector.document.bundle.graph.input.shape
     rng = np.random.default_rng(0)
     np.savez(folder / "leaky.npz", images=rng.integers(0, 256, (20, *shape), dtype=np.uint8), labels=np.arange(20) % 3)

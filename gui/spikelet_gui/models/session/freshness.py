@@ -39,6 +39,16 @@ def outdated_sweep(inspector: Inspector, subject: str = "") -> str:
     return outdated(sweep.counted.steps, data.name, inspector, data.digest, subject)
 
 
+def sweep_all(inspector: Inspector) -> None:
+    """Measure on all images of the open data set, or on the shipped images."""
+    if inspector.document is None:
+        return
+    if inspector.data is None:
+        inspector.failed.emit(missing_images(inspector.source, "a data set"))
+    else:
+        inspector.run_sweep(inspector.data)
+
+
 def sweep_again(inspector: Inspector) -> None:
     """Measure as many images again with the current settings."""
     data, sweep = inspector.data, inspector.measured.sweep

@@ -231,10 +231,10 @@ def missing_images(source: Inputs | None, needed: str = "images") -> str:
     """Return why there are no images for a measurement. needed: what it requires, such as "a data set"."""
     if source is not None and not source.constant:
         return (
-            "Requires inputs that are the same at every time-step, and a recording of events is open: open images in "
-            "the Overview. The command spikelet events measures the accuracy over a folder of recordings."
+            "Requires inputs that are the same at every time-step, and a recording of events is open: open images. "
+            "The command spikelet events measures the accuracy over a folder of recordings."
         )
-    return f"Requires {needed}: open a folder or a data set in the Overview."
+    return f"Requires {needed}: open a folder or a file of images."
 
 
 @cache

@@ -13,11 +13,10 @@ from spikelet.report import wording
 from spikelet_gui.models.analysis.sweep import Sweep
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.numbers import short_percent
-from spikelet_gui.models.session.freshness import outdated_sweep, sweep_again, unmeasured
+from spikelet_gui.models.session.freshness import outdated_sweep, sweep_again, sweep_all, unmeasured
 from spikelet_gui.models.session.inspector import Inspector
-from spikelet_gui.models.session.sources.data_file import DataFile
 from spikelet_gui.models.session.sources.inputs import Inputs, missing_images
-from spikelet_gui.views.choosers.data_dialog import DataDialog
+from spikelet_gui.views.choosers.open_images import HINT, ask_for_images
 from spikelet_gui.views.panels.accuracy.browser import BrowserCard
 from spikelet_gui.views.panels.accuracy.classes import ClassesCard
 from spikelet_gui.views.panels.accuracy.exits import ExitCard
@@ -41,8 +40,8 @@ class CurveCard(CardView):
     def __init__(self, inspector: Inspector) -> None:
         super().__init__(inspector, "Accuracy", data=self._data)
         hint = "Measure on the whole data set in the background  (R)"
-        self.runner = Runner(inspector.jobs, "sweep", "Run all images", self.run_all, hint, self._draw)
-        self.choose = button("Other data…", self._choose, "Images, a folder of class folders, CIFAR, IDX or .npz")
+        self.runner = Runner(inspector.jobs, "sweep", "Run all images", lambda: sweep_all(inspector), hint, self._draw)
+        self.choose = button("Other data…", self._choose, HINT)
         self.plot = Plot("accuracy by time-step", "time-steps", "accuracy", percent=("left",))
         clear_pen = pg.mkPen((0, 0, 0, 0))
         self.low = self.plot.plot([], [], pen=clear_pen)
@@ -64,20 +63,7 @@ class CurveCard(CardView):
         self.follow(lambda: start.setEnabled(inspector.data is not None), inspector.opened, inspector.showing)
         self.follow(lambda: self.timeline.go(inspector.cursor.time), inspector.cursor.moved)
 
-    def run_all(self) -> None:
-        """Measure on all images of the open data set, or on the shipped images."""
-        data = self.inspector.data
-        if self.inspector.document is None:
-            return
-        if data is None:
-            self.inspector.failed.emit(missing_images(self.inspector.source, "a data set"))
-        else:
-            self.inspector.run_sweep(data)
-
     def _choose(self) -> None:
-        DataDialog(self, self._open, DataFile.latest(self.inspector.settings.recent_data)).open()
-
-    def _open(self, file: DataFile) -> None:
         """Open images and measure on them."""
 
         def measure(source: Inputs) -> None:
@@ -86,7 +72,7 @@ class CurveCard(CardView):
             elif not source.constant:
                 self.inspector.failed.emit(missing_images(source))
 
-        self.inspector.open_data(file, measure)
+        ask_for_images(self, self.inspector, measure)
 
     def _advise(self) -> None:
         """Draw again if there is nothing but advice, which depends on the input."""
@@ -196,7 +182,7 @@ class AccuracyPanel(Panel):
 
     def run(self) -> None:
         """Measure on all images."""
-        self.curve.run_all()
+        sweep_all(self.inspector)
 
     def out_of_date(self) -> str:
         return outdated_sweep(self.inspector)

@@ -12,8 +12,9 @@ from spikelet.metrics.hardware import Profile, PublishedValue
 from spikelet.metrics.measurement import Measurement
 from spikelet.report import wording
 from spikelet_gui.models.analysis.costs import Costs, costs
-from spikelet_gui.models.session.freshness import outdated_sweep, sweep_again, unmeasured
+from spikelet_gui.models.session.freshness import outdated_sweep, sweep_again, sweep_all, unmeasured
 from spikelet_gui.models.session.profiles import find_profile
+from spikelet_gui.views.choosers.open_images import OpenImages
 from spikelet_gui.views.choosers.profiles import ProfilePicker
 from spikelet_gui.views.panels.energy.cards import BreakEvenCard, LayersCard, LevelsCard
 from spikelet_gui.views.panels.energy.state import EnergyState
@@ -22,11 +23,12 @@ from spikelet_gui.views.widgets.cards import Card
 from spikelet_gui.views.widgets.controls import Segments
 from spikelet_gui.views.widgets.layouts import clear, column, row
 from spikelet_gui.views.widgets.no_results import EARLIER, NoResults
+from spikelet_gui.views.widgets.runner import Runner
 from spikelet_gui.views.widgets.scrolling import scrolled
 from spikelet_gui.views.widgets.text import label
 from spikelet_gui.views.widgets.theme import GAP, length
 
-UNMEASURED = "Not measured yet: operations are counted together with accuracy. Run all images in the Accuracy panel."
+UNMEASURED = "Not measured yet: operations are counted together with accuracy."
 MEASURING = "Measuring. The energy is estimated when all images have run."
 FIGURES = {
     "ac": "accumulate",
@@ -64,7 +66,10 @@ class EnergyPanel(Panel):
         self.note = label(wording.ESTIMATE, "caption", wrap=True)
         outer.addLayout(row(ProfilePicker(inspector), self.segments, stretch=(1, 0)))
         outer.addWidget(self.note)
-        self.empty = NoResults(inspector.jobs, {self.task: MEASURING, **EARLIER})
+        hint = "Measure on the whole data set in the background  (R)"
+        self.runner = Runner(inspector.jobs, self.task, "Run all images", self.run, hint)
+        images = OpenImages(inspector)
+        self.empty = NoResults(inspector.jobs, {self.task: MEASURING, **EARLIER}, self.runner, images)
         self.content = QWidget()
         panes = QHBoxLayout(self.content)
         panes.setContentsMargins(0, 0, 0, 0)
@@ -82,6 +87,14 @@ class EnergyPanel(Panel):
         self.follow(
             lambda: self.empty.set_message(unmeasured(inspector, UNMEASURED)), inspector.opened, inspector.showing
         )
+        self.follow(lambda: self.runner.setVisible(inspector.data is not None), inspector.opened, inspector.showing)
+
+    def run(self) -> None:
+        """Measure on all images, or measure again what is out of date."""
+        if self.inspector.measured.sweep is None:
+            sweep_all(self.inspector)
+        else:
+            super().run()
 
     def out_of_date(self) -> str:
         return outdated_sweep(self.inspector)

@@ -7,7 +7,6 @@ from PySide6.QtCore import Qt
 
 from spikelet.data.log_mel import LogMel, stated_features
 from spikelet_gui.models.session.inspector import Inspector
-from spikelet_gui.models.session.sources.data_file import DataFile
 from spikelet_gui.models.session.sources.frames import coloured, description
 from spikelet_gui.models.session.sources.inputs import (
     Source,
@@ -19,7 +18,7 @@ from spikelet_gui.models.session.sources.inputs import (
 from spikelet_gui.models.session.sources.pad import Pad
 from spikelet_gui.models.session.sources.recordings import TITLES
 from spikelet_gui.models.session.sources.rgb import is_line, shown
-from spikelet_gui.views.choosers.data_dialog import DataDialog
+from spikelet_gui.views.choosers.open_images import ask_for_images
 from spikelet_gui.views.images.pixels import HELP, PixelView
 from spikelet_gui.views.plots.axes import number
 from spikelet_gui.views.widgets.cards import CardView
@@ -137,7 +136,7 @@ class InputCard(CardView):
 
     def choose(self) -> None:
         """Ask for an image, a recording or a data set, and open it."""
-        DataDialog(self, self.inspector.open_data, DataFile.latest(self.inspector.settings.recent_data)).open()
+        ask_for_images(self, self.inspector)
 
     def back(self) -> None:
         """Show the initial images, or, if these are shown, the golden inputs."""

@@ -11,6 +11,7 @@ from spikelet_gui.models.analysis.planning import COSTS, IMAGES, cost_text, know
 from spikelet_gui.models.session.freshness import outdated
 from spikelet_gui.models.session.profiles import find_profile
 from spikelet_gui.models.session.sources.inputs import missing_images
+from spikelet_gui.views.choosers.open_images import OpenImages
 from spikelet_gui.views.panels.plan.cards import FrontCard, FrontTable, SettingCard
 from spikelet_gui.views.panels.plan.state import PlanState
 from spikelet_gui.views.widgets.base import Panel
@@ -50,7 +51,7 @@ class PlanPanel(Panel):
         self.runner = Runner(inspector.jobs, "plan", "Measure settings", self.run, hint, self._draw)
         self.message = label("", "caption", wrap=True)
         tasks = {"plan": "Running the network with each number of copies.", **EARLIER}
-        self.empty = NoResults(inspector.jobs, tasks)
+        self.empty = NoResults(inspector.jobs, tasks, OpenImages(inspector, labelled=True))
         self.content = QWidget()
         panes = row(self.chart, stretch=(8,), spacing=GAP)
         panes.setContentsMargins(0, 0, 0, 0)

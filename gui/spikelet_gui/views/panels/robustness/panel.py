@@ -12,6 +12,7 @@ from spikelet.metrics.faults import KINDS
 from spikelet_gui.models.analysis.robustness import DEVICES, IMAGES, faulty_devices, verdict
 from spikelet_gui.models.session.freshness import outdated
 from spikelet_gui.models.session.sources.inputs import missing_images
+from spikelet_gui.views.choosers.open_images import OpenImages
 from spikelet_gui.views.panels.robustness.cards import CELL_HEIGHT, LevelCard, MatrixCard, StepCard
 from spikelet_gui.views.panels.robustness.state import RobustnessState
 from spikelet_gui.views.widgets.base import Panel
@@ -55,7 +56,7 @@ class RobustnessPanel(Panel):
         self.runner = Runner(inspector.jobs, "robustness", "Run fault sweep", self.run, hint, self._draw)
         self.message = label("", "caption", wrap=True)
         tasks = {self.task: "Measuring the network without faults, then every fault.", **EARLIER}
-        self.empty = NoResults(inspector.jobs, tasks)
+        self.empty = NoResults(inspector.jobs, tasks, OpenImages(inspector))
         self.content = QWidget()
         panes = row(self.matrix, stretch=(8,), spacing=GAP)
         panes.setContentsMargins(0, 0, 0, 0)
