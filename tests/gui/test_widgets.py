@@ -66,7 +66,7 @@ def test_long_names_lose_their_middle_and_headings_wrap(qtbot):
     gallery.show_pictures(range(3), lambda _: image, names.__getitem__, names)
     assert gallery.gridSize().width() < 250
     captions = [gallery.pictures.index(k).data() for k in range(3)]
-    items = [plot.name(name, 0, 0, "#ff0000") for name in names]
+    items = [plot.names.add(name, 0, 0, "#ff0000") for name in names]
     for shown_names in (captions, [item.toPlainText() for item in items]):
         assert len(set(shown_names)) == 3
     assert max(map(gallery.fontMetrics().horizontalAdvance, captions)) < gallery.gridSize().width()

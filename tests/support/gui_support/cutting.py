@@ -71,7 +71,7 @@ def cut_names(panel):
         texts = [item for item in items if item.toPlainText()]
         areas = [text.mapRectToScene(text.boundingRect()) for text in texts]
         yield from (text.toPlainText() for text, area in zip(texts, areas, strict=True) if not inside.contains(area))
-        named = [text for text, _ in plot.names if text.scene() is not None and text.isVisible()]
+        named = [text for text, _ in plot.names.names if text.scene() is not None and text.isVisible()]
         tops = sorted(text.mapRectToScene(text.boundingRect()).center().y() for text in named)
         yield from (f"{plot.accessibleName()}: names overlap" for gap in np.diff(tops) if gap < 12)
 

@@ -56,13 +56,13 @@ class EvidenceCard(CardView):
             y = trace.evidence[:, k]
             width, hue = 2.6 if rank == 0 else 1.8, theme().series[rank]
             self._items.append(self.plot.line(x, y, rank, width, rank, symbol="o", symbolSize=5, name=names[k]))
-            self._items.append(self.plot.name(names[k], trace.steps + 0.1, float(y[-1]), hue, bold=rank == 0))
+            self._items.append(self.plot.names.add(names[k], trace.steps + 0.1, float(y[-1]), hue, bold=rank == 0))
         self.plot.steps_axis(trace.steps)
         self.plot.setXRange(0.5, trace.steps + max(1.5, trace.steps * 0.3), padding=0)
         low, high = float(trace.evidence.min()), float(trace.evidence.max())
         margin = (high - low or 1.0) * 0.08
         self.plot.setYRange(low - margin, high + margin, padding=0)
-        self.plot.spread()
+        self.plot.names.arrange()
         self.timeline.go(self.inspector.cursor.time)
 
     def _unnamed(self, evidence: npt.NDArray[np.floating]) -> pg.PlotDataItem:

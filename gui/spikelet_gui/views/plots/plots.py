@@ -9,17 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QSize, Qt
-from PySide6.QtGui import QAccessible, QFontMetricsF, QKeyEvent, QMouseEvent, QPaintEvent, QResizeEvent, QWheelEvent
+from PySide6.QtGui import QAccessible, QKeyEvent, QMouseEvent, QPaintEvent, QResizeEvent, QWheelEvent
 
 from spikelet_gui.views.plots.axes import DecadeAxis, NumberAxis, PercentAxis
 from spikelet_gui.views.plots.chart import ChartView
 from spikelet_gui.views.plots.reading import Curve, bar_values, curve_values, described, dot_at, positions_of
+from spikelet_gui.views.plots.texts import HALF_LINE, CurveNames, LevelLabels
 from spikelet_gui.views.widgets.key_reading import KeyReading
 from spikelet_gui.views.widgets.readout import Hover, Reading, Value
 from spikelet_gui.views.widgets.theme import font, length, theme
 
-HALF_LINE = 7  # half the height of small text
-NAME_HEIGHT, NAME_WIDTH = 15, 150  # lengths of a name beside a curve
 LOW = 120  # height below which a chart has no title of the horizontal axis
 Values = Sequence[float] | npt.NDArray[np.number]
 
@@ -49,7 +48,7 @@ class Plot(ChartView):
 
     Attributes:
         home: Called to show everything again.
-        names: Names beside curves, with the values of y that they belong to.
+        names: Names beside curves.
     """
 
     def __init__(
@@ -91,12 +90,8 @@ class Plot(ChartView):
         self._hover = Hover(self, self.reading)
         self._keys = self.reader()
         self._followed: pg.InfiniteLine | None = None
-        self.names: list[tuple[pg.TextItem, float]] = []
-        self._levels: list[pg.InfLineLabel] = []
+        self.names, self._levels = CurveNames(self), LevelLabels(self)
         self._marker: Marker | None = None
-        self.box.sigResized.connect(self.spread)
-        self.box.sigResized.connect(self._place_levels)
-        self.box.sigYRangeChanged.connect(self._place_levels)
 
     def reader(self) -> KeyReading:
         """Return what shows the values while the chart has the keyboard focus."""
@@ -191,53 +186,11 @@ class Plot(ChartView):
             axis.setTicks(None)
         self.setXRange(0.5, steps + 0.5, padding=0)
 
-    def name(self, text: str, x: float, y: float, hue: str, bold: bool = False) -> pg.TextItem:
-        """Add a name at the end of a curve, without its middle if it is long; call `spread` after the last one."""
-        style = font(8.5, bold=bold)
-        text = QFontMetricsF(style).elidedText(text, Qt.TextElideMode.ElideMiddle, length(NAME_WIDTH))
-        item = pg.TextItem(text, color=hue, anchor=(0, 0.5))
-        item.setFont(style)
-        item.setPos(x, y)
-        self.addItem(item, ignoreBounds=True)
-        self.names.append((item, y))
-        return item
-
     def reference(self, value: float, span: tuple[float, float], hue: str, text: str) -> list[pg.GraphicsObject]:
         """Add a dashed line over a span of x, with its name after its end."""
         dashed = self.plot(span, [value, value], pen=pg.mkPen(hue, width=1.3, style=Qt.PenStyle.DashLine))
         y = float(np.log10(value)) if self.getAxis("left").logMode else value
-        return [dashed, self.name(text, span[1] + 0.02 * (span[1] - span[0]), y, hue)]
-
-    def spread(self, *resized: object) -> None:
-        """Place the names: beside the curves, apart from each other, and inside the chart.
-
-        Names that were added first are hidden if there is no space for all of them.
-        """
-        self.names = [name for name in self.names if name[0].scene() is not None]
-        self._widen()
-        low, high = self.box.viewRange()[1]
-        height = max(self.box.height(), 1.0)
-        count = max(1, int((height - 4) / length(NAME_HEIGHT)))
-        for index, (text, _) in enumerate(self.names):
-            text.setVisible(index >= len(self.names) - count)
-        names = sorted((name for name in self.names if name[0].isVisible()), key=lambda name: name[1])
-        line = length(NAME_HEIGHT) / height * (high - low)
-        heights = [min(y, high - line * (0.5 + above)) for above, (_, y) in enumerate(reversed(names))][::-1]
-        lowest = low + line / 2
-        for (text, _), y in zip(names, heights, strict=True):
-            text.setPos(text.pos().x(), max(y, lowest))
-            lowest = max(y, lowest) + line
-
-    def _widen(self) -> None:
-        """Extend the horizontal axis until every name is inside the chart, whatever its width in pixels."""
-        box, (left, right) = self.box, self.box.viewRange()[0]
-        needed = right
-        for item, _ in self.names:
-            start = box.width() - item.boundingRect().width() - 2  # pixels from the left end to the start of the name
-            if item.scene() is not None and start > 0.3 * box.width():  # a chart of names only shows nothing
-                needed = max(needed, left + (item.pos().x() - left) * box.width() / start)
-        if needed > right:
-            self.setXRange(left, needed, padding=0)
+        return [dashed, self.names.add(text, span[1] + 0.02 * (span[1] - span[0]), y, hue)]
 
     def line(
         self,
@@ -307,19 +260,8 @@ class Plot(ChartView):
         if text:
             line.label.setFont(font(8.5))
             if not vertical:
-                self._levels.append(line.label)
-                self._place_levels()
+                self._levels.add(line.label)
         return line
-
-    def _place_levels(self, *changed: object) -> None:
-        """Put the label of a level above its line, or below if it does not fit."""
-        self._levels = [level for level in self._levels if level.line.scene() is not None]
-        low, high = self.box.viewRange()[1]
-        for text in self._levels:
-            space = (high - text.line.value()) / (high - low) * self.box.height()
-            side = text.anchors[0][0]
-            text.anchors = [(side, 1 if space > length(2 * HALF_LINE) + 4 else 0)] * 2
-            text.updatePosition()
 
     def marker(
         self, fill: str, moved: Callable[[float], object], vertical: bool = True, text: str = ""
@@ -335,12 +277,11 @@ class Plot(ChartView):
         )
         if text:
             line.label.setFont(font(8.5, bold=True))
-            if not vertical:
-                self._levels.append(line.label)
-                line.sigPositionChanged.connect(self._place_levels)
         line.sigDragged.connect(lambda dragged: moved(float(dragged.value())))
         line.sigPositionChanged.connect(lambda _: self.describe())
         self.addItem(line)
+        if text and not vertical:
+            self._levels.add(line.label)
         self._marker = Marker(line, moved)
         if vertical:
             self.follow(line)

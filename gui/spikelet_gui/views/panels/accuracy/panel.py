@@ -123,7 +123,7 @@ class CurveCard(CardView):
         self.plot.setYRange(low, high, padding=0)
         self.plot.steps_axis(len(accuracy))
         self.plot.setXRange(0.6, len(accuracy) + max(1.2, 0.3 * len(accuracy)), padding=0)
-        self.plot.spread()
+        self.plot.names.arrange()
         last, state = accuracy[-1], "" if sweep.measured is not None else f" of {len(sweep.data):,} so far"
         self.set_note(f"{sweep.data.name}, {number_of(sweep.done, 'image')}{state}")
         interval = f"{last['low']:.2%} – {last['high']:.2%}"

@@ -90,7 +90,7 @@ class BreakEvenCard(CardView):
         self.plot.setXRange(0, costs.rates[-1] * 1.42, padding=0)
         low, high = np.log10(max(min(ends), 1e-9)), np.log10(max(ends))
         self.plot.setYRange(low, high, padding=0.08)
-        self.plot.spread()
+        self.plot.names.arrange()
         lead = "Break-even spike rate: "
         self.message.setText(lead + "; ".join(texts) if texts else "No baseline for this hardware profile.")
 

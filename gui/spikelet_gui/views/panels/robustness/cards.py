@@ -207,11 +207,11 @@ class StepCard(FaultCard):
             band = pg.FillBetweenItem(*edges, brush=colour(hue, 22))
             self.plot.addItem(band)
             line = self.plot.line(x, point.accuracy, index, 2.0, index, name=name)
-            text = self.plot.name(name, measured.steps + 0.1, point.accuracy[-1], hue)
+            text = self.plot.names.add(name, measured.steps + 0.1, point.accuracy[-1], hue)
             self._drawn += [*edges, band, line, text]
         self.plot.set_title("left", measured.measure)
         self.plot.steps_axis(measured.steps)
         self.plot.setXRange(0.6, measured.steps + max(1.2, measured.steps * 0.2), padding=0)
         values = [value for _, point in curves for value in (*point.low, *point.high)]
         self.plot.setYRange(*share_range(values), padding=0)
-        self.plot.spread()
+        self.plot.names.arrange()
