@@ -25,9 +25,13 @@ REMEDIES = (
         "the processor lacks AVX-512 or VNNI",
         "run on processors with AVX-512 VNNI and AVX-VNNI",
     ),
+    (r"a processor with AVX2|not an x86-64", "the processor lacks AVX2", "run on an x86-64 processor with AVX2"),
+    (r"instructions are published for", "counts are published for another compiler", "make bench-instructions"),
     (r"needs Linux", "needs Linux", "run on Linux"),
     (r"NumPy is not linked to OpenBLAS", "NumPy is not linked to OpenBLAS", "install NumPy's own wheel"),
     (r"needs pip and hatchling", "pip or hatchling is not installed", "make clean, then make test"),
+    (r"^(?:Skipped: )?([\w+, -]+) (?:is|are) not installed", r"\1 not installed", r"install \1"),
+    (r"needs (valgrind|gcc|g\+\+|make and a C compiler)", r"\1 not installed", r"install \1"),
 )
 
 
@@ -36,7 +40,7 @@ def remedy(reason: str) -> tuple[str, str]:
     for pattern, short, action in REMEDIES:
         match = re.search(pattern, reason)
         if match:
-            return match.expand(short), action
+            return match.expand(short), match.expand(action)
     return reason, "no remedy is known"
 
 

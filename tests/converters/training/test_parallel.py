@@ -68,8 +68,10 @@ def test_two_workers_train_the_network_that_one_trains(tmp_path, monkeypatch):
     arrays.write(tmp_path / "colours.npz", ImageSet(images.astype(np.uint8), labels, None, "colours"))
     monkeypatch.chdir(tmp_path)
     assert cli.main([*TRAIN.split(), "--out", "one"]) == 0
-    line = ["--standalone", "--nproc-per-node", "2", "-m", "spikelet", *TRAIN.split(), "--out", "two", "--json"]
-    two = torch_processes.run(TORCHRUN, *line, cwd=tmp_path)
+    # --local-addr: the name of this machine may have no address
+    processes = ["--standalone", "--local-addr", "127.0.0.1", "--nproc-per-node", "2"]
+    command = ["-m", "spikelet", *TRAIN.split(), "--out", "two", "--json"]
+    two = torch_processes.run(TORCHRUN, *processes, *command, cwd=tmp_path)
     assert two.returncode == 0, two.stderr
     assert json.loads(two.stdout)["checkpoint"] == "two/best.pt", "only the first worker prints"
     alone, together = (load_checkpoint(tmp_path / name / "last.pt") for name in ("one", "two"))

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-from functools import cache
 from importlib import resources
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 
 from c_projects import c_project
 from networks import Builder
+from processor import macros
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.lowering.c import HostProgram
@@ -78,14 +78,6 @@ def emulator_of(target, compiler="gcc"):
     if missing:
         pytest.skip(f"compiled, but not run: this processor lacks {', '.join(sorted(missing))}")
     return []
-
-
-@cache
-def macros(compiler):
-    """Return the names of the macros that a compiler defines for this processor."""
-    command = [compiler, "-march=native", "-dM", "-E", "-x", "c", "/dev/null"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return {line.split()[1] for line in done.stdout.splitlines()}
 
 
 @pytest.fixture(scope="module")

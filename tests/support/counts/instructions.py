@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 import spikelet.bundle
 from c_projects import c_project
+from processor import macros
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.bundle.golden import Activity
@@ -52,11 +53,11 @@ class Profile:
 
 
 def missing(compiler: str = "gcc") -> str | None:
-    """Return the name of a program that is needed and not installed, or None."""
+    """Return what is needed to count instructions and is not here, or None."""
     for program in ("valgrind", compiler):
         if shutil.which(program) is None:
             return program
-    return None
+    return None if "__AVX2__" in macros(compiler) else "a processor with AVX2"
 
 
 def compiler_version(compiler: str = "gcc") -> str:
