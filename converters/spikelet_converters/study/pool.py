@@ -148,6 +148,7 @@ def _client(address: str, workers: int) -> Iterator[Client]:
         # Without a dashboard nobody sees the profile. The scheduler still serves its state, at port 8787 by default.
         free_port = {"dashboard_address": "127.0.0.1:0"}
         with (
+            _restored_environment(),
             dask.config.set({"distributed.worker.profile.enabled": False}),
             LocalCluster(workers, threads_per_worker=1, dashboard_address=None, scheduler_kwargs=free_port) as cluster,
             Client(cluster) as client,
@@ -160,3 +161,15 @@ def _client(address: str, workers: int) -> Iterator[Client]:
         raise SpikeletError(f"{address}: no Dask scheduler answers there ({error})") from None
     with client:
         yield client
+
+
+@contextmanager
+def _restored_environment() -> Iterator[None]:
+    """Restore the environment variables of this process: Dask sets those of its workers here, too."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)

@@ -277,11 +277,13 @@ def test_on_a_dask_cluster_of_two_workers_the_results_are_the_same(done, call, f
         '[method.before]\nof = "start"\n', ""
     )
     (folder / "dask.toml").write_text(text)
+    environment = dict(os.environ)
     with socket.socket() as other:
         with contextlib.suppress(OSError):  # another cluster may hold the port, as where the tests run twice at once
             other.bind(("127.0.0.1", 8787))
             other.listen()
         report = json.loads(call("study dask.toml --out dask --dask --workers 2 --only *-s1 --json").out)
+    assert dict(os.environ) == environment, "the settings of the workers are not those of this process"
     assert {path.name for path in (folder / "dask").iterdir() if path.is_dir()} == {
         f"{name}-vgg5-L4-s1" for name in ("start", "qcfs", "exact", "srp")
     }
