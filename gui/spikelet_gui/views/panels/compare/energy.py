@@ -37,7 +37,7 @@ class EnergyCard(ComparisonCard):
         if results.comparison is None or rows:
             survey = results.survey
             images = "this image" if survey is None else number_of(survey.images, "image")
-            self.set_note(f"estimate, {images}; {profile.title}" if rows else "")
+            self.set_note(f"{profile.title}: estimate for {images}, each level on its own scale" if rows else "")
         else:
             self.set_note("estimated for images only" if profile.priced else NO_FIGURES)
 
