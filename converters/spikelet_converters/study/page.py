@@ -140,8 +140,10 @@ def _epochs(runs: Sequence[Metrics]) -> dict[str, float]:
     return {device: sum(seconds) / len(seconds) for device, seconds in durations.items()}
 
 
-def _source(metrics: ReadOnlyDocument) -> str:
-    return str(metrics["begins"]).partition("-")[0] if metrics["begins"] else START
+def _source(metrics: Metrics) -> str:
+    """Return the method of the run from which a run starts; the names of both end with the point of the grid."""
+    point = metrics["name"].removeprefix(metrics["method"])
+    return metrics["begins"].removesuffix(point) if metrics["begins"] else START
 
 
 def _value(value: object) -> str:
@@ -157,9 +159,20 @@ def _missing(study: Study, metrics: Sequence[Metrics]) -> str:
         return f"All {len(planned)} runs of `{study.path.name}` are complete."
     if len(missing) == len(planned):
         return f"`{study.path.name}` has not been run."
-    seeds: dict[str, list[str]] = {}
+    seeds: dict[str, list[int]] = {}  # by method, in the order of the study file
     for run in sorted(missing, key=lambda run: study.methods.index(run.method)):
         where = f" of {grid_point(run.point)}" if several else ""
-        seeds.setdefault(f"`{run.method}`{where}", []).append(str(run.seed))
-    methods = ", ".join(f"{method} (seeds {', '.join(numbers)})" for method, numbers in seeds.items())
-    return f"{len(missing)} of {len(planned)} runs of `{study.path.name}` have not been run: {methods}."
+        seeds.setdefault(f"`{run.method}`{where}", []).append(run.seed)
+    methods: dict[tuple[int, ...], list[str]] = {}  # by seeds
+    for method, numbers in seeds.items():
+        methods.setdefault(tuple(numbers), []).append(method)
+    every = len({run.seed for run in planned})
+    lists = [
+        f"{'all seeds' if len(numbers) == every else _numbered(numbers)} of {', '.join(methods[numbers])}"
+        for numbers in sorted(methods, key=lambda numbers: (-len(numbers), numbers))
+    ]
+    return f"{len(missing)} of {len(planned)} runs of `{study.path.name}` have not been run: {'; '.join(lists)}."
+
+
+def _numbered(seeds: Sequence[int]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

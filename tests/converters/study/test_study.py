@@ -256,17 +256,25 @@ class TestPage:
         (folder / "wide.results.json").write_text((folder / "bars.results.json").read_text())
         call("study wide.toml --page wide.md")
         page = (folder / "wide.md").read_text()
-        assert "10 of 20 runs of `wide.toml` have not been run: `qcfs` of vgg9, levels 4 (seeds 1, 2)," in page
-        assert "of vgg5, levels 4 (seeds" not in page
+        assert "10 of 20 runs of `wide.toml` have not been run: all seeds of `qcfs` of vgg9, levels 4, `exact`" in page
+        assert "of vgg5, levels 4" not in page.rpartition("have not been run")[2]
+
+    def test_a_source_whose_name_has_hyphens_is_named(self, done, call, folder):
+        text = (folder / "bars.results.json").read_text().replace("qcfs", "qcfs-with-limit")
+        (folder / "hyphens.toml").write_text(STUDY.replace("qcfs", "qcfs-with-limit"))
+        (folder / "hyphens.results.json").write_text(text)
+        call("study hyphens.toml --page hyphens.md")
+        assert "on the network of `qcfs-with-limit`;" in (folder / "hyphens.md").read_text()
 
     def test_a_part_is_reported_as_a_part(self, done, call, folder):
         results = json.loads((folder / "bars.results.json").read_text())
-        results["results"] = [r for r in results["results"] if r["method"] != "exact"]
+        results["results"] = [r for r in results["results"] if r["method"] != "exact" and r["name"] != "srp-vgg5-L4-s2"]
         (folder / "part.toml").write_text(STUDY)
         (folder / "part.results.json").write_text(json.dumps(results))
         call("study part.toml --page part.md")
         assert (
-            "2 of 10 runs of `part.toml` have not been run: `exact` (seeds 1, 2)." in (folder / "part.md").read_text()
+            "3 of 10 runs of `part.toml` have not been run: all seeds of `exact`; seed 2 of `srp`."
+            in (folder / "part.md").read_text()
         )
 
 
