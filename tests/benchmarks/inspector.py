@@ -64,7 +64,7 @@ def scrubbed(path):
     window.show_panel("layers")
     window.inspector.set_steps(STEPS)
     settle(window)
-    raster = window.panels["layers"].findChild(Raster)
+    raster = window.content.panels["layers"].findChild(Raster)
     painted = []
     paint = raster.paintEvent
     raster.paintEvent = lambda event: (painted.append(1), paint(event))

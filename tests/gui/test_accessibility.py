@@ -60,8 +60,8 @@ def built(whole, rest):
     """The window of `whole` at its last panel, without pending work."""
     whole.show_panel("validate")
     rest(whole)
-    assert set(whole.panels) == set(PANELS)
-    assert whole.panels["validate"].isVisible()
+    assert set(whole.content.panels) == set(PANELS)
+    assert whole.content.panels["validate"].isVisible()
     assert len(whole.inspector.source) == whole.inspector.measured.sweep.done == 60
     return whole
 
@@ -142,7 +142,7 @@ def test_the_focus_is_visible(built, rest, qtbot):
 def changed_pixels(window, control):
     """Return the number of pixels whose luminance changes by a contrast of 3 or more when a control gets the focus."""
     seen = []
-    for widget in (window.root, control):
+    for widget in (window.content, control):
         widget.setFocus(Qt.FocusReason.TabFocusReason)
         image = control.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
         pixels = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.width(), 4)[..., 2::-1] / 255
@@ -156,7 +156,7 @@ def test_tab_visits_controls_in_reading_order(built, rest, qtbot):
     for panel in PANELS:
         built.show_panel(panel)
         rest(built)
-        built.root.setFocus()
+        built.content.setFocus()
         built.activateWindow()
         until(built.isActiveWindow)
         order = []
@@ -165,8 +165,10 @@ def test_tab_visits_controls_in_reading_order(built, rest, qtbot):
         parts = [part_of(built, control) for control in order]
         runs = [part for part, _ in groupby(parts)]
         assert len(runs) == len(set(runs)), panel
-        assert [runs[0], runs[1], runs[-1]] == [built.rail, built.header, built.transport], panel
-        assert order[0] is built.rail.buttons[panel], "the button that is checked"
+        assert [runs[0], runs[1], runs[-1]] == [built.content.rail, built.content.header, built.content.transport], (
+            panel
+        )
+        assert order[0] is built.content.rail.buttons[panel], "the button that is checked"
         tops = [part.mapTo(built, part.rect().topLeft()) for part in runs[2:-1]]
         columns = {}
         for top in tops:
@@ -183,7 +185,7 @@ def next_control(window, qtbot):
 def part_of(window, control):
     """Return the bar or the card that a control is in, or the control itself."""
     part = control
-    while (parent := part.parentWidget()) not in (None, window.root) and not isinstance(part, Card):
+    while (parent := part.parentWidget()) not in (None, window.content) and not isinstance(part, Card):
         if isinstance(parent, Panel):
             return control
         part = parent
@@ -200,7 +202,7 @@ def test_a_file_may_be_dropped_anywhere(built):
 
 def test_drawn_values_have_a_description(built, rest):
     """What a screen reader cannot see: the values of rasters and bars."""
-    residuals = built.panels["residuals"]
+    residuals = built.content.panels["residuals"]
     residuals.run()
     rest(built)
     for panel in ("layers", "compare", "residuals"):
@@ -208,7 +210,10 @@ def test_drawn_values_have_a_description(built, rest):
         rest(built)
     spikes = built.inspector.trace.spikes[built.inspector.selection.layer]
     size = f"{spikes.shape[1]} neurons, {len(spikes)} time-steps"
-    first, difference = built.panels["layers"].findChild(Raster), built.panels["compare"].difference.raster
+    first, difference = (
+        built.content.panels["layers"].findChild(Raster),
+        built.content.panels["compare"].difference.raster,
+    )
     assert first.accessibleDescription() == f"{size}: spikes {spikes.sum()}"
     assert difference.accessibleDescription() == f"{size}: both {spikes.sum()}"
     layers = residuals.state.layers()
@@ -259,11 +264,11 @@ def test_icons_are_distinguishable(qapp):
 
 
 def test_no_two_buttons_beside_each_other_have_one_icon(built):
-    card = built.panels["overview"].input.card
-    header = {button.icon().cacheKey() for button in built.header.findChildren(QToolButton)}
-    assert len(header) == len(built.header.findChildren(QToolButton))
+    card = built.content.panels["overview"].input.card
+    header = {button.icon().cacheKey() for button in built.content.header.findChildren(QToolButton)}
+    assert len(header) == len(built.content.header.findChildren(QToolButton))
     images = [button.icon().pixmap(24).toImage() for button in card.findChildren(QToolButton) if button.isEnabled()]
-    recent = built.header.recent.icon().pixmap(24).toImage()
+    recent = built.content.header.recent.icon().pixmap(24).toImage()
     assert recent not in images
 
 

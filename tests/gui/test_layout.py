@@ -53,11 +53,11 @@ def measured(filled, rest):
     filled.show_panel("overview")
     filled.inspector.selection.focus("neurons_of_stage_1")
     filled.inspector.cursor.go(filled.inspector.cursor.steps)
-    filled.root.setFocus()
-    for page in filled.pages.values():
+    filled.content.setFocus()
+    for page in filled.content.pages.values():
         page.verticalScrollBar().setValue(0)
     rest(filled)
-    assert (filled.width(), filled.height(), filled.panel) == (1280, 800, "overview")
+    assert (filled.width(), filled.height(), filled.content.panel) == (1280, 800, "overview")
     assert filled.inspector.selection.layer == "neurons_of_stage_1"
     assert filled.inspector.cursor.time == filled.inspector.cursor.steps == 4
     return filled
@@ -70,8 +70,8 @@ def test_nothing_is_cut(measured, rest):
         for name in PANELS:
             measured.show_panel(name)
             rest(measured)
-            draw(measured, measured.panels[name], whole=size == SIZES[0])
-            if cut := wrong(measured.panels[name]):
+            draw(measured, measured.content.panels[name], whole=size == SIZES[0])
+            if cut := wrong(measured.content.panels[name]):
                 failures[name, size] = cut
     assert failures == {}
 
@@ -91,8 +91,8 @@ def test_a_screen_that_is_smaller_than_the_content_has_it_all(opened, rest, qtbo
     rest(opened)
     try:
         assert (opened.width(), opened.height()) == (675, 320)
-        assert (opened.root.width(), opened.root.height()) == (800, 500)
-        for control in (opened.header.findChildren(QAbstractButton)[-1], opened.transport.engine):
+        assert (opened.content.width(), opened.content.height()) == (800, 500)
+        for control in (opened.content.header.findChildren(QAbstractButton)[-1], opened.content.transport.engine):
             control.setFocus()
             qtbot.keyClick(control, Qt.Key.Key_Tab)
             qtbot.keyClick(opened.focusWidget(), Qt.Key.Key_Backtab)
@@ -107,7 +107,7 @@ def test_a_screen_that_is_smaller_than_the_content_has_it_all(opened, rest, qtbo
 
 def test_the_tab_of_the_layer_is_in_sight(measured, rest, qtbot):
     measured.show_panel("layers")
-    tabs = measured.panels["layers"].tabs
+    tabs = measured.content.panels["layers"].tabs
     assert isinstance(tabs, Tabs)
     assert tabs.sizeHint().width() > tabs.width()
     measured.inspector.selection.focus(f"neurons_of_stage_{LAYERS}")
@@ -120,7 +120,7 @@ def test_a_small_window_scrolls_to_all_parts_of_its_panels(measured, rest, qtbot
     measured.resize(measured.minimumSize())
     measured.show_panel("energy")
     rest(measured)
-    panel, page = measured.panels["energy"], measured.pages["energy"]
+    panel, page = measured.content.panels["energy"], measured.content.pages["energy"]
     assert page.verticalScrollBar().maximum() > 0
     for _ in range(2):
         qtbot.keyClick(measured.focusWidget(), Qt.Key.Key_PageDown)
@@ -140,7 +140,7 @@ def test_a_large_window_has_no_bars(measured, rest):
     for name in PANELS:
         measured.show_panel(name)
         rest(measured)
-        bars = measured.pages[name].verticalScrollBar(), measured.pages[name].horizontalScrollBar()
+        bars = measured.content.pages[name].verticalScrollBar(), measured.content.pages[name].horizontalScrollBar()
         assert [bar.maximum() for bar in bars] == [0, 0], name
 
 
@@ -149,9 +149,9 @@ def test_the_smallest_window_scrolls_up_and_down_only(measured, rest):
     for name in PANELS:
         measured.show_panel(name)
         rest(measured)
-        assert measured.pages[name].horizontalScrollBar().maximum() == 0, name
-        draw(measured, measured.panels[name])
-        assert wrong(measured.panels[name]) == [], name
+        assert measured.content.pages[name].horizontalScrollBar().maximum() == 0, name
+        draw(measured, measured.content.panels[name])
+        assert wrong(measured.content.panels[name]) == [], name
 
 
 def test_images_without_labels_fit_the_smallest_window(opened, rest, tmp_path):
@@ -164,8 +164,8 @@ def test_images_without_labels_fit_the_smallest_window(opened, rest, tmp_path):
     opened.show_panel("accuracy")
     opened.resize(opened.minimumSize())
     rest(opened)
-    draw(opened, opened.panels["accuracy"])
-    assert wrong(opened.panels["accuracy"]) == []
+    draw(opened, opened.content.panels["accuracy"])
+    assert wrong(opened.content.panels["accuracy"]) == []
 
 
 @pytest.mark.parametrize("width", [1280, 960, 800])
@@ -176,13 +176,13 @@ def test_header_and_footer_show_whole_texts(measured, rest, width):
     measured.resize(width, 600)
     rest(measured)
     name = {measured.inspector.document.name} if width == 800 else set()  # elided, with a tooltip
-    cut["message"] = {*cut_texts(measured.header), *cut_texts(measured.transport)} - name
+    cut["message"] = {*cut_texts(measured.content.header), *cut_texts(measured.content.transport)} - name
     for key in TITLES:
         jobs.progressed.emit(key, 90, 500)
         rest(measured)
-        title, shown_text = TITLES[key], measured.transport.message.text()
-        assert measured.transport.layout().minimumSize().width() <= measured.transport.width(), key
-        assert not list(cut_fields(measured.transport)), key
+        title, shown_text = TITLES[key], measured.content.transport.message.text()
+        assert measured.content.transport.layout().minimumSize().width() <= measured.content.transport.width(), key
+        assert not list(cut_fields(measured.content.transport)), key
         if shown_text not in (f"{title} 90 of 500", f"{title}…", f"{title.split()[0]}…"):
             cut[key] = shown_text
         jobs.finished.emit(key)
@@ -192,7 +192,7 @@ def test_header_and_footer_show_whole_texts(measured, rest, width):
 def test_a_long_name_leaves_the_lists_of_a_comparison_whole(measured, rest):
     measured.show_panel("compare")
     rest(measured)
-    sides = measured.panels["compare"].sides
+    sides = measured.content.panels["compare"].sides
     sides.first_name.show_text("a long name of a model " * 9)
     rest(measured)
     assert list(cut_fields(sides)) == []
@@ -226,7 +226,7 @@ def test_charts_keep_a_readable_height_in_a_low_window(measured, rest):
     for name in PANELS:
         measured.show_panel(name)
         rest(measured)
-        plots = [plot for plot in measured.panels[name].findChildren(Plot) if plot.isVisible()]
+        plots = [plot for plot in measured.content.panels[name].findChildren(Plot) if plot.isVisible()]
         heights = {(name, plot.accessibleName()): plot.box.height() for plot in plots}  # without axes
         low |= {plot: height for plot, height in heights.items() if height < 55}
     assert low == {}

@@ -70,7 +70,7 @@ def test_every_panel_exports_every_table_once_with_distinct_columns(odd, rest, t
     odd.show_panel(panel)
     odd.inspector.selection.focus(layer)
     rest(odd)
-    tables = tables_of(odd.panels[panel])
+    tables = tables_of(odd.content.panels[panel])
     odd.exporter.write(tmp_path / "out" / "a.csv")
     files = sorted((tmp_path / "out").iterdir())
     assert len(files) == len(tables)
@@ -85,7 +85,7 @@ def test_every_panel_exports_every_table_once_with_distinct_columns(odd, rest, t
 def test_columns_of_classes_do_not_replace_the_fixed_columns(odd, rest):
     odd.show_panel("overview")
     rest(odd)
-    table = next(table for table in tables_of(odd.panels["overview"]) if table.name == "evidence")
+    table = next(table for table in tables_of(odd.content.panels["overview"]) if table.name == "evidence")
     head = table.csv().splitlines()[0].split(",")
     assert (head[0], head[-1]) == ("time_step", "margin")
     assert head[1:-1] == ["class margin", "class time_step", "<b>bold</b>", "a & b", "a & b-2", "../x"]
@@ -101,12 +101,12 @@ def test_names_are_never_markup(odd, rest):
                 assert "<b>bold" not in shown.text()
     odd.show_panel("compare")
     rest(odd)
-    text = plain(odd.panels["compare"].predictions.message.text())
+    text = plain(odd.content.panels["compare"].predictions.message.text())
     assert f"{NAME} on numpy: " in text
     shown = {plain(widget.toolTip()) for widget in odd.findChildren(QWidget) if NAME in plain(widget.toolTip())}
     assert any(hint.startswith(f"{NAME} on ") for hint in shown)
     assert f"{NAME} – spikelet".replace("[*]", "[*][*]") == odd.windowTitle()
-    assert odd.header.name.text() == NAME
+    assert odd.content.header.name.text() == NAME
 
 
 def test_a_prediction_with_a_name_like_markup_is_shown_unchanged(odd, rest):
@@ -115,7 +115,7 @@ def test_a_prediction_with_a_name_like_markup_is_shown_unchanged(odd, rest):
     predicted = {CLASSES[trace.prediction(trace.steps)] for trace in comparison.traces}
     odd.inspector.cursor.go(odd.inspector.cursor.steps)
     rest(odd)
-    text = plain(odd.panels["compare"].predictions.message.text())
+    text = plain(odd.content.panels["compare"].predictions.message.text())
     assert all(name in text for name in predicted)
 
 
@@ -144,8 +144,8 @@ def test_tabs_and_menus_show_an_ampersand(qtbot, opened, tmp_path, path):
     copy = tmp_path / "a&b.snnb"
     copy.write_bytes(path.read_bytes())
     opened.inspector.settings.remember(copy)
-    opened.header.menu.aboutToShow.emit()
-    assert opened.header.menu.actions()[0].text().startswith("a&&b.snnb")
+    opened.content.header.menu.aboutToShow.emit()
+    assert opened.content.header.menu.actions()[0].text().startswith("a&&b.snnb")
 
 
 def test_a_question_shows_the_name_of_a_file_unchanged(odd, rest, tmp_path, monkeypatch):
@@ -166,11 +166,11 @@ def test_a_file_whose_name_reverses_the_direction_of_text_is_not_disguised(opene
     file.write_bytes(b"no bundle")
     opened.inspector.open(file)
     rest(opened)
-    assert opened.header.name.text() == r"a\u202egnp.snnb"
+    assert opened.content.header.name.text() == r"a\u202egnp.snnb"
     assert opened.windowTitle() == r"a\u202egnp.snnb – spikelet"
     opened.inspector.settings.remember(file)
-    opened.header.menu.aboutToShow.emit()
-    assert opened.header.menu.actions()[0].text().startswith(r"a\u202egnp.snnb   ")
+    opened.content.header.menu.aboutToShow.emit()
+    assert opened.content.header.menu.actions()[0].text().startswith(r"a\u202egnp.snnb   ")
     drawn = [QLabel.text(label) for label in opened.findChildren(QLabel)]
     assert not [text for text in drawn if "\u202e" in text]
     assert [text for text in drawn if r"\u202e" in text]
@@ -224,10 +224,10 @@ def test_long_names_do_not_widen_the_window(qapp, rest, tmp_path):
         for panel in ("overview", "accuracy", "compare"):
             window.show_panel(panel)
             rest(window)
-            assert window.panels[panel].width() <= window.stack.width(), panel
-        window.header.menu.aboutToShow.emit()
-        assert window.header.menu.sizeHint().width() < window.width()
-        name = window.header.name
+            assert window.content.panels[panel].width() <= window.content.stack.width(), panel
+        window.content.header.menu.aboutToShow.emit()
+        assert window.content.header.menu.sizeHint().width() < window.width()
+        name = window.content.header.name
         assert name.text().endswith("…")
         assert plain(name.toolTip()) == "n" * 256
 
@@ -252,7 +252,7 @@ def test_two_bundles_of_one_name_are_distinguished(opened, rest, tmp_path):
     assert opened.inspector.results.comparison.names == (f"small on {opened.inspector.engine}", "small on numpy")
     opened.inspector.results.open_second(other)
     rest(opened)
-    panel = opened.panels["compare"]
+    panel = opened.content.panels["compare"]
     panel.sides.engines[1].setCurrentText(panel.sides.engines[0].currentText())
     panel.run()
     rest(opened)

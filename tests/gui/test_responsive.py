@@ -137,7 +137,7 @@ def used(qapp, watch, path, data):
         for panel in PANELS:
             window.show_panel(panel)
             settle(window)
-        devices = window.panels["robustness"].devices
+        devices = window.content.panels["robustness"].devices
         devices.setCurrentIndex(devices.findData(1))
         yield window
 
@@ -174,7 +174,7 @@ def test_a_task_leaves_the_window_free(ready, watch, prepared_validation, qtbot,
         for panel in PANELS:
             ready.show_panel(panel)
             QCoreApplication.processEvents()
-            assert ready.panels[panel].isVisible()
+            assert ready.content.panels[panel].isVisible()
         ready.show_panel(TASKS[task])
         assert inspector.jobs.busy
         watch.gate.set()

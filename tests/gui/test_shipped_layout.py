@@ -49,7 +49,7 @@ def faults(window, size):
     window.resize(*size)
     for name in PANELS:
         window.show_panel(name)
-        panel = window.panels[name]
+        panel = window.content.panels[name]
         for content in (0, 1) if name in PAGES else (0,):
             if name in PAGES:
                 panel.choice.choose(content)
@@ -57,10 +57,10 @@ def faults(window, size):
             settle(window)
             draw(window, panel, whole=size[0] == 960)
             cut = wrong(panel)
-            bar = window.pages[name].horizontalScrollBar().maximum()
+            bar = window.content.pages[name].horizontalScrollBar().maximum()
             if cut or bar:
                 problems[name, content] = [*cut, *([f"{bar} pixels too wide"] if bar else [])]
-    cut = [*wrong(window.transport), *wrong(window.rail)]
+    cut = [*wrong(window.content.transport), *wrong(window.content.rail)]
     return {**problems, "frame": cut} if cut else problems
 
 

@@ -69,8 +69,8 @@ def test_no_task_blocks_the_window(qapp, qtbot, large):
         for panel in PANELS:  # the first drawing is not part of the task
             window.show_panel(panel)
             settle(window)
-        window.panels["validate"].brian.neurons.setCurrentIndex(0)
-        devices = window.panels["robustness"].devices
+        window.content.panels["validate"].brian.neurons.setCurrentIndex(0)
+        devices = window.content.panels["robustness"].devices
         devices.setCurrentIndex(devices.findData(1))
         worst = {}
         for name, start in (tasks(window, data) | {"open": lambda: window.inspector.open(path)}).items():

@@ -41,7 +41,7 @@ def panel(filled, rest):
     filled.inspector.cursor.go(4)
     filled.inspector.show_measured(0)
     filled.show_panel("accuracy")
-    panel = filled.panels["accuracy"]
+    panel = filled.content.panels["accuracy"]
     option_button(panel.choice, 0).click()
     rest(filled)
     return panel
@@ -126,7 +126,7 @@ def test_the_browser_follows_its_lists_the_cursor_and_the_threshold(filled, pane
     assert [row[3] for row in table.rows] == [int(step) if step else "" for step in exits]
     filled.set_theme("light")
     rest(filled)
-    assert numbers(filled.panels["accuracy"]) == listed, "another theme keeps the filter"
+    assert numbers(filled.content.panels["accuracy"]) == listed, "another theme keeps the filter"
     filled.set_theme("dark")
 
 
@@ -137,7 +137,7 @@ def test_an_image_opens_in_the_other_panels(filled, panel, rest, qtbot):
     qtbot.mouseClick(gallery.viewport(), Qt.MouseButton.LeftButton, pos=at)
     rest(filled)
     inspector = filled.inspector
-    assert (inspector.index, filled.panel) == (2, "accuracy")
+    assert (inspector.index, filled.content.panel) == (2, "accuracy")
     assert (inspector.trace.frame(1) == inspector.measured.sweep.data.images[2]).all()
     assert len(inspector.source) == 60, "the data set stays open"
     gallery.setFocus()
@@ -146,8 +146,8 @@ def test_an_image_opens_in_the_other_panels(filled, panel, rest, qtbot):
     assert inspector.index == 3
     qtbot.keyClick(gallery, Qt.Key.Key_Return)
     rest(filled)
-    assert (inspector.index, filled.panel) == (3, "overview")
-    assert filled.panels["overview"].input.number.value() == 4
+    assert (inspector.index, filled.content.panel) == (3, "overview")
+    assert filled.content.panels["overview"].input.number.value() == 4
     filled.show_panel("accuracy")
     inspector.show_index(5)
     assert gallery.currentIndex().data(Qt.ItemDataRole.UserRole) == 5, "the browser follows the other panels"
@@ -224,13 +224,13 @@ def test_a_first_measurement_of_some_images_leaves_all_of_them_open(opened, rest
     opened.inspector.run_sweep(opened.inspector.data, 20)
     rest(opened)
     opened.show_panel("accuracy")
-    browser = opened.panels["accuracy"].browser
+    browser = opened.content.panels["accuracy"].browser
     rest(opened)
     choose(browser.kind, "all images (20)")
     area = browser.gallery.visualRect(browser.gallery.pictures.index(7))
     qtbot.mouseClick(browser.gallery.viewport(), Qt.MouseButton.LeftButton, pos=area.center())
     rest(opened)
     assert (len(opened.inspector.source), opened.inspector.index) == (60, 7)
-    opened.panels["accuracy"].run()
+    opened.content.panels["accuracy"].run()
     rest(opened)
     assert opened.inspector.measured.sweep.done == 60

@@ -23,7 +23,7 @@ def test_it_closes_in_the_middle_of_a_run(window, rest, path, data, capfd, panel
     drop(window, data)
     rest(window)
     window.show_panel(panel)
-    window.panels[panel].run()
+    window.content.panels[panel].run()
     assert window.inspector.jobs.busy
     window.close()
     assert not window.inspector.jobs.busy
@@ -40,7 +40,7 @@ def test_a_signal_ends_the_session_without_a_question(window, rest, path, data, 
     drop(window, data)
     rest(window)
     window.show_panel("robustness")
-    window.panels["robustness"].run()
+    window.content.panels["robustness"].run()
     end = ask_before_losses(window)
     if asking:
 
@@ -78,11 +78,15 @@ def test_the_session_is_restored(qtbot, rest, path):
     second.inspector.open_first()
     rest(second)
     assert second.inspector.document.path.samefile(path)
-    assert (second.panel, second.inspector.selection.layer, second.inspector.cursor.steps) == ("layers", "if2", 5)
+    assert (second.content.panel, second.inspector.selection.layer, second.inspector.cursor.steps) == (
+        "layers",
+        "if2",
+        5,
+    )
     assert second.inspector.index == 2
-    assert second.header.menu is not None
-    second.header.menu.aboutToShow.emit()
-    assert path.name in second.header.menu.actions()[0].text()
+    assert second.content.header.menu is not None
+    second.content.header.menu.aboutToShow.emit()
+    assert path.name in second.content.header.menu.actions()[0].text()
     discard(second)
 
 

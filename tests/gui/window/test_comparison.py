@@ -26,7 +26,7 @@ from spikelet_gui.views.shell.exporting import tables_of
 def test_the_same_bundle_on_two_engines_fires_the_same_spikes(opened, rest):
     opened.show_panel("compare")
     rest(opened)
-    panel = opened.panels["compare"]
+    panel = opened.content.panels["compare"]
     comparison = panel.comparison
     assert [side.engine for side in comparison.sides] == [opened.inspector.engine, "numpy"]
     assert sum(comparison.differing(layer) for layer in comparison.layers) == 0
@@ -45,7 +45,7 @@ def test_two_bundles_are_compared_and_the_first_divergence_is_shown(opened, rest
     rest(opened)
     opened.inspector.results.open_second(other)
     rest(opened)
-    panel = opened.panels["compare"]
+    panel = opened.content.panels["compare"]
     assert panel.comparison.differing("if1") > 0
     assert panel.comparison.first.divergence.layer == "if1"
     assert "First: layer if1, neuron" in panel.message.text()
@@ -80,7 +80,11 @@ def test_two_bundles_are_compared_and_the_first_divergence_is_shown(opened, rest
     divergence = panel.comparison.first.divergence
     qtbot.mouseClick(panel.neuron, Qt.MouseButton.LeftButton)
     inspector, shape = opened.inspector, graph.population(divergence.layer)
-    assert (opened.panel, inspector.selection.layer, inspector.cursor.time) == ("layers", "if1", divergence.time)
+    assert (opened.content.panel, inspector.selection.layer, inspector.cursor.time) == (
+        "layers",
+        "if1",
+        divergence.time,
+    )
     assert inspector.selection.picked == (int(np.ravel_multi_index(divergence.neuron, shape)),)
 
 
@@ -90,7 +94,7 @@ def test_energy_of_both_is_that_of_their_measurements(opened, rest, tmp_path, da
     drop(opened, data)
     opened.show_panel("compare")
     rest(opened)
-    panel, inspector = opened.panels["compare"], opened.inspector
+    panel, inspector = opened.content.panels["compare"], opened.inspector
     card = panel.energy
     inspector.results.open_second(other)
     rest(opened)
@@ -133,7 +137,7 @@ def test_two_architectures_show_comparable_values_and_no_empty_cards(opened, res
     write(bundle_of(Graph(nodes, edges), "other"), tmp_path / "other.snnb")
     opened.show_panel("compare")
     rest(opened)
-    panel = opened.panels["compare"]
+    panel = opened.content.panels["compare"]
     cards = (*panel.rasters, panel.difference, panel.layers)
     assert all(card.isVisible() for card in cards)
     opened.inspector.results.open_second(tmp_path / "other.snnb")
@@ -162,15 +166,15 @@ def test_two_architectures_show_comparable_values_and_no_empty_cards(opened, res
 def test_tabs_of_a_comparison_keep_the_focus(opened, rest, qtbot):
     opened.show_panel("compare")
     rest(opened)
-    tabs = opened.panels["compare"].tabs
+    tabs = opened.content.panels["compare"].tabs
     tabs.setFocus()
     assert opened.inspector.selection.layer == "if1"
     for pressed, layer in ((Qt.Key.Key_Right, "if2"), (Qt.Key.Key_Left, "if1")):
         qtbot.keyClick(opened.focusWidget(), pressed)
         rest(opened)
         assert opened.inspector.selection.layer == layer
-        assert opened.focusWidget() is opened.panels["compare"].tabs is tabs
-    table = opened.panels["compare"].layers.table
+        assert opened.focusWidget() is opened.content.panels["compare"].tabs is tabs
+    table = opened.content.panels["compare"].layers.table
     table.setFocus()
     table.setCurrentCell(1, 0)
     qtbot.keyClick(table, Qt.Key.Key_Return)
@@ -183,7 +187,7 @@ def test_the_exported_predictions_are_those_of_each_network(opened, rest, tmp_pa
     opened.show_panel("compare")
     opened.inspector.results.open_second(tmp_path / "other.snnb")
     rest(opened)
-    panel = opened.panels["compare"]
+    panel = opened.content.panels["compare"]
     panel.predictions.go(4)
     *_, first, _, second, _ = panel.predictions.card.data().rows[3]
     assert first in opened.inspector.class_names
@@ -197,7 +201,7 @@ def test_two_bundles_with_different_inputs_are_refused_in_a_sentence(opened, res
     rest(opened)
     opened.inspector.results.open_second(grey_path)
     rest(opened)
-    panel = opened.panels["compare"]
+    panel = opened.content.panels["compare"]
     assert not panel.content.isVisible()
     assert panel.empty.message.text() == (
         "The networks take inputs of different shapes, (3, 8, 8) and (1, 8, 8), and cannot be compared on the same "
@@ -212,7 +216,7 @@ def test_two_bundles_with_different_inputs_are_refused_in_a_sentence(opened, res
 def test_a_cancelled_comparison_leaves_none_of_another_image(opened, rest, qtbot):
     opened.show_panel("compare")
     rest(opened)
-    panel = opened.panels["compare"]
+    panel = opened.content.panels["compare"]
     assert panel.comparison is not None
     opened.inspector.show_index(1)
     assert opened.inspector.jobs.running("compare")
@@ -231,7 +235,7 @@ def test_a_failure_on_many_images_leaves_the_comparison_on_one(opened, rest, dat
     drop(opened, data)
     opened.show_panel("compare")
     rest(opened)
-    panel = opened.panels["compare"]
+    panel = opened.content.panels["compare"]
     comparison = panel.comparison
 
     def fail(*_):
@@ -240,22 +244,22 @@ def test_a_failure_on_many_images_leaves_the_comparison_on_one(opened, rest, dat
     monkeypatch.setattr(comparing, "survey", fail)
     panel.run_survey()
     rest(opened)
-    assert "out of memory" in opened.transport.text
+    assert "out of memory" in opened.content.transport.text
     assert panel.comparison is comparison
     assert panel.content.isVisible()
 
 
 def test_the_proof_is_replayed(opened, rest):
     opened.show_panel("validate")
-    opened.panels["validate"].replay.run()
+    opened.content.panels["validate"].replay.run()
     rest(opened)
     verified = opened.inspector.results.checks.verified
     assert set(verified) == set(opened.inspector.document.engines)
     assert all(result.ok for result in verified.values())
     assert opened.inspector.results.checks.step_model.ok
-    messages = [label.text() for label in opened.panels["validate"].replay.findChildren(QLabel)]
+    messages = [label.text() for label in opened.content.panels["validate"].replay.findChildren(QLabel)]
     assert any(message.startswith("computes the graph for the golden inputs") for message in messages)
-    assert opened.panels["validate"].replay.card.data().rows[-1][0] == "step.onnx"
+    assert opened.content.panels["validate"].replay.card.data().rows[-1][0] == "step.onnx"
 
 
 def needs_brian2():
@@ -272,23 +276,23 @@ def test_brian2_agrees(window, rest, qtbot, path, tmp_path):
     rest(opened)
     file.write_bytes(b"another file")
     opened.show_panel("validate")
-    opened.panels["validate"].brian.run()
+    opened.content.panels["validate"].brian.run()
     rest(opened)
     report = opened.inspector.results.checks.report
     assert report.ok
     assert report.total("spikes") > 0
-    brian = opened.panels["validate"].brian
+    brian = opened.content.panels["validate"].brian
     assert brian.message.text().startswith("ok: ")
     brian.table.setCurrentCell(1, 0)
     brian.table.setFocus()
     qtbot.keyClick(brian.table, Qt.Key.Key_Return)
-    assert (opened.panel, opened.inspector.selection.layer) == ("layers", "if2")
+    assert (opened.content.panel, opened.inspector.selection.layer) == ("layers", "if2")
 
 
 def test_brian2_can_be_cancelled(opened, qtbot):
     needs_brian2()
     opened.show_panel("validate")
-    brian = opened.panels["validate"].brian
+    brian = opened.content.panels["validate"].brian
     opened.activateWindow()
     until(opened.isActiveWindow)
     brian.runner.start.setFocus()

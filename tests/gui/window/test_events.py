@@ -53,7 +53,7 @@ def events(common, files):
 
 def open_with(window, rest, path, form, white="white: by bit depth"):
     """Open a file in the dialog, read in one of the forms that it lists."""
-    window.panels["overview"].input.choose()
+    window.content.panels["overview"].input.choose()
     (dialog,) = window.findChildren(DataDialog)
     assert f"*{path.suffix}" in dialog.nameFilters()[0]
     dialog.form.setCurrentText(form)
@@ -71,7 +71,7 @@ def colour_at(card, row, column):
 def test_a_recording_is_run_and_its_frame_at_the_cursor_is_shown(events, files, rest, qtbot):
     drop(events, files / "wave.npz")
     rest(events)
-    inspector, card = events.inspector, events.panels["overview"].input
+    inspector, card = events.inspector, events.content.panels["overview"].input
     expected = counted(columns(), 4)
     assert np.array_equal(inspector.trace.frames, expected)
     result = load(files / "events.snnb", "numpy").run(expected[:, None], 4)
@@ -133,17 +133,17 @@ def test_the_dialog_opens_recordings_with_either_binning_and_frames_as_a_recordi
     inspector = events.inspector
     open_with(events, rest, files / "wave.npz", "events, equal counts")
     assert np.array_equal(inspector.trace.frames, counted(columns(), 4, "count"))
-    assert "bins of an equal number of events" in events.panels["overview"].input.note.text()
+    assert "bins of an equal number of events" in events.content.panels["overview"].input.note.text()
     open_with(events, rest, files / "film.npy", "events, equal time")
     assert np.array_equal(inspector.trace.frames, counted(columns(), 3))
     assert inspector.cursor.steps == 3, "a recording of frames has its own T"
-    field = events.transport.steps
+    field = events.content.transport.steps
     field.setFocus()
     field.selectAll()
     qtbot.keyClicks(field, "9")
     qtbot.keyClick(field, Qt.Key.Key_Return)
     assert (field.value(), inspector.cursor.steps) == (3, 3)
-    assert events.transport.message.text() == "film.npy has 3 frames, one for each time-step; T is at most 3"
+    assert events.content.transport.message.text() == "film.npy has 3 frames, one for each time-step; T is at most 3"
     open_with(events, rest, files / "film.npy", "images", "white = 255 (8 bits)")
     assert (len(inspector.source), inspector.trace.constant) == (3, True)
     errors = []
@@ -156,7 +156,7 @@ def test_the_dialog_opens_recordings_with_either_binning_and_frames_as_a_recordi
 def test_a_folder_of_classes_has_labels_and_each_recording_is_read_when_it_is_selected(events, files, rest, qtbot):
     drop(events, files / "gestures")
     rest(events)
-    inspector, card = events.inspector, events.panels["overview"].input
+    inspector, card = events.inspector, events.content.panels["overview"].input
     assert (len(inspector.source), card.truth.text()) == (3, "ant")
     qtbot.keyClick(events, Qt.Key.Key_N)
     rest(events)
@@ -181,9 +181,9 @@ def test_a_recording_that_does_not_fit_is_refused_and_the_last_input_stays(event
     events.inspector.show_index(1)
     rest(events)
     assert "b.csv: has no p" in errors.pop()
-    assert (events.inspector.index, events.panels["overview"].input.number.value()) == (0, 1)
+    assert (events.inspector.index, events.content.panels["overview"].input.number.value()) == (0, 1)
     assert np.array_equal(events.inspector.trace.frames, counted(columns(1), 4))
-    assert events.panels["overview"].input.note.text().startswith("t = ")
+    assert events.content.panels["overview"].input.note.text().startswith("t = ")
 
 
 def test_panels_that_need_images_say_so_and_do_not_run(events, files, rest, qtbot):
@@ -191,7 +191,7 @@ def test_panels_that_need_images_say_so_and_do_not_run(events, files, rest, qtbo
     events.inspector.failed.connect(errors.append)
     drop(events, files / "wave.npz")
     rest(events)
-    panels = events.panels
+    panels = events.content.panels
     for name in ("accuracy", "plan", "residuals", "robustness", "validate"):
         events.show_panel(name)
         rest(events)

@@ -49,7 +49,7 @@ def messages(unmeasured):
 def test_every_panel_is_exported(filled, rest, tmp_path, panel):
     filled.show_panel(panel)
     rest(filled)
-    assert filled.panels[panel].isVisible()
+    assert filled.content.panels[panel].isVisible()
     for suffix in ("png", "svg"):
         filled.exporter.write(tmp_path / f"a.{suffix}")
         assert (tmp_path / f"a.{suffix}").stat().st_size > 5000
@@ -73,14 +73,14 @@ def test_a_table_without_rows_is_named(filled, rest, monkeypatch):
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: pytest.fail("asked where to"))
     filled.show_panel("compare")
     rest(filled)
-    filled.exporter.ask("csv", filled.panels["compare"].difference.card)
+    filled.exporter.ask("csv", filled.content.panels["compare"].difference.card)
     filled.inspector.failed.disconnect(messages.append)
     assert messages == ["nothing to save: difference-if1 without rows"]
 
 
 def test_the_proof_is_exported(opened, rest, tmp_path):
     opened.show_panel("validate")
-    opened.panels["validate"].replay.run()
+    opened.content.panels["validate"].replay.run()
     rest(opened)
     opened.exporter.write(tmp_path / "proof.csv")
     lines = (tmp_path / "proof.csv").read_text().splitlines()
@@ -99,7 +99,7 @@ def test_the_report_is_written(opened, rest, tmp_path, data):
     opened.inspector.run_sweep(opened.inspector.source.data)
     rest(opened)
     opened.show_panel("robustness")
-    panel = opened.panels["robustness"]
+    panel = opened.content.panels["robustness"]
     panel.devices.setCurrentIndex(panel.devices.findData(1))
     panel.run()
     rest(opened)
@@ -139,8 +139,8 @@ def test_pictures_and_data_are_copied(filled, rest, qtbot):
     until(filled.isActiveWindow)
     rest(filled)
     qtbot.keyClick(filled, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
-    assert clipboard.image().size() == filled.panels["accuracy"].size()
-    card = filled.panels["accuracy"].curve.card
+    assert clipboard.image().size() == filled.content.panels["accuracy"].size()
+    card = filled.content.panels["accuracy"].curve.card
     more = card.findChild(QToolButton, "flat")
     entry = {action.text(): action for action in more.menu().actions()}
     entry["Copy data"].trigger()
@@ -155,13 +155,13 @@ def test_pictures_and_data_are_copied(filled, rest, qtbot):
 def test_selected_rows_are_copied_with_their_headings(filled, rest, qtbot):
     filled.show_panel("layers")
     rest(filled)
-    table = filled.panels["layers"].neurons.table
+    table = filled.content.panels["layers"].neurons.table
     filled.inspector.selection.pick((5,))
     qtbot.keyClick(table, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     head, row = (line.split("\t") for line in QApplication.clipboard().text().splitlines())
     assert head[0].startswith("neuron")
     assert row == [table.model().index(5, column).data() for column in range(len(head))]
-    results = filled.panels["compare"].layers.table
+    results = filled.content.panels["compare"].layers.table
     filled.show_panel("compare")
     rest(filled)
     results.selectRow(1)
@@ -173,7 +173,7 @@ def test_selected_rows_are_copied_with_their_headings(filled, rest, qtbot):
 def test_the_data_of_the_feature_maps_are_those_that_are_shown(filled, rest):
     """The counts up to the time cursor or the spikes at it, of the neurons that match the filter."""
     filled.show_panel("layers")
-    inspector, card = filled.inspector, filled.panels["layers"].findChild(MapCard)
+    inspector, card = filled.inspector, filled.content.panels["layers"].findChild(MapCard)
     inspector.selection.set_view(View(query="channel = 1"))
     rest(filled)
     spikes = inspector.trace.spikes[inspector.selection.layer]
@@ -246,7 +246,7 @@ def test_the_data_of_a_prediction_are_those_of_the_time_cursor(filled, rest):
     filled.show_panel("overview")
     filled.inspector.cursor.go(2)
     rest(filled)
-    trace, overview = filled.inspector.trace, filled.panels["overview"]
+    trace, overview = filled.inspector.trace, filled.content.panels["overview"]
     table = overview.findChild(PredictionCard).card.data()
     assert (table.name, table.head) == ("prediction-step-2", ["class", "softmax", "mean_logit"])
     assert [row[0] for row in table.rows] == list(filled.inspector.class_names)

@@ -37,7 +37,7 @@ def measured(first, rest):
 @pytest.mark.parametrize("panel", ["overview", "layers", "accuracy", "energy"])
 def test_another_t_makes_accuracy_rates_and_energy_out_of_date(measured, rest, qtbot, panel):
     measured.show_panel(panel)
-    line = measured.stale
+    line = measured.content.stale
     assert not line.isVisible()
     measured.inspector.set_steps(6)
     rest(measured)
@@ -69,10 +69,10 @@ def test_other_images_make_results_out_of_date(measured, rest, tmp_path):
     rest(measured)
     now = measured.inspector.data.name
     assert before != now
-    assert measured.stale.text.text() == f"Out of date: measured on {before}; now {now}."
+    assert measured.content.stale.text.text() == f"Out of date: measured on {before}; now {now}."
     measured.inspector.set_steps(3)
     rest(measured)
-    assert measured.stale.text.text() == f"Out of date: measured at T = 4 on {before}; now T = 3, {now}."
+    assert measured.content.stale.text.text() == f"Out of date: measured at T = 4 on {before}; now T = 3, {now}."
 
 
 def test_data_of_the_same_name_are_distinguished_by_their_content(measured, rest, tmp_path, data):
@@ -86,10 +86,10 @@ def test_data_of_the_same_name_are_distinguished_by_their_content(measured, rest
     now = measured.inspector.data
     assert before.name == now.name
     text = f"out of date: measured on {before.name} ({before.digest[:8]}); now {now.name} ({now.digest[:8]})."
-    assert measured.stale.text.text().endswith(text)
+    assert measured.content.stale.text.text().endswith(text)
     drop(measured, data)
     rest(measured)
-    assert not measured.stale.isVisible(), "the same content, read again"
+    assert not measured.content.stale.isVisible(), "the same content, read again"
 
 
 def test_a_task_of_another_panel_does_not_hide_that_results_are_out_of_date(measured, rest):
@@ -98,9 +98,9 @@ def test_a_task_of_another_panel_does_not_hide_that_results_are_out_of_date(meas
     rest(measured)
     finish = Event()
     measured.inspector.jobs.start("robustness", lambda _: finish.wait(), lambda _: None, lambda _: None)
-    assert measured.stale.isVisible()
+    assert measured.content.stale.isVisible()
     measured.show_panel("robustness")
-    assert not measured.stale.isVisible()
+    assert not measured.content.stale.isVisible()
     finish.set()
     rest(measured)
 
@@ -110,19 +110,19 @@ def test_residuals_and_faults_have_their_own_state(measured, rest, qtbot):
     rest(measured)
     for name in ("residuals", "robustness"):
         measured.show_panel(name)
-        assert not measured.stale.isVisible(), "not measured yet"
-    panel = measured.panels["robustness"]
+        assert not measured.content.stale.isVisible(), "not measured yet"
+    panel = measured.content.panels["robustness"]
     panel.devices.setCurrentIndex(panel.devices.findData(1))
     panel.run()
-    measured.panels["residuals"].run()
+    measured.content.panels["residuals"].run()
     rest(measured)
-    assert not measured.stale.isVisible()
+    assert not measured.content.stale.isVisible()
     measured.inspector.set_steps(4)
     rest(measured)
     measured.show_panel("residuals")
-    assert not measured.stale.isVisible(), "T = 4 is among those that were compared"
+    assert not measured.content.stale.isVisible(), "T = 4 is among those that were compared"
     measured.show_panel("robustness")
-    assert measured.stale.text.text() == "Out of date: measured at T = 6; now T = 4."
+    assert measured.content.stale.text.text() == "Out of date: measured at T = 6; now T = 4."
     measured.set_theme("light")
     rest(measured)
-    assert measured.stale.isVisible()
+    assert measured.content.stale.isVisible()

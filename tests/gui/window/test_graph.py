@@ -31,7 +31,7 @@ def card(residual, rest):
     residual.resize(1280, 800)
     residual.show_panel("overview")
     residual.inspector.selection.focus("if1")
-    card = residual.panels["overview"].network
+    card = residual.content.panels["overview"].network
     card.search.clear()
     card.graph.fit()
     rest(residual)
@@ -124,7 +124,7 @@ def test_it_zooms_and_pans_with_the_mouse_and_with_keys(residual, card, rest, qt
     qtbot.keyClick(view, Qt.Key.Key_Down)
     assert residual.inspector.selection.layer == "stages.0.0.if1"
     qtbot.keyClick(view, Qt.Key.Key_Return)
-    assert residual.panel == "layers"
+    assert residual.content.panel == "layers"
 
 
 def test_a_search_fades_other_blocks_and_enter_visits_the_matches(residual, card, rest, qtbot):
@@ -160,7 +160,7 @@ def test_a_badge_lists_its_neurons_and_describes_its_number(opened, rest, data, 
     rest(opened)
     opened.inspector.run_sweep(opened.inspector.data)
     rest(opened)
-    card = opened.panels["overview"].network
+    card = opened.content.panels["overview"].network
     rates = {rate.layer: rate for rate in opened.inspector.measured.sweep.measured.rates}
     name = next(layer for layer, rate in rates.items() if rate.dead)
     item = card.graph.items_by_name[name]
@@ -171,23 +171,23 @@ def test_a_badge_lists_its_neurons_and_describes_its_number(opened, rest, data, 
     assert text == f"{rates[name].dead:,} dead\nfired for no image\nClick to list these neurons"
     qtbot.mouseClick(card.graph.viewport(), Qt.MouseButton.LeftButton, pos=at)
     selection = opened.inspector.selection
-    assert opened.panel == "layers"
+    assert opened.content.panel == "layers"
     assert (selection.layer, selection.view.preset) == (name, "dead")
     assert len(selection.rows) == rates[name].dead
     assert (selection.table().columns["all"][selection.rows] == 0).all()
     assert selection.picked == tuple(selection.rows[:3])
     rest(opened)
-    table = opened.panels["layers"].findChild(NeuronCard)
+    table = opened.content.panels["layers"].findChild(NeuronCard)
     assert (table.preset.currentText(), table.model.rowCount()) == ("dead", rates[name].dead)
 
 
 def test_the_layer_card_lists_silent_neurons_by_keyboard(opened, rest, qtbot):
     opened.inspector.selection.focus("if2")
-    card = opened.panels["overview"].layer
+    card = opened.content.panels["overview"].layer
     silent = int((opened.inspector.trace.counts("if2", 4) == 0).sum())
     assert card.buttons["silent"].text() == f"{silent:,} silent"
     assert not card.buttons["dead"].isVisible(), "nothing is measured over many images"
     card.buttons["silent"].setFocus()
     qtbot.keyClick(card.buttons["silent"], Qt.Key.Key_Space)
-    assert opened.panel == "layers"
+    assert opened.content.panel == "layers"
     assert np.array_equal(opened.inspector.selection.rows, np.flatnonzero(opened.inspector.trace.counts("if2", 4) == 0))

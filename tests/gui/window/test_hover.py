@@ -39,7 +39,7 @@ def shown(filled, rest):
     def part(panel, kind):
         filled.show_panel(panel)
         rest(filled)
-        return filled.panels[panel].findChild(kind)
+        return filled.content.panels[panel].findChild(kind)
 
     return part
 

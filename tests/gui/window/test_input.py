@@ -25,7 +25,7 @@ def test_an_image_that_is_dropped_is_fitted_and_run(opened, rest, tmp_path):
     image.fromarray(np.full((40, 60, 3), 200, np.uint8)).save(file)
     drop(opened, file)
     rest(opened)
-    card = opened.panels["overview"].findChild(InputCard)
+    card = opened.content.panels["overview"].findChild(InputCard)
     assert opened.inspector.source.name == "photo.png"
     assert card.note.text() == "60×40 colour → centre 40×40 → resampled to 8×8"
     assert (opened.inspector.trace.frame(1) == 200).all()
@@ -45,7 +45,7 @@ def test_an_image_that_is_pasted_is_fitted_and_run(clipboard, opened, rest, qtbo
     clipboard.setImage(picture)
     qtbot.keyClick(opened, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
     rest(opened)
-    card = opened.panels["overview"].findChild(InputCard)
+    card = opened.content.panels["overview"].findChild(InputCard)
     assert opened.inspector.source.name == "pasted image.png"
     assert card.note.text() == "60×40 colour → centre 40×40 → resampled to 8×8"
     assert (opened.inspector.trace.frame(1) == 200).all()
@@ -85,7 +85,7 @@ def test_a_pasted_object_may_be_a_file_or_have_no_image(clipboard, opened, rest,
 
 
 def test_a_message_that_does_not_fit_in_the_footer_gets_a_separate_line(opened, rest, tmp_path):
-    foot = opened.transport
+    foot = opened.content.transport
     (tmp_path / "notes.docx").write_text("words")
     drop(opened, tmp_path / "notes.docx")
     rest(opened)
@@ -103,7 +103,7 @@ def test_one_can_draw_for_one_channel(window, rest, grey_path, qtbot):
     window.inspector.open(grey_path)
     rest(window)
     qtbot.keyClick(window, Qt.Key.Key_D)
-    view = window.panels["overview"].findChild(PixelView)
+    view = window.content.panels["overview"].findChild(PixelView)
     area = view.area
     qtbot.mousePress(view, Qt.MouseButton.LeftButton, pos=area.topLeft().toPoint() + QPoint(20, 40))
     qtbot.mouseMove(view, area.topLeft().toPoint() + QPoint(120, 40))
@@ -113,7 +113,7 @@ def test_one_can_draw_for_one_channel(window, rest, grey_path, qtbot):
     assert window.inspector.trace.frame(1).max() == 255
     window.toggle_theme()
     rest(window)
-    view = window.panels["overview"].findChild(PixelView)
+    view = window.content.panels["overview"].findChild(PixelView)
     view.setFocus()
     qtbot.keyClick(view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     rest(window)
@@ -128,7 +128,7 @@ def test_one_can_draw_with_keys_and_time_has_them_again_afterwards(window, rest,
 
     window.inspector.open(grey_path)
     rest(window)
-    cursor, view = window.inspector.cursor, window.panels["overview"].findChild(PixelView)
+    cursor, view = window.inspector.cursor, window.content.panels["overview"].findChild(PixelView)
     time = cursor.time
     key(Qt.Key.Key_D, Qt.Key.Key_Left, Qt.Key.Key_Up)
     assert view.hasFocus()
@@ -151,7 +151,7 @@ def test_one_can_draw_with_keys_and_time_has_them_again_afterwards(window, rest,
     qtbot.keyClick(view, Qt.Key.Key_Space)
     key(Qt.Key.Key_Space, Qt.Key.Key_Escape)
     drawn = window.inspector.trace.frame(1)
-    window.panels["overview"].input.back()
+    window.content.panels["overview"].input.back()
     rest(window)
     qtbot.keyClick(window, Qt.Key.Key_D)
     qtbot.keyClick(view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
@@ -170,8 +170,8 @@ def test_one_dialog_opens_images_data_sets_and_folders(opened, rest, tmp_path, d
         image.fromarray(np.full((8, 8, 3), value, np.uint8)).save(tmp_path / "photos" / f"{value}.png")
     opened.show_panel(panel)
     ask = {
-        "overview": lambda: opened.panels["overview"].input.choose(),
-        "accuracy": lambda: opened.panels["accuracy"].curve.choose.click(),
+        "overview": lambda: opened.content.panels["overview"].input.choose(),
+        "accuracy": lambda: opened.content.panels["accuracy"].curve.choose.click(),
     }[panel]
 
     def dialog():
@@ -205,7 +205,7 @@ def test_the_dialog_has_the_options_of_the_readers(opened, rest, tmp_path):
     """Arrays whose axes and whose white value could be several are read as the dialog says."""
     pixels = np.random.default_rng(0).integers(0, 4096, (5, 8, 8, 3)).astype(np.uint16)
     np.savez(tmp_path / "camera.npz", images=pixels)
-    opened.panels["overview"].input.choose()
+    opened.content.panels["overview"].input.choose()
     (dialog,) = opened.findChildren(DataDialog)
     dialog.axes.setCurrentText("NHWC")
     dialog.white.setCurrentText("white = 4095 (12 bits)")
@@ -234,10 +234,10 @@ def test_a_recording_of_sound_is_shown_as_a_spectrogram(sound_path, qapp, rest, 
         rest(window)
         drop(window, tmp_path / "tone.wav")
         rest(window)
-        card = window.panels["overview"].findChild(InputCard)
+        card = window.content.panels["overview"].findChild(InputCard)
         view = card.findChild(PixelView)
         assert window.inspector.source.name == "tone.wav"
-        assert window.transport.message.toolTip() == "tone.wav: 1 spectrogram of 32 × 48 values."
+        assert window.content.transport.message.toolTip() == "tone.wav: 1 spectrogram of 32 × 48 values."
         assert (view.image.height(), view.image.width()) == (32, 48)
         assert (
             card.note.text()

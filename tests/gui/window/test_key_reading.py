@@ -39,10 +39,10 @@ def part(filled, rest):
         rest(filled)
         filled.activateWindow()
         until(filled.isActiveWindow)
-        return filled.panels[panel].findChild(kind)
+        return filled.content.panels[panel].findChild(kind)
 
     yield shown
-    filled.root.setFocus()
+    filled.content.setFocus()
 
 
 def read(widget):
@@ -75,7 +75,7 @@ def test_a_chart_over_time_is_read_at_the_time_cursor(filled, part, rest, qtbot)
     assert press(qtbot, plot, Qt.Key.Key_Right).startswith("time-step 3\n")
     assert cursor.time == 3
     assert plot.accessibleDescription().startswith("time-step 3, ")
-    filled.root.setFocus()
+    filled.content.setFocus()
     assert not Readout.of(plot).isVisible()
     filled.inspector.show_index(0)
     rest(filled)
@@ -197,12 +197,12 @@ def test_neurons_of_feature_maps_are_read_across_the_gaps_and_picked(filled, par
     selection.pick(())
     press(qtbot, picture, Qt.Key.Key_Return)
     assert tuple(selection.picked) == (card.mosaic.neuron(0, width + 1),)
-    filled.root.setFocus()
+    filled.content.setFocus()
     assert not len(picture.ring.getData()[0])
 
 
 def test_weights_are_read(filled, part, qtbot):
-    panel, picture = filled.panels["layers"], part("layers", KernelCard).picture
+    panel, picture = filled.content.panels["layers"], part("layers", KernelCard).picture
     panel.choice.pick(1)
     first = read(picture)
     assert first.startswith("output 0, input 0")
@@ -212,7 +212,7 @@ def test_weights_are_read(filled, part, qtbot):
 
 def test_layers_of_the_residuals_are_read_and_selected(filled, part, rest, qtbot):
     bars, selection = part("residuals", LayerBars), filled.inspector.selection
-    filled.panels["residuals"].run()
+    filled.content.panels["residuals"].run()
     rest(filled)
     selection.focus("if1")
     first = read(bars)

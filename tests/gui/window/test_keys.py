@@ -28,8 +28,8 @@ def opened(shared, rest):
     root(shared).setFocus()
     shared.activateWindow()
     yield shared
-    shared.panels["layers"].findChild(NeuronCard).query.clear()
-    shared.transport.steps.setRange(1, shared.inspector.document.most_steps)
+    shared.content.panels["layers"].findChild(NeuronCard).query.clear()
+    shared.content.transport.steps.setRange(1, shared.inspector.document.most_steps)
     shared.inspector.set_steps(4)
     shared.inspector.show_index(0)
     rest(shared)
@@ -39,7 +39,7 @@ def opened(shared, rest):
 def card(opened):
     opened.show_panel("layers")
     opened.activateWindow()
-    return opened.panels["layers"].findChild(NeuronCard)
+    return opened.content.panels["layers"].findChild(NeuronCard)
 
 
 def focus(window):
@@ -53,7 +53,7 @@ def key(qtbot, window, name):
 
 
 def root(window):
-    return window.root
+    return window.content
 
 
 @pytest.mark.parametrize("leave", [Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Enter])
@@ -110,7 +110,7 @@ def test_escape_in_a_field_cancels_no_task(opened, card, qtbot):
 def test_a_click_beside_a_field_leaves_it(opened, card, qtbot):
     qtbot.mouseClick(card.query, Qt.MouseButton.LeftButton)
     assert focus(opened) is card.query
-    qtbot.mouseClick(opened.header, Qt.MouseButton.LeftButton, pos=QPoint(4, 4))
+    qtbot.mouseClick(opened.content.header, Qt.MouseButton.LeftButton, pos=QPoint(4, 4))
     assert focus(opened) is root(opened)
     qtbot.mouseClick(card.query, Qt.MouseButton.LeftButton)
     assert focus(opened) is card.query, "a click into a field stays there"
@@ -118,7 +118,7 @@ def test_a_click_beside_a_field_leaves_it(opened, card, qtbot):
 
 @pytest.mark.parametrize("name", ["engine", "speed", "table", "steps"])
 def test_letters_in_lists_and_numbers_are_keys_of_the_window(opened, card, qtbot, name):
-    widget = card.table if name == "table" else getattr(opened.transport, name)
+    widget = card.table if name == "table" else getattr(opened.content.transport, name)
     widget.setFocus()
     assert focus(opened) is not root(opened)
     engine, index, speed = opened.inspector.engine, opened.inspector.index, opened.inspector.cursor.speed
@@ -131,7 +131,7 @@ def test_letters_in_lists_and_numbers_are_keys_of_the_window(opened, card, qtbot
 
 
 def test_space_in_a_number_plays_and_does_not_replace_it(opened, qtbot):
-    steps = opened.transport.steps
+    steps = opened.content.transport.steps
     steps.setFocus()
     steps.selectAll()
     key(qtbot, opened, Qt.Key.Key_Space)
@@ -141,7 +141,7 @@ def test_space_in_a_number_plays_and_does_not_replace_it(opened, qtbot):
 
 
 def test_a_list_that_closes_gives_the_focus_back(opened, qtbot):
-    engine = opened.transport.engine
+    engine = opened.content.transport.engine
     engine.setFocus()
     engine.showPopup()
     until(engine.view().isVisible)
@@ -166,7 +166,7 @@ def test_the_theme_changes_while_a_control_has_the_focus(opened, rest, qtbot):
 
 @pytest.mark.parametrize("name", ["engine", "speed", "steps"])
 def test_tab_continues_after_a_field_that_was_left(opened, qtbot, name):
-    field = getattr(opened.transport, name)
+    field = getattr(opened.content.transport, name)
     field.setFocus()
     key(qtbot, opened, Qt.Key.Key_Tab)
     following = focus(opened)
@@ -177,15 +177,15 @@ def test_tab_continues_after_a_field_that_was_left(opened, qtbot, name):
     assert focus(opened) is following
     field.setFocus()
     key(qtbot, opened, Qt.Key.Key_Escape)
-    opened.transport.hide()
+    opened.content.transport.hide()
     key(qtbot, opened, Qt.Key.Key_Tab)
-    opened.transport.show()
-    assert focus(opened) is opened.rail.buttons["overview"], "the field is hidden"
+    opened.content.transport.show()
+    assert focus(opened) is opened.content.rail.buttons["overview"], "the field is hidden"
 
 
 def test_arrow_keys_move_the_threshold_of_early_exit(opened, qtbot):
     plot = next(
-        plot for plot in opened.panels["overview"].findChildren(Plot) if plot.accessibleName().startswith("mar")
+        plot for plot in opened.content.panels["overview"].findChildren(Plot) if plot.accessibleName().startswith("mar")
     )
     measured = opened.inspector.measured
     low, high = plot.box.viewRange()[1]
@@ -218,7 +218,7 @@ def test_neurons_are_ordered_by_keys(opened, card, rest, qtbot):
 @pytest.mark.parametrize(("typed", "shown"), [("60", 43), ("999999", 43), ("7", 7), ("0", 1)])
 def test_t_over_the_limit_is_the_limit(opened, rest, qtbot, typed, shown):
     opened.inspector.status.emit("")
-    steps = opened.transport.steps
+    steps = opened.content.transport.steps
     steps.setRange(1, 43)
     steps.setFocus()
     steps.selectAll()
@@ -227,12 +227,14 @@ def test_t_over_the_limit_is_the_limit(opened, rest, qtbot, typed, shown):
     QCoreApplication.processEvents()
     assert steps.value() == shown
     rest(opened)
-    assert opened.transport.message.text().startswith("T is at most ") == (int(typed) > 43), "the reason is stated"
+    assert opened.content.transport.message.text().startswith("T is at most ") == (int(typed) > 43), (
+        "the reason is stated"
+    )
     assert focus(opened) is root(opened)
 
 
 def test_the_status_line_is_cleared_and_errors_stand_out_and_stay_longer(opened, rest, tmp_path):
-    foot = opened.transport
+    foot = opened.content.transport
     opened.inspector.status.emit("saved")
     assert (foot.message.text(), foot.message.objectName()) == ("saved", "caption")
     foot.read_timer.stop()
@@ -261,7 +263,7 @@ def test_the_status_line_is_cleared_and_errors_stand_out_and_stay_longer(opened,
 
 @pytest.mark.parametrize("name", ["steps", "engine", "speed"])
 def test_the_wheel_over_a_control_changes_nothing(opened, name):
-    widget = getattr(opened.transport, name)
+    widget = getattr(opened.content.transport, name)
     before = opened.inspector.cursor.steps, opened.inspector.engine, opened.inspector.cursor.speed
     at = QPointF(widget.rect().center())
     no = Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False

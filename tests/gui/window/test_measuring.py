@@ -25,16 +25,16 @@ def test_a_data_set_is_measured_and_can_be_cancelled(opened, rest, data, qtbot):
     rest(opened)
     opened.show_panel("accuracy")
     rest(opened)
-    card = opened.panels["accuracy"].findChild(CurveCard)
+    card = opened.content.panels["accuracy"].findChild(CurveCard)
     qtbot.mouseClick(card.runner.start, Qt.MouseButton.LeftButton)
     assert opened.inspector.jobs.running("sweep")
-    exits = opened.panels["accuracy"].exits
+    exits = opened.content.panels["accuracy"].exits
     assert exits.empty.message.text().startswith("Measuring")
     qtbot.mouseClick(card.runner.stop, Qt.MouseButton.LeftButton)
     assert exits.empty.message.text().startswith("Not measured yet")
     assert not opened.inspector.jobs.running("sweep")
     assert not card.runner.stop.isVisible()
-    assert opened.transport.message.toolTip() == "Cancelled: measuring accuracy"
+    assert opened.content.transport.message.toolTip() == "Cancelled: measuring accuracy"
     qtbot.keyClick(opened, Qt.Key.Key_R)
     rest(opened)
     assert opened.inspector.measured.sweep.done == 60
@@ -45,14 +45,14 @@ def test_a_panel_that_lacks_images_opens_them_and_then_measures(opened, rest, da
     for name in ("energy", "plan", "robustness"):
         opened.show_panel(name)
         rest(opened)
-        panel = opened.panels[name]
+        panel = opened.content.panels[name]
         images = panel.findChild(OpenImages)
         assert panel.empty.message.text().startswith("Requires ")
         assert images.open.isVisible(), name
         qtbot.mouseClick(images.open, Qt.MouseButton.LeftButton)
         (dialog,) = images.findChildren(DataDialog)
         dialog.reject()
-    energy = opened.panels["energy"]
+    energy = opened.content.panels["energy"]
     opened.show_panel("energy")
     rest(opened)
     assert not energy.runner.isVisible()
@@ -73,7 +73,11 @@ def test_the_interval_of_a_single_time_step_is_drawn(opened, rest, data):
     opened.show_panel("accuracy")
     rest(opened)
     (point,) = opened.inspector.measured.sweep.accuracy
-    curves = [item for item in opened.panels["accuracy"].curve.plot.plotItem.items if isinstance(item, pg.PlotDataItem)]
+    curves = [
+        item
+        for item in opened.content.panels["accuracy"].curve.plot.plotItem.items
+        if isinstance(item, pg.PlotDataItem)
+    ]
     drawn = [[list(values) for values in item.getOriginalDataset()] for item in curves if item.opts["pen"].widthF() > 3]
     assert drawn == [[[1, 1], [point["low"], point["high"]]]]
 
@@ -83,7 +87,7 @@ def test_a_threshold_that_is_dragged_moves_everything(opened, rest, data, qtbot)
     rest(opened)
     opened.inspector.run_sweep(opened.inspector.source.data)
     rest(opened)
-    margin = opened.panels["overview"].findChild(MarginCard)
+    margin = opened.content.panels["overview"].findChild(MarginCard)
     margin.threshold.setValue(0.0)
     margin.threshold.sigDragged.emit(margin.threshold)
     assert opened.inspector.measured.threshold == 0
@@ -98,7 +102,7 @@ def test_energy_follows_the_profile(opened, rest, data, tmp_path):
     rest(opened)
     opened.show_panel("energy")
     rest(opened)
-    panel = opened.panels["energy"]
+    panel = opened.content.panels["energy"]
     first = panel.state.costs.estimate
     opened.inspector.set_profile("loihi")
     rest(opened)
@@ -117,7 +121,7 @@ def test_energy_follows_the_profile(opened, rest, data, tmp_path):
 def test_float_and_spiking_are_compared(opened, rest, data):
     opened.show_panel("residuals")
     settle(opened)
-    panel = opened.panels["residuals"]
+    panel = opened.content.panels["residuals"]
     assert "Requires images" in panel.empty.message.text()
     drop(opened, data)
     rest(opened)
@@ -142,14 +146,14 @@ def test_a_leaky_network_shows_why_it_has_no_float_form(window, rest, leaky_path
     rest(window)
     window.show_panel("residuals")
     settle(window)
-    assert "if3 is leaky" in window.panels["residuals"].empty.message.text()
-    assert not window.panels["residuals"].runner.isVisible()
+    assert "if3 is leaky" in window.content.panels["residuals"].empty.message.text()
+    assert not window.content.panels["residuals"].runner.isVisible()
 
 
 def test_faults_are_tried_and_can_be_cancelled(opened, rest, data, qtbot, monkeypatch):
     opened.show_panel("robustness")
     settle(opened)
-    panel = opened.panels["robustness"]
+    panel = opened.content.panels["robustness"]
     assert "Requires images" in panel.empty.message.text()
     drop(opened, data)
     rest(opened)
@@ -191,7 +195,7 @@ def test_faults_are_tried_and_can_be_cancelled(opened, rest, data, qtbot, monkey
 def test_a_fault_that_is_chosen_is_drawn_at_the_cursor(opened, rest, data, qtbot, tmp_path):
     opened.show_panel("robustness")
     settle(opened)
-    panel = opened.panels["robustness"]
+    panel = opened.content.panels["robustness"]
     drop(opened, data)
     rest(opened)
     panel.devices.setCurrentIndex(panel.devices.findData(1))
@@ -223,7 +227,7 @@ def test_a_task_is_cancelled_in_its_panel(opened, rest, data, name, qtbot):
     drop(opened, data)
     opened.show_panel(name)
     rest(opened)
-    panel = opened.panels[name]
+    panel = opened.content.panels[name]
     {"compare": lambda: panel.run_survey(), "validate": lambda: panel.replay.run()}.get(name, panel.run)()
     assert opened.inspector.jobs.busy
     (cancel,) = (

@@ -23,20 +23,20 @@ def test_a_bundle_and_its_data_are_dropped_together(window, path, data, tmp_path
     settle(window)
     assert messages[-1] == "2 files: only images.npz opened; drop their folder to open all"
     drop(window, tmp_path / "small.snnb.sig")
-    assert "is a signature: open its bundle instead" in window.transport.text
+    assert "is a signature: open its bundle instead" in window.content.transport.text
 
 
 def test_two_bundles_that_are_dropped_are_compared(window, path, leaky_path, tmp_path):
     drop(window, path, leaky_path, tmp_path / "third.snnb")
     settle(window)
     assert (window.inspector.document.path, window.inspector.results.second.path) == (path, leaky_path)
-    assert window.panels["compare"].isVisible()
-    assert window.transport.text == "3 files: only small.snnb and leaky.snnb opened; two can be compared"
+    assert window.content.panels["compare"].isVisible()
+    assert window.content.transport.text == "3 files: only small.snnb and leaky.snnb opened; two can be compared"
 
 
 def test_a_bundle_that_is_overwritten_is_reported_and_reloaded(window, path, grey_path, data, tmp_path, monkeypatch):
     monkeypatch.setattr(changed, "PAUSE", 0)
-    inspector, line = window.inspector, window.changed
+    inspector, line = window.inspector, window.content.changed
     file = tmp_path / "open.snnb"
     shutil.copy(path, file)
     drop(window, file, data)
@@ -61,7 +61,7 @@ def test_a_bundle_that_is_overwritten_is_reported_and_reloaded(window, path, gre
     line.again.click()
     settle(window)
     assert inspector.document.bundle.digest == digest
-    assert window.transport.text.startswith("open.snnb cannot be reloaded: ")
+    assert window.content.transport.text.startswith("open.snnb cannot be reloaded: ")
     file.write_bytes(content)
     until(lambda: not line.isVisible())
 
@@ -84,7 +84,7 @@ def test_a_bundle_that_is_overwritten_is_reported_and_reloaded(window, path, gre
 
 def test_the_file_of_a_compared_bundle_is_watched(opened, leaky_path, grey_path, tmp_path, monkeypatch):
     monkeypatch.setattr(changed, "PAUSE", 0)
-    results, line = opened.inspector.results, opened.changed
+    results, line = opened.inspector.results, opened.content.changed
     file = tmp_path / "second.snnb"
     shutil.copy(leaky_path, file)
     results.open_second(file)

@@ -25,7 +25,7 @@ RUN_CARDS = ("Prediction", "Margin", "Spikes", "Potentials", "Feature maps", "Sp
 
 @pytest.fixture
 def card(opened):
-    return opened.panels["overview"].findChild(NetworkCard)
+    return opened.content.panels["overview"].findChild(NetworkCard)
 
 
 def test_rates_of_this_image_or_of_all_images(opened, rest, data, card, qtbot):
@@ -51,12 +51,14 @@ def test_rates_of_this_image_or_of_all_images(opened, rest, data, card, qtbot):
     assert card.looks()["if1"].rate == inspector.trace.rate("if1", 2)
     assert card.card.note.toolTip() == "spike rates on this image, T = 2; colours: 0 to 30%"
     opened.set_theme("light")
-    assert opened.panels["overview"].findChild(NetworkCard).looks()["if1"].rate == inspector.trace.rate("if1", 2)
+    assert opened.content.panels["overview"].findChild(NetworkCard).looks()["if1"].rate == inspector.trace.rate(
+        "if1", 2
+    )
     assert inspector.settings.rates == "image"
 
 
 def test_buttons_of_a_layer_leave_no_gaps(opened):
-    card = opened.panels["overview"].findChild(LayerCard)
+    card = opened.content.panels["overview"].findChild(LayerCard)
     assert "all" not in opened.inspector.selection.table().columns
     kinds_by_layer = []
     for layer in opened.inspector.document.bundle.graph.spiking:
@@ -69,7 +71,7 @@ def test_buttons_of_a_layer_leave_no_gaps(opened):
 
 
 def test_until_another_bundle_has_run_nothing_of_the_last_one_is_shown(opened, rest, grey_path, monkeypatch):
-    panels = [opened.panels[name] for name in ("overview", "layers")]
+    panels = [opened.content.panels[name] for name in ("overview", "layers")]
     for name in ("layers", "overview"):
         opened.show_panel(name)
         rest(opened)
@@ -101,7 +103,7 @@ def test_until_another_bundle_has_run_nothing_of_the_last_one_is_shown(opened, r
 def test_axes_of_time_steps_have_no_ticks_after_the_last_one(opened, rest, data):
     opened.inspector.set_steps(43)
     rest(opened)
-    overview = opened.panels["overview"]
+    overview = opened.content.panels["overview"]
     for card in (overview.findChild(EvidenceCard), overview.findChild(MarginCard)):
         low, high = card.plot.box.viewRange()[0]
         ticks = [value for _, values in card.plot.getAxis("bottom").tickValues(low, high, 400) for value in values]
@@ -113,7 +115,7 @@ def test_the_curves_of_many_classes_are_drawn_as_one_item(common, tmp_path):
     """With an item for each class, an image took five seconds for 1,000 classes."""
     write(bundle_of(plain_graph(classes=300), labels=[f"class {k}" for k in range(300)]), tmp_path / "many.snnb")
     start_again(common, tmp_path / "many.snnb")
-    trace, card = common.inspector.trace, common.panels["overview"].findChild(EvidenceCard)
+    trace, card = common.inspector.trace, common.content.panels["overview"].findChild(EvidenceCard)
     curves = [item for item in card.plot.plotItem.items if isinstance(item, pg.PlotDataItem)]
     assert len(curves) == 1 + NAMED_CLASSES
     drawn = np.vstack([curve.getOriginalDataset()[1].reshape(-1, 4 + (curve is curves[0]))[:, :4] for curve in curves])

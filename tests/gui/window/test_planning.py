@@ -42,7 +42,7 @@ def panel(first, rest):
         inspector.results.set_planned(planned, source.data.digest)
         rest(window)
     window.show_panel("plan")
-    return window.panels["plan"]
+    return window.content.panels["plan"]
 
 
 @pytest.fixture
@@ -166,10 +166,12 @@ def test_neurons_that_leak_are_planned_without_copies(window, rest, leaky_path, 
     rest(window)
     window.show_panel("plan")
     settle(window)
-    panel = window.panels["plan"]
+    panel = window.content.panels["plan"]
     assert "Requires images with labels" in panel.empty.message.text()
     panel.run()
-    assert window.transport.message.toolTip() == "Requires images with labels: open a folder or a file of images."
+    assert (
+        window.content.transport.message.toolTip() == "Requires images with labels: open a folder or a file of images."
+    )
     shape = window.inspector.document.bundle.graph.input.shape
     rng = np.random.default_rng(0)
     np.savez(folder / "leaky.npz", images=rng.integers(0, 256, (20, *shape), dtype=np.uint8), labels=np.arange(20) % 3)

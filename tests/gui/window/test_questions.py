@@ -55,7 +55,7 @@ def test_another_bundle_ends_a_long_measurement_only_if_confirmed(opened, measur
     until(lambda: not inspector.jobs.running("open"))
     assert (inspector.document.path, measuring) == (path, [])
     assert inspector.jobs.running("robustness")
-    assert opened.transport.text == "leaky was not opened"
+    assert opened.content.transport.text == "leaky was not opened"
     asked["answer"] = True
     inspector.open(leaky_path)
     until(lambda: inspector.document.path == leaky_path)
@@ -66,7 +66,7 @@ def test_a_setting_of_the_plan_ends_a_long_measurement_only_if_confirmed(opened,
     drop(opened, data)
     until(lambda: opened.inspector.source.name == data.name)
     opened.show_panel("plan")
-    panel = opened.panels["plan"]
+    panel = opened.content.panels["plan"]
     until(panel.isVisible)
     panel.run()
     until(lambda: panel.setting.look.isVisible() and panel.setting.look.isEnabled())
@@ -170,7 +170,7 @@ def test_the_key_of_a_running_task_does_not_start_it_anew(opened, measuring, dat
     drop(opened, data)
     until(lambda: opened.inspector.source.name == data.name)
     opened.show_panel("robustness")
-    until(lambda: opened.panels["robustness"].isVisible())
+    until(lambda: opened.content.panels["robustness"].isVisible())
     opened.run_panel()
     assert opened.inspector.jobs.running_for(0)["robustness"] == (3, 9)
-    assert opened.transport.text == "Running already; Esc cancels it"
+    assert opened.content.transport.text == "Running already; Esc cancels it"

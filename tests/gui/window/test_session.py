@@ -91,22 +91,22 @@ def test_other_images_of_the_same_name_make_all_results_out_of_date(opened, data
     drop(opened, data)
     settle(opened)
     for panel in ("residuals", "robustness"):
-        opened.panels[panel].run()
+        opened.content.panels[panel].run()
     settle(opened)
-    assert [opened.panels[panel].out_of_date() for panel in ("residuals", "robustness")] == ["", ""]
+    assert [opened.content.panels[panel].out_of_date() for panel in ("residuals", "robustness")] == ["", ""]
     arrays = dict(np.load(data))
     np.savez(tmp_path / "images.npz", **(arrays | {"images": 255 - arrays["images"]}))
     drop(opened, tmp_path / "images.npz")
     settle(opened)
     for panel in ("residuals", "robustness"):
-        assert "now images.npz (" in opened.panels[panel].out_of_date(), panel
+        assert "now images.npz (" in opened.content.panels[panel].out_of_date(), panel
     assert [entry[0] for entry in opened.inspector.settings.recent_data] == [
         str(tmp_path / "images.npz"),
         str(data),
     ]
-    opened.panels["overview"].input.back()
-    opened.header.menu.aboutToShow.emit()
-    named = [action for action in opened.header.menu.actions() if action.text().startswith("images.npz")]
+    opened.content.panels["overview"].input.back()
+    opened.content.header.menu.aboutToShow.emit()
+    named = [action for action in opened.content.header.menu.actions() if action.text().startswith("images.npz")]
     assert len(named) == 2
     named[1].trigger()
     settle(opened)

@@ -25,7 +25,7 @@ def test_an_error_is_shown_once_and_the_terminal_gets_the_traceback(window, rest
         QTimer.singleShot(0, broken)
         rest(window)
     assert shown == ["Error in the inspector: ValueError: no pen; the terminal shows where. Please report it"]
-    assert window.transport.text == shown[0]
+    assert window.content.transport.text == shown[0]
     assert capfd.readouterr().err.count("in broken") == 2
     QTimer.singleShot(0, refuse)
     rest(window)

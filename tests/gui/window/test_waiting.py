@@ -17,7 +17,9 @@ KEPT = ("accuracy", "energy", "plan", "residuals", "robustness")  # panels whose
 
 def messages(window, names=KEPT):
     """Return the messages of panels without results, by panel."""
-    return {name: [view.message.text() for view in window.panels[name].findChildren(NoResults)] for name in names}
+    return {
+        name: [view.message.text() for view in window.content.panels[name].findChildren(NoResults)] for name in names
+    }
 
 
 @contextmanager
@@ -84,7 +86,7 @@ def test_a_running_task_replaces_the_advice(opened, rest, task, panels):
 def test_an_error_of_brian2_is_not_shown_for_another_bundle(opened, rest, leaky_path, monkeypatch):
     opened.show_panel("validate")
     rest(opened)
-    brian = opened.panels["validate"].brian
+    brian = opened.content.panels["validate"].brian
     monkeypatch.setattr("spikelet_gui.views.panels.validate.panel.brian2_missing", lambda: "")
 
     def fail(*_):

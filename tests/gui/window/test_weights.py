@@ -75,7 +75,7 @@ def residual(qapp, rest, tmp_path_factory):
     write(bundle_of(residual_graph(units=1), "residual"), path)
     with opened_window(path) as window:
         window.show_panel("layers")
-        option_button(window.panels["layers"].choice, 1).click()
+        option_button(window.content.panels["layers"].choice, 1).click()
         rest(window)
         yield window
 
@@ -83,7 +83,7 @@ def residual(qapp, rest, tmp_path_factory):
 def test_kernels_are_read_under_the_pointer(residual, rest):
     residual.inspector.selection.focus("if1")
     rest(residual)
-    page = residual.panels["layers"].weights
+    page = residual.content.panels["layers"].weights
     weights, picture = page.kernels.weights, page.kernels.picture
     row, column = 1 * 4 + 2, 2 * 4 + 1
     value = int(weights.values[1, 2, 2, 1])
@@ -94,14 +94,14 @@ def test_kernels_are_read_under_the_pointer(residual, rest):
     theta = residual.inspector.document.bundle.graph.neuron("if1").theta[1]
     assert float(share.split()[-2]) == pytest.approx(value / theta, rel=1e-3)
     assert weights.position(row, column) == Position(1, 2, (2, 1))
-    text = [table.name for table in tables_of(residual.panels["layers"])]
+    text = [table.name for table in tables_of(residual.content.panels["layers"])]
     assert text == ["weights-conv1", "weight-histogram-conv1"]
 
 
 def test_a_node_of_a_branch_can_be_chosen(residual, rest):
     residual.inspector.selection.focus("stages.1.0.if2")
     rest(residual)
-    page = residual.panels["layers"].weights
+    page = residual.content.panels["layers"].weights
     assert page.node.isVisible()
     assert page.kernels.weights.node == "stages.1.0.conv2", "the largest one first"
     index = page.node.findText("stages.1.0.shortcut (Conv2d)")
@@ -116,4 +116,4 @@ def test_a_node_of_a_branch_can_be_chosen(residual, rest):
 def test_a_list_of_neurons_leads_back_to_the_activity(residual, rest):
     residual.inspector.selection.reveal("if1", "silent")
     rest(residual)
-    assert residual.panels["layers"].findChild(NeuronCard).isVisible()
+    assert residual.content.panels["layers"].findChild(NeuronCard).isVisible()

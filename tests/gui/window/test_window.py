@@ -46,10 +46,10 @@ def opened(common, path):
 
 def test_it_opens_a_bundle_and_shows_what_it_does(opened):
     assert opened.windowTitle() == "small – spikelet"
-    assert "2 spiking layers" in opened.header.facts.text()
-    assert opened.header.badge.text().startswith("Integrity OK")
+    assert "2 spiking layers" in opened.content.header.facts.text()
+    assert opened.content.header.badge.text().startswith("Integrity OK")
     assert opened.inspector.trace.steps == 4
-    assert opened.panels["overview"].isVisible()
+    assert opened.content.panels["overview"].isVisible()
 
 
 def test_a_click_on_a_layer_looks_into_it(opened, qtbot):
@@ -59,14 +59,14 @@ def test_a_click_on_a_layer_looks_into_it(opened, qtbot):
     assert opened.inspector.selection.layer == "if1"
     opened.show_panel("layers")
     settle(opened)
-    raster = opened.panels["layers"].findChild(Raster)
+    raster = opened.content.panels["layers"].findChild(Raster)
     assert raster.spikes.shape == (4, 256)
 
 
 def test_neurons_that_are_selected_are_drawn(opened, qtbot):
     opened.show_panel("layers")
     settle(opened)
-    card = opened.panels["layers"].findChild(NeuronCard)
+    card = opened.content.panels["layers"].findChild(NeuronCard)
     card.query.setText("rate > 0")
     shown = len(opened.inspector.selection.rows)
     assert 0 < shown < 256
@@ -87,7 +87,7 @@ def test_neurons_that_are_selected_are_drawn(opened, qtbot):
 def test_columns_of_the_neuron_table_are_as_wide_as_their_texts(opened, monkeypatch, text):
     """Also where the last pixel of a text is a part of one."""
     opened.show_panel("layers")
-    table = opened.panels["layers"].findChild(NeuronCard).table
+    table = opened.content.panels["layers"].findChild(NeuronCard).table
     monkeypatch.setattr(NeuronTable, "widest", lambda self, column: text)
     table.measure()
     table.resize(table.minimumSizeHint())
@@ -104,7 +104,7 @@ def test_keys_move_time(opened, qtbot):
     qtbot.keyClick(opened, Qt.Key.Key_BracketRight)
     qtbot.keyClick(opened, Qt.Key.Key_Space)
     assert cursor.playing
-    assert opened.transport.timer.interval() == round(1000 / cursor.speed)
+    assert opened.content.transport.timer.interval() == round(1000 / cursor.speed)
     until(lambda: cursor.time != 2)
     qtbot.keyClick(opened, Qt.Key.Key_Space)
     assert not cursor.playing
@@ -126,19 +126,19 @@ def test_keys_change_panel_and_colours(opened, qtbot):
     for index, name in enumerate(PANELS):
         qtbot.keyClick(opened, Qt.Key(Qt.Key.Key_1 + index), Qt.KeyboardModifier.ControlModifier)
         settle(opened)
-        assert opened.panels[name].isVisible()
+        assert opened.content.panels[name].isVisible()
     for look in ("light", "dark"):
         qtbot.keyClick(opened, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
         settle(opened)
         assert theme().name == look
-        assert opened.panel == name
-        assert opened.panels[name].isVisible()
+        assert opened.content.panel == name
+        assert opened.content.panels[name].isVisible()
 
 
 def test_the_raster_moves_the_cursor_and_picks(opened, qtbot):
     opened.show_panel("layers")
     settle(opened)
-    raster = opened.panels["layers"].findChild(Raster)
+    raster = opened.content.panels["layers"].findChild(Raster)
     area, before = raster.area, opened.inspector.selection.picked
     at = QPoint(int(area.left() + area.width() * 0.6), int(area.top() + area.height() * 0.5))
     qtbot.mouseClick(raster, Qt.MouseButton.LeftButton, pos=at)
@@ -153,16 +153,16 @@ def test_an_invalid_bundle_has_a_page_that_names_the_member(opened, rest, tmp_pa
     broken.write_bytes(raw)
     drop(opened, broken)
     rest(opened)
-    assert opened.stack.currentWidget() is opened.problem
-    assert "card.md" in opened.problem.message.text()
-    assert opened.problem.grid.count() == 3 * 5
-    assert not any(control.isEnabled() for control in opened.transport.controls)
-    assert opened.transport.steps.value() == opened.inspector.cursor.steps
-    assert not opened.header.export.isEnabled()
-    assert opened.problem.back.text() == f"Back to {path.name}"
-    opened.problem.back.click()
+    assert opened.content.stack.currentWidget() is opened.content.problem
+    assert "card.md" in opened.content.problem.message.text()
+    assert opened.content.problem.grid.count() == 3 * 5
+    assert not any(control.isEnabled() for control in opened.content.transport.controls)
+    assert opened.content.transport.steps.value() == opened.inspector.cursor.steps
+    assert not opened.content.header.export.isEnabled()
+    assert opened.content.problem.back.text() == f"Back to {path.name}"
+    opened.content.problem.back.click()
     rest(opened)
-    assert opened.panels["overview"].isVisible()
+    assert opened.content.panels["overview"].isVisible()
 
 
 def test_an_invalid_bundle_leaves_the_open_one_with_its_task_and_results(opened, rest, tmp_path, path, qtbot):
@@ -177,11 +177,11 @@ def test_an_invalid_bundle_leaves_the_open_one_with_its_task_and_results(opened,
         (tmp_path / name).write_bytes(b"none")
         drop(opened, tmp_path / name)
         until(lambda: inspector.problem is not None)
-        assert opened.stack.currentWidget() is opened.problem
+        assert opened.content.stack.currentWidget() is opened.content.problem
         qtbot.keyClick(opened, Qt.Key.Key_N)  # keys of the hidden panels
         assert inspector.index == 0
         opened.show_panel("overview")
-        assert opened.stack.currentWidget() is opened.pages["overview"]
+        assert opened.content.stack.currentWidget() is opened.content.pages["overview"]
     end.set()
     rest(opened)
     assert results == [True]
@@ -192,41 +192,41 @@ def test_pages_without_a_bundle_are_not_cut_and_show_that_one_is_being_opened(wi
     for size in ((960, 600), (1280, 800)):
         window.resize(*size)
         rest(window)
-        draw(window, window.welcome)
-        assert wrong(window.welcome) == []
-    assert window.welcome.title.text() == "Open a bundle"
+        draw(window, window.content.welcome)
+        assert wrong(window.content.welcome) == []
+    assert window.content.welcome.title.text() == "Open a bundle"
     window.inspector.open(path)
-    assert window.welcome.title.text() == "Opening…"
+    assert window.content.welcome.title.text() == "Opening…"
     qtbot.keyClick(window, Qt.Key.Key_Escape)
-    assert window.transport.message.text() == "Cancelled: opening"
+    assert window.content.transport.message.text() == "Cancelled: opening"
     window.inspector.open(path)
-    assert window.transport.stop.isEnabled()
+    assert window.content.transport.stop.isEnabled()
     until(lambda: window.inspector.document is not None)
-    assert window.stack.currentWidget() is window.welcome, "until the first panel is built"
-    assert window.welcome.title.isHidden()
+    assert window.content.stack.currentWidget() is window.content.welcome, "until the first panel is built"
+    assert window.content.welcome.title.isHidden()
     rest(window)
     (tmp_path / "empty.snnb").write_bytes(b"")
     window.inspector.open(tmp_path / "empty.snnb")
     rest(window)
-    draw(window, window.problem)
-    assert window.problem.isVisible()
-    assert window.problem.grid.count() == 0, "no member was checked"
-    assert wrong(window.problem) == []
+    draw(window, window.content.problem)
+    assert window.content.problem.isVisible()
+    assert window.content.problem.grid.count() == 0, "no member was checked"
+    assert wrong(window.content.problem) == []
 
 
 def test_another_theme_keeps_what_is_selected_in_the_panels(opened, rest):
     def pages():
-        return [opened.panels[name].pages.currentIndex() for name in ("layers", "accuracy")]
+        return [opened.content.panels[name].pages.currentIndex() for name in ("layers", "accuracy")]
 
     for name in ("layers", "accuracy"):
         opened.show_panel(name)
         rest(opened)
-        opened.panels[name].choice.pick(1)
+        opened.content.panels[name].choice.pick(1)
     assert pages() == [1, 1]
     opened.toggle_theme()
     rest(opened)
     assert pages() == [1, 1]
-    opened.panels["layers"].choice.pick(0)
+    opened.content.panels["layers"].choice.pick(0)
     opened.toggle_theme()
     rest(opened)
     assert pages() == [0, 1]

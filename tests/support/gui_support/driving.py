@@ -74,7 +74,7 @@ def start_again(window, path, look="dark"):
     inspector.cursor.go(inspector.cursor.steps)
     window.activateWindow()  # a dialog of another test had the focus
     until(window.isActiveWindow)
-    window.root.setFocus()
+    window.content.setFocus()
 
 
 def draw_once(window):
@@ -161,17 +161,17 @@ def until(condition):
 
 def prepare_all(window):
     """Run the analyses of all panels except Brian2, with one faulty device per level."""
-    devices = window.panels["robustness"].devices
+    devices = window.content.panels["robustness"].devices
     devices.setCurrentIndex(devices.findData(1))
     for panel in [name for name in PANELS if name != "validate"]:
-        window.panels[panel].prepare()
-    window.panels["validate"].replay.run()
+        window.content.panels[panel].prepare()
+    window.content.panels["validate"].replay.run()
     settle(window)
 
 
 def tasks(window, data):
     """Return every long task, by name."""
-    panels = window.panels
+    panels = window.content.panels
     return {
         "run": window.inspector.run,
         "sweep": lambda: window.inspector.run_sweep(data),
@@ -205,7 +205,7 @@ def hover(widget, point):
 
 
 def click_block(qtbot, window, name):
-    view = window.panels["overview"].findChild(GraphView)
+    view = window.content.panels["overview"].findChild(GraphView)
     item = view.items_by_name[name]
     centre = view.mapFromScene(item.mapToScene(item.boundingRect().center()))
     qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(centre.x(), centre.y()))

@@ -21,8 +21,8 @@ def fill(window):
     inspector.show(from_data(images))
     inspector.run_sweep(images)
     settle(window)
-    window.panels["residuals"].run()
-    window.panels["compare"].prepare()
+    window.content.panels["residuals"].run()
+    window.content.panels["compare"].prepare()
     settle(window)
     document, digest = inspector.document, images.digest
     inspector.results.set_robustness(robustness(document.bundle, images, inspector.cursor.steps), digest)

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.display import number_of
+from spikelet.nodes import Weighted
 from spikelet_gui.models.activity.compare import Comparison, Side, Survey
 from spikelet_gui.models.activity.trace import Trace
 
@@ -29,12 +30,7 @@ def _column(side: Side, trace: Trace, time: int) -> dict[str, str]:
     graph, manifest = side.bundle.graph, side.bundle.manifest
     neurons = graph.neuron_count
     spikes = sum(int(trace.counts(name, time).sum(dtype=np.int64)) for name in graph.spiking)
-    weights = sum(
-        getattr(node, field).size
-        for node in graph.nodes.values()
-        for field in node.tensors
-        if field in ("weight", "scale")
-    )
+    weights = sum(node.weights.size for node in graph.nodes.values() if isinstance(node, Weighted))
     prediction = trace.prediction(time)
     return {
         "spiking layers": f"{len(graph.spiking):,}",

@@ -9,7 +9,7 @@ from spikelet.bundle import Bundle
 from spikelet.display import compact, number_of
 from spikelet.graph import Graph
 from spikelet.metrics.measurement import Measurement
-from spikelet.nodes import IF, LIF, Array, Conv2d, Linear, Node, Scale, SumPool2d, is_float
+from spikelet.nodes import IF, LIF, Array, Conv2d, Linear, Node, Scale, SumPool2d, Weighted, is_float
 from spikelet_gui.models.numbers import minus
 
 
@@ -127,11 +127,13 @@ def _facts(graph: Graph, name: str) -> Facts:
         ]
         if isinstance(node, LIF):
             facts.append(("leak", f"{'factor' if is_float(node.decay) else 'shift'} {_span(node.decay)}"))
-    for field in node.tensors:
-        value = getattr(node, field)
-        if field in ("weight", "scale"):
-            zero = float((value == 0).mean())
-            facts += [("weights", f"{value.size:,} × {value.dtype}"), ("range", _span(value)), ("zeros", f"{zero:.1%}")]
+    if isinstance(node, Weighted):
+        weights, zeros = node.weights, float((node.weights == 0).mean())
+        facts += [
+            ("weights", f"{weights.size:,} × {weights.dtype}"),
+            ("range", _span(weights)),
+            ("zeros", f"{zeros:.1%}"),
+        ]
     if isinstance(node, Conv2d):
         facts += [("kernel", shape_text(node.weight.shape[2:])), ("stride, padding", _pairs(node))]
         facts += [("groups", str(node.groups))] if node.groups > 1 else []

@@ -155,7 +155,7 @@ def screenshot(
         layers = () if document is None else document.bundle.graph.spiking
         if layer is not None and layer not in layers:
             raise UsageError(f"--layer: unknown layer {layer}; expected one of {', '.join(layers)}")
-        window.panels[panel].prepare()
+        window.content.panels[panel].prepare()
         settle(window)
         window.setUpdatesEnabled(True)
         settle(window)

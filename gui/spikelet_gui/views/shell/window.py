@@ -1,4 +1,4 @@
-"""Main window: header, panels and footer."""
+"""Main window: keys, dropped files, the clipboard and the theme."""
 
 from __future__ import annotations
 
@@ -20,37 +20,26 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import (
     QApplication,
     QFileDialog,
-    QHBoxLayout,
     QMainWindow,
-    QStackedWidget,
-    QVBoxLayout,
     QWidget,
 )
 
 from spikelet.escapes import printable
 from spikelet_gui.models.session.inspector import Inspector
-from spikelet_gui.views.panels.catalogue import PANELS, Panels
+from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.panels.overview.panel import OverviewPanel
 from spikelet_gui.views.shell import shortcuts
 from spikelet_gui.views.shell.actions import Actions
-from spikelet_gui.views.shell.changed import ChangedLine
+from spikelet_gui.views.shell.content import SMALLEST, Choices, Content
 from spikelet_gui.views.shell.exporting import Exporter
 from spikelet_gui.views.shell.focus import FocusReturn
 from spikelet_gui.views.shell.garbage import Collector
-from spikelet_gui.views.shell.header import Header
 from spikelet_gui.views.shell.opening import may_open, open_content
-from spikelet_gui.views.shell.pages import ProblemPage, WelcomePage
-from spikelet_gui.views.shell.rail import Rail
-from spikelet_gui.views.shell.stale import StaleLine
-from spikelet_gui.views.shell.transport import Transport
 from spikelet_gui.views.widgets import style, theme
-from spikelet_gui.views.widgets.base import Panel, release_all
-from spikelet_gui.views.widgets.controls import Segments
+from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.scrolling import Page
 from spikelet_gui.views.widgets.slices import slices
-from spikelet_gui.views.widgets.tab_order import set_tab_order
 
-SMALLEST = 800, 500  # width and height of the content; a screen of 1920 × 1080 at 200% has 960 × 540
 FRAME = QSize(8, 40)  # what a window manager draws around a window, in pixels
 
 
@@ -59,9 +48,7 @@ class Window(QMainWindow):
 
     Attributes:
         inspector: The models.
-        root: The content, which scrolls in a window that is smaller.
-        panels: The panels by name.
-        pages: The scroll areas of the panels, by name.
+        content: Header, panels and footer. They scroll in a window that is smaller.
     """
 
     def __init__(self, inspector: Inspector, remember: Callable[[], object] = lambda: None) -> None:
@@ -73,15 +60,14 @@ class Window(QMainWindow):
         self._fit_screen()
         if inspector.settings.window:
             self.restoreGeometry(QByteArray.fromBase64(inspector.settings.window.encode()))
-        self.exporter = Exporter(self, inspector, lambda: self.panels[self.panel])
+        self.exporter = Exporter(self, inspector, self._panel)
         self.actions_ = self._actions()
-        self._options: dict[str, dict[str, int]] = {}  # selected in panels that are rebuilt for another theme
         self._collector = Collector(self)
         self._collector.start()
         self._focus = FocusReturn(
-            self, lambda: self.root, lambda event: shortcuts.pressed(self.actions_, inspector, event)
+            self, lambda: self.content, lambda event: shortcuts.pressed(self.actions_, inspector, event)
         )
-        self._build()
+        self._build({})
         for name, keys, action in shortcuts.bindings(self.actions_, PANELS):
             self._bind(name, keys, action)
         inspector.opened.connect(self._opened)
@@ -97,87 +83,34 @@ class Window(QMainWindow):
         """Set the smallest size: that of the content, or less on a small screen."""
         self.setMinimumSize(QSize(*map(theme.length, SMALLEST)).boundedTo(self._space()))
 
-    def _build(self) -> None:
-        inspector = self.inspector
-        frame, self.root = Page(), QWidget()
-        root = self.root
-        root.setObjectName("root")
-        root.setMinimumSize(*map(theme.length, SMALLEST))
+    def _build(self, choices: Choices) -> None:
+        frame = Page()
         self.setCentralWidget(frame)
-        frame.set_content(root)  # in the window before its contents: a widget that changes its parent is styled again
-        outer, right = QHBoxLayout(root), QVBoxLayout()
-        for layout in (outer, right):
-            layout.setContentsMargins(0, 0, 0, 0)
-            layout.setSpacing(0)
-        self.rail = Rail(self.show_panel)
-        outer.addWidget(self.rail)
-        outer.addLayout(right, 1)
-        self.header = Header(self.actions_, self.exporter, inspector)
-        right.addWidget(self.header)
-        self.changed = ChangedLine(inspector)
-        right.addWidget(self.changed)
-        self.stale = StaleLine(inspector, self._shown_panel)
-        right.addWidget(self.stale)
-        self.stack = QStackedWidget()
-        right.addWidget(self.stack, 1)
-        self.transport = Transport(inspector)
-        right.addWidget(self.transport)
-        self.welcome, self.problem = WelcomePage(self.actions_, inspector), ProblemPage(self.actions_, inspector)
-        self.stack.addWidget(self.welcome)
-        self.stack.addWidget(self.problem)
-        self.pages: dict[str, Page] = {}
-        self.panels = Panels(inspector, self._add_page, self._complete)
-        root.setFocus()  # the first button must not have the focus
-        self._opened()
-
-    def _add_page(self, name: str, panel: Panel) -> None:
-        """Add a panel that is not built yet to the window."""
-        panel.setObjectName(f"panel-{name}")
-        self.pages[name] = Page()
-        self.stack.addWidget(self.pages[name])
-        self.pages[name].set_content(panel)
-
-    def _complete(self, name: str, panel: Panel) -> None:
-        self.exporter.add_menus(panel)
-        set_tab_order(self.root)
-        for segments in panel.findChildren(Segments):
-            segments.pick(self._options.get(name, {}).pop(segments.accessibleName(), segments.chosen))
+        self.content = Content(frame, self.actions_, self.exporter, self.inspector, choices)
+        self._show_title()
 
     def set_theme(self, name: str) -> None:
         """Set the theme, and rebuild all views from the models, in slices."""
         self.inspector.settings.theme = name
-        slices().add(self, self._delete_pages)
+        slices().add(self, self.content.delete_pages)
         slices().add(self, self._rebuild)
-
-    def _delete_pages(self) -> None:
-        self._release()
-        for name, page in self.pages.items():
-            options = self.panels[name].findChildren(Segments)
-            self._options[name] = {segments.accessibleName(): segments.chosen for segments in options}
-            shiboken6.delete(page)
-        self.panels.clear()
-        self.pages.clear()
 
     def _rebuild(self) -> None:
         app = QApplication.instance()
         assert isinstance(app, QApplication)
-        self._release()  # panels that were opened since
         focused = self.focusWidget()
         name = focused.accessibleName() if focused is not None else ""
         if focused is not None:
             focused.clearFocus()  # Qt crashes if a widget with the focus is taken from its window and deleted
-        frame = self.takeCentralWidget()
+        self.content.delete_pages()  # panels that were opened since
+        choices, frame = self.content.choices, self.takeCentralWidget()
         if frame is not None:
             shiboken6.delete(frame)  # a style sheet is applied to all widgets that exist
         style.apply(app, theme.resolve(self.inspector.settings.theme))
-        self._build()
+        self._build(choices)
         for control in self.findChildren(QWidget):  # of the bars; the panels are built later
             if name and control.accessibleName() == name:
                 control.setFocus()
-
-    def _release(self) -> None:
-        self.panels.finish()
-        release_all(self)
 
     def toggle_theme(self) -> None:
         """Switch between dark and light."""
@@ -185,15 +118,9 @@ class Window(QMainWindow):
 
     # panels
 
-    @property
-    def panel(self) -> str:
-        """Name of the current panel."""
-        name = self.inspector.settings.panel
-        return name if name in PANELS else "overview"
-
-    def _shown_panel(self) -> Panel | None:
-        """Return the current panel; None before it is built, and while no bundle is open or a refused one is shown."""
-        return self.panels.get(self.panel) if self.inspector.shown is not None else None
+    def _panel(self) -> Panel:
+        """Return the current panel, which is built first if it is not."""
+        return self.content.panels[self.content.panel]
 
     def show_panel(self, name: str) -> None:
         """Show a panel of the open bundle, also instead of the errors of a refused one; without one, the start page."""
@@ -204,41 +131,23 @@ class Window(QMainWindow):
             self._opened()
 
     def _opened(self) -> None:
-        inspector = self.inspector
-        self.rail.mark(self.panel)
-        if inspector.problem is not None:
-            self.stack.setCurrentWidget(self.problem)
-            self._set_title(inspector.problem.path.name)
-        elif inspector.document is None:
-            self.stack.setCurrentWidget(self.welcome)
-        else:
-            self._show_page(self.panel)
-            self._set_title(inspector.document.name)
-        self.stale.show_state()
+        self.content.show_state()
+        self._show_title()
 
-    def _show_page(self, name: str) -> None:
-        """Show a panel after it is built; another panel can be chosen meanwhile."""
-        if self.panel != name or self.inspector.shown is None:
-            return
-        if self.panels.build_slice(name):
-            self.stack.setCurrentWidget(self.pages[name])
-            self.stale.show_state()
-        else:
-            slices().add(self.stack, lambda: self._show_page(name))
+    def _show_title(self) -> None:
+        """Set the title to the name of the bundle or refused file; Qt replaces a single [*] in it."""
+        problem, document = self.inspector.problem, self.inspector.document
+        if problem is not None:
+            self._set_title(problem.path.name)
+        elif document is not None:
+            self._set_title(document.name)
 
     def _set_title(self, name: str) -> None:
-        """Set the window title; Qt replaces a single [*] in it."""
-        name = printable(name)
-        self.setWindowTitle(f"{name.replace('[*]', '[*][*]')} – spikelet")
-
-    def scroll_panel(self, pages: int) -> None:
-        """Scroll the current panel down by a number of pages; negative is up."""
-        if self.panel in self.pages:
-            self.pages[self.panel].turn(pages)
+        self.setWindowTitle(f"{printable(name).replace('[*]', '[*][*]')} – spikelet")
 
     def run_panel(self) -> None:
         """Start the task of the current panel, unless it is running: it would start anew."""
-        panel = self.panels[self.panel]
+        panel = self._panel()
         if self.inspector.jobs.running(panel.task):
             self.inspector.status.emit("Running already; Esc cancels it")
         else:
@@ -250,7 +159,7 @@ class Window(QMainWindow):
             open_picture=lambda: self._overview().input.choose(),
             paste=self.paste,
             draw=self.draw,
-            find=lambda: self.panels[self.panel].focus_search() if self.inspector.shown is not None else None,
+            find=lambda: self._panel().focus_search() if self.inspector.shown is not None else None,
             run=self.run_panel,
             export=lambda: self.exporter.ask(),
             copy=lambda: self.exporter.copy_picture(),
@@ -258,7 +167,7 @@ class Window(QMainWindow):
             show_keys=lambda: shortcuts.help_dialog(self).open(),
             quit=self.close,
             show_panel=self.show_panel,
-            scroll=self.scroll_panel,
+            scroll=lambda pages: self.content.scroll_panel(pages),
         )
 
     def _bind(self, name: str, keys: str, action: Callable[[], object]) -> None:
@@ -268,7 +177,7 @@ class Window(QMainWindow):
         self.addAction(command)
 
     def _overview(self) -> OverviewPanel:
-        panel = self.panels["overview"]
+        panel = self.content.panels["overview"]
         assert isinstance(panel, OverviewPanel)
         return panel
 
@@ -322,7 +231,7 @@ class Window(QMainWindow):
         if event.type() == QEvent.Type.ThemeChange and self.inspector.settings.theme == "system":
             self.set_theme("system")
         elif event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
-            self.changed.check()
+            self.content.changed.check()
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         if not self.inspector.may_close():
@@ -330,7 +239,7 @@ class Window(QMainWindow):
             return
         self.inspector.settings.window = bytes(self.saveGeometry().toBase64().data()).decode()
         self._remember()
-        self._release()
+        self.content.release()
         if self.inspector.close():  # otherwise a remaining thread could collect garbage
             self._collector.stop()
         super().closeEvent(event)
