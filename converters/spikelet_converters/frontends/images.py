@@ -113,14 +113,10 @@ class Images(MaxPools):
         self.check_weights(where, groups * per_group * inner * pixels * shape[0] * shape[1])
         maps = np.zeros((groups, per_group, inner, *size, *shape))
         by_group = kernel.reshape(groups, inner, per_group, *kernel.shape[2:]).transpose(0, 2, 1, 3, 4)
-        for row in range(kernel.shape[2]):
-            for column in range(kernel.shape[3]):
-                for i in range(size[0]):
-                    for j in range(size[1]):
-                        y = i * window.stride[0] + row - window.pads[0]
-                        z = j * window.stride[1] + column - window.pads[1]
-                        if 0 <= y < shape[0] and 0 <= z < shape[1]:
-                            maps[:, :, :, i, j, y, z] += by_group[..., row, column]
+        for tap in np.ndindex(*kernel.shape[2:]):
+            pixels_of_axes = [_written(size[axis], shape[axis], tap[axis], window, axis) for axis in (0, 1)]
+            before, after = zip(*pixels_of_axes, strict=True)
+            maps[:, :, :, *np.ix_(*before), *np.ix_(*after)] += by_group[..., *tap, None, None]
         return self.mapped(name, where, maps.reshape(groups * per_group, inner, *size, *shape), bias, groups, x)
 
     def mapped(self, name: str, where: str, maps: Factor, bias: npt.ArrayLike | None, groups: int, x: Value) -> Value:
@@ -264,6 +260,16 @@ class Images(MaxPools):
                 f"{where}: every pixel of its output has separate weights, {weights:,} in all; expected at most "
                 f"{MOST_WEIGHTS:,}: use a smaller image, or sizes that divide it"
             )
+
+
+def _written(
+    pixels: int, outputs: int, tap: int, window: Window, axis: int
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return the pixels of an axis that an entry of a transposed kernel adds to an output, and their outputs."""
+    before = np.arange(pixels)
+    after = before * window.stride[axis] + tap - window.pads[axis]
+    inside = (after >= 0) & (after < outputs)
+    return before[inside], after[inside]
 
 
 def _over_rows(
