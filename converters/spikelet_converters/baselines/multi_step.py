@@ -18,6 +18,7 @@ from spikelet.graph import Graph
 from spikelet.nodes import IF, Conv2d, Node
 from spikelet_converters.calibration.analog import Analog, along_channels, integrate
 
+ROWS = 512  # images times time-steps per batch: larger tensors leave the caches of a processor
 Neuron = Callable[[str, IF, Tensor], Tensor]
 """(layer, node, current of shape (T, N, …)) -> spikes, 0 or 1, of the same shape."""
 
@@ -88,6 +89,22 @@ class MultiStep:
                 if not uses[source]:
                     del values[source]  # limits the memory, which grows with T
         return kept
+
+    def means(self, images: npt.NDArray[np.uint8], steps: int, keep: Collection[str], until: str) -> dict[str, Tensor]:
+        """Return the means over time of outputs with the plain neuron, (N, …) by node.
+
+        Args:
+            images: (N, C, H, W).
+            steps: Number of time-steps T.
+            keep: Nodes whose outputs are returned.
+            until: Last node to evaluate.
+        """
+        size = max(1, ROWS // steps)
+        batches = [
+            {name: values.mean(0) for name, values in self.run(part, steps, keep=keep, until=until).items()}
+            for part in np.split(images, range(size, len(images), size))
+        ]
+        return {name: torch.cat([batch[name] for batch in batches]) for name in keep}
 
     def logits(self, images: npt.NDArray[np.uint8], steps: int, neuron: Neuron = plain) -> Tensor:
         """Return the logits summed up to each time-step, (T, N, K) float64, in the units of the source network.

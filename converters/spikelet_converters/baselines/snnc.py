@@ -81,7 +81,7 @@ class SNNC(Recalibration):
                 if part == "weights":
                     graph = self._weights(graph, layer, targets[layer], images, steps)
                     continue
-                spike_rates = MultiStep(graph).run(images, steps, keep=(layer,), until=layer)[layer].mean(0)
+                spike_rates = MultiStep(graph).means(images, steps, keep=(layer,), until=layer)[layer]
                 error = channel_means(targets[layer] - spike_rates)
                 node = graph.neuron(layer)
                 if part == "bias":
@@ -96,9 +96,9 @@ class SNNC(Recalibration):
             return graph
         synapse, neuron = graph.synapse(name), graph.neuron(layer)
         source = graph.predecessors[name][0]
-        outputs = MultiStep(graph).run(images, steps, keep=(source, before, name), until=before)
-        x = outputs[source].mean(0)
-        shortcut = outputs[before].mean(0) - outputs[name].mean(0)  # current of the other inputs of the Add
+        outputs = MultiStep(graph).means(images, steps, keep=(source, before, name), until=before)
+        x = outputs[source]
+        shortcut = outputs[before] - outputs[name]  # current of the other inputs of the Add
         # In units of theta, the learning rate is comparable between layers.
         theta = torch.tensor(neuron.theta).reshape(-1, *(1,) * (synapse.weight.ndim - 1))
         scale = along_channels(neuron.theta, x.ndim if isinstance(synapse, Conv2d) else 2)

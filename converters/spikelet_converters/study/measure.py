@@ -27,6 +27,7 @@ from spikelet.metrics.tally import tally
 from spikelet.session import Model
 from spikelet.verify import golden_inputs, golden_steps, record_golden
 from spikelet_converters.baselines import Baseline, MultiStep, NeuronRule, Recalibration
+from spikelet_converters.baselines.multi_step import ROWS
 from spikelet_converters.conversion.copies import with_copies
 from spikelet_converters.conversion.quantise import quantise
 from spikelet_converters.frontends.torch.fx import trace
@@ -36,7 +37,6 @@ from spikelet_converters.training.checkpoint import Checkpoint
 
 COUNTED = 200  # images on which synaptic operations are counted
 SOURCE_BATCH = 100  # images per batch of the source network
-ROWS = 512  # images times time-steps per batch of a neuron rule
 Tick = Callable[[int, int], None]
 Values = npt.NDArray[np.float64]
 
