@@ -18,7 +18,7 @@ from spikelet.graph import Graph
 from spikelet.nodes import IF, Conv2d, Node
 from spikelet_converters.calibration.analog import Analog, along_channels, integrate
 
-ROWS = 512  # images times time-steps per batch: larger tensors leave the caches of a processor
+ROWS = 64  # images times time-steps per batch: the system maps and clears larger tensors anew in each layer
 Neuron = Callable[[str, IF, Tensor], Tensor]
 """(layer, node, current of shape (T, N, …)) -> spikes, 0 or 1, of the same shape."""
 
