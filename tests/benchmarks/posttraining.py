@@ -36,6 +36,7 @@ from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.study.summary_text import heading
 from spikelet_converters.training.checkpoint import load_checkpoint
+from spikelet_converters.training.memory import freed_memory_kept
 
 STEPS = (8, 16, 32)
 BATCH = 50
@@ -166,7 +167,8 @@ def main() -> None:
         if args.start is not None:
             started(network, args.start)
         shown = training.take(slice(0, args.train_images))
-        train(network, shown, args.epochs, args.rate)
+        with freed_memory_kept():
+            train(network, shown, args.epochs, args.rate)
         begin = "random weights" if args.start is None else f"the weights of `{args.start}`"
         origin = f"trained from {begin}: {args.epochs} epochs of {len(shown):,} images, SGD at {args.rate:g}, seed 0"
         kept = {"origin": origin, "weights": network.state_dict()}

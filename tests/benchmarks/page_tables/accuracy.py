@@ -6,6 +6,7 @@ The table of differences is written from the published results of studies.
 from __future__ import annotations
 
 import json
+import statistics
 
 from page_tables.blocks import with_block
 from page_tables.held_out import held_out_table
@@ -106,7 +107,10 @@ def tuned_table(figures: Figures) -> str:
 
 
 def differences_table() -> str:
-    """Return the table of the differences between methods in points, means over the seeds of both."""
+    """Return the table of the differences between methods in points: mean and deviation over the seeds of both.
+
+    Methods with pre-steps have no accuracy at small T.
+    """
     rows = [f"| network | data | methods | seeds | {' | '.join(f'T = {t}' for t in DIFFERENCE_STEPS)} |"]
     rows.append("|---" * (len(DIFFERENCE_STEPS) + 4) + "|")
     for study, method, reference in DIFFERENCES:
@@ -116,13 +120,20 @@ def differences_table() -> str:
             for name in (method, reference)
         )
         seeds = sorted(first.keys() & second.keys())
-        cells = []
-        for t in map(str, DIFFERENCE_STEPS):
-            points = [100 * (first[seed]["accuracy"][t] - second[seed]["accuracy"][t]) for seed in seeds]
-            cells.append(f"{round(sum(points) / len(points), 1) + 0.0:+.1f}")  # + 0.0: no negative zero
+        pairs = [(first[seed]["accuracy"], second[seed]["accuracy"]) for seed in seeds]
+        cells = [
+            difference_text([100 * (a[t] - b[t]) for a, b in pairs]) if t in pairs[0][1] else "–"
+            for t in map(str, DIFFERENCE_STEPS)
+        ]
         facts = first[seeds[0]]["point"]["model"], first[seeds[0]]["test"]["data"], f"`{method}` − `{reference}`"
         rows.append(f"| {' | '.join(facts)} | {', '.join(map(str, seeds))} | {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"
+
+
+def difference_text(points: list[float]) -> str:
+    """Return a mean difference, with the standard deviation if there are several values."""
+    mean = f"{round(statistics.mean(points), 1) + 0.0:+.1f}"  # + 0.0: no negative zero
+    return f"{mean} ± {statistics.stdev(points):.1f}" if len(points) > 1 else mean
 
 
 def tables(figures: Figures) -> dict[str, dict[str, str]]:
