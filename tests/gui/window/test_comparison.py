@@ -55,8 +55,8 @@ def test_two_bundles_are_compared_and_the_first_divergence_is_shown(opened, rest
     shares = measured.accuracy[1]
     assert card.lines[1][1].getOriginalDataset()[1] == pytest.approx(shares)
     opened.inspector.cursor.go(2)
-    assert f"t = 2: equal predictions on {measured.agreement[1]:.1%}" in card.message.text()
-    assert f"accuracy of the second: {shares[1]:.1%}" in card.message.text(), "at the same time-step"
+    both = " and ".join(f"{accuracy[1]:.1%}" for accuracy in measured.accuracy.values())
+    assert f"t = 2: correct on {both}, equal on {measured.agreement[1]:.1%}" in card.message.text()
     (table,) = tables_of(card)
     assert [row[table.head.index("second_accuracy")] for row in table.rows] == pytest.approx(shares)
     card.basis.pick(0)
@@ -80,6 +80,42 @@ def test_two_bundles_are_compared_and_the_first_divergence_is_shown(opened, rest
         divergence.time,
     )
     assert inspector.selection.picked == (int(np.ravel_multi_index(divergence.neuron, shape)),)
+
+
+def test_engines_of_a_comparison_do_not_depend_on_the_order_of_opening(opened, rest, tmp_path):
+    """Two bundles run on the engine of the footer, whether the panel was built before or after the second was opened.
+
+    An engine that was picked stays selected, also with other colours.
+    """
+    other = tmp_path / "other.snnb"
+    write(bundle_of(plain_graph(seed=5), "other"), other)
+    results, engine = opened.inspector.results, opened.inspector.engine
+    opened.show_panel("compare")
+    rest(opened)
+
+    def compared():
+        rest(opened)
+        sides = opened.content.panels["compare"].sides
+        engines = tuple(side.engine for side in results.comparison.sides)
+        assert engines == tuple(box.currentText() for box in sides.engines)
+        return engines
+
+    assert compared() == (engine, "numpy")
+    results.open_second(other)
+    assert compared() == (engine, engine)
+    results.close_second()
+    assert compared() == (engine, "numpy")
+    results.open_second(other)
+    rest(opened)
+    box = opened.content.panels["compare"].sides.engines[1]
+    box.setCurrentText("numpy")
+    box.textActivated.emit("numpy")
+    assert compared() == (engine, "numpy")
+    comparison = results.comparison
+    opened.set_theme("light")
+    assert compared() == (engine, "numpy")
+    assert results.comparison is comparison, "not computed again"
+    opened.set_theme("dark")
 
 
 def test_energy_of_both_is_that_of_their_measurements(opened, rest, tmp_path, data):
