@@ -12,7 +12,7 @@ import numpy as np
 
 from spikelet.display import significant
 from spikelet.graph import Graph
-from spikelet.metrics.energy import LEVELS, Energy, EnergyBaseline, Estimate, Levels, estimate, spiking_levels
+from spikelet.metrics.energy import LEVELS, Energy, Estimate, Levels, estimate, spiking_levels
 from spikelet.metrics.hardware import Profile
 from spikelet.metrics.measurement import Measurement
 from spikelet_gui.models.network.blocks import blocks
@@ -44,10 +44,6 @@ class Costs:
     def level(self) -> str:
         """The most complete level for which the profile has figures."""
         return next(level for level in reversed(LEVELS) if self.estimate.levels[level] is not None)
-
-    def break_even(self, baseline: EnergyBaseline, level: str) -> tuple[float, float] | None:
-        """Return the spike rate below which the spiking network needs less energy: for low and for high figures."""
-        return baseline.crossover[level]
 
 
 def costs(measured: Measurement, profile: Profile) -> Costs:

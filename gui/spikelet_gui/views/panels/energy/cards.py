@@ -75,7 +75,7 @@ class BreakEvenCard(CardView):
         texts = []
         ends = [min(y), max(y)]
         for index, baseline in enumerate(costs.estimate.baselines):
-            energy, break_even = baseline.levels[level], costs.break_even(baseline, level)
+            energy, break_even = baseline.levels[level], baseline.crossover[level]
             if energy is None or break_even is None:
                 continue
             hue, height = theme().series[index + 1], energy.low / 1e6

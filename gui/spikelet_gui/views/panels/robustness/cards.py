@@ -16,8 +16,9 @@ from PySide6.QtWidgets import (
 )
 
 from spikelet.metrics.fault_results import Point
-from spikelet_gui.models.analysis.robustness import ends, level_text, lost, rows, table
+from spikelet_gui.models.analysis.robustness import ends, lost, rows, table
 from spikelet_gui.models.export import DataTable
+from spikelet_gui.models.numbers import short_percent
 from spikelet_gui.views.panels.robustness.state import RobustnessState
 from spikelet_gui.views.plots.axes import share_range
 from spikelet_gui.views.plots.plots import Plot
@@ -133,7 +134,7 @@ class MatrixCard(FaultCard):
             return QTableWidgetItem("")
         point = points[index]
         text = f"{point.accuracy[time - 1]:.1%}"
-        cell = QTableWidgetItem(f"at {level_text(point.fault.level)}\n{text}\n{ends(point, time)}")
+        cell = QTableWidgetItem(f"at {short_percent(point.fault.level)}\n{text}\n{ends(point, time)}")
         cell.setBackground(QBrush(QColor(heat(lost(measured, point, time)))))
         return cell
 
@@ -174,7 +175,7 @@ class LevelCard(FaultCard):
         self.plot.set_title("left", measured.measure)
         self.plot.set_title("bottom", row.unit)
         self.plot.getAxis("bottom").setTicks(
-            [[(i, level_text(point.fault.level)) for i, point in enumerate(row.points)]]
+            [[(i, short_percent(point.fault.level)) for i, point in enumerate(row.points)]]
         )
         self.plot.setXRange(-0.4, max(len(x), 1) * 1.36 - 0.6, padding=0)
         self.plot.setYRange(*share_range([fault_free, *y, *low, *high]), padding=0)
@@ -200,7 +201,10 @@ class StepCard(FaultCard):
             return
         self.set_note(f"{row.title.lower()}; bands: 95% intervals")
         x = list(range(1, measured.steps + 1))
-        curves = [("no fault", measured.fault_free), *((level_text(point.fault.level), point) for point in row.points)]
+        curves = [
+            ("no fault", measured.fault_free),
+            *((short_percent(point.fault.level), point) for point in row.points),
+        ]
         for index, (name, point) in enumerate(curves):
             hue = theme().series[index % len(theme().series)]
             edges = [self.plot.plot(x, end, pen=pg.mkPen((0, 0, 0, 0))) for end in (point.low, point.high)]
