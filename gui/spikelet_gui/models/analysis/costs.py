@@ -17,6 +17,9 @@ from spikelet.metrics.hardware import Profile
 from spikelet.metrics.measurement import Measurement
 from spikelet_gui.models.network.blocks import blocks
 
+Spans = list[tuple[str, Levels]]
+"""Names of networks or layers, and their energy by level."""
+
 POINTS = 41  # number of spike rates of the curve
 LEAST = 0.001  # smallest energy that is shown, in the unit of its column
 UNITS = ((1e9, "mJ"), (1e6, "µJ"), (1e3, "nJ"), (1.0, "pJ"))
@@ -84,6 +87,16 @@ def energy_text(energy: Energy | None, unit: tuple[float, str] | None = None) ->
         return f"below {LEAST} {name}"
     low, high = (_digits(end / factor) for end in (energy.low, energy.high))
     return f"{low} {name}" if low == high else f"{low} – {high} {name}"
+
+
+def microjoules(spans: Spans) -> list[list[object]]:
+    """Return rows (name, level, low, high) in µJ, of the levels that have figures."""
+    return [
+        [name, level, energy.low / 1e6, energy.high / 1e6]
+        for name, levels in spans
+        for level in LEVELS
+        if (energy := levels[level]) is not None
+    ]
 
 
 def _digits(value: float) -> str:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pyqtgraph as pg
 
-from spikelet.metrics.energy import LEVELS, Levels
 from spikelet.report import wording
+from spikelet_gui.models.analysis.costs import Spans, microjoules
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.profiles import find_profile
 from spikelet_gui.views.panels.energy.state import EnergyState
 from spikelet_gui.views.plots.plots import Plot
-from spikelet_gui.views.plots.range_bars import RangeBars, Spans
+from spikelet_gui.views.plots.range_bars import RangeBars, level_legend
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.scrolling import scrolled
-from spikelet_gui.views.widgets.text import Legend, label
+from spikelet_gui.views.widgets.text import label
 from spikelet_gui.views.widgets.theme import theme
 
 
@@ -27,8 +27,7 @@ class LevelsCard(CardView):
         super().__init__(inspector, "Energy per image", note, self._data)
         self.state = state
         self.bars = RangeBars("energy by level")
-        colours = theme().series[: len(wording.LEVEL_NAMES)]
-        self.legend = Legend(list(zip(colours, wording.LEVEL_NAMES, strict=True)), wrap=True)
+        self.legend = level_legend()
         self.body.addWidget(self.bars, 1)
         self.body.addWidget(self.legend)
 
@@ -45,7 +44,7 @@ class LevelsCard(CardView):
         return [("spiking", costs.estimate.levels), *baselines]
 
     def _data(self) -> DataTable | None:
-        rows = _microjoules(self._rows())
+        rows = microjoules(self._rows())
         return DataTable("energy", ["network", "level", "low_uJ", "high_uJ"], rows) if rows else None
 
 
@@ -121,16 +120,5 @@ class LayersCard(CardView):
         return [] if costs is None else list(costs.layers.items())
 
     def _data(self) -> DataTable | None:
-        rows = _microjoules(self._rows())
+        rows = microjoules(self._rows())
         return DataTable("energy-layers", ["layer", "level", "low_uJ", "high_uJ"], rows) if rows else None
-
-
-def _microjoules(spans: list[tuple[str, Levels]]) -> list[list[object]]:
-    """Return rows (name, level, low, high) in µJ, of the levels that have figures."""
-    rows: list[list[object]] = []
-    for name, levels in spans:
-        for level in LEVELS:
-            energy = levels[level]
-            if energy is not None:
-                rows.append([name, level, energy.low / 1e6, energy.high / 1e6])
-    return rows
