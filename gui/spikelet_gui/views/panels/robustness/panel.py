@@ -78,11 +78,17 @@ class RobustnessPanel(Panel):
         self.matrix.setMinimumHeight(length(len(KINDS) * CELL_HEIGHT + 70))
         for card in (self.levels, self.steps):
             card.setMinimumHeight(length(215))
-        self.stack(panes)
+        settings = row(spacing=8)
+        settings.addStretch(1)  # at the right, also below the message
+        for widget in (self.images, self.devices, self.runner):
+            settings.addWidget(widget)
+        line = row(self.message, stretch=(1,), spacing=8)
+        line.addLayout(settings)
+        self.stack(panes, line)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
         outer.setSpacing(8)
-        outer.addLayout(row(self.message, self.images, self.devices, self.runner, stretch=(1, 0, 0, 0), spacing=8))
+        outer.addLayout(line)
         outer.addWidget(self.empty, 1)
         outer.addWidget(self.content, 1)
 
