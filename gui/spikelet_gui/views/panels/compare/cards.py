@@ -203,6 +203,8 @@ class PredictionsCard(ComparisonCard):
         lines = [] if comparison is None else _predictions(comparison, time)
         if comparison is not None and survey is not None:
             lines.append(_on_all_images(survey, time))
+            if not comparison.same_classes:
+                lines.append("The second has other classes; those of equal names are the same.")
         self.message.setText("<br>".join(lines))
 
     def _data(self) -> DataTable | None:
