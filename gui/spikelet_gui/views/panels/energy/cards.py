@@ -6,17 +6,20 @@ import numpy as np
 import pyqtgraph as pg
 
 from spikelet.report import wording
-from spikelet_gui.models.analysis.costs import Spans, microjoules
+from spikelet_gui.models.analysis.costs import Costs, Spans, microjoules
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.profiles import find_profile
 from spikelet_gui.views.panels.energy.state import EnergyState
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.plots.range_bars import RangeBars, level_legend
+from spikelet_gui.views.plots.texts import clearest
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.scrolling import scrolled
 from spikelet_gui.views.widgets.text import label
 from spikelet_gui.views.widgets.theme import theme
+
+LABEL = 0.4  # width of the label of the present spike rate, as a share of the largest rate
 
 
 class LevelsCard(CardView):
@@ -71,27 +74,35 @@ class BreakEvenCard(CardView):
             return
         y = [energy.low / 1e6 for energy in costs.curve[level]]
         self.plot.line(costs.rates, y, 0, 2.6, name="spiking")
-        texts = []
-        ends = [min(y), max(y)]
+        texts: list[str] = []
+        heights: list[float] = []
         for index, baseline in enumerate(costs.estimate.baselines):
             energy, break_even = baseline.levels[level], baseline.crossover[level]
             if energy is None or break_even is None:
                 continue
             hue, height = theme().series[index + 1], energy.low / 1e6
             self.plot.reference(height, (0, costs.rates[-1]), hue, baseline.name)
-            ends.append(height)
+            heights.append(height)
             if 0 < break_even[0] < costs.rates[-1]:
                 dot = pg.ScatterPlotItem([break_even[0]], [np.log10(height)], size=11, brush=hue, pen=None)
                 self.plot.addItem(dot)
             texts.append(f"{baseline.name}: {wording.break_even(break_even)}")
-        current = self.plot.level(costs.rate, theme().text, f"now {costs.rate:.1%}", vertical=True)
-        current.label.setPosition(0.06)
         self.plot.setXRange(0, costs.rates[-1] * 1.42, padding=0)
-        low, high = np.log10(max(min(ends), 1e-9)), np.log10(max(ends))
+        low, high = np.log10(max(min(*y, *heights), 1e-9)), np.log10(max(*y, *heights))
         self.plot.setYRange(low, high, padding=0.08)
+        self._mark_rate(costs, y, heights)
         self.plot.names.arrange()
         lead = "Break-even spike rate: "
         self.message.setText(lead + "; ".join(texts) if texts else "No baseline for this hardware profile.")
+
+    def _mark_rate(self, costs: Costs, curve: list[float], heights: list[float]) -> None:
+        """Mark the present spike rate. Its label is apart from the curve and from the lines at some heights."""
+        line = self.plot.level(costs.rate, theme().text, f"now {costs.rate:.1%}", vertical=True)
+        width = LABEL * costs.rates[-1]
+        beside = [energy for rate, energy in zip(costs.rates, curve, strict=True) if 0 <= rate - costs.rate < width]
+        line.label.anchors = [(0, 0.5), (0, 0.5)]
+        values = np.log10(np.maximum([*heights, *beside], 1e-9))
+        line.label.setPosition(clearest(values, *self.plot.box.viewRange()[1]))
 
     def _data(self) -> DataTable | None:
         costs, level = self.state.costs, self.state.level
