@@ -3,15 +3,16 @@
 torch divides each operation among the cores and waits for all of them at its end. If other processes occupy a core,
 each of the thousands of operations of a conversion waits for a thread that cannot run: beside eight other processes on
 two cores, the conversion of a resnet18 took 65 s of processor time with two threads of torch, and 12 s with one. Within
-`divided`, torch therefore uses one thread, and `by_samples` gives parts of a batch to threads. The parts have a fixed
-size, so that its results do not depend on the number of cores.
+`divided`, torch therefore uses one thread, and `in_threads` and `by_samples` give parts of the work to threads. The
+parts of a batch have a fixed size, so that results do not depend on the number of cores.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -20,17 +21,30 @@ from spikelet.thread_limit import ThreadLimit
 
 PART = 32  # samples
 
+Result = TypeVar("Result")
+
 _limit = ThreadLimit(torch.get_num_threads, torch.set_num_threads)
 
 
 @contextmanager
 def divided() -> Iterator[None]:
-    """Limit torch to one thread inside the block, where `by_samples` uses as many threads as torch did before.
+    """Limit torch to one thread inside the block, where `in_threads` uses as many threads as torch did before.
 
     The setting applies to the process.
     """
     with _limit(1):
         yield
+
+
+def in_threads(function: Callable[[int], Result], numbers: Iterable[int]) -> Iterator[Result]:
+    """Yield `function(number)` for each number in order. Outside of `divided`, one thread evaluates all.
+
+    Examples:
+        >>> list(in_threads(lambda start: start + 1, range(0, 6, 2)))
+        [1, 3, 5]
+    """
+    with ThreadPoolExecutor(_limit.saved or 1) as pool:
+        yield from pool.map(function, numbers)
 
 
 def by_samples(function: Callable[[Tensor], Tensor], samples: Tensor) -> Tensor:
@@ -57,8 +71,6 @@ def by_samples(function: Callable[[Tensor], Tensor], samples: Tensor) -> Tensor:
     def evaluate(start: int) -> None:
         result[start : start + PART] = function(samples[start : start + PART])
 
-    starts = range(PART, count, PART)
-    with ThreadPoolExecutor(_limit.saved or 1) as pool:
-        for _ in pool.map(evaluate, starts):
-            pass
+    for _ in in_threads(evaluate, range(PART, count, PART)):
+        pass
     return result

@@ -17,8 +17,8 @@ from torch.nn import functional as F
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Conv2d, Node
 from spikelet_converters.calibration.analog import Analog, along_channels, integrate
+from spikelet_converters.torch_threads import PART, divided, in_threads
 
-ROWS = 64  # images times time-steps per batch: the system maps and clears larger tensors anew in each layer
 Neuron = Callable[[str, IF, Tensor], Tensor]
 """(layer, node, current of shape (T, N, …)) -> spikes, 0 or 1, of the same shape."""
 
@@ -99,11 +99,14 @@ class MultiStep:
             keep: Nodes whose outputs are returned.
             until: Last node to evaluate.
         """
-        size = max(1, ROWS // steps)
-        batches = [
-            {name: values.mean(0) for name, values in self.run(part, steps, keep=keep, until=until).items()}
-            for part in np.split(images, range(size, len(images), size))
-        ]
+        size = batch_of(steps)
+
+        def means_from(start: int) -> dict[str, Tensor]:
+            outputs = self.run(images[start : start + size], steps, keep=keep, until=until)
+            return {name: values.mean(0) for name, values in outputs.items()}
+
+        with divided():
+            batches = list(in_threads(means_from, range(0, len(images), size)))
         return {name: torch.cat([batch[name] for batch in batches]) for name in keep}
 
     def logits(self, images: npt.NDArray[np.uint8], steps: int, neuron: Neuron = plain) -> Tensor:
@@ -123,6 +126,11 @@ class MultiStep:
         steps = max(len(values) for values in inputs)
         rows = [values.expand(steps, *values.shape[1:]).flatten(0, 1) for values in inputs]
         return self.analog.evaluate(name, rows, pixels).unflatten(0, (steps, -1))
+
+
+def batch_of(steps: int) -> int:
+    """Return the number of images per batch for T time-steps: small tensors stay in the caches of a processor."""
+    return max(1, PART // steps)
 
 
 def apply_synapse(node: Node, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -27,18 +27,20 @@ from spikelet.metrics.tally import tally
 from spikelet.session import Model
 from spikelet.verify import golden_inputs, golden_steps, record_golden
 from spikelet_converters.baselines import Baseline, MultiStep, NeuronRule, Recalibration
-from spikelet_converters.baselines.multi_step import ROWS
+from spikelet_converters.baselines.multi_step import batch_of
 from spikelet_converters.conversion.copies import with_copies
 from spikelet_converters.conversion.quantise import quantise
 from spikelet_converters.frontends.torch.fx import trace
 from spikelet_converters.source_model.evaluation import as_pixels
 from spikelet_converters.source_model.simulation import float_logits, noisy_logits
+from spikelet_converters.torch_threads import divided, in_threads
 from spikelet_converters.training.checkpoint import Checkpoint
 
 COUNTED = 200  # images on which synaptic operations are counted
 SOURCE_BATCH = 100  # images per batch of the source network
 Tick = Callable[[int, int], None]
 Values = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -204,13 +206,20 @@ def _rule(baseline: NeuronRule, graph: Graph, network: torch.nn.Module, steps: i
     """Return the accuracy up to each of the time-steps after the pre-steps."""
     test, simulation, total = conditions.test, MultiStep(graph), baseline.total_steps(steps)
     neuron = baseline.rule(simulation, network, conditions.calibration.images, steps)
-    correct = np.zeros(steps)
-    batch = max(1, ROWS // total)
-    for start in range(0, len(test), batch):
-        part = test.take(slice(start, start + batch))
+    size = batch_of(total)
+
+    def correct_from(start: int) -> Counts:
+        part = test.take(slice(start, start + size))
         by_step = simulation.run(part.images, total, neuron)[graph.output_name][baseline.output_steps(steps)]
-        correct += (by_step.double().cumsum(0).argmax(2).numpy() == part.labels).sum(1)
-        conditions.on_progress(min(start + batch, len(test)), len(test))
+        correct: Counts = (by_step.double().cumsum(0).argmax(2).numpy() == part.labels).sum(1)
+        return correct
+
+    correct = np.zeros(steps)
+    starts = range(0, len(test), size)
+    with divided():
+        for start, counts in zip(starts, in_threads(correct_from, starts), strict=True):
+            correct += counts
+            conditions.on_progress(min(start + size, len(test)), len(test))
     return correct / len(test)
 
 
