@@ -81,6 +81,31 @@ def test_the_mcu_form_converts_no_sign_and_no_width(compiler, standard, graph, l
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "gcc",
+        "g++ -std=c++20 -x c++",
+        "riscv64-unknown-elf-gcc -march=rv32imc -mabi=ilp32",
+        "arm-none-eabi-gcc -mcpu=cortex-m0plus -Wcast-qual -Wcast-align",
+        "arm-none-eabi-gcc -mcpu=cortex-m4 -Wcast-qual -Wcast-align",
+    ],
+)
+def test_the_mcu_form_needs_no_c_library_but_memset(command, tmp_path):
+    """Toolchains without a C library have the headers of the compiler alone: no string.h."""
+    compiler = command.split()
+    if shutil.which(compiler[0]) is None:
+        pytest.skip(f"{compiler[0]} is not installed")
+    export(tmp_path, small_graph())
+    where = [compiler[0], "-print-file-name=include"]
+    headers = subprocess.run(where, capture_output=True, text=True, check=True).stdout.strip()
+    flags = [*WARNINGS, "-O2", "-ffreestanding", "-nostdinc", "-isystem", headers]
+    done = subprocess.run(
+        [*compiler, *flags, "-c", "model.c"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 @settings(max_examples=max(2, EXAMPLES), deadline=None, phases=[Phase.generate])
 @given(graph=graphs(), layout=st.sampled_from(["chw", "hwc"]))

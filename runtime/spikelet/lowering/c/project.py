@@ -85,6 +85,7 @@ def project(
         "HIGH": str(program.graph.input.high),
         "IMAGE": templates.IMAGE[program.form],
         "RULE": renamed(templates.IMAGE_RULE[program.form], prefix),
+        "HEADERS": templates.HEADERS[program.form],
         "WARNINGS": templates.WARNINGS[program.form],
     }
     return {

@@ -13,7 +13,7 @@ HEADER = (
  *     int answer = model_answer();
  *
  * Bundle sha256 @DIGEST@.
- * No malloc, no floating point; requires stdint.h, stddef.h and string.h only.
+ * No malloc, no floating point; @HEADERS@.
  *
  * A `model_state` is one instance. Functions whose names begin with `model_state_` take an instance of the caller;
  * instances are independent, so that each thread can run its own. The functions without `_state` use one static
@@ -111,6 +111,11 @@ ORDER = {"chw": "[channel][y][x]", "hwc": "[y][x][channel]"}
 IMAGE = {
     "host": "or NULL to keep the last image since the reset, which saves the computation of the first layer.",
     "mcu": "required at every time-step; must stay valid during the call.",
+}
+
+HEADERS = {
+    "host": "requires stdint.h, stddef.h and string.h only",
+    "mcu": "requires stdint.h, stddef.h and memset only (compile with -ffreestanding without a string.h)",
 }
 
 IMAGE_RULE = {
