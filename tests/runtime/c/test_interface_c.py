@@ -256,6 +256,40 @@ def test_a_longest_prefix_has_names_that_compilers_distinguish():
     )
 
 
+SELF_TESTS = """
+#include <stdio.h>
+int left_selftest(void);
+int right_selftest(void);
+
+int main(void)
+{
+    printf("%d %d\\n", left_selftest(), right_selftest());
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+def test_the_self_tests_of_two_networks_are_functions_of_one_firmware(form, tmp_path):
+    """They print nothing and return 0, or 1 if a logit differs."""
+    good = bundle(small_graph())
+    logits = good.golden.logits.copy()
+    logits[0, 0, 0] += 1
+    wrong = Bundle(good.graph, good.manifest, type(good.golden)(good.golden.inputs, logits, good.golden.spikes), "")
+    sources = []
+    for prefix, network in (("left", good), ("right", wrong)):
+        files, _ = c_project(network, form=form, prefix=prefix)
+        for name, text in files.items():
+            (tmp_path / name).write_text(text)
+        (tmp_path / "main.c").rename(tmp_path / f"{prefix}_selftest.c")
+        sources += [f"{prefix}.c", f"{prefix}_weights.c", f"{prefix}_selftest.c"]
+    (tmp_path / "firmware.c").write_text(SELF_TESTS)
+    flags = [*FORMS[form], *STRICT, "-Wmissing-prototypes", "-DLEFT_SELFTEST", "-DRIGHT_SELFTEST"]
+    subprocess.run([CC, *flags, "firmware.c", *sources, "-o", "firmware"], cwd=tmp_path, check=True)
+    done = subprocess.run(["./firmware"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "0 1\n"
+
+
 STATUSES = """
 #include <stdio.h>
 #include "model.h"
