@@ -81,31 +81,6 @@ def test_the_mcu_form_converts_no_sign_and_no_width(compiler, standard, graph, l
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "gcc",
-        "g++ -std=c++20 -x c++",
-        "riscv64-unknown-elf-gcc -march=rv32imc -mabi=ilp32",
-        "arm-none-eabi-gcc -mcpu=cortex-m0plus -Wcast-qual -Wcast-align",
-        "arm-none-eabi-gcc -mcpu=cortex-m4 -Wcast-qual -Wcast-align",
-    ],
-)
-def test_the_mcu_form_needs_no_c_library_but_memset(command, tmp_path):
-    """Toolchains without a C library have the headers of the compiler alone: no string.h."""
-    compiler = command.split()
-    if shutil.which(compiler[0]) is None:
-        pytest.skip(f"{compiler[0]} is not installed")
-    export(tmp_path, small_graph())
-    where = [compiler[0], "-print-file-name=include"]
-    headers = subprocess.run(where, capture_output=True, text=True, check=True).stdout.strip()
-    flags = [*WARNINGS, "-O2", "-ffreestanding", "-nostdinc", "-isystem", headers]
-    done = subprocess.run(
-        [*compiler, *flags, "-c", "model.c"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 @settings(max_examples=max(2, EXAMPLES), deadline=None, phases=[Phase.generate])
 @given(graph=graphs(), layout=st.sampled_from(["chw", "hwc"]))
@@ -254,40 +229,6 @@ def test_a_longest_prefix_has_names_that_compilers_distinguish():
     assert renamed("model.h model_step MODEL_H a_model_x xmodel_y models.c", "net") == (
         "net.h net_step NET_H a_model_x xmodel_y models.c"
     )
-
-
-SELF_TESTS = """
-#include <stdio.h>
-int left_selftest(void);
-int right_selftest(void);
-
-int main(void)
-{
-    printf("%d %d\\n", left_selftest(), right_selftest());
-    return 0;
-}
-"""
-
-
-@pytest.mark.parametrize("form", sorted(FORMS))
-def test_the_self_tests_of_two_networks_are_functions_of_one_firmware(form, tmp_path):
-    """They print nothing and return 0, or 1 if a logit differs."""
-    good = bundle(small_graph())
-    logits = good.golden.logits.copy()
-    logits[0, 0, 0] += 1
-    wrong = Bundle(good.graph, good.manifest, type(good.golden)(good.golden.inputs, logits, good.golden.spikes), "")
-    sources = []
-    for prefix, network in (("left", good), ("right", wrong)):
-        files, _ = c_project(network, form=form, prefix=prefix)
-        for name, text in files.items():
-            (tmp_path / name).write_text(text)
-        (tmp_path / "main.c").rename(tmp_path / f"{prefix}_selftest.c")
-        sources += [f"{prefix}.c", f"{prefix}_weights.c", f"{prefix}_selftest.c"]
-    (tmp_path / "firmware.c").write_text(SELF_TESTS)
-    flags = [*FORMS[form], *STRICT, "-Wmissing-prototypes", "-DLEFT_SELFTEST", "-DRIGHT_SELFTEST"]
-    subprocess.run([CC, *flags, "firmware.c", *sources, "-o", "firmware"], cwd=tmp_path, check=True)
-    done = subprocess.run(["./firmware"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout == "0 1\n"
 
 
 STATUSES = """

@@ -8,7 +8,7 @@ HEADER = (
 /* @TITLE@: a spiking network as C, written by `spikelet export c` (@FORM@ form).
  *
  *     model_reset();
- *     for (int t = 0; t < 4; t++)
+ *     for (int t = 0; t < @TYPICAL@; t++)
  *         model_step(image);
  *     int answer = model_answer();
  *
@@ -32,6 +32,9 @@ typedef @PIXEL@ model_pixel;
 
 enum {
     MODEL_PIXELS = @PIXELS@,     /* values of an image, @SHAPE@: @ORDER@; each from @LOW@ to @HIGH@ */
+    MODEL_CHANNELS = @CHANNELS@,
+    MODEL_HEIGHT = @HEIGHT@,
+    MODEL_WIDTH = @WIDTH@,
     MODEL_CLASSES = @CLASSES@,
     MODEL_LAYERS = @LAYERS@,       /* spiking layers */
     MODEL_MAX_STEPS = @STEPS@,   /* time-steps after a reset for which all values are proven exact */
@@ -39,6 +42,8 @@ enum {
     MODEL_FLASH_BYTES = @FLASH@  /* constants, without code */
 };
 
+#define MODEL_BUNDLE @BUNDLE@ /* sha256 of the bundle */
+@RANGE@
 /* Return values of model_step. With any value except MODEL_OK, the state is unchanged. */
 enum {
     MODEL_OK = 0,
@@ -113,9 +118,20 @@ IMAGE = {
     "mcu": "required at every time-step; must stay valid during the call.",
 }
 
+RANGE = """
+/* A measured value v is the pixel round(255 * (v - MODEL_RANGE_LOW) / (MODEL_RANGE_HIGH - MODEL_RANGE_LOW)), at least 0
+ * and at most 255. */
+#define MODEL_RANGE_LOW ({})
+#define MODEL_RANGE_HIGH ({})
+"""
+
+RANGE_RULE = """
+A measured value v is the pixel round(255 (v - LOW) / (HIGH - LOW)), at least 0 and at most 255, with LOW = {} and
+HIGH = {}, which are `MODEL_RANGE_LOW` and `MODEL_RANGE_HIGH`."""
+
 HEADERS = {
     "host": "requires stdint.h, stddef.h and string.h only",
-    "mcu": "requires stdint.h, stddef.h and memset only (compile with -ffreestanding without a string.h)",
+    "mcu": "requires stdint.h, stddef.h and string.h only; with -ffreestanding, memset instead of string.h",
 }
 
 IMAGE_RULE = {
