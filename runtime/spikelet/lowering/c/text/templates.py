@@ -228,7 +228,8 @@ with `make ARCH=-march=native` that of this machine, which is faster.""",
 Cortex-M, run
 `make CC=arm-none-eabi-gcc ARCH='-mcpu=cortex-m7 -mthumb' model.o model_weights.o`
 and link the two objects with your firmware. `main.c` is a program that needs a `printf`; with `-DMODEL_SELFTEST` it is
-the function `int model_selftest(void)`, which prints nothing and returns 0 if the test passes.
+the function `int model_selftest(model_state *state)`, which prints nothing and returns 0 if the test passes. It uses
+memory of the caller, not the static instance.
 
 Without a C library, compile with `-ffreestanding` and define `memset`. `spikelet export c --footprint --compiler
 COMMAND` prints the size of the code and the stack of a time-step.""",
