@@ -65,6 +65,21 @@ def test_the_mcu_form_needs_no_c_library_but_memset(command, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_constants_take_the_flash_that_the_header_states(tmp_path):
+    """Alignment to vector registers would add a third to the constants of a small network."""
+    if shutil.which("cc") is None or shutil.which("size") is None:
+        pytest.skip("cc or size is not installed")
+    files, sizes = c_project(bundle(), "mcu")
+    write(tmp_path, files)
+    subprocess.run(["cc", "-std=c99", "-c", "model_weights.c"], cwd=tmp_path, check=True)
+    command = ["size", "model_weights.o"]
+    report = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    arrays = files["model_weights.c"].count(" ALIGNED = {")
+    text, data, bss = map(int, report.splitlines()[1].split()[:3])
+    assert 0 <= text + data - sizes.flash <= arrays * (8 + 7), "a pointer to every array, and its alignment"
+    assert bss == 0
+
+
 SELF_TESTS = """
 #include <stdio.h>
 #include "left.h"

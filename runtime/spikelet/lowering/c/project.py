@@ -176,7 +176,7 @@ def _strings(declaration: str, texts: Sequence[str]) -> str:
 
 
 def _weights(program: Program, names: dict[str, str]) -> Iterator[str]:
-    yield _fill(templates.WEIGHTS_HEAD, names)
+    yield _fill(templates.WEIGHTS_HEAD, names | {"ALIGNMENT": templates.ALIGNMENT[program.form]})
     yield f"\n{program.parameter_struct().rstrip()}\n"
     for parameter in program.parameters:
         values = parameter.values

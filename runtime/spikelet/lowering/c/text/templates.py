@@ -163,7 +163,7 @@ WEIGHTS_HEAD = """\
 #include <stdint.h>
 
 #ifdef __GNUC__
-#define ALIGNED __attribute__((aligned(64))) /* for vector registers */
+#define ALIGNED __attribute__((aligned(@ALIGNMENT@)))
 #else
 #define ALIGNED
 #endif
@@ -194,6 +194,8 @@ static const uint32_t fired[IMAGES * STEPS * MODEL_LAYERS] = {
 
 """
 )
+
+ALIGNMENT = {"host": "64", "mcu": "4"}  # of constant arrays: vector registers, words
 
 FLAGS = {"host": "-std=gnu11 -O3", "mcu": "-std=c99 -O2"}
 
