@@ -3,8 +3,6 @@
 
 #include "arithmetic/packed.h"
 
-enum { MAX_ROWS = 256 };
-
 /* Sums of the bytes of four words, each with 16 bits. */
 struct byte_sums {
     uint32_t even0, odd0, even1, odd1, even2, odd2, even3, odd3;
