@@ -2,8 +2,9 @@
 
 There is a bias for each time-step and channel. On batches of training images, layer by layer and time-step by
 time-step, a share alpha of the mean difference between the spikes at time-step t and the activation of the source
-network (both in units of theta) is subtracted from the bias of that time-step. This needs an engine with a bias per
-time-step; bundles of IR 1 have one bias for all time-steps.
+network (both in units of theta) is subtracted from the bias of that time-step. Later time-steps and layers are
+calibrated with the corrected spikes. This needs an engine with a bias per time-step; bundles have one bias for all
+time-steps.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """RTS: threshold shift (Deng & Gu, ICLR 2021).
 
 With v_init = 0 a spike count is rounded down, but the activation of the source network is rounded to nearest. The bias
-of each layer is raised by theta/2T, which adds half a threshold over T time-steps.
+of each layer is raised by theta/2T, which adds half a threshold over T time-steps. At T = 1 the result equals that of
+v_init = theta/2. At larger T neurons fire as often under constant input, but later, so that deep layers fire too rarely
+(`docs/method.md` has figures).
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ rate phi after T time-steps on training images:
     weights:    W = argmin |a - phi_T(W x)|^2, x: mean input, phi_T: spike rate under constant input, with
                 gradient 1 through the floor
 
-`light` calibrates biases; `advanced` weights, then potentials.
+`light` calibrates biases; `potential` potentials, as the code of its authors does on CIFAR; `advanced` weights, then
+potentials. Neurons start at v_init = theta/2, where the publication adds theta/2T to biases.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class SNNC(Recalibration):
     """Calibration layer by layer.
 
     Attributes:
-        kind: "light", "potential" or "advanced".
+        kind: "light", "potential" or "advanced" (see above).
         iterations: Iterations of Adam for the calibration of weights; 5,000 in the publication.
         rate: Learning rate of Adam, in units of theta.
         relative: Multiply the rate by the root mean square of the weights of the layer, times `TYPICAL`. The weights of

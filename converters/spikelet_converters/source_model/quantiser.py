@@ -2,7 +2,8 @@
 
     q(z) = lambda/L floor(L clip(z/lambda, 0, 1) + 1/2)          in {0, lambda/L, …, lambda}
 
-(QCFS: Bu et al., ICLR 2022, eq. 15).
+(QCFS: Bu et al., ICLR 2022, eq. 15). The clip is inside the floor, so that the gradient passes for 0 < z < lambda; the
+publication states a window that is lambda/2L lower.
 """
 
 from __future__ import annotations

@@ -63,6 +63,8 @@ class Row:
         cells: Accuracy by T.
         noise_off, noise_on: Accuracy of the source network without and with noise.
         against: Difference to the reference by T.
+        overall: Difference of the mean accuracy over `overall_steps`, or None.
+        overall_steps: Values of T by whose mean accuracy the epochs of the reference were selected.
     """
 
     method: str
@@ -72,6 +74,8 @@ class Row:
     noise_off: Cell
     noise_on: Cell
     against: Mapping[int, PairedDifference]
+    overall: PairedDifference | None = None
+    overall_steps: tuple[int, ...] = ()
 
 
 def read_metrics(study: Study, folder: Path) -> list[Metrics]:
@@ -91,7 +95,8 @@ def summarise(study: Study, metrics: Sequence[Metrics]) -> list[Row]:
         groups.setdefault(grid_point(result["point"]), {}).setdefault(result["method"], []).append(result)
     rows = []
     for point, methods in groups.items():
-        reference = _cells(methods.get(study.reference, []))
+        reference_runs = methods.get(study.reference, [])
+        reference, steps = _cells(reference_runs), selection_steps(reference_runs)
         for name in study.methods:
             if name not in methods:
                 continue
@@ -102,7 +107,9 @@ def summarise(study: Study, metrics: Sequence[Metrics]) -> list[Row]:
             )
             sources = {key: Cell({r["point"]["seed"]: r["source"][key] for r in runs}) for key in _SOURCE}
             differences = {t: difference for t, difference in against.items() if difference is not None}
-            rows.append(Row(name, point, runs, cells, sources["noise_off"], sources["noise_on"], differences))
+            overall = None if is_reference else paired(mean_over(cells, steps), mean_over(reference, steps))
+            noise_off, noise_on = (sources[key] for key in _SOURCE)
+            rows.append(Row(name, point, runs, cells, noise_off, noise_on, differences, overall, steps))
     return rows
 
 
@@ -121,6 +128,27 @@ def _cells(runs: Sequence[Metrics]) -> dict[int, Cell]:
     return {
         t: Cell({r["point"]["seed"]: r["accuracy"][str(t)] for r in runs if str(t) in r["accuracy"]}) for t in times
     }
+
+
+def selection_steps(runs: Sequence[Metrics]) -> tuple[int, ...]:
+    """Return the values of T by whose mean accuracy the epochs of runs were selected; none unless all state the same.
+
+    Examples:
+        >>> selection_steps([{"options": {"validation_steps": [1, 2, 4, 8]}}])
+        (1, 2, 4, 8)
+    """
+    stated = [run["options"].get("validation_steps") for run in runs]
+    if not stated or any(steps != stated[0] for steps in stated) or not isinstance(stated[0], list):
+        return ()
+    return tuple(stated[0]) if all(type(t) is int for t in stated[0]) else ()
+
+
+def mean_over(cells: Mapping[int, Cell], steps: Sequence[int]) -> Cell:
+    """Return the mean accuracy over values of T, of the seeds that were measured at all of them."""
+    if not steps or any(t not in cells for t in steps):
+        return Cell({})
+    seeds = set.intersection(*(set(cells[t].values) for t in steps))
+    return Cell({seed: float(np.mean([cells[t].values[seed] for t in steps])) for seed in sorted(seeds)})
 
 
 def paired(method: Cell, reference: Cell) -> PairedDifference | None:

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 
+from spikelet.display import number_of
 from spikelet.escapes import table_cell
 from spikelet_converters.study.grid import Study
 from spikelet_converters.study.summary import CONFIDENCE, Cell, PairedDifference, Row, holm
@@ -53,9 +54,12 @@ def to_markdown(study: Study, rows: Sequence[Row]) -> str:
         compared = [row for row in group_rows if row.against]
         if compared:
             title = f"Difference to `{study.reference}` in percentage points, {_statistics(compared)}."
-            lines += [title, "", *heading(["method", *(f"T={t}" for t in times)])]
+            overall, steps = _overall(study, compared), ", ".join(map(str, compared[0].overall_steps))
+            columns = [f"T={t}" for t in times] + ([f"mean of T={steps}"] if overall else [])
+            lines += [title + overall, "", *heading(["method", *columns])]
             for row in compared:
                 cells = [_difference(row.against.get(t)) for t in times]
+                cells += [_difference(row.overall)] if overall else []
                 lines.append("| " + " | ".join([row.method, *cells]) + " |")
             lines.append("")
     return "\n".join(lines)
@@ -68,20 +72,35 @@ def heading(names: Sequence[str]) -> list[str]:
 
 def _statistics(rows: Sequence[Row]) -> str:
     """State what a table of differences contains, its number of tests, and what is significant after correction."""
-    tests = [(row.method, t, difference.p) for row in rows for t, difference in row.against.items()]
-    corrected = holm([p for _, _, p in tests])
-    count = sum(p is not None for p in corrected)
+    tests = [(f"`{row.method}` at T = {t}", difference) for row in rows for t, difference in row.against.items()]
+    count, remaining = _corrected(tests)
     if not count:
         return "same seed"
-    level = 1 - CONFIDENCE
-    remaining = [
-        f"`{name}` at T = {t}" for (name, t, _), p in zip(tests, corrected, strict=True) if p is not None and p < level
-    ]
     return (
-        "same seeds: mean [95% confidence interval], p value of a paired t test. "
-        f"Intervals and p values are not corrected for multiple tests; the table has {count}. After Holm's correction, "
-        f"p < {level:.2g} remains for: {', '.join(remaining) or 'none'}"
+        "same seeds: mean [95% confidence interval], p value of a paired t test over seeds. "
+        f"Intervals and p values are not corrected for multiple tests; the columns of single T have {count}. "
+        f"After Holm's correction, {remaining}"
     )
+
+
+def _overall(study: Study, rows: Sequence[Row]) -> str:
+    """State what the last column of a table of differences tests, or nothing if there is no such column."""
+    tests = [(f"`{row.method}`", row.overall) for row in rows if row.overall is not None]
+    if not tests:
+        return ""
+    steps = ", ".join(map(str, rows[0].overall_steps))
+    text = f" The last column is the mean over T = {steps}, by which the epochs of `{study.reference}` are selected"
+    count, remaining = _corrected(tests)
+    return f"{text}: {number_of(count, 'test')}. After Holm's correction, {remaining}." if count else f"{text}."
+
+
+def _corrected(tests: Sequence[tuple[str, PairedDifference]]) -> tuple[int, str]:
+    """Return the number of comparisons with a p value, and those that are significant after Holm's correction."""
+    corrected = holm([difference.p for _, difference in tests])
+    level = 1 - CONFIDENCE
+    remaining = [name for (name, _), p in zip(tests, corrected, strict=True) if p is not None and p < level]
+    text = f"p < {level:.2g} remains for: {', '.join(remaining) or 'none'}"
+    return sum(p is not None for p in corrected), text
 
 
 def _difference(difference: PairedDifference | None) -> str:

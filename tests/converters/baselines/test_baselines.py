@@ -1,5 +1,7 @@
 """Baselines: the multi-step simulation against the reference engine, and each rule against cases computed by hand."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -142,6 +144,30 @@ class TestRTS:
         plain, moved = (MultiStep(version).run(pixels, 4, keep=("if",))["if"].sum(0) for version in (graph, shifted))
         assert torch.equal(plain, moved)
 
+    def test_a_second_layer_receives_its_spikes_too_late(self):
+        """theta = 20, z = 12 and weights of 30, T = 2.
+
+        v_init = 10: the first layer fires at t = 1, the second at 10+30 = 40 and 20+0 = 20, twice, as its quantiser.
+        RTS adds 5 in each step: 17, then 34 fires at t = 2; the second has 5, then 5+5+30 = 40, and fires once.
+        """
+        neurons = IF(np.array([20.0], np.float32), np.array([10.0], np.float32))
+
+        def weight(value):
+            return Linear(np.array([[value]], np.float32), np.zeros(1, np.float32))
+
+        names = ["input", "fc1", "if1", "fc2", "if2", "out", "output"]
+        nodes = [Input((1,), np.zeros(1, np.float32)), weight(1), neurons, weight(30), neurons, weight(1), Output(1.0)]
+        graph = Graph(dict(zip(names, nodes, strict=True)), tuple(pairwise(names)))
+        pixels = np.array([[12]], np.uint8)
+
+        def spikes(version, steps):
+            kept = MultiStep(version).run(pixels, steps, keep=("if1", "if2"))
+            return [kept[name].flatten().tolist() for name in ("if1", "if2")]
+
+        assert spikes(graph, 2) == [[1, 0], [1, 1]]
+        assert spikes(RTS().recalibrate(graph, None, None, 2), 2) == [[0, 1], [0, 1]]
+        assert spikes(RTS().recalibrate(graph, None, None, 1), 1) == spikes(graph, 1), "the same network at T = 1"
+
 
 class TestSNNC:
     @pytest.mark.parametrize("kind", ["light", "potential", "advanced"])
@@ -196,6 +222,24 @@ class TestFTBC:
         logits = MultiStep(graph).logits(images[:4], 3, FTBC().rule(MultiStep(graph), network, images, 3))
         units = logits / graph.output.scale
         torch.testing.assert_close(units, units.round(), atol=1e-6, rtol=0)
+
+    def test_biases_do_not_depend_on_later_time_steps(self, small):
+        """One calibration of the largest T serves all smaller ones."""
+        network, source, images = small
+        simulation = MultiStep(quantise(source, 8).graph)
+        short, long = (FTBC().rule(simulation, network, images, steps) for steps in (2, 5))
+        first, second = (simulation.logits(images[:4], 2, rule) for rule in (short, self.first(long, 5)))
+        assert torch.equal(first, second)
+
+    @staticmethod
+    def first(rule, steps):
+        """Return the rule of `steps` time-steps for runs of fewer: their currents are continued with zeros."""
+
+        def neuron(name, node, current):
+            rest = torch.zeros(steps - len(current), *current.shape[1:])
+            return rule(name, node, torch.cat([current, rest]))[: len(current)]
+
+        return neuron
 
 
 def test_every_baseline_names_its_publication():
