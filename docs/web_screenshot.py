@@ -6,6 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from palette import reduced
 from PIL import Image
 
 from spikelet import bundle, shipped
@@ -16,7 +17,7 @@ sys.path.insert(0, str(DOCS.parent / "tests" / "support"))
 from page_support.browser import Browser  # noqa: E402
 
 BUNDLE = DOCS.parent / "assets" / "spikelet_assets" / "vgg9-cifar10.snnb"
-WIDTH, SCALE, COLOURS = 1150, 0.8, 160
+WIDTH, SCALE = 1150, 0.8
 SAMPLE, STEP, LAYER = 8, 4, 2  # a frog, the fifth time-step, if3
 
 
@@ -39,7 +40,7 @@ def main() -> None:
         shot = browser.call("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
     picture = Image.open(io.BytesIO(base64.b64decode(shot["data"]))).convert("RGB")
     path = DOCS / "images" / "web.png"
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    reduced(picture).save(path, optimize=True)
     print(f"{path.name}: {path.stat().st_size // 1000} kB")
 
 
