@@ -91,6 +91,29 @@ def test_a_tutorial_runs_unchanged(page, tmp_path, monkeypatch):
         printed = out.getvalue()
 
 
+def test_the_sizes_of_the_tutorial_are_those_of_the_bundles(capsys):
+    page = (DOCS / "tutorials" / "board.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([\w-]+)` \| ([\d.]+) KB \| ([\d.]+) KB \|", page, re.MULTILINE)
+    assert len(rows) == 5
+    for name, flash, ram in rows:
+        assert cli.main(["inspect", name]) == 0
+        assert f": {flash} KB of constants (flash), {ram} KB of memory (RAM)" in capsys.readouterr().out, name
+
+
+def test_the_firmware_of_the_tutorial_runs(tmp_path):
+    if shutil.which("cc") is None:
+        pytest.skip("needs a C compiler")
+    page = (DOCS / "tutorials" / "board.md").read_text("utf-8")
+    (tmp_path / "firmware.c").write_text(
+        re.search(r'^```c title="firmware.c"\n(.*?)^```$', page, re.DOTALL | re.MULTILINE)[1]
+    )
+    assert cli.main(["export", "c", "vgg5-fashion-mnist", str(tmp_path / "firmware"), "--mcu"]) == 0
+    command = re.search(r"^\$ arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb (.*) -c (.*)$", page, re.MULTILINE)
+    strict = ["-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror"]
+    subprocess.run(["cc", *strict, *shlex.split(f"{command[1]} {command[2]}"), "-o", "run"], cwd=tmp_path, check=True)
+    assert subprocess.run([tmp_path / "run"], check=False).returncode == 0
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md", "docs/api/spikelet.md", "docs/concepts/copies.md"])
 def test_the_python_of_a_page_runs(page, monkeypatch):
     blocks = [code for language, _, code in BLOCK.findall((ROOT / page).read_text("utf-8")) if language == "python"]

@@ -198,6 +198,16 @@ def test_a_long_name_leaves_the_lists_of_a_comparison_whole(measured, rest):
     assert list(cut_fields(sides)) == []
 
 
+def test_the_summary_of_faults_takes_the_width_of_a_narrow_panel(measured, rest):
+    """Beside the settings, it would be a narrow column."""
+    measured.resize(960, 540)
+    measured.show_panel("robustness")
+    rest(measured)
+    panel = measured.content.panels["robustness"]
+    assert panel.message.width() > 0.9 * panel.width()
+    assert panel.runner.y() > panel.message.y()
+
+
 def test_no_button_looks_chosen_before_a_key_is_pressed(opened):
     assert opened.focusWidget().objectName() == "root"
 

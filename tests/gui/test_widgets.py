@@ -13,6 +13,7 @@ from spikelet_gui.views.plots.axes import NumberAxis
 from spikelet_gui.views.plots.confusion import UNNAMED, ConfusionView
 from spikelet_gui.views.plots.network.block import MIN_NAME, SPACE, fitted, name_width
 from spikelet_gui.views.plots.plots import Plot
+from spikelet_gui.views.plots.texts import clearest
 from spikelet_gui.views.widgets.facts import Facts
 from spikelet_gui.views.widgets.tables import Table
 from spikelet_gui.views.widgets.text import Elided
@@ -107,6 +108,14 @@ def test_the_name_of_a_threshold_stays_in_a_low_chart(qtbot, value):
     plot.grab()
     area = line.label.mapRectToScene(line.label.boundingRect())
     assert plot.plotItem.vb.sceneBoundingRect().adjusted(-4, -4, 4, 4).contains(area)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([0.0], 0.9), ([10.0], 0.1), ([0, 10], 0.5), ([0, 4, 10], 0.7), ([1, 1.5, 2, 9], 0.55), ([-5, 20], 0.75)],
+)
+def test_a_label_is_where_it_is_farthest_from_curves(values, expected):
+    assert clearest(values, 0, 10) == pytest.approx(expected, abs=0.026)
 
 
 def test_the_title_below_a_chart_is_whole(qtbot):

@@ -92,7 +92,9 @@ def evaluated(network: nn.Module, images: torch.Tensor, reference: str) -> objec
     except Exception as error:  # of the user's own code
         pass_out_of_memory(error, reference)
         shape = tuple(images.shape[1:])
-        raise ConversionError(f"{reference}: cannot be evaluated on images {shape}: {one_line(error)}") from None
+        remedy = "; lines are images of one row: x.squeeze(2) has the shape (N, C, L) of Conv1d"
+        hint = remedy if len(shape) == 3 and shape[1] == 1 else ""
+        raise ConversionError(f"{reference}: cannot be evaluated on images {shape}: {one_line(error)}{hint}") from None
     return output
 
 

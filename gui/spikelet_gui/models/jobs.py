@@ -147,15 +147,9 @@ class Jobs:
             self.finished.emit(key)
 
         def body() -> None:
-            try:
-                result = work(progress)
-            except Cancelled:
-                return
-            except Exception as error:  # every error is shown
-                message = message_of(error)
-                dispatch(lambda: end(lambda: failed(message)))
-            else:
-                dispatch(lambda: end(lambda: done(result)))
+            callback = _outcome(lambda: work(progress), done, failed)
+            if callback is not None:
+                dispatch(lambda: end(callback))
 
         self._current[key] = progress
         self._threads = [thread for thread in self._threads if thread.is_alive()]
@@ -212,6 +206,20 @@ class Jobs:
             thread.join(max(0.0, until - time.monotonic()))
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         return not self._threads
+
+
+def _outcome(
+    work: Callable[[], Result], done: Callable[[Result], object], failed: Callable[[str], object]
+) -> Call | None:
+    """Do the work, and return the callback with its result or the message of its error; None if it was cancelled."""
+    try:
+        result = work()
+    except Cancelled:
+        return None
+    except Exception as error:  # every error is shown
+        message = message_of(error)
+        return lambda: failed(message)
+    return lambda: done(result)
 
 
 def kind_of(key: str) -> str:

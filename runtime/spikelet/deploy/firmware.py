@@ -8,6 +8,7 @@ import numpy as np
 
 from spikelet.bundle import Bundle
 from spikelet.choices import C_PREFIX
+from spikelet.data.options import stated_span
 from spikelet.deploy.packages.base import Facts, Package, filled
 from spikelet.files.atomic import Text
 from spikelet.graph import Graph
@@ -78,9 +79,9 @@ def c_files(
     )
     manifest = bundle.manifest
     steps = min(bundle.step_limit or 1, proven_steps(graph))
-    labels = manifest.labels or ()
+    labels, span = manifest.labels or (), stated_span(manifest.provenance)
     use, paths = ("", {}) if package is None else (filled(package.use, prefix), package.paths(prefix))
-    files = project(program, manifest.name, bundle.digest, labels, steps, recording, prefix, use, paths)
+    files = project(program, manifest.name, bundle.digest, labels, steps, recording, prefix, use, paths, span)
     if package is not None:
         facts = Facts(prefix, comment(manifest.name), comment(bundle.digest or "unknown"), program.form)
         files = package.packed(files, facts)

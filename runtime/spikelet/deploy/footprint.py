@@ -100,7 +100,11 @@ def _compiler_command(form: str, compiler: str) -> list[str]:
         command = split_command("footprint", candidate)
         if command and shutil.which(command[0]):
             return command
-    raise EngineError(f"footprint: expected a C compiler ({' or '.join(candidates) or 'no name'}), found none")
+    named = " or ".join(candidates) or "no name"
+    raise EngineError(
+        f"footprint: expected a C compiler ({named}), found no such program; "
+        "install it, or name another one with --compiler, if needed by its path"
+    )
 
 
 def _compiled(command: list[str], source: Path, text: str) -> tuple[int, dict[str, int]]:

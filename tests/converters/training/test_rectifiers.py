@@ -17,6 +17,7 @@ from spikelet_converters.source_model.activation import Mode, spiking_layers
 from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.source_model.networks.parts import Normalise
 from spikelet_converters.source_model.simulation import layer_rates
+from spikelet_converters.training.rectifiers import evaluated
 from spikelet_converters.training.training_pass import TrainingPass
 from spikelet_converters.training.user_network import define
 
@@ -230,6 +231,15 @@ def constant_in_training(self, x):
 def test_what_cannot_be_trained_is_named_before_the_training(between, message):
     with pytest.raises(ConversionError, match=message):
         built(between)
+
+
+@pytest.mark.parametrize(("shape", "hinted"), [((3, 1, 8), True), ((3, 4, 8), False), ((8,), False)])
+def test_a_network_of_lines_is_told_how_it_gets_them(shape, hinted):
+    network = nn.Conv1d(5, 2, 3)
+    with pytest.raises(ConversionError) as caught:
+        evaluated(network, torch.zeros(2, *shape), "test")
+    assert str(caught.value).startswith(f"test: cannot be evaluated on images {shape}: ")
+    assert ("x.squeeze(2) has the shape (N, C, L) of Conv1d" in str(caught.value)) == hinted
 
 
 @pytest.mark.parametrize(

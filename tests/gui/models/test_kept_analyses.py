@@ -13,8 +13,9 @@ from spikelet.metrics.robustness import robustness
 from spikelet_converters.planning.plan import plan
 from spikelet_gui.models.analysis.planning import Planned
 from spikelet_gui.models.analysis.residuals import reach, residuals
-from spikelet_gui.models.session.kept import analyses as kept
 from spikelet_gui.models.session.kept.plan import plan_path, restore_plan, store_plan
+from spikelet_gui.models.session.kept.residuals import residuals_path, restore_residuals, store_residuals
+from spikelet_gui.models.session.kept.robustness import restore_robustness, robustness_path, store_robustness
 
 FILE = Path("small.snnb")
 
@@ -37,16 +38,16 @@ def results(bundle, images):
 
 @pytest.fixture
 def folder(tmp_path, bundle, images, results):
-    kept.store_residuals(tmp_path, bundle, images, results["residuals"])
-    kept.store_robustness(tmp_path, bundle, images, results["robustness"])
+    store_residuals(tmp_path, bundle, images, results["residuals"])
+    store_robustness(tmp_path, bundle, images, results["robustness"])
     store_plan(tmp_path, images, results["plan"])
     return tmp_path
 
 
 def restored(folder, bundle, images, steps=4):
     return {
-        "residuals": kept.restore_residuals(folder, bundle, images, reach(steps, 100)[-1]),
-        "robustness": kept.restore_robustness(folder, bundle, images, steps),
+        "residuals": restore_residuals(folder, bundle, images, reach(steps, 100)[-1]),
+        "robustness": restore_robustness(folder, bundle, images, steps),
         "plan": restore_plan(folder, bundle, FILE, images),
     }
 
@@ -97,7 +98,7 @@ def test_another_t_has_its_own_results(folder, bundle, images):
     ],
 )
 def test_residuals_that_do_not_fit_are_ignored(folder, bundle, images, change):
-    path = kept.residuals_path(folder, bundle, images, 8)
+    path = residuals_path(folder, bundle, images, 8)
     arrays = dict(np.load(path))
     change(arrays)
     np.savez(path, **arrays)
@@ -128,7 +129,7 @@ WRONG_PLANS = [
 
 @pytest.mark.parametrize(("name", "value"), WRONG_FAULTS)
 def test_an_accuracy_under_faults_that_does_not_fit_is_ignored(folder, bundle, images, name, value):
-    change(kept.robustness_path(folder, bundle, images, 4), "result", name, value)
+    change(robustness_path(folder, bundle, images, 4), "result", name, value)
     assert restored(folder, bundle, images)["robustness"] is None
 
 
@@ -155,7 +156,7 @@ def test_damaged_files_are_ignored(folder, bundle, images, content):
 @pytest.mark.parametrize("wrong", ["NaN", "Infinity", "-0.5", "1.5", '"0.5"'])
 def test_an_interval_out_of_range_is_ignored(folder, bundle, images, wrong):
     for path, value in (
-        (kept.robustness_path(folder, bundle, images, 4), f"[{', '.join([wrong] * 4)}]"),
+        (robustness_path(folder, bundle, images, 4), f"[{', '.join([wrong] * 4)}]"),
         (plan_path(folder, bundle, images), wrong),
     ):
         path.write_text(path.read_text().replace('"low": ', f'"low": {value}, "before": '))

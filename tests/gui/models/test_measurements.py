@@ -11,6 +11,7 @@ from spikelet.metrics.faults import KINDS, Fault
 from spikelet.metrics.measurement import measure
 from spikelet.metrics.robustness import robustness
 from spikelet_gui.models.activity.source import SourceNetwork
+from spikelet_gui.models.analysis.browse import Filter, selected
 from spikelet_gui.models.analysis.robustness import complete, faulty_devices, lost, rows, table, verdict
 from spikelet_gui.models.analysis.sweep import sweep
 from spikelet_gui.models.jobs import PartialProgress
@@ -28,7 +29,7 @@ def test_a_sweep_in_parts_is_the_measurement_of_all(bundle, images):
     assert result.accuracy == whole.accuracy
     logits, _ = SourceNetwork(bundle.graph, 4).activations(images.images.astype(np.float32))
     assert result.source_accuracy == pytest.approx((logits.argmax(1) == images.labels).mean())
-    lost = result.lost(4)
+    lost = selected(result, Filter("lost"), 4, 0.0)
     assert (result.source[lost] == images.labels[lost]).all()
     assert (result.counted.predictions[3][lost] != images.labels[lost]).all()
 

@@ -68,7 +68,7 @@ def test_filters_divide_the_images(filled):
     assert chosen["won"] <= chosen["right"]
     assert chosen["early"] | chosen["late"] | chosen["never"] == everything
     assert len(chosen["early"]) + len(chosen["late"]) + len(chosen["never"]) == 60
-    assert chosen["lost"] == set(sweep.lost(time))
+    assert chosen["lost"] == chosen["wrong"] & set(np.flatnonzero(sweep.source == sweep.labels))
     steps = exit_steps(sweep, threshold)
     for number in range(60):
         reached = np.flatnonzero(sweep.counted.margins[:, number] >= threshold)

@@ -10,10 +10,6 @@ from gui_support.bundles import bundle_of, plain_graph
 from gui_support.driving import drop
 from spikelet.bundle import write
 from spikelet.graph import Graph
-from spikelet.metrics import measure
-from spikelet_gui.models.session.profiles import find_profile, profiles
-from spikelet_gui.views.panels.compare import panel as comparing
-from spikelet_gui.views.panels.compare.energy import NO_FIGURES
 from spikelet_gui.views.shell.exporting import tables_of
 
 
@@ -55,8 +51,8 @@ def test_two_bundles_are_compared_and_the_first_divergence_is_shown(opened, rest
     shares = measured.accuracy[1]
     assert card.lines[1][1].getOriginalDataset()[1] == pytest.approx(shares)
     opened.inspector.cursor.go(2)
-    assert f"t = 2: equal predictions on {measured.agreement[1]:.1%}" in card.message.text()
-    assert f"accuracy of the second: {shares[1]:.1%}" in card.message.text(), "at the same time-step"
+    both = " and ".join(f"{accuracy[1]:.1%}" for accuracy in measured.accuracy.values())
+    assert f"t = 2: correct on {both}, equal on {measured.agreement[1]:.1%}" in card.message.text()
     (table,) = tables_of(card)
     assert [row[table.head.index("second_accuracy")] for row in table.rows] == pytest.approx(shares)
     card.basis.pick(0)
@@ -82,44 +78,40 @@ def test_two_bundles_are_compared_and_the_first_divergence_is_shown(opened, rest
     assert inspector.selection.picked == (int(np.ravel_multi_index(divergence.neuron, shape)),)
 
 
-def test_energy_of_both_is_that_of_their_measurements(opened, rest, tmp_path, data):
+def test_engines_of_a_comparison_do_not_depend_on_the_order_of_opening(opened, rest, tmp_path):
+    """Two bundles run on the engine of the footer, whether the panel was built before or after the second was opened.
+
+    An engine that was picked stays selected, also with other colours.
+    """
     other = tmp_path / "other.snnb"
     write(bundle_of(plain_graph(seed=5), "other"), other)
-    drop(opened, data)
+    results, engine = opened.inspector.results, opened.inspector.engine
     opened.show_panel("compare")
     rest(opened)
-    panel, inspector = opened.content.panels["compare"], opened.inspector
-    card = panel.energy
-    inspector.results.open_second(other)
-    rest(opened)
-    assert (panel.predictions.isVisible(), card.isVisible()) == (True, False)
-    panel.shown.pick(1)
-    rest(opened)
-    assert (panel.predictions.isVisible(), card.isVisible()) == (False, True)
-    profile = find_profile(inspector.settings.profile)
 
-    def measured(images):
-        """Return the rows (name, level, low, high) of measurements of both on these images."""
-        bundles = {"first": inspector.document.bundle, "second": inspector.results.second.bundle}
-        for name, bundle in bundles.items():
-            (estimate,) = measure(bundle, images, inspector.cursor.steps).estimates([profile])
-            for level, energy in estimate.levels.items():
-                yield [name, level, energy.low / 1e6, energy.high / 1e6]
+    def compared():
+        rest(opened)
+        sides = opened.content.panels["compare"].sides
+        engines = tuple(side.engine for side in results.comparison.sides)
+        assert engines == tuple(box.currentText() for box in sides.engines)
+        return engines
 
-    assert card.card.data().rows == list(measured(inspector.data.take(slice(0, 1))))
-    assert "this image" in card.card.note.toolTip()
-    panel.run_survey()
+    assert compared() == (engine, "numpy")
+    results.open_second(other)
+    assert compared() == (engine, engine)
+    results.close_second()
+    assert compared() == (engine, "numpy")
+    results.open_second(other)
     rest(opened)
-    rows = list(measured(inspector.data))
-    assert card.card.data().rows == rows
-    assert rows[0][2:] != rows[3][2:]
-    assert "60 images" in card.card.note.toolTip()
-    before = inspector.settings.profile
-    inspector.set_profile(next(name for name, profile in profiles().items() if not profile.priced))
-    assert card.card.data() is None
-    assert card.card.note.toolTip() == NO_FIGURES
-    inspector.set_profile(before)
-    panel.shown.pick(0)
+    box = opened.content.panels["compare"].sides.engines[1]
+    box.setCurrentText("numpy")
+    box.textActivated.emit("numpy")
+    assert compared() == (engine, "numpy")
+    comparison = results.comparison
+    opened.set_theme("light")
+    assert compared() == (engine, "numpy")
+    assert results.comparison is comparison, "not computed again"
+    opened.set_theme("dark")
 
 
 def test_two_architectures_show_comparable_values_and_no_empty_cards(opened, rest, tmp_path):
@@ -223,21 +215,3 @@ def test_a_cancelled_comparison_leaves_none_of_another_image(opened, rest, qtbot
     rest(opened)
     assert panel.comparison is not None
     assert opened.inspector.results.comparison_key.input == opened.inspector.source.key(1)
-
-
-def test_a_failure_on_many_images_leaves_the_comparison_on_one(opened, rest, data, monkeypatch):
-    drop(opened, data)
-    opened.show_panel("compare")
-    rest(opened)
-    panel = opened.content.panels["compare"]
-    comparison = panel.comparison
-
-    def fail(*_):
-        raise MemoryError
-
-    monkeypatch.setattr(comparing, "survey", fail)
-    panel.run_survey()
-    rest(opened)
-    assert "out of memory" in opened.content.transport.text
-    assert panel.comparison is comparison
-    assert panel.content.isVisible()

@@ -10,7 +10,8 @@ from gui_support.bundles import bundle_of, plain_graph, residual_graph
 from gui_support.driving import drop, hover, opened_window
 from spikelet.bundle import write
 from spikelet_gui.models.network.blocks import blocks, title
-from spikelet_gui.models.network.branches import Branch, branches, matches, trunk
+from spikelet_gui.models.network.branches import Branch, branches, trunk
+from spikelet_gui.models.network.search import matches
 from spikelet_gui.views.panels.layers.neuron_table import NeuronCard
 from spikelet_gui.views.plots.network.block import Badge
 from spikelet_gui.views.plots.network.form import COMPACT, MIN_SCALE, MIN_WIDTH, READABLE, ROOMY, form_for

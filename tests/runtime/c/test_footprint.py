@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 from c_projects import c_project
-from networks import small_graph
-from spikelet import cli
+from networks import Builder, small_graph
+from spikelet import cli, shipped
 from spikelet.bounds.ranges import exact_steps
-from spikelet.bundle import Bundle, Manifest, write
+from spikelet.bundle import Bundle, Manifest, read, write
 from spikelet.deploy.firmware import c_program
 from spikelet.deploy.footprint import depths, footprint
 from spikelet.errors import EngineError
 from spikelet.lowering.c.shares import SHARED, shares
+from spikelet.nodes import Flatten, SumPool2d
 from spikelet.verify import record_golden
 
 GRAPH = r"""graph: { title: "model.c"
@@ -104,6 +105,23 @@ def test_a_run_needs_no_more_stack_than_stated(form, tmp_path):
     assert measured.code == int(size.splitlines()[1].split()[0])
 
 
+def test_the_list_of_rows_on_the_stack_is_as_long_as_the_network_needs():
+    """All rows of an output and a word of 32 spikes, at most 256."""
+    net = Builder((1, 8, 8), np.random.default_rng(0), exact=True)
+    net.conv("conv1", 3)
+    net.neuron("if1")
+    net.add("pool1", SumPool2d((2, 2), (2, 2)))
+    net.conv("conv2", 2)  # of 3 x 3 sums of 2 x 2 pixels
+    net.neuron("if2")
+    net.add("flat", Flatten())
+    net.linear("fc", 2)
+    pooled = net.graph()
+    assert "MAX_ROWS = 140 }" in c_program(pooled, "mcu", "chw").source()
+    assert "MAX_ROWS = 68 }" in c_program(small_graph(), "mcu", "chw").source(), "fc1 reads 36 spikes"
+    large = read(shipped.named("vgg5-fashion-mnist")).graph
+    assert "MAX_ROWS = 256 }" in c_program(large, "mcu", "chw").source()
+
+
 @pytest.mark.parametrize("form", ["host", "mcu"])
 def test_the_shares_of_the_nodes_add_up(form):
     network = bundle()
@@ -149,7 +167,10 @@ def test_without_the_compiler_nothing_is_written(tmp_path, capsys):
     write(bundle(), tmp_path / "a.snnb")
     line = ["export", "c", str(tmp_path / "a.snnb"), str(tmp_path / "out"), "--compiler", "no-such-cc -O1"]
     assert cli.main(line) == 1
-    assert "expected a C compiler (no-such-cc -O1), found none" in capsys.readouterr().err
+    assert (
+        "expected a C compiler (no-such-cc -O1), found no such program; install it, or name another"
+        in capsys.readouterr().err
+    )
     assert cli.main([*line[:-1], "gcc '-O1"]) == 1
     message = capsys.readouterr().err
     assert message.startswith("spikelet export c: footprint: expected a command with its flags, found")

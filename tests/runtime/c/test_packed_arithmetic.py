@@ -112,7 +112,7 @@ def test_dsp_instructions_and_portable_forms_are_equal(name, answers_here, tmp_p
     if missing(PROCESSORS[name]):
         pytest.skip(f"needs {missing(PROCESSORS[name])}")
     dsp = answers(name, tmp_path / "dsp", "-DEXPECT_DSP")
-    portable = answers(name, tmp_path / "portable", "-DPORTABLE")
+    portable = answers(name, tmp_path / "portable", "-DSPIKELET_PORTABLE")
     assert np.array_equal(dsp, portable)
     assert len(np.unique(dsp)) > len(INPUTS), "the checksums depend on the inputs"
     if answers_here is None:

@@ -26,7 +26,7 @@ WIDTHS = {
     "x86-64-v4": (["-march=x86-64-v4"], {"__AVX512BW__", "__AVX512DQ__"}),
     "x86-64-v4 with VNNI": (["-march=x86-64-v4", "-mavx512vnni"], {"__AVX512BW__", "__AVX512DQ__", "__AVX512VNNI__"}),
     "AVX-VNNI": (["-march=x86-64-v3", "-mavxvnni"], {"__AVX2__", "__AVXVNNI__"}),
-    "portable": (["-march=native", "-DPORTABLE"], set()),
+    "portable": (["-march=native", "-DSPIKELET_PORTABLE"], set()),
     "portable products of 16 bytes": (["-march=x86-64-v3", "-DDOT_BYTES=16"], {"__AVX2__"}),
     "portable products of 64 bytes": (["-march=x86-64-v3", "-DDOT_BYTES=64", "-Wno-psabi"], {"__AVX2__"}),
 }
@@ -159,6 +159,6 @@ def test_the_signs_of_16_numbers(target, tmp_path):
 
 
 def test_without_an_operation_of_the_processor_nothing_is_chosen():
-    """-DPORTABLE disables all of them, so that the test above compares two forms."""
+    """-DSPIKELET_PORTABLE disables all of them, so that the test above compares two forms."""
     text = assemble("host", [Kernel("fire_all")])
-    assert "#if defined PORTABLE || !defined __has_builtin\n#elif VECTOR_BYTES" in text
+    assert "#if defined SPIKELET_PORTABLE || !defined __has_builtin\n#elif VECTOR_BYTES" in text

@@ -155,6 +155,13 @@ def test_inspect_shows_the_range_of_the_thresholds(call):
     assert "4,928 – 260,096\n" in call("inspect vgg5-fashion-mnist")[1]
 
 
+def test_inspect_shows_the_size_on_a_microcontroller_before_an_export(call, tmp_path):
+    out, text = call("inspect vgg5-fashion-mnist --json")[1], call("inspect vgg5-fashion-mnist")[1]
+    exported = json.loads(call("export c vgg5-fashion-mnist OUT --mcu --json", {"OUT": str(tmp_path / "out")})[1])
+    assert json.loads(out)["mcu"] == {key: exported[key] for key in ("flash_bytes", "ram_bytes")}
+    assert f"{exported['ram_bytes'] / 1024:.1f} KB of memory (RAM), without code and stack\n" in text
+
+
 def test_inspect_shows_commands_as_they_are_typed(call, folder, tmp_path):
     command = "spikelet convert 'a [1].pt' -o <b> --bits 8"
     bundle = read(folder / "small.snnb")

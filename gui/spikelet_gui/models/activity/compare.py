@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -95,6 +96,12 @@ class Comparison:
         """Count the spikes of a layer that only one network fired."""
         return int(np.count_nonzero(self.traces[0].spikes[layer] != self.traces[1].spikes[layer]))
 
+    @cached_property
+    def same_classes(self) -> bool:
+        """Whether both have the same classes, in any order."""
+        classes = by_name(self.sides)
+        return len(classes) == self.sides[0].bundle.graph.classes and bool((classes >= 0).all())
+
     @property
     def spikes(self) -> int:
         """Number of neurons and time-steps at which at least one network fired, over all layers."""
@@ -118,6 +125,18 @@ class Survey:
     agreement: npt.NDArray[np.float64]
     accuracy: dict[int, npt.NDArray[np.float64]] = field(default_factory=dict)
     operations: tuple[Operations, ...] = ()
+
+
+def by_name(sides: tuple[Side, Side]) -> npt.NDArray[np.int64]:
+    """Return, for every class of the second network, the class of the first with the same name; -1 if there is none.
+
+    Without names, classes of equal index are the same.
+    """
+    first, second = (side.bundle.manifest.labels for side in sides)
+    if not first or not second or first == second:
+        return np.arange(sides[1].bundle.graph.classes)
+    indices = {name: index for index, name in enumerate(first)}
+    return np.array([indices.get(name, -1) for name in second])
 
 
 def common_layers(first: Bundle, second: Bundle) -> tuple[str, ...]:
@@ -148,7 +167,7 @@ def compare(sides: tuple[Side, Side], frames: Frames, steps: int, progress: Prog
 
 
 def survey(sides: tuple[Side, Side], data: ImageSet, steps: int, progress: Progress) -> Survey:
-    """Run both on a data set, and count differing spikes and equal predictions.
+    """Run both on a data set, and count differing spikes and equal predictions; classes are compared `by_name`.
 
     Args:
         sides: Both bundles and their engines.
@@ -181,6 +200,7 @@ def survey(sides: tuple[Side, Side], data: ImageSet, steps: int, progress: Progr
                 differing[name] += int(np.count_nonzero(a != b))
             progress.check()
         progress(min(start + size, len(data)), len(data))
+    predictions[1] = by_name(sides)[predictions[1]]
     labels = data.labels
     accuracy = {} if labels is None else {side: (predictions[side] == labels).mean(axis=1) for side in (0, 1)}
     counted = tuple(_operations(graph, counts, len(data), steps) for graph, counts in zip(graphs, spikes, strict=True))

@@ -31,7 +31,8 @@ COLUMNS = {  # name: (title, description)
     "error": ("error", "spike count minus source activation (in spikes) on this image"),
     "all": ("all", "spikes per time-step over the measured images"),
 }
-PRESETS = ("all neurons", "active", "silent", "dead", "saturated", f"top {TOP}", f"worst {TOP}")
+ALL, HIGHEST, WORST = "all neurons", f"top {TOP}", f"worst {TOP}"
+PRESETS = (ALL, "active", "silent", "dead", "saturated", HIGHEST, WORST)
 TERM = re.compile(r"(neuron|channel|ch|copy|y|x|rate|first|error|all)\s*(<=|>=|!=|=|<|>)\s*(-?\d+(?:\.\d+)?)(%?)")
 EXAMPLE = "rate > 50%, channel = 3"
 COMPARE: dict[str, Callable[[Column, float], npt.NDArray[np.bool_]]] = {
@@ -55,7 +56,7 @@ class View:
         descending: Whether the largest value is first.
     """
 
-    preset: str = PRESETS[0]
+    preset: str = ALL
     query: str = ""
     order: str = "neuron"
     descending: bool = False
@@ -96,9 +97,9 @@ class NeuronTable:
         if view.descending:
             values = -values.astype(np.float64)
         rows = rows[np.argsort(values, kind="stable")]
-        if view.preset == PRESETS[5]:
+        if view.preset == HIGHEST:
             return _top(rows, self.columns["rate"])
-        if view.preset == PRESETS[6]:
+        if view.preset == WORST:
             return _top(rows, np.abs(self.columns["error"]))
         return rows
 
@@ -148,7 +149,7 @@ class NeuronTable:
             return self._required("all") == 0
         if preset == "saturated":
             return (rate if mean_rate is None else mean_rate) >= SATURATED
-        if preset == PRESETS[6]:
+        if preset == WORST:
             self._required("error")
         return np.ones(len(self), np.bool_)
 

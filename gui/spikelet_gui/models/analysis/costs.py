@@ -12,10 +12,13 @@ import numpy as np
 
 from spikelet.display import significant
 from spikelet.graph import Graph
-from spikelet.metrics.energy import LEVELS, Energy, EnergyBaseline, Estimate, Levels, estimate, spiking_levels
+from spikelet.metrics.energy import LEVELS, Energy, Estimate, Levels, estimate, spiking_levels
 from spikelet.metrics.hardware import Profile
 from spikelet.metrics.measurement import Measurement
 from spikelet_gui.models.network.blocks import blocks
+
+Spans = list[tuple[str, Levels]]
+"""Names of networks or layers, and their energy by level."""
 
 POINTS = 41  # number of spike rates of the curve
 LEAST = 0.001  # smallest energy that is shown, in the unit of its column
@@ -44,10 +47,6 @@ class Costs:
     def level(self) -> str:
         """The most complete level for which the profile has figures."""
         return next(level for level in reversed(LEVELS) if self.estimate.levels[level] is not None)
-
-    def break_even(self, baseline: EnergyBaseline, level: str) -> tuple[float, float] | None:
-        """Return the spike rate below which the spiking network needs less energy: for low and for high figures."""
-        return baseline.crossover[level]
 
 
 def costs(measured: Measurement, profile: Profile) -> Costs:
@@ -88,6 +87,16 @@ def energy_text(energy: Energy | None, unit: tuple[float, str] | None = None) ->
         return f"below {LEAST} {name}"
     low, high = (_digits(end / factor) for end in (energy.low, energy.high))
     return f"{low} {name}" if low == high else f"{low} – {high} {name}"
+
+
+def microjoules(spans: Spans) -> list[list[object]]:
+    """Return rows (name, level, low, high) in µJ, of the levels that have figures."""
+    return [
+        [name, level, energy.low / 1e6, energy.high / 1e6]
+        for name, levels in spans
+        for level in LEVELS
+        if (energy := levels[level]) is not None
+    ]
 
 
 def _digits(value: float) -> str:

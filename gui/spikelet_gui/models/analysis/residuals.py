@@ -18,6 +18,7 @@ from spikelet import neurons
 from spikelet.bundle import Bundle
 from spikelet.data import ImageSet
 from spikelet.engines import create, run
+from spikelet.nodes import IF
 from spikelet_gui.models.activity.source import SourceNetwork, levels
 from spikelet_gui.models.jobs import Progress
 
@@ -144,6 +145,38 @@ def reach(steps: int, limit: int) -> tuple[int, ...]:
     return tuple(t for t in RESIDUAL_STEPS if t <= min(max(LEAST, steps), limit))
 
 
+class _JointCounts:
+    """Counts the neurons of a layer by activation and spike count, at several T, batch by batch.
+
+    Args:
+        node: The layer.
+        steps: Values of T.
+        bins: Number of steps between an activation of 0 and of 1.
+    """
+
+    def __init__(self, node: IF, steps: tuple[int, ...], bins: int) -> None:
+        self._node, self._bins = node, bins
+        self._joint = {t: np.zeros((bins + 1, node.copies * t + 1), np.int64) for t in steps}
+
+    def begin(self, activation: npt.NDArray[np.float32]) -> None:
+        """Begin a batch with these activations, (N, *shape)."""
+        self._rows = np.rint(activation * self._bins).astype(np.intp).reshape(-1)
+        self._spikes = np.zeros(self._rows.size, np.intp)
+
+    def add(self, time: int, spikes: npt.NDArray[np.bool_]) -> None:
+        """Add the spikes of a time-step, and count the neurons if `time` is one of the values of T."""
+        self._spikes += neurons.layer_output(self._node, spikes).astype(np.intp).reshape(-1)
+        joint = self._joint.get(time)
+        if joint is not None:
+            pairs = np.bincount(self._rows * joint.shape[1] + self._spikes, minlength=joint.size)
+            joint += pairs.reshape(joint.shape)
+
+    def residuals(self, layer: str) -> dict[int, LayerResidual]:
+        """Return the residuals of the layer, by T."""
+        values = np.arange(self._bins + 1) / self._bins
+        return {t: LayerResidual(layer, t, values, joint, self._node.copies) for t, joint in self._joint.items()}
+
+
 def residuals(bundle: Bundle, data: ImageSet, steps: tuple[int, ...], engine: str, progress: Progress) -> Residuals:
     """Compare the spiking network with its source network, layer by layer.
 
@@ -156,9 +189,7 @@ def residuals(bundle: Bundle, data: ImageSet, steps: tuple[int, ...], engine: st
     """
     graph, count = bundle.graph, levels(bundle)
     network = SourceNetwork(graph, count)
-    bins = count or BINS
-    copies = {name: graph.neuron(name).copies for name in graph.spiking}
-    joint = {name: {t: np.zeros((bins + 1, copies[name] * t + 1), np.int64) for t in steps} for name in graph.spiking}
+    counted = {name: _JointCounts(graph.neuron(name), steps, count or BINS) for name in graph.spiking}
     runner = create(graph, engine, graph.spiking)
     source: list[npt.NDArray[np.int64]] = []
     predictions: dict[int, list[npt.NDArray[np.int64]]] = {t: [] for t in steps}
@@ -168,30 +199,21 @@ def residuals(bundle: Bundle, data: ImageSet, steps: tuple[int, ...], engine: st
         pixels = data.images[start : start + size].astype(np.float32)
         logits, activations = network.activations(pixels)
         source.append(logits.argmax(1))
-        rows = {name: np.rint(a * bins).astype(np.intp).reshape(-1) for name, a in activations.items()}
-        counts = {name: np.zeros(rows[name].size, np.intp) for name in graph.spiking}
+        for name, layer in counted.items():
+            layer.begin(activations[name])
         total = np.zeros((len(pixels), graph.classes))
         for t, output in run(runner, pixels[None], steps[-1]):
             total += output
-            for name in graph.spiking:
-                spike_counts = neurons.layer_output(graph.neuron(name), runner.spikes(name))
-                counts[name] += spike_counts.astype(np.intp).reshape(-1)
-                if t + 1 in steps:
-                    width = joint[name][t + 1].shape[1]
-                    pairs = np.bincount(rows[name] * width + counts[name], minlength=joint[name][t + 1].size)
-                    joint[name][t + 1] += pairs.reshape(bins + 1, width)
+            for name, layer in counted.items():
+                layer.add(t + 1, runner.spikes(name))
             if t + 1 in steps:
                 predictions[t + 1].append(total.argmax(1))
             progress.check()
     progress(len(data), len(data))
-    values = np.arange(bins + 1) / bins
     return Residuals(
         data,
         steps,
-        {
-            name: {t: LayerResidual(name, t, values, joint[name][t], copies[name]) for t in steps}
-            for name in graph.spiking
-        },
+        {name: layer.residuals(name) for name, layer in counted.items()},
         np.concatenate(source),
         {t: np.concatenate(batches) for t, batches in predictions.items()},
     )

@@ -15,6 +15,7 @@ from spikelet.metrics.fault_results import Point, Robustness
 from spikelet.metrics.faults import KINDS
 from spikelet.metrics.robustness import all_faults, robustness
 from spikelet_gui.models.jobs import PartialProgress
+from spikelet_gui.models.numbers import short_percent
 
 IMAGES = (50, 100, 200, 500)
 DEVICES = (1, 3, 5, 10)  # per level; one, the default, shows which faults matter
@@ -84,11 +85,6 @@ def notable_loss(result: Robustness, point: Point, time: int) -> bool:
     return fault_free - point.accuracy[time - 1] >= NOTABLE and point.high[time - 1] < fault_free
 
 
-def level_text(level: float) -> str:
-    """Format a level as a percentage, e.g. 0.1%."""
-    return f"{100 * level:.3g}%"
-
-
 def ends(point: Point, time: int) -> str:
     """Format the 95% interval after time-step `time`."""
     return f"{point.low[time - 1]:.1%} – {point.high[time - 1]:.1%}"
@@ -102,7 +98,7 @@ def verdict(result: Robustness, time: int) -> str:
     for row in rows(result):
         first = next((point for point in row.points if notable_loss(result, point, time)), None)
         if first is not None:
-            notable.append(f"{row.title.lower()} from {level_text(first.fault.level)}")
+            notable.append(f"{row.title.lower()} from {short_percent(first.fault.level)}")
     note = f"Smaller losses are within the intervals of {number_of(result.images, 'image')}."
     if notable:
         return f"{text} Faults that cost {NOTABLE * 100:g} points or more: {'; '.join(notable)}. {note}"

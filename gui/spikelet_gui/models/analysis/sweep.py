@@ -69,12 +69,6 @@ class Sweep:
         rates: npt.NDArray[np.float64] = counted.spikes[layer].reshape(-1) / (counted.images * counted.steps)
         return rates
 
-    def lost(self, time: int) -> npt.NDArray[np.int64]:
-        """Return the images that the source network classifies correctly and the spiking network at `time` does not."""
-        if self.source is None or self.labels is None:
-            return np.zeros(0, np.int64)
-        return np.flatnonzero((self.source == self.labels) & (self.counted.predictions[time - 1] != self.labels))
-
     def at_exit(self, threshold: float) -> Exit:
         """Return mean time-steps, accuracy and accumulates of early exit at a margin of `threshold`."""
         return at_threshold(self.counted, self.labels, threshold)

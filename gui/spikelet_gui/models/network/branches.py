@@ -55,23 +55,14 @@ def trunk(graph: Graph, block: Block, bypasses: Sequence[Branch]) -> tuple[str, 
 def _feeds(graph: Graph, block: Block, owner: dict[str, str]) -> list[tuple[str, tuple[str, ...]]]:
     """Return (source block, nodes of this connection alone) for every connection into a block."""
     members = set(block.members)
-    followers: dict[str, list[str]] = {}
-    for source, target in graph.edges:
-        followers.setdefault(source, []).append(target)
     feeds = []
     for entry in block.members:
         for source in graph.predecessors[entry]:
             if source in members:
                 continue
             exclusive, node = [], entry
-            while node != block.name and len(graph.predecessors[node]) == 1 and len(followers.get(node, ())) == 1:
+            while node != block.name and len(graph.predecessors[node]) == 1 and len(graph.successors[node]) == 1:
                 exclusive.append(node)
-                node = followers[node][0]
+                node = graph.successors[node][0]
             feeds.append((owner[source], tuple(exclusive)))
     return feeds
-
-
-def matches(text: str, *fields: str) -> bool:
-    """Return whether every word of a search occurs in one of the fields; case is ignored."""
-    searched = " ".join(fields).casefold()
-    return all(word in searched for word in text.casefold().split())

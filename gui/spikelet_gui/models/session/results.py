@@ -69,6 +69,7 @@ class Results:
         robustness_changed: Emitted when the accuracy under faults, partial or complete, is set.
         planned_changed: Emitted when the settings of the bundle are set.
         second: The second bundle of a comparison; None compares the open bundle with itself.
+        picked_engines: Engines that the user picked for both sides of a comparison; "" for none.
         comparison: Comparison on one image.
         comparison_key: Inputs of the comparison, or None.
         survey: Comparison on many images.
@@ -90,6 +91,7 @@ class Results:
         self._jobs, self._settings, self._status, self._report_failure = jobs, settings, status, failed
         self.second: Document | None = None
         self.second_error = ""
+        self.picked_engines = ["", ""]
         self.comparison: Comparison | None = None
         self.comparison_key: ComparisonKey | None = None
         self.survey: Survey | None = None

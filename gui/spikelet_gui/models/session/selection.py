@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from spikelet.errors import SpikeletError
-from spikelet_gui.models.activity.table import PRESETS, NeuronTable, Rows, View
+from spikelet_gui.models.activity.table import ALL, NeuronTable, Rows, View
 from spikelet_gui.models.network.blocks import Block
 from spikelet_gui.models.signal import Signal
 
@@ -99,7 +99,7 @@ class Selection:
         self.view = view
         self.refresh()
 
-    def reveal(self, layer: str, preset: str = PRESETS[0], neurons: tuple[int, ...] = ()) -> None:
+    def reveal(self, layer: str, preset: str = ALL, neurons: tuple[int, ...] = ()) -> None:
         """Select a layer, list its neurons of a kind, and pick some of them, by default the first ones."""
         self.focus(layer)
         if layer not in self._spiking:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from spikelet.display import number_of
 from spikelet_gui.models.analysis.browse import by_class
+from spikelet_gui.views.widgets.key_reading import ENTER
 from spikelet_gui.views.widgets.readout import Hover, Reading, Value
 from spikelet_gui.views.widgets.theme import colour, font, heat, length, readable_on, theme
 
@@ -128,7 +129,7 @@ class ConfusionView(QWidget):
             images = number_of(int(self._counts[self._at]), "image")
             self.setAccessibleDescription(f"true {truth}, predicted {predicted}: {images}")
             self.update()
-        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and last >= 0:
+        elif event.key() in ENTER and last >= 0:
             self._toggle(self._at)
         else:
             event.ignore()

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
 from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QColor, QKeyEvent, QResizeEvent
 
 from spikelet_gui.views.plots.plots import Plot
-from spikelet_gui.views.widgets.key_reading import GridReading, KeyReading
+from spikelet_gui.views.widgets.key_reading import ENTER, GridReading, KeyReading
 from spikelet_gui.views.widgets.readout import Reading
 from spikelet_gui.views.widgets.theme import ramp, theme
 
@@ -125,7 +125,7 @@ class Picture(Plot):
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         """Click the pixel that is read, with Enter."""
         cell = self._cells.cell()
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and cell is not None and self._touched is not None:
+        if event.key() in ENTER and cell is not None and self._touched is not None:
             self._touched(*cell)
         else:
             super().keyPressEvent(event)

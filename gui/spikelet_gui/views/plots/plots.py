@@ -73,14 +73,7 @@ class Plot(ChartView):
         self.setMinimumSize(length(120), length(80))
         # space for the label at the upper end of an axis, and for descenders of the title below the lower axis
         self.plotItem.layout.setContentsMargins(0, length(HALF_LINE), 0, 2)
-        small = font(8.5)
-        for side in ("left", "bottom"):
-            axis = self.getAxis(side)
-            axis.setPen(pg.mkPen(theme().line))
-            axis.setTextPen(pg.mkPen(theme().muted))
-            axis.setTickFont(small)
-            axis.setStyle(tickLength=3, tickTextOffset=4)
-            axis.enableAutoSIPrefix(False)
+        self._style_axes()
         for side, text in (("bottom", x), ("left", y)):
             if text:
                 self.setLabel(side, text, **{"color": theme().muted, "font-size": "8.5pt"})
@@ -92,6 +85,16 @@ class Plot(ChartView):
         self._followed: pg.InfiniteLine | None = None
         self.names, self._levels = CurveNames(self), LevelLabels(self)
         self._marker: Marker | None = None
+
+    def _style_axes(self) -> None:
+        small = font(8.5)
+        for side in ("left", "bottom"):
+            axis = self.getAxis(side)
+            axis.setPen(pg.mkPen(theme().line))
+            axis.setTextPen(pg.mkPen(theme().muted))
+            axis.setTickFont(small)
+            axis.setStyle(tickLength=3, tickTextOffset=4)
+            axis.enableAutoSIPrefix(False)
 
     def reader(self) -> KeyReading:
         """Return what shows the values while the chart has the keyboard focus."""

@@ -6,17 +6,22 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from spikelet.metrics.energy import LEVELS, Energy, Levels
+from spikelet.metrics.energy import LEVELS, Energy
 from spikelet.report import wording
-from spikelet_gui.models.analysis.costs import energy_text, unit_of
+from spikelet_gui.models.analysis.costs import Spans, energy_text, unit_of
 from spikelet_gui.views.widgets.key_reading import DOWN, KeyReading, frame_row, row_centres
 from spikelet_gui.views.widgets.readout import Hover, Reading, Value
+from spikelet_gui.views.widgets.text import Legend
 from spikelet_gui.views.widgets.theme import colour, font, length, theme
 
-Spans = list[tuple[str, Levels]]
 LEVEL_TEXTS = dict(zip(LEVELS, wording.LEVEL_NAMES, strict=True))
 BAR, MAX_BAR, SPACE = 13, 44, 6  # smallest and largest height of a bar with its gap; space between two rows
 NAME, NUMBERS = 118, 118  # widths of the name of a row and of its energies
+
+
+def level_legend() -> Legend:
+    """Return a legend of the colours of all levels."""
+    return Legend(list(zip(theme().series[: len(LEVELS)], wording.LEVEL_NAMES, strict=True)), wrap=True)
 
 
 class RangeBars(QWidget):

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from spikelet.display import number_of
 from spikelet_gui.models.activity.raster import Image, binned, kinds, rows_of
-from spikelet_gui.views.widgets.key_reading import DOWN, KeyReading
+from spikelet_gui.views.widgets.key_reading import DOWN, ENTER, KeyReading
 from spikelet_gui.views.widgets.readout import Hover, Reading, Value
 from spikelet_gui.views.widgets.theme import colour, font, length, ramp, theme
 
@@ -85,7 +85,7 @@ class Raster(QWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         """Click the neuron that is read, with Enter."""
         point = self._keys.point()
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and point is not None:
+        if event.key() in ENTER and point is not None:
             self._touch(point)
         else:
             event.ignore()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontMetricsF
@@ -10,7 +12,15 @@ from spikelet_gui.views.plots.chart import ChartView
 from spikelet_gui.views.widgets.theme import font, length
 
 HALF_LINE = 7  # half the height of small text
+MARGIN = 0.1  # share of an axis at both ends without texts
 NAME_HEIGHT, NAME_WIDTH = 15, 150  # lengths of a name beside a curve
+
+
+def clearest(values: npt.ArrayLike, low: float, high: float) -> float:
+    """Return the position of a text, as a share of the axis from low to high, that is farthest from some values."""
+    shares = (np.asarray(values) - low) / (high - low)
+    positions = np.linspace(MARGIN, 1 - MARGIN, 33)
+    return float(positions[np.abs(positions[:, None] - shares[None]).min(axis=1).argmax()])
 
 
 class CurveNames:

@@ -22,9 +22,9 @@ from PySide6.QtWidgets import (
 )
 
 from spikelet_gui.views.widgets.controls import Search
+from spikelet_gui.views.widgets.key_reading import ENTER
 
 FIELDS = (QLineEdit, QAbstractSpinBox, QComboBox, QPlainTextEdit, QAbstractItemView)
-LEAVE = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
 class FocusReturn(QObject):
@@ -86,7 +86,7 @@ class FocusReturn(QObject):
         if event.key() == Qt.Key.Key_Escape:
             self.leave()
             return True
-        if event.key() in LEAVE and not isinstance(field, QPlainTextEdit | QAbstractItemView | Search):
+        if event.key() in ENTER and not isinstance(field, QPlainTextEdit | QAbstractItemView | Search):
             QTimer.singleShot(0, self, self.leave)  # after the field has taken its value
             return False
         letter = event.text().isprintable() and event.text().strip() and not event.text().isdigit()

@@ -142,7 +142,27 @@ class Tabs(QTabBar):
         self.blockSignals(False)
 
 
-class Search(QLineEdit):
+class Field(QLineEdit):
+    """A text field with a button that clears it.
+
+    Args:
+        name: Name for screen readers.
+        hint: Text that is shown while the field is empty.
+        changed: Called with the text when it changes.
+    """
+
+    def __init__(self, name: str, hint: str, changed: Callable[[str], object]) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self.setPlaceholderText(hint)
+        self.setToolTip(hint)
+        self.setClearButtonEnabled(True)
+        for clear_button in self.findChildren(QToolButton):
+            clear_button.setAccessibleName(f"clear: {name}")
+        self.textChanged.connect(lambda text: changed(text))
+
+
+class Search(Field):
     """A search field. It keeps the focus when Enter is pressed, which goes to the next match.
 
     Args:
@@ -153,14 +173,7 @@ class Search(QLineEdit):
     """
 
     def __init__(self, name: str, hint: str, changed: Callable[[str], object], entered: Action) -> None:
-        super().__init__()
-        self.setAccessibleName(name)
-        self.setPlaceholderText(hint)
-        self.setToolTip(hint)
-        self.setClearButtonEnabled(True)
-        for clear_button in self.findChildren(QToolButton):
-            clear_button.setAccessibleName(f"clear: {name}")
-        self.textChanged.connect(lambda text: changed(text))
+        super().__init__(name, hint, changed)
         self.returnPressed.connect(lambda: entered())
 
 

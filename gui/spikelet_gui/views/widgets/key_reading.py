@@ -15,6 +15,7 @@ from spikelet_gui.views.widgets.theme import theme
 Keys = tuple[Qt.Key, Qt.Key]  # to the previous and to the next point
 ALONG: Keys = (Qt.Key.Key_Left, Qt.Key.Key_Right)
 DOWN: Keys = (Qt.Key.Key_Up, Qt.Key.Key_Down)
+ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 DIRECTIONS = {DOWN[0]: (-1, 0), DOWN[1]: (1, 0), ALONG[0]: (0, -1), ALONG[1]: (0, 1)}  # rows and columns of an image
 
 

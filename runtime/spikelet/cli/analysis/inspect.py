@@ -1,4 +1,4 @@
-"""Show the content of a bundle: graph, neurons, proven range and measured results."""
+"""Show the content of a bundle: graph, neurons, proven range, measured results, and the size of its C on a board."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, TypedDict
 
 from spikelet.cli.arguments import add_bundle
 from spikelet.cli.printing import emit
+from spikelet.errors import CostError
 from spikelet.escapes import without_escapes
 from spikelet.report.columns import table
 
 if TYPE_CHECKING:
     from spikelet.bundle import Bundle
     from spikelet.graph import Graph
+    from spikelet.lowering.c.project import Sizes
 
 HELP = "show the content of a bundle"
 EXAMPLE = "spikelet inspect vgg9-cifar10"
@@ -29,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
 
     bundle = bundles.read(args.bundle)
     nodes = [_describe(bundle.graph, name) for name in bundle.graph.order]
-    manifest = bundle.manifest
+    manifest, board = bundle.manifest, _board(bundle.graph)
     facts = {
         "name": manifest.name,
         "digest": bundle.digest,
@@ -42,9 +44,23 @@ def run(args: argparse.Namespace) -> int:
         "provenance": manifest.provenance,
         "results": manifest.results,
         "conversion": manifest.conversion,
+        "mcu": None if board is None else {"flash_bytes": board.flash, "ram_bytes": board.ram},
     }
-    emit(args, facts, _text(bundle, nodes))
+    emit(args, facts, _text(bundle, nodes, board))
     return 0
+
+
+def _board(graph: Graph) -> Sizes | None:
+    """Return the sizes of `export c --mcu`; None if it is float32 or exceeds the limits of memory."""
+    from spikelet.deploy.firmware import c_program
+    from spikelet.lowering.c.project import sizes
+
+    if not graph.exact:
+        return None
+    try:
+        return sizes(c_program(graph, "mcu", "chw"))
+    except CostError:  # copies that are expanded
+        return None
 
 
 class _Parameters(TypedDict):
@@ -82,7 +98,7 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value.is_integer() else f"{value:g}"
 
 
-def _text(bundle: Bundle, nodes: list[_Described]) -> str:
+def _text(bundle: Bundle, nodes: list[_Described], board: Sizes | None) -> str:
     rows = []
     for node in nodes:
         theta = " – ".join(map(_number, sorted(set(node.get("theta", [])))))
@@ -90,5 +106,8 @@ def _text(bundle: Bundle, nodes: list[_Described]) -> str:
         rows.append([node["name"], kind, "x".join(map(str, node["shape"])), f"{node['parameters']:,}", theta])
     head = ["node", "kind", "output shape", "parameters", "theta"]
     lines = [without_escapes(bundle.card.partition("## Float activation")[0].rstrip()), "", table(head, rows), ""]
+    if board is not None:
+        kilobytes = f"{board.flash / 1024:,.1f} KB of constants (flash), {board.ram / 1024:,.1f} KB of memory (RAM)"
+        lines += [f"on a microcontroller (export c --mcu): {kilobytes}, without code and stack", ""]
     lines.append(f"sha256 {bundle.digest}")
     return "\n".join(lines)

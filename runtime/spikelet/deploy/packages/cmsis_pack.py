@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from spikelet.deploy.packages.base import MAIN, Facts, Package, filled_files
+from spikelet.deploy.packages.base import Facts, Package, filled_files
 
 VENDOR = "Spikelet"
 DATE = "2024-01-01"  # date of the release; constant, so that the file does not change from day to day
@@ -44,11 +44,11 @@ DESCRIPTION = """\
 USE = """\
 The folder is the content of a CMSIS-Pack: `zip -r Spikelet.@PREFIX@.1.0.0.pack .` in it packs it, and Keil MDK,
 STM32CubeMX and `cpackget add` install it. The component is "Machine Learning: Spiking Network: @PREFIX@"; its template
-is the self-test, the function `@PREFIX@_selftest`."""
+is the self-test, the function `int @PREFIX@_selftest(@PREFIX@_state *state)`, which needs no `printf`."""
 
 
 def _main(text: str) -> str:
-    return text.replace(MAIN, "int @PREFIX@_selftest(void);\nint @PREFIX@_selftest(void)")
+    return "#define @UPPER@_SELFTEST\n" + text
 
 
 def _files(facts: Facts) -> dict[str, str]:

@@ -10,6 +10,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar
 
+import numpy as np
+
 from spikelet.graph import Graph
 from spikelet.lowering.c.copies import compact, progression
 from spikelet.lowering.c.parameters import Packing
@@ -19,6 +21,8 @@ from spikelet.lowering.c.text.declarations import function, initialised
 from spikelet.lowering.c.text.sources import Kernel
 from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Output, SumPool2d
 
+MAX_ROWS = 256  # weight rows whose bytes are added in 16 bits
+WORD = 32  # bits of spikes that are appended to the list of rows at once
 MAX_BAND = 2**13  # 16-bit values of the image that are copied for one row of outputs
 
 
@@ -54,6 +58,12 @@ class McuPlan(Plan):
         node = self.graph.nodes[name]
         stride = node.stride[1] if isinstance(node, Conv2d) else 1
         return int(((self.values[name].width - 1) * stride + width) * channels * height + 1)
+
+    def rows(self, name: str) -> int:
+        """Return how many weight rows a plane of spikes selects at most for an output of a Conv2d or Linear."""
+        inputs = int(np.prod(self.taps(name).shape[:3]))
+        source = self.graph.nodes[self.source(name).node]
+        return inputs * (source.kernel[0] * source.kernel[1] if isinstance(source, SumPool2d) else 1)
 
     def _adds_into(self, name: str, target: str) -> bool:
         return isinstance(self.graph.nodes[target], Add | IF)  # currents are added to the potentials
@@ -108,8 +118,14 @@ class McuProgram(Program):
         return [
             f"{about}enum {{ PIXEL_STRIDE = {pixel}, CHANNEL_STRIDE = {channel} }};\n",
             f"enum {{ PLANES = {self.plan.copies.bit_length()} }}; /* of spikes, at most */\n",
+            f"enum {{ MAX_ROWS = {self._max_rows()} }}; /* weight rows that are added at once */\n",
             *super()._declarations(structs),
         ]
+
+    def _max_rows(self) -> int:
+        """Return the length of the list of rows, which is on the stack: that of all rows of an output, if they fit."""
+        rows = [self.plan.rows(name) for name in self.graph.order if self.plan.packs(name)]
+        return min(max(rows, default=1) + WORD, MAX_ROWS)
 
     def _load(self, name: str) -> list[str]:
         return []  # the image is read from the memory of the caller

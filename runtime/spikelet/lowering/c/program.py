@@ -98,7 +98,7 @@ class Program(ABC):
         functions = [self._function(name, lines) for name, lines in bodies.items()]
         text = [NODES, *functions, self._reset(), self._step(list(bodies))]
         kernels = assemble(self.form, self._kernels)
-        return "\n".join([INCLUDES, *self._declarations(structs), KERNELS, kernels, *text])
+        return "\n".join([INCLUDES[self.form], *self._declarations(structs), KERNELS, kernels, *text])
 
     def _declarations(self, structs: bool) -> list[str]:
         """Return the declarations that the kernels need; the structs of the memory only if `structs`."""

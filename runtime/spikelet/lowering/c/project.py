@@ -53,6 +53,7 @@ def project(
     prefix: str = C_PREFIX,
     use: str = "",
     paths: Mapping[str, str] | None = None,
+    span: tuple[float, float] | None = None,
 ) -> dict[str, Text]:
     """Return the texts of the files of the folder by name. Weights, which may be large, are written in pieces.
 
@@ -66,10 +67,12 @@ def project(
         prefix: Prefix of public names and of file names.
         use: Paragraph of the README that replaces the one about "make test".
         paths: Paths of the files in a package, by name, for the README.
+        span: Measured values that the pixels 0 and 255 stand for; None for images.
 
     Raises:
         UsageError: The prefix is not valid, or a name is already in use.
     """
+    rule = templates.IMAGE_RULE[program.form] + ("" if span is None else templates.RANGE_RULE.format(*span))
     source = program.source(structs=False)
     check_prefix(prefix, source)
     shape = program.graph.input.shape
@@ -84,7 +87,9 @@ def project(
         "LOW": str(program.graph.input.low),
         "HIGH": str(program.graph.input.high),
         "IMAGE": templates.IMAGE[program.form],
-        "RULE": renamed(templates.IMAGE_RULE[program.form], prefix),
+        "RANGE": "" if span is None else renamed(templates.RANGE.format(*span), prefix),
+        "RULE": renamed(rule, prefix),
+        "HEADERS": templates.HEADERS[program.form],
         "WARNINGS": templates.WARNINGS[program.form],
     }
     return {
@@ -112,14 +117,19 @@ def sizes(program: Program) -> Sizes:
 
 
 def _header(program: Program, names: dict[str, str], labels: Sequence[str]) -> str:
-    graph = program.graph
+    graph, image = program.graph, program.plan.values[program.graph.input_name]
     work, state = _structs(program)
     return _fill(
         templates.HEADER,
         names
         | {
             "PIXEL": program.pixel_type,
+            "TYPICAL": str(min(4, int(names["STEPS"]))),
+            "BUNDLE": string(names["DIGEST"]),
             "PIXELS": str(graph.neurons(graph.input_name)),
+            "CHANNELS": str(image.channels),
+            "HEIGHT": str(image.height),
+            "WIDTH": str(image.width),
             "CLASSES": str(graph.classes),
             "LAYERS": str(len(graph.spiking)),
             "KEEPS": str(int(program.keeps_image)),
@@ -166,7 +176,7 @@ def _strings(declaration: str, texts: Sequence[str]) -> str:
 
 
 def _weights(program: Program, names: dict[str, str]) -> Iterator[str]:
-    yield _fill(templates.WEIGHTS_HEAD, names)
+    yield _fill(templates.WEIGHTS_HEAD, names | {"ALIGNMENT": templates.ALIGNMENT[program.form]})
     yield f"\n{program.parameter_struct().rstrip()}\n"
     for parameter in program.parameters:
         values = parameter.values

@@ -13,13 +13,9 @@ from spikelet_gui.models.analysis.residuals import Residuals, reach
 from spikelet_gui.models.analysis.sweep import Sweep
 from spikelet_gui.models.session.document import Document
 from spikelet_gui.models.session.kept import accuracy
-from spikelet_gui.models.session.kept.analyses import (
-    restore_residuals,
-    restore_robustness,
-    store_residuals,
-    store_robustness,
-)
 from spikelet_gui.models.session.kept.plan import restore_plan, store_plan
+from spikelet_gui.models.session.kept.residuals import restore_residuals, store_residuals
+from spikelet_gui.models.session.kept.robustness import restore_robustness, store_robustness
 
 
 @dataclass(frozen=True)

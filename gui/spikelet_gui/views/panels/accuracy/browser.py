@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 from PySide6.QtGui import QImage
 
+from spikelet.nodes import Input
 from spikelet_gui.models.analysis.browse import KINDS, Filter, exit_steps, first_kind, kinds_of, selected
 from spikelet_gui.models.analysis.sweep import Sweep
 from spikelet_gui.models.export import DataTable
@@ -98,25 +100,14 @@ class BrowserCard(CardView):
         if key == self._drawn:
             return
         self._drawn = key
-        exits = exit_steps(sweep, inspector.measured.threshold)
-        node = inspector.document.bundle.graph.input
-
-        def picture(number: int) -> QImage:
-            pixels = shown(sweep.data.images[number].astype(np.float32), node.low, node.high)
-            height, width, _ = pixels.shape
-            return QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
-
-        def caption(number: int) -> str:
-            prediction = int(sweep.counted.predictions[time - 1][number])
-            exit_text = f"exit t = {exits[number]}" if exits[number] else "no exit"
-            if sweep.labels is None:
-                return f"{names[prediction]}\n{exit_text}"
-            truth = int(sweep.labels[number])
-            second = exit_text if truth == prediction else f"(true: {names[truth]})"
-            return f"{names[prediction]}\n{second}"
-
-        captions = [*(f"(true: {name})" for name in names), "exit t = 1000"]
-        self.gallery.show_pictures(numbers.tolist(), picture, caption, captions)
+        exits, node = exit_steps(sweep, inspector.measured.threshold), inspector.document.bundle.graph.input
+        lines = [*(f"(true: {name})" for name in names), "exit t = 1000"]
+        self.gallery.show_pictures(
+            numbers.tolist(),
+            lambda number: _picture(sweep.data.images[number], node),
+            lambda number: _caption(sweep, number, time, int(exits[number]), names),
+            lines,
+        )
         self._mark()
 
     def _fill(self, sweep: Sweep, time: int, names: list[str]) -> None:
@@ -169,3 +160,19 @@ class BrowserCard(CardView):
             prediction = names[sweep.counted.predictions[time - 1][number]]
             rows.append([int(number) + 1, truth, prediction, int(exits[number]) or ""])
         return DataTable("images", ["image", "label", "prediction", "exit_time_step"], rows)
+
+
+def _picture(image: npt.NDArray[np.generic], node: Input) -> QImage:
+    """Draw an image (C, H, W) or (F,) of the input node."""
+    pixels = shown(image.astype(np.float32), node.low, node.high)
+    height, width, _ = pixels.shape
+    return QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+
+
+def _caption(sweep: Sweep, number: int, time: int, exit_step: int, names: list[str]) -> str:
+    """Return the prediction of an image after time-step `time`; below it the true class, or the step of early exit."""
+    prediction = int(sweep.counted.predictions[time - 1][number])
+    below = f"exit t = {exit_step}" if exit_step else "no exit"
+    if sweep.labels is not None and sweep.labels[number] != prediction:
+        below = f"(true: {names[sweep.labels[number]]})"
+    return f"{names[prediction]}\n{below}"

@@ -17,7 +17,7 @@ class NetworksCard(ComparisonCard):
 
     def __init__(self, inspector: Inspector) -> None:
         super().__init__(inspector, "Networks", data=lambda: DataTable("compare-networks", self.HEAD, self._rows()))
-        self.table = Table("properties of both networks", 26)
+        self.table = Table("properties of both networks", 22)
         self.body.addWidget(self.table, 1)
 
     def draw(self) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from PySide6.QtCore import Qt
 
 from spikelet.display import number_of
-from spikelet_gui.models.activity.compare import Survey
+from spikelet_gui.models.activity.compare import Comparison, Survey
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.plots.axes import share_range
@@ -200,19 +200,11 @@ class PredictionsCard(ComparisonCard):
         comparison, survey = self.inspector.results.comparison, self.inspector.results.survey
         for timeline in self.timelines:
             timeline.go(time)
-        if comparison is None:
-            self.message.setText("")
-            return
-        lines = [
-            coloured(theme().series[side], f"{name}: ", comparison.prediction(side, time))
-            for side, name in enumerate(comparison.names)
-        ]
-        if survey is not None:
-            step = min(time, len(survey.agreement))
-            images, agreement = number_of(survey.images, "image"), survey.agreement[step - 1]
-            lines.append(f"{images}, t = {step}: equal predictions on {agreement:.1%}")
-            for side, shares in survey.accuracy.items():
-                lines.append(f"accuracy of the {NAMES[side]}: {shares[step - 1]:.1%}")
+        lines = [] if comparison is None else _predictions(comparison, time)
+        if comparison is not None and survey is not None:
+            lines.append(_on_all_images(survey, time))
+            if not comparison.same_classes:
+                lines.append("The second has other classes; those of equal names are the same.")
         self.message.setText("<br>".join(lines))
 
     def _data(self) -> DataTable | None:
@@ -231,3 +223,19 @@ class PredictionsCard(ComparisonCard):
         if survey is not None:
             head += ["first_accuracy", "second_accuracy"]
         return DataTable("compare-answers", head, rows)
+
+
+def _predictions(comparison: Comparison, time: int) -> list[str]:
+    """Return a line of rich text for each network: its colour, its name and its prediction on this image."""
+    return [
+        coloured(theme().series[side], f"{name}: ", comparison.prediction(side, time))
+        for side, name in enumerate(comparison.names)
+    ]
+
+
+def _on_all_images(survey: Survey, time: int) -> str:
+    """Return the shares of images that the first and the second classify correctly, and that both classify equally."""
+    step = min(time, len(survey.agreement))
+    shares = [f"{accuracy[step - 1]:.1%}" for accuracy in survey.accuracy.values()]
+    correct = f"correct on {' and '.join(shares)}, " if shares else ""
+    return f"{number_of(survey.images, 'image')}, t = {step}: {correct}equal on {survey.agreement[step - 1]:.1%}"

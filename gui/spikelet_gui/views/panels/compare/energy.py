@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from spikelet.display import number_of
-from spikelet.metrics.energy import LEVELS, spiking_levels
-from spikelet.report import wording
+from spikelet.metrics.energy import spiking_levels
+from spikelet_gui.models.analysis.costs import Spans, microjoules
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.profiles import find_profile
 from spikelet_gui.views.panels.compare.cards import NAMES, ComparisonCard
-from spikelet_gui.views.plots.range_bars import RangeBars, Spans
-from spikelet_gui.views.widgets.text import Legend
-from spikelet_gui.views.widgets.theme import theme
+from spikelet_gui.views.plots.range_bars import RangeBars, level_legend
 
 NO_FIGURES = "No figure is published for this hardware profile; choose another one in the Energy panel"
 
@@ -22,9 +20,7 @@ class EnergyCard(ComparisonCard):
     def __init__(self, inspector: Inspector) -> None:
         super().__init__(inspector, "Energy per image", data=self._data)
         self.bars = RangeBars("energy of both networks")
-        self.legend = Legend(
-            list(zip(theme().series[: len(wording.LEVEL_NAMES)], wording.LEVEL_NAMES, strict=True)), wrap=True
-        )
+        self.legend = level_legend()
         self.body.addWidget(self.bars, 1)
         self.body.addWidget(self.legend)
 
@@ -54,10 +50,5 @@ class EnergyCard(ComparisonCard):
         ]
 
     def _data(self) -> DataTable | None:
-        rows = [
-            [name, level, energy.low / 1e6, energy.high / 1e6]
-            for name, levels in self._rows()
-            for level in LEVELS
-            if (energy := levels[level]) is not None
-        ]
+        rows = microjoules(self._rows())
         return DataTable("compare-energy", ["network", "level", "low_uJ", "high_uJ"], rows) if rows else None

@@ -55,7 +55,6 @@ class ComparePanel(Panel):
         yield
         self._make_controls()
         self._arrange()
-        self.follow(self.sides.fill, inspector.opened)
         self.follow(lambda: self.all.start.setEnabled(inspector.data is not None), inspector.opened, inspector.showing)
         self.follow(
             self.run, inspector.opened, inspector.showing, inspector.results.second_changed, inspector.cursor.changed
@@ -73,7 +72,7 @@ class ComparePanel(Panel):
         self.message = label("", "caption", wrap=True)
         self.neuron = button("Show this neuron", self._reveal, "Show the first neuron that differs in the Layers panel")
         self.tabs = Tabs("layer", self._chosen)
-        self.shown = Segments("below the layers", ["Predictions", "Energy"], lambda _: self._show_results())
+        self.shown = Segments("results of both", ["Predictions", "Energy"], lambda _: self._show_results())
         self.empty, self._error = NoResults(self.inspector.jobs, TASKS), ""
 
     def _arrange(self) -> None:
@@ -129,6 +128,7 @@ class ComparePanel(Panel):
 
     def run(self) -> None:
         """Run both on the selected image, unless that comparison is shown already."""
+        self.sides.fill()
         inspector, sides = self.inspector, self.sides.chosen()
         if sides is None or inspector.source is None:
             return
@@ -190,7 +190,6 @@ class ComparePanel(Panel):
         comparison, inspector = self.comparison, self.inspector
         if inspector.document is None:
             return
-        self.sides.fill()
         self._fill_tabs(comparison)
         self.content.setVisible(comparison is not None)
         self.empty.setVisible(comparison is None)
@@ -243,7 +242,7 @@ class ComparePanel(Panel):
 def verdict(comparison: Comparison) -> str:
     """Summarise a comparison in one or two sentences."""
     if not comparison.layers:
-        return "No layers have equal names and shapes; sizes, spike rates and predictions are compared."
+        return "No layers have equal names and shapes; sizes, spike rates, predictions and energy are compared."
     differing = sum(comparison.differing(layer) for layer in comparison.layers)
     if not differing:
         layers = number_of(len(comparison.layers), "layer")

@@ -34,11 +34,12 @@ class SidesLine(QWidget):
 
     def __init__(self, inspector: Inspector, changed: Callable[[], object], action: QWidget) -> None:
         super().__init__()
-        self.inspector = inspector
+        self.inspector, self._changed = inspector, changed
+        self._filled: tuple[str, ...] = ()  # digests of the bundles whose engines are listed
         self.first_name = Name()
         self.engines = Choice("engine of the first"), Choice("engine of the second")
-        for box in self.engines:
-            box.textActivated.connect(lambda _: changed())
+        for index, box in enumerate(self.engines):
+            box.textActivated.connect(lambda engine, index=index: self._pick(index, engine))
         self.second = Choice("second bundle")
         self.second.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToContents)
         self.second.setMaximumWidth(length(WIDEST))
@@ -75,6 +76,10 @@ class SidesLine(QWidget):
         if name:
             self.inspector.results.open_second(Path(name))
 
+    def _pick(self, index: int, engine: str) -> None:
+        self.inspector.results.picked_engines[index] = engine
+        self._changed()
+
     def _chosen(self, index: int) -> None:
         path = self.second.itemData(index)
         if path == "":
@@ -92,13 +97,19 @@ class SidesLine(QWidget):
         self._fill_bundles(document, second)
 
     def _fill_engines(self, document: Document, second: Document | None) -> None:
+        """List the engines of other bundles. One that was picked stays selected.
+
+        By default, two bundles run on the engine in the footer; the same bundle runs on that engine and on numpy.
+        """
+        filled = (document.bundle.digest, "" if second is None else second.bundle.digest)
+        if filled == self._filled:
+            return
+        self._filled, engine = filled, self.inspector.engine
+        defaults, picked = (engine, "numpy" if second is None else engine), self.inspector.results.picked_engines
         for index, (box, side) in enumerate(zip(self.engines, (document, second or document), strict=True)):
-            previous = box.currentText()
-            if [box.itemText(i) for i in range(box.count())] != list(side.engines):
-                box.clear()
-                box.addItems(list(side.engines))
-                default = self.inspector.engine if index == 0 or second is not None else "numpy"
-                box.setCurrentText(previous if previous in side.engines else default)
+            box.clear()
+            box.addItems(list(side.engines))
+            box.setCurrentText(picked[index] if picked[index] in side.engines else defaults[index])
 
     def _fill_bundles(self, document: Document, second: Document | None) -> None:
         self.second.clear()

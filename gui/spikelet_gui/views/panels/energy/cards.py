@@ -5,18 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pyqtgraph as pg
 
-from spikelet.metrics.energy import LEVELS, Levels
 from spikelet.report import wording
+from spikelet_gui.models.analysis.costs import Costs, Spans, microjoules
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.profiles import find_profile
 from spikelet_gui.views.panels.energy.state import EnergyState
 from spikelet_gui.views.plots.plots import Plot
-from spikelet_gui.views.plots.range_bars import RangeBars, Spans
+from spikelet_gui.views.plots.range_bars import RangeBars, level_legend
+from spikelet_gui.views.plots.texts import clearest
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.scrolling import scrolled
-from spikelet_gui.views.widgets.text import Legend, label
+from spikelet_gui.views.widgets.text import label
 from spikelet_gui.views.widgets.theme import theme
+
+LABEL = 0.4  # width of the label of the present spike rate, as a share of the largest rate
 
 
 class LevelsCard(CardView):
@@ -27,8 +30,7 @@ class LevelsCard(CardView):
         super().__init__(inspector, "Energy per image", note, self._data)
         self.state = state
         self.bars = RangeBars("energy by level")
-        colours = theme().series[: len(wording.LEVEL_NAMES)]
-        self.legend = Legend(list(zip(colours, wording.LEVEL_NAMES, strict=True)), wrap=True)
+        self.legend = level_legend()
         self.body.addWidget(self.bars, 1)
         self.body.addWidget(self.legend)
 
@@ -45,7 +47,7 @@ class LevelsCard(CardView):
         return [("spiking", costs.estimate.levels), *baselines]
 
     def _data(self) -> DataTable | None:
-        rows = _microjoules(self._rows())
+        rows = microjoules(self._rows())
         return DataTable("energy", ["network", "level", "low_uJ", "high_uJ"], rows) if rows else None
 
 
@@ -72,27 +74,35 @@ class BreakEvenCard(CardView):
             return
         y = [energy.low / 1e6 for energy in costs.curve[level]]
         self.plot.line(costs.rates, y, 0, 2.6, name="spiking")
-        texts = []
-        ends = [min(y), max(y)]
+        texts: list[str] = []
+        heights: list[float] = []
         for index, baseline in enumerate(costs.estimate.baselines):
-            energy, break_even = baseline.levels[level], costs.break_even(baseline, level)
+            energy, break_even = baseline.levels[level], baseline.crossover[level]
             if energy is None or break_even is None:
                 continue
             hue, height = theme().series[index + 1], energy.low / 1e6
             self.plot.reference(height, (0, costs.rates[-1]), hue, baseline.name)
-            ends.append(height)
+            heights.append(height)
             if 0 < break_even[0] < costs.rates[-1]:
                 dot = pg.ScatterPlotItem([break_even[0]], [np.log10(height)], size=11, brush=hue, pen=None)
                 self.plot.addItem(dot)
             texts.append(f"{baseline.name}: {wording.break_even(break_even)}")
-        current = self.plot.level(costs.rate, theme().text, f"now {costs.rate:.1%}", vertical=True)
-        current.label.setPosition(0.06)
         self.plot.setXRange(0, costs.rates[-1] * 1.42, padding=0)
-        low, high = np.log10(max(min(ends), 1e-9)), np.log10(max(ends))
+        low, high = np.log10(max(min(*y, *heights), 1e-9)), np.log10(max(*y, *heights))
         self.plot.setYRange(low, high, padding=0.08)
+        self._mark_rate(costs, y, heights)
         self.plot.names.arrange()
         lead = "Break-even spike rate: "
         self.message.setText(lead + "; ".join(texts) if texts else "No baseline for this hardware profile.")
+
+    def _mark_rate(self, costs: Costs, curve: list[float], heights: list[float]) -> None:
+        """Mark the present spike rate. Its label is apart from the curve and from the lines at some heights."""
+        line = self.plot.level(costs.rate, theme().text, f"now {costs.rate:.1%}", vertical=True)
+        width = LABEL * costs.rates[-1]
+        beside = [energy for rate, energy in zip(costs.rates, curve, strict=True) if 0 <= rate - costs.rate < width]
+        line.label.anchors = [(0, 0.5), (0, 0.5)]
+        values = np.log10(np.maximum([*heights, *beside], 1e-9))
+        line.label.setPosition(clearest(values, *self.plot.box.viewRange()[1]))
 
     def _data(self) -> DataTable | None:
         costs, level = self.state.costs, self.state.level
@@ -121,16 +131,5 @@ class LayersCard(CardView):
         return [] if costs is None else list(costs.layers.items())
 
     def _data(self) -> DataTable | None:
-        rows = _microjoules(self._rows())
+        rows = microjoules(self._rows())
         return DataTable("energy-layers", ["layer", "level", "low_uJ", "high_uJ"], rows) if rows else None
-
-
-def _microjoules(spans: list[tuple[str, Levels]]) -> list[list[object]]:
-    """Return rows (name, level, low, high) in µJ, of the levels that have figures."""
-    rows: list[list[object]] = []
-    for name, levels in spans:
-        for level in LEVELS:
-            energy = levels[level]
-            if energy is not None:
-                rows.append([name, level, energy.low / 1e6, energy.high / 1e6])
-    return rows

@@ -52,6 +52,17 @@ class EnergyPanel(Panel):
         yield
         self.layers = LayersCard(inspector, self.state)
         yield
+        self._make_controls()
+        self._arrange()
+        self.follow(self._draw, inspector.measured.swept, inspector.opened, inspector.profile_changed)
+        self.follow(
+            lambda: self.empty.set_message(unmeasured(inspector, UNMEASURED)), inspector.opened, inspector.showing
+        )
+        self.follow(lambda: self.runner.setVisible(inspector.data is not None), inspector.opened, inspector.showing)
+
+    def _make_controls(self) -> None:
+        """Make the levels, the list of sources, the note and the message without results."""
+        inspector = self.inspector
         self.segments = Segments("level", wording.LEVEL_NAMES, self._choose)
         self.sources = Card("Sources of the figures")
         self._list = QVBoxLayout()
@@ -60,16 +71,19 @@ class EnergyPanel(Panel):
         inner.setObjectName("plain")
         inner.setLayout(self._list)
         self.sources.body.addWidget(scrolled(inner, "sources and assumptions"), 1)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(GAP, GAP, GAP, GAP)
-        outer.setSpacing(GAP)
         self.note = label(wording.ESTIMATE, "caption", wrap=True)
-        outer.addLayout(row(ProfilePicker(inspector), self.segments, stretch=(1, 0)))
-        outer.addWidget(self.note)
         hint = "Measure on the whole data set in the background  (R)"
         self.runner = Runner(inspector.jobs, self.task, "Run all images", self.run, hint)
         images = OpenImages(inspector)
         self.empty = NoResults(inspector.jobs, {self.task: MEASURING, **EARLIER}, self.runner, images)
+
+    def _arrange(self) -> None:
+        """Put profile, levels and note above the cards."""
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(GAP, GAP, GAP, GAP)
+        outer.setSpacing(GAP)
+        outer.addLayout(row(ProfilePicker(self.inspector), self.segments, stretch=(1, 0)))
+        outer.addWidget(self.note)
         self.content = QWidget()
         panes = QHBoxLayout(self.content)
         panes.setContentsMargins(0, 0, 0, 0)
@@ -83,11 +97,6 @@ class EnergyPanel(Panel):
         self.stack(panes)
         outer.addWidget(self.empty, 1)
         outer.addWidget(self.content, 1)
-        self.follow(self._draw, inspector.measured.swept, inspector.opened, inspector.profile_changed)
-        self.follow(
-            lambda: self.empty.set_message(unmeasured(inspector, UNMEASURED)), inspector.opened, inspector.showing
-        )
-        self.follow(lambda: self.runner.setVisible(inspector.data is not None), inspector.opened, inspector.showing)
 
     def run(self) -> None:
         """Measure on all images, or measure again what is out of date."""

@@ -15,15 +15,15 @@ from PySide6.QtCore import (
     Qt,
 )
 from PySide6.QtGui import QColor, QKeyEvent, QKeySequence, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTableView, QToolButton
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
-from spikelet_gui.models.activity.table import COLUMNS, PRESETS, SHOWN_COLUMNS, NeuronTable, Rows
+from spikelet_gui.models.activity.table import COLUMNS, EXAMPLE, PRESETS, SHOWN_COLUMNS, NeuronTable, Rows
 from spikelet_gui.models.activity.table import View as Choices
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.selection import PICKED
 from spikelet_gui.views.widgets.cards import CardView
-from spikelet_gui.views.widgets.controls import Choice
+from spikelet_gui.views.widgets.controls import Choice, Field
 from spikelet_gui.views.widgets.layouts import row
 from spikelet_gui.views.widgets.tables import copy_rows
 from spikelet_gui.views.widgets.text import label, text_width
@@ -150,18 +150,9 @@ class NeuronCard(CardView):
         super().__init__(inspector, "Neurons", data=self._data)
         self.preset = Choice("filter of the neurons")
         self.preset.addItems(list(PRESETS))
-        self.preset.textActivated.connect(
-            lambda text: inspector.selection.set_view(replace(inspector.selection.view, preset=text))
-        )
-        self.query = QLineEdit()
-        self.query.setAccessibleName("conditions")
-        self.query.setPlaceholderText("rate > 50%, channel = 3")
-        self.query.setClearButtonEnabled(True)
-        for clear_button in self.query.findChildren(QToolButton):
-            clear_button.setAccessibleName("clear the conditions")
-        self.query.textChanged.connect(
-            lambda text: inspector.selection.set_view(replace(inspector.selection.view, query=text))
-        )
+        selection = inspector.selection
+        self.preset.textActivated.connect(lambda text: selection.set_view(replace(selection.view, preset=text)))
+        self.query = Field("conditions", EXAMPLE, lambda text: selection.set_view(replace(selection.view, query=text)))
         self.error = label("", "bad", wrap=True)
         self.model = TableModel()
         self.table = NeuronView(self.model)

@@ -42,6 +42,14 @@ class PlanPanel(Panel):
         yield
         self.setting = SettingCard(self.state)
         yield
+        self._make_controls()
+        self._arrange()
+        self.follow(self._draw, inspector.results.planned_changed, inspector.opened, inspector.showing)
+        self.follow(self._show, self.state.changed)
+
+    def _make_controls(self) -> None:
+        """Make the settings of the measurement, the recommendation, and the message without results."""
+        inspector = self.inspector
         self.images = Choice("images", "Number of images, drawn from the current images with a fixed seed")
         for count in IMAGES:
             self.images.addItem(number_of(count, "image"), count)
@@ -52,6 +60,9 @@ class PlanPanel(Panel):
         self.message = label("", "caption", wrap=True)
         tasks = {"plan": "Running the network with each number of copies.", **EARLIER}
         self.empty = NoResults(inspector.jobs, tasks, OpenImages(inspector, labelled=True))
+
+    def _arrange(self) -> None:
+        """Put recommendation and settings above the cards."""
         self.content = QWidget()
         panes = row(self.chart, stretch=(8,), spacing=GAP)
         panes.setContentsMargins(0, 0, 0, 0)
@@ -68,8 +79,6 @@ class PlanPanel(Panel):
         outer.addLayout(row(self.message, self.cost, self.images, self.runner, stretch=(1, 0, 0, 0), spacing=8))
         outer.addWidget(self.empty, 1)
         outer.addWidget(self.content, 1)
-        self.follow(self._draw, inspector.results.planned_changed, inspector.opened, inspector.showing)
-        self.follow(self._show, self.state.changed)
 
     def run(self) -> None:
         """Measure the settings on the open data set, or on the shipped images."""

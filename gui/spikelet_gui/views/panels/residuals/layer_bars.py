@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from spikelet_gui.models.analysis.residuals import LayerResidual
 from spikelet_gui.views.panels.residuals.state import ResidualState
-from spikelet_gui.views.widgets.key_reading import DOWN, KeyReading, frame_row, row_centres
+from spikelet_gui.views.widgets.key_reading import DOWN, ENTER, KeyReading, frame_row, row_centres
 from spikelet_gui.views.widgets.readout import Hover, Reading, Value
 from spikelet_gui.views.widgets.theme import colour, font, length, theme
 
@@ -76,7 +76,7 @@ class LayerBars(QWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         """Select the layer that is read, with Enter."""
         point = self._keys.point()
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and point is not None:
+        if event.key() in ENTER and point is not None:
             self._select(point)
         else:
             event.ignore()

@@ -44,9 +44,16 @@ class ResidualPanel(Panel):
         yield
         self.steps = StepsCard(self.state)
         yield
+        self._make_controls()
+        self._arrange()
+        self.follow(self._explain, inspector.opened, inspector.showing)
+        self.follow(self._draw, inspector.selection.focused, inspector.results.residuals_changed)
+
+    def _make_controls(self) -> None:
+        """Make the card of all layers, the line of T, and the message without results."""
         self.bars = LayerBars(self.state)
         self.card = Card("Over- and under-firing", data=self._data)
-        jobs, hint = inspector.jobs, "Run both networks in the background  (R)"
+        jobs, hint = self.inspector.jobs, "Run both networks in the background  (R)"
         self.runner = Runner(jobs, self.task, "Measure residuals", self.run, hint, self._explain)
         tasks = {self.task: "Measuring. The residuals are shown when all images have run.", **EARLIER}
         self.empty = NoResults(jobs, tasks, self.runner)
@@ -60,6 +67,9 @@ class ResidualPanel(Panel):
         hint = "Run both networks on the current images  (R)"
         self.again = Runner(jobs, self.task, "Run again", self.run, hint, primary=False)
         self._times.addWidget(self.again)
+
+    def _arrange(self) -> None:
+        """Put the line of T above the cards."""
         self.content = QWidget()
         lines = QVBoxLayout(self.content)
         lines.setContentsMargins(GAP, 4, GAP, GAP)
@@ -79,8 +89,6 @@ class ResidualPanel(Panel):
         outer = column(self.empty, self.content, stretch=(1, 1), spacing=0)
         outer.setContentsMargins(0, 0, 0, 0)
         self.setLayout(outer)
-        self.follow(self._explain, inspector.opened, inspector.showing)
-        self.follow(self._draw, inspector.selection.focused, inspector.results.residuals_changed)
 
     def run(self) -> None:
         """Run both networks on the open data set, or on the shipped images."""

@@ -16,8 +16,9 @@ from PySide6.QtWidgets import (
 )
 
 from spikelet.metrics.fault_results import Point
-from spikelet_gui.models.analysis.robustness import ends, level_text, lost, rows, table
+from spikelet_gui.models.analysis.robustness import ends, lost, rows, table
 from spikelet_gui.models.export import DataTable
+from spikelet_gui.models.numbers import short_percent
 from spikelet_gui.views.panels.robustness.state import RobustnessState
 from spikelet_gui.views.plots.axes import share_range
 from spikelet_gui.views.plots.plots import Plot
@@ -26,6 +27,7 @@ from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.theme import colour, font, heat, length, readable_on, theme
 
 Index = QModelIndex | QPersistentModelIndex
+FAULT_FREE = 1  # index of the colour of the network without faults, in all charts
 CELL_HEIGHT = 58  # smallest height of a cell: title and unit of a fault take four lines
 
 
@@ -133,7 +135,7 @@ class MatrixCard(FaultCard):
             return QTableWidgetItem("")
         point = points[index]
         text = f"{point.accuracy[time - 1]:.1%}"
-        cell = QTableWidgetItem(f"at {level_text(point.fault.level)}\n{text}\n{ends(point, time)}")
+        cell = QTableWidgetItem(f"at {short_percent(point.fault.level)}\n{text}\n{ends(point, time)}")
         cell.setBackground(QBrush(QColor(heat(lost(measured, point, time)))))
         return cell
 
@@ -170,11 +172,11 @@ class LevelCard(FaultCard):
             )
             self.plot.addItem(dots)
         self.plot.line(x, y, 0, 2.2, symbol="o", symbolSize=8)
-        self.plot.reference(fault_free, (-0.4, len(x) - 0.75), theme().over, f"no fault {fault_free:.1%}")
+        self.plot.reference(fault_free, (-0.4, len(x) - 0.75), theme().series[FAULT_FREE], f"no fault {fault_free:.1%}")
         self.plot.set_title("left", measured.measure)
         self.plot.set_title("bottom", row.unit)
         self.plot.getAxis("bottom").setTicks(
-            [[(i, level_text(point.fault.level)) for i, point in enumerate(row.points)]]
+            [[(i, short_percent(point.fault.level)) for i, point in enumerate(row.points)]]
         )
         self.plot.setXRange(-0.4, max(len(x), 1) * 1.36 - 0.6, padding=0)
         self.plot.setYRange(*share_range([fault_free, *y, *low, *high]), padding=0)
@@ -200,18 +202,21 @@ class StepCard(FaultCard):
             return
         self.set_note(f"{row.title.lower()}; bands: 95% intervals")
         x = list(range(1, measured.steps + 1))
-        curves = [("no fault", measured.fault_free), *((level_text(point.fault.level), point) for point in row.points)]
-        for index, (name, point) in enumerate(curves):
-            hue = theme().series[index % len(theme().series)]
+        curves = [(FAULT_FREE, "no fault", measured.fault_free)]
+        others = [series for series in range(len(theme().series)) if series != FAULT_FREE]
+        for series, point in zip(others, row.points, strict=False):
+            curves.append((series, short_percent(point.fault.level), point))
+        for series, name, point in curves:
+            hue = theme().series[series]
             edges = [self.plot.plot(x, end, pen=pg.mkPen((0, 0, 0, 0))) for end in (point.low, point.high)]
             band = pg.FillBetweenItem(*edges, brush=colour(hue, 22))
             self.plot.addItem(band)
-            line = self.plot.line(x, point.accuracy, index, 2.0, index, name=name)
+            line = self.plot.line(x, point.accuracy, series, 2.0, series, name=name)
             text = self.plot.names.add(name, measured.steps + 0.1, point.accuracy[-1], hue)
             self._drawn += [*edges, band, line, text]
         self.plot.set_title("left", measured.measure)
         self.plot.steps_axis(measured.steps)
         self.plot.setXRange(0.6, measured.steps + max(1.2, measured.steps * 0.2), padding=0)
-        values = [value for _, point in curves for value in (*point.low, *point.high)]
+        values = [value for _, _, point in curves for value in (*point.low, *point.high)]
         self.plot.setYRange(*share_range(values), padding=0)
         self.plot.names.arrange()

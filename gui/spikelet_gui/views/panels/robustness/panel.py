@@ -44,6 +44,16 @@ class RobustnessPanel(Panel):
         yield
         self.steps = StepCard(self.state)
         yield
+        self._make_controls()
+        self._arrange()
+        self.follow(
+            self._draw, inspector.results.robustness_changed, inspector.opened, inspector.showing, self.state.changed
+        )
+        self.follow(self._move, inspector.cursor.moved)
+
+    def _make_controls(self) -> None:
+        """Make the settings of the sweep, the message of its results, and that without results."""
+        inspector = self.inspector
         self.images = Choice("images", "Number of images per device, drawn from the current images with a fixed seed")
         for count in IMAGES:
             self.images.addItem(number_of(count, "image"), count)
@@ -57,6 +67,9 @@ class RobustnessPanel(Panel):
         self.message = label("", "caption", wrap=True)
         tasks = {self.task: "Measuring the network without faults, then every fault.", **EARLIER}
         self.empty = NoResults(inspector.jobs, tasks, OpenImages(inspector))
+
+    def _arrange(self) -> None:
+        """Put message and settings above the cards."""
         self.content = QWidget()
         panes = row(self.matrix, stretch=(8,), spacing=GAP)
         panes.setContentsMargins(0, 0, 0, 0)
@@ -65,17 +78,19 @@ class RobustnessPanel(Panel):
         self.matrix.setMinimumHeight(length(len(KINDS) * CELL_HEIGHT + 70))
         for card in (self.levels, self.steps):
             card.setMinimumHeight(length(215))
-        self.stack(panes)
+        settings = row(spacing=8)
+        settings.addStretch(1)  # at the right, also below the message
+        for widget in (self.images, self.devices, self.runner):
+            settings.addWidget(widget)
+        line = row(self.message, stretch=(1,), spacing=8)
+        line.addLayout(settings)
+        self.stack(panes, line)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
         outer.setSpacing(8)
-        outer.addLayout(row(self.message, self.images, self.devices, self.runner, stretch=(1, 0, 0, 0), spacing=8))
+        outer.addLayout(line)
         outer.addWidget(self.empty, 1)
         outer.addWidget(self.content, 1)
-        self.follow(
-            self._draw, inspector.results.robustness_changed, inspector.opened, inspector.showing, self.state.changed
-        )
-        self.follow(self._move, inspector.cursor.moved)
 
     def run(self) -> None:
         """Measure every fault on the open data set, or on the shipped images."""

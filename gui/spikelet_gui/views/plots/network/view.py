@@ -10,7 +10,8 @@ from PySide6.QtWidgets import QApplication, QGraphicsScene, QGraphicsView
 
 from spikelet.display import shared_ends
 from spikelet_gui.models.network.blocks import Block
-from spikelet_gui.models.network.branches import Branch, matches
+from spikelet_gui.models.network.branches import Branch
+from spikelet_gui.models.network.search import matches
 from spikelet_gui.views.plots.network.block import BlockItem, Look
 from spikelet_gui.views.plots.network.edges import BranchItem, Connection, lane_width, width_beside
 from spikelet_gui.views.plots.network.form import COLUMN_GAP, EDGE, form_for

@@ -9,7 +9,20 @@ from spikelet.lowering.c.text.names import comment
 
 LINE = 108  # characters of a line before it is indented
 INDENT = "    "
-INCLUDES = "#include <stddef.h>\n#include <stdint.h>\n#include <string.h>\n"
+INCLUDES = {
+    "host": "#include <stddef.h>\n#include <stdint.h>\n#include <string.h>\n",
+    "mcu": """\
+#include <stddef.h>
+#include <stdint.h>
+#if __STDC_HOSTED__
+#include <string.h>
+#elif defined __cplusplus /* a freestanding program has a memset, but may have no string.h */
+extern "C" void *memset(void *memory, int value, size_t bytes);
+#else
+void *memset(void *memory, int value, size_t bytes);
+#endif
+""",
+}  # by form
 KERNELS = """\
 /* ---- kernels: the same for every network -------------------------------------------------------------------------
  *

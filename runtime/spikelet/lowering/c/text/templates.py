@@ -8,12 +8,12 @@ HEADER = (
 /* @TITLE@: a spiking network as C, written by `spikelet export c` (@FORM@ form).
  *
  *     model_reset();
- *     for (int t = 0; t < 4; t++)
+ *     for (int t = 0; t < @TYPICAL@; t++)
  *         model_step(image);
  *     int answer = model_answer();
  *
  * Bundle sha256 @DIGEST@.
- * No malloc, no floating point; requires stdint.h, stddef.h and string.h only.
+ * No malloc, no floating point; @HEADERS@.
  *
  * A `model_state` is one instance. Functions whose names begin with `model_state_` take an instance of the caller;
  * instances are independent, so that each thread can run its own. The functions without `_state` use one static
@@ -32,6 +32,9 @@ typedef @PIXEL@ model_pixel;
 
 enum {
     MODEL_PIXELS = @PIXELS@,     /* values of an image, @SHAPE@: @ORDER@; each from @LOW@ to @HIGH@ */
+    MODEL_CHANNELS = @CHANNELS@,
+    MODEL_HEIGHT = @HEIGHT@,
+    MODEL_WIDTH = @WIDTH@,
     MODEL_CLASSES = @CLASSES@,
     MODEL_LAYERS = @LAYERS@,       /* spiking layers */
     MODEL_MAX_STEPS = @STEPS@,   /* time-steps after a reset for which all values are proven exact */
@@ -39,6 +42,8 @@ enum {
     MODEL_FLASH_BYTES = @FLASH@  /* constants, without code */
 };
 
+#define MODEL_BUNDLE @BUNDLE@ /* sha256 of the bundle */
+@RANGE@
 /* Return values of model_step. With any value except MODEL_OK, the state is unchanged. */
 enum {
     MODEL_OK = 0,
@@ -113,6 +118,22 @@ IMAGE = {
     "mcu": "required at every time-step; must stay valid during the call.",
 }
 
+RANGE = """
+/* A measured value v is the pixel round(255 * (v - MODEL_RANGE_LOW) / (MODEL_RANGE_HIGH - MODEL_RANGE_LOW)), at least 0
+ * and at most 255. */
+#define MODEL_RANGE_LOW ({})
+#define MODEL_RANGE_HIGH ({})
+"""
+
+RANGE_RULE = """
+A measured value v is the pixel round(255 (v - LOW) / (HIGH - LOW)), at least 0 and at most 255, with LOW = {} and
+HIGH = {}, which are `MODEL_RANGE_LOW` and `MODEL_RANGE_HIGH`."""
+
+HEADERS = {
+    "host": "requires stdint.h, stddef.h and string.h only",
+    "mcu": "requires stdint.h, stddef.h and string.h only; with -ffreestanding, memset instead of string.h",
+}
+
 IMAGE_RULE = {
     "host": """\
 `model_step(NULL)` keeps the last image since the reset, which saves the computation of the first layer.""",
@@ -142,7 +163,7 @@ WEIGHTS_HEAD = """\
 #include <stdint.h>
 
 #ifdef __GNUC__
-#define ALIGNED __attribute__((aligned(64))) /* for vector registers */
+#define ALIGNED __attribute__((aligned(@ALIGNMENT@)))
 #else
 #define ALIGNED
 #endif
@@ -173,6 +194,8 @@ static const uint32_t fired[IMAGES * STEPS * MODEL_LAYERS] = {
 
 """
 )
+
+ALIGNMENT = {"host": "64", "mcu": "4"}  # of constant arrays: vector registers, words
 
 FLAGS = {"host": "-std=gnu11 -O3", "mcu": "-std=c99 -O2"}
 
@@ -206,7 +229,12 @@ with `make ARCH=-march=native` that of this machine, which is faster.""",
 `make test` builds and runs the self-test. Any C99 compiler can be used. For a
 Cortex-M, run
 `make CC=arm-none-eabi-gcc ARCH='-mcpu=cortex-m7 -mthumb' model.o model_weights.o`
-and link the two objects with your firmware; `main.c` needs a `printf`.""",
+and link the two objects with your firmware. `main.c` is a program that needs a `printf`; with `-DMODEL_SELFTEST` it is
+the function `int model_selftest(model_state *state)`, which prints nothing and returns 0 if the test passes. It uses
+memory of the caller, not the static instance.
+
+Without a C library, compile with `-ffreestanding` and define `memset`. `spikelet export c --footprint --compiler
+COMMAND` prints the size of the code and the stack of a time-step.""",
 }
 
 README = """\

@@ -3,8 +3,6 @@
 
 #include "arithmetic/packed.h"
 
-enum { MAX_ROWS = 256 };
-
 /* Sums of the bytes of four words, each with 16 bits. */
 struct byte_sums {
     uint32_t even0, odd0, even1, odd1, even2, odd2, even3, odd3;
@@ -14,6 +12,9 @@ struct byte_sums {
 static inline void add_words(struct byte_sums *s, const uint32_t *words)
 {
 #if defined WITH_DSP
+    struct four_words {
+        uint32_t words[4];
+    };
     uint32_t low, high;
     __asm__("ldrd %8, %9, [%10]\n\t"
             "uxtab16 %0, %0, %8\n\tuxtab16 %1, %1, %8, ror #8\n\t"
@@ -23,7 +24,7 @@ static inline void add_words(struct byte_sums *s, const uint32_t *words)
             "uxtab16 %6, %6, %9\n\tuxtab16 %7, %7, %9, ror #8"
             : "+r"(s->even0), "+r"(s->odd0), "+r"(s->even1), "+r"(s->odd1), "+r"(s->even2), "+r"(s->odd2),
               "+r"(s->even3), "+r"(s->odd3), "=&r"(low), "=&r"(high)
-            : "r"(words), "m"(*(const uint32_t(*)[4])words));
+            : "r"(words), "m"(*(const struct four_words *)words));
 #else
     s->even0 = add_even_bytes(s->even0, words[0]), s->odd0 = add_odd_bytes(s->odd0, words[0]);
     s->even1 = add_even_bytes(s->even1, words[1]), s->odd1 = add_odd_bytes(s->odd1, words[1]);

@@ -22,7 +22,8 @@ typedef PIXEL model_pixel;
 /* distances in the image between neighbouring pixels and between channels */
 enum { PIXEL_STRIDE = 1, CHANNEL_STRIDE = 1024 };
 
-enum { PLANES = 3 }; /* of spikes, at most */
+/* PLANES: of spikes, at most. MAX_ROWS: weight rows that are added at once, 33 to 256. */
+enum { PLANES = 3, MAX_ROWS = 256 };
 
 struct parameters { /* constants of the network */
     const int32_t *if1_theta;

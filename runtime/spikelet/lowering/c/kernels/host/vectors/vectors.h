@@ -7,7 +7,7 @@
  * registers to scalar instructions. VECTOR_BYTES is the width of a register.
  *
  * A few operations have no portable form that compiles to one instruction. They are selected by the macros WITH_AVX512,
- * WITH_AVX2, WITH_SSE2 and WITH_NEON. With -DPORTABLE none of these is defined; the results are the same. */
+ * WITH_AVX2, WITH_SSE2 and WITH_NEON. With -DSPIKELET_PORTABLE none of these is defined; the results are the same. */
 #if defined __AVX512BW__ && defined __AVX512DQ__
 #define VECTOR_BYTES 64
 #elif defined __AVX2__
@@ -16,7 +16,7 @@
 #define VECTOR_BYTES 16
 #endif
 
-#if defined PORTABLE || !defined __has_builtin
+#if defined SPIKELET_PORTABLE || !defined __has_builtin
 #elif VECTOR_BYTES == 64
 #if __has_builtin(__builtin_ia32_cvtd2mask512)
 #define WITH_AVX512
@@ -36,7 +36,7 @@
 /* WITH_WIDE_PRODUCTS: one instruction adds products of integers in pairs, 32 bytes at a time.
  * WITH_COUNTS: layers with many spikes multiply bytes, counts of spikes by weights, see convolve_counts. With pairs of
  * 16 bytes this is slower than adding rows. */
-#if defined __AVX2__ && defined __has_builtin && !defined PORTABLE
+#if defined __AVX2__ && defined __has_builtin && !defined SPIKELET_PORTABLE
 #if __has_builtin(__builtin_ia32_pmaddubsw256) && __has_builtin(__builtin_ia32_pmaddwd256)
 #define WITH_WIDE_PRODUCTS
 #if COUNTED_LAYERS > 0
@@ -81,7 +81,7 @@
 #endif
 
 /* WITH_PRODUCTS: one instruction adds products of 16-bit integers in pairs, PRODUCT_BYTES at a time. */
-#if defined __SSE2__ && defined __has_builtin && !defined PORTABLE
+#if defined __SSE2__ && defined __has_builtin && !defined SPIKELET_PORTABLE
 #if __has_builtin(__builtin_ia32_pmaddwd128)
 #define WITH_PRODUCTS
 #ifdef WITH_WIDE_PRODUCTS

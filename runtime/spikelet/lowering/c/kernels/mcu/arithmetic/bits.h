@@ -18,7 +18,7 @@ static inline uint32_t load_bits(const uint8_t *bits, int bytes)
  * else the lowest. */
 static inline unsigned take_bit(uint32_t *word)
 {
-#if defined __GNUC__ && defined __arm__ && defined __ARM_FEATURE_CLZ && !defined PORTABLE
+#if defined __GNUC__ && defined __arm__ && defined __ARM_FEATURE_CLZ && !defined SPIKELET_PORTABLE
     const unsigned zeros = (unsigned)__builtin_clz(*word);
     *word &= ~(0x80000000u >> zeros);
     return 31 - zeros;

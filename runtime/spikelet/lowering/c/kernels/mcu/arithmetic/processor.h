@@ -3,9 +3,10 @@
 
 #include "../../stand_in/mcu.h"
 
-/* The DSP instructions of Cortex-M4, M7 and M33 add and multiply two numbers of 16 bits in a register. With -DPORTABLE
- * they are not used; the results are the same. */
-#if defined __GNUC__ && defined __arm__ && defined __ARM_FEATURE_DSP && !defined __ARM_BIG_ENDIAN && !defined PORTABLE
+/* The DSP instructions of Cortex-M4, M7 and M33 add and multiply two numbers of 16 bits in a register. With
+ * -DSPIKELET_PORTABLE they are not used; the results are the same. */
+#if defined __GNUC__ && defined __arm__ && defined __ARM_FEATURE_DSP && !defined __ARM_BIG_ENDIAN && \
+    !defined SPIKELET_PORTABLE
 #define WITH_DSP
 #endif
 
