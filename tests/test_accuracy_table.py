@@ -99,19 +99,21 @@ def test_pages_state_accuracies():
     assert {"89.07", "89.28"} <= percentages_of_prose("docs/quickstart.md")
 
 
-def test_differences_are_means_over_the_seeds_of_both_methods(page_tables, tmp_path, monkeypatch):
+def test_differences_are_means_and_deviations_over_the_seeds_of_both_methods(page_tables, tmp_path, monkeypatch):
     def result(method, seed, right):
         shares = {str(t): right for t in page_tables.DIFFERENCE_STEPS}
         return {"method": method, "point": {"seed": seed, "model": "net"}, "accuracy": shares, "test": {"data": "bars"}}
 
     results = [result("new", 1, 0.8), result("old", 1, 0.7), result("old", 2, 0.1), result("new", 3, 0.8)]
-    results += [result("old", 3, 0.77), result("same", 1, 0.79999)]
+    results += [result("old", 3, 0.77), result("same", 1, 0.79999), result("late", 1, 0.8)]
+    del results[-1]["accuracy"]["1"]  # the only time-step is a pre-step
     (tmp_path / "s.results.json").write_text(json.dumps({"results": results}))
     monkeypatch.setattr(page_tables, "STUDIES", tmp_path)
-    monkeypatch.setattr(page_tables, "DIFFERENCES", (("s", "new", "old"), ("s", "same", "new")))
-    _, _, first, second = page_tables.differences_table().splitlines()
-    assert first == "| net | bars | `new` − `old` | 1, 3 | " + " | ".join(["+6.5"] * 6) + " |"
+    monkeypatch.setattr(page_tables, "DIFFERENCES", (("s", "new", "old"), ("s", "same", "new"), ("s", "new", "late")))
+    _, _, first, second, third = page_tables.differences_table().splitlines()
+    assert first == "| net | bars | `new` − `old` | 1, 3 | " + " | ".join(["+6.5 ± 4.9"] * 6) + " |"
     assert second == "| net | bars | `same` − `new` | 1 | " + " | ".join(["+0.0"] * 6) + " |"
+    assert third == "| net | bars | `new` − `late` | 1 | " + " | ".join(["–", *["+0.0"] * 5]) + " |"
 
 
 def test_a_page_without_its_part_is_refused(page_tables):

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from spikelet.display import number_of
 from spikelet.files.atomic import write_files
 from spikelet.files.decoded import ReadOnlyDocument
 from spikelet_converters.baselines import BASELINES
@@ -111,7 +112,7 @@ def _described(runs: Sequence[Metrics]) -> str:
         parts += [f"shorter than published: {shortened}"] if shortened else []
         parts += ["one network for each T"] if len(first["bundles"]) > 1 else []
     if first["pre_steps"]:
-        parts.append(f"{first['pre_steps']} pre-steps, included in T")
+        parts.append(f"{number_of(first['pre_steps'], 'pre-step')}, included in T")
     if first["neuron"] == "changed":
         parts.append("changes the neuron, so there is no bundle")
     if first["training"]:

@@ -20,12 +20,17 @@ DIFFERENCES = (  # study, method, the method that it is compared with
     ("vgg9-cifar10-lossless", "spikelet", "qcfs"),
     ("vgg9-cifar10-lossless", "spikelet-longer", "qcfs"),
     ("vgg9-cifar10-lossless", "spikelet-longer", "qcfs-longer"),
+    ("vgg9-cifar10-lossless", "spikelet-longer", "qcfs-longest"),
+    ("vgg9-cifar10-lossless", "spikelet-longer", "gaussian-longer"),
+    ("vgg9-cifar10-lossless", "spikelet-longer", "snnc-light"),
+    ("vgg9-cifar10-lossless", "spikelet-longer", "ftbc"),
+    ("vgg9-cifar10-lossless", "spikelet-longer", "ftbc-longest"),
+    ("vgg9-cifar10-lossless", "spikelet-longer", "srp-2"),
+    ("vgg9-cifar10-lossless", "spikelet-longer", "cos-2"),
     ("resnet20-cifar10-lossless", "spikelet-longer", "qcfs"),
     ("vgg9-cifar100-lossless", "spikelet-longer", "qcfs"),
     ("vgg9-cifar10", "spikelet", "qcfs"),
-    ("vgg9-cifar10", "spikelet", "gaussian"),
     ("resnet20-cifar10", "spikelet", "qcfs"),
-    ("resnet20-cifar10", "spikelet", "gaussian"),
 )
 DIFFERENCE_STEPS = (1, 2, 4, 8, 16, 32)
 LAST_EPOCHS = (  # study, the methods that are compared on held-out images
