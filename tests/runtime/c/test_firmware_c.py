@@ -1,6 +1,7 @@
 """Exported C in a firmware: no C library, a main of its own, facts for its sensor."""
 
 import dataclasses
+import itertools
 import re
 import shutil
 import subprocess
@@ -12,6 +13,8 @@ from c_projects import c_project
 from networks import small_graph
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
+from spikelet.graph import Graph
+from spikelet.nodes import IF, Conv2d, Flatten, Input, Linear, Output
 from spikelet.verify import record_golden
 
 FORMS = {"host": ["-std=gnu11"], "mcu": ["-std=c99", "-pedantic"]}
@@ -114,6 +117,68 @@ def test_the_self_tests_of_two_networks_are_functions_of_one_firmware(form, tmp_
         sources += [f"{prefix}.c", f"{prefix}_weights.c", f"{prefix}_selftest.c"]
     flags = [*FORMS[form], "-DLEFT_SELFTEST", "-DRIGHT_SELFTEST", "-DLEFT_NO_STATIC", "-DRIGHT_NO_STATIC"]
     assert printed(tmp_path, SELF_TESTS, *sources, flags=flags) == "0 1\n"
+
+
+AVR = r"""
+#include <avr/interrupt.h>
+#include <avr/io.h>
+#include <avr/sleep.h>
+#include "model.h"
+int model_selftest(model_state *state);
+static model_state state;
+
+int main(void)
+{
+    const char *text = model_selftest(&state) ? "differ\n" : "passed\n";
+    while (*text) {
+        UDR0 = (unsigned char)*text++;
+        while (!(UCSR0A & _BV(UDRE0)))
+            ;
+    }
+    cli(); /* the simulator ends when the processor sleeps without interrupts */
+    sleep_enable();
+    sleep_cpu();
+    return 0;
+}
+"""
+
+
+def with_large_products():
+    """Return a bundle with sums of two products above 2^15, and outputs for which 256 spikes select 256 rows."""
+    rng = np.random.default_rng(0)
+    image = Input((1, 6, 6), np.zeros(1, np.int16), 0, 255)
+    first = Conv2d(np.full((16, 1, 3, 3), 127, np.int8), np.zeros(16, np.int32), (1, 1), (1, 1))
+    second = Conv2d(rng.choice(np.array([-127, 127], np.int8), (8, 16, 4, 4)), np.zeros(8, np.int32))
+    theta, zeros = np.full(16, 50000, np.int32), np.zeros(16, np.int32)
+    nodes = {
+        "input": image,
+        "conv1": first,
+        "if1": IF(theta, zeros),
+        "conv2": second,
+        "if2": IF(np.full(8, 500, np.int32), zeros[:8]),
+        "flat": Flatten(),
+        "fc": Linear(rng.integers(-9, 9, (3, 72)).astype(np.int8), np.zeros(3, np.int32)),
+        "output": Output(),
+    }
+    names = list(nodes)
+    graph = Graph(nodes, list(itertools.pairwise(names)))
+    pixels = np.full((2, 1, 6, 6), 255, np.float32)
+    return Bundle(graph, Manifest("wide", None, 8, exact_steps(graph)), record_golden(graph, pixels, 3), "# card\n")
+
+
+@pytest.mark.skipif(
+    not (shutil.which("avr-gcc") and shutil.which("simavr")), reason="avr-gcc or simavr is not installed"
+)
+def test_processors_whose_int_has_16_bits_compute_the_same(tmp_path):
+    network = with_large_products()
+    assert network.golden.spikes["if1"][-1].all(), "4 x 4 pixels of 16 channels select 256 rows"
+    write(tmp_path, c_project(network, "mcu")[0] | {"avr.c": AVR})
+    sources = ["model.c", "model_weights.c", "main.c", "avr.c"]
+    flags = ["-mmcu=atmega1284p", "-std=gnu99", "-O2", "-Wall", "-Wextra", "-Werror", "-DMODEL_SELFTEST"]
+    subprocess.run(["avr-gcc", *flags, "-DMODEL_NO_STATIC", *sources, "-o", "avr.elf"], cwd=tmp_path, check=True)
+    board = ["simavr", "-m", "atmega1284p", "-f", "16000000", "avr.elf"]
+    done = subprocess.run(board, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    assert b"passed" in done.stdout, done.stdout
 
 
 FACTS = """

@@ -17,7 +17,7 @@ HEADER = (
  *
  * A `model_state` is one instance. Functions whose names begin with `model_state_` take an instance of the caller;
  * instances are independent, so that each thread can run its own. The functions without `_state` use one static
- * instance, which -DMODEL_NO_STATIC removes.
+ * instance, whose memory is needed even if they are not called; -DMODEL_NO_STATIC removes both.
  */
 #ifndef MODEL_H
 #define MODEL_H
@@ -256,7 +256,8 @@ order @ORDER@ (@SHAPE@, each from @LOW@ to @HIGH@; `spikelet export c --layout` 
 
 Two networks in one program need different names: `spikelet export c --prefix NAME`. Functions whose names begin with
 `model_state_` use an instance in memory of the caller, so that several instances can run in several threads. The other
-functions use one static instance, which `-DMODEL_NO_STATIC` removes. `model.h` is a header for C and C++.
+functions use one static instance, whose memory is needed even if they are not called: compile with `-DMODEL_NO_STATIC`
+to remove both (in CMake, `target_compile_definitions`). `model.h` is a header for C and C++.
 
 | spiking layer | shape | neurons |
 |---|---|---|

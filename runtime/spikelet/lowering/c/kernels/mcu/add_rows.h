@@ -59,7 +59,7 @@ static void add_rows(const uint32_t *weight, int outputs, const uint32_t *rows, 
         return;
     }
     static const int32_t zeros[16] = {0};
-    const int32_t offset = 128 * count;
+    const int32_t offset = (int32_t)128 * count;
     const uint32_t *const end = rows + count;
     const int bias_step = bias ? 16 : 0;
     if (!bias)

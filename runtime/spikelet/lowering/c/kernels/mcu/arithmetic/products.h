@@ -24,10 +24,11 @@ static inline const uint32_t *add_four_products(struct four_sums *s, const int16
             : "memory");
     return weight;
 #else
-    s->sum0 += x[0] * (int16_t)(weight[0] & 0xffff) + x[1] * (int16_t)(weight[0] >> 16);
-    s->sum1 += x[0] * (int16_t)(weight[1] & 0xffff) + x[1] * (int16_t)(weight[1] >> 16);
-    s->sum2 += x[0] * (int16_t)(weight[2] & 0xffff) + x[1] * (int16_t)(weight[2] >> 16);
-    s->sum3 += x[0] * (int16_t)(weight[3] & 0xffff) + x[1] * (int16_t)(weight[3] >> 16);
+    const int32_t first = x[0], second = x[1]; /* an int of 16 bits would not hold their products */
+    s->sum0 += first * (int16_t)(weight[0] & 0xffff) + second * (int16_t)(weight[0] >> 16);
+    s->sum1 += first * (int16_t)(weight[1] & 0xffff) + second * (int16_t)(weight[1] >> 16);
+    s->sum2 += first * (int16_t)(weight[2] & 0xffff) + second * (int16_t)(weight[2] >> 16);
+    s->sum3 += first * (int16_t)(weight[3] & 0xffff) + second * (int16_t)(weight[3] >> 16);
     return weight + 4;
 #endif
 }
