@@ -107,7 +107,7 @@ def show(bundle, capsys):
     """Call everything that displays a description and needs no engine."""
     card(bundle.graph, bundle.manifest)
     nodes = [inspect._describe(bundle.graph, name) for name in bundle.graph.order]
-    assert inspect._text(bundle, nodes)
+    assert inspect._text(bundle, nodes, inspect._board(bundle.graph))
     json.dumps(bundle.manifest.results, allow_nan=False)
     stated_options(bundle.manifest.provenance)
     conversion_table([Namespace(bundle=bundle)], ["a"])
