@@ -25,6 +25,7 @@ DIFFERENCES = (  # study, method, the method that it is compared with
     ("vgg9-cifar10-lossless", "spikelet-longer", "snnc-light"),
     ("vgg9-cifar10-lossless", "spikelet-longer", "ftbc"),
     ("vgg9-cifar10-lossless", "spikelet-longer", "ftbc-longest"),
+    ("vgg9-cifar10-lossless", "spikelet-longer", "ftbc-spikelet"),
     ("vgg9-cifar10-lossless", "spikelet-longer", "srp-2"),
     ("vgg9-cifar10-lossless", "spikelet-longer", "cos-2"),
     ("resnet20-cifar10-lossless", "spikelet-longer", "qcfs"),
