@@ -13,7 +13,16 @@ from spikelet.nodes import Shape
 from spikelet_converters.frontends.layout import arranged, axes_of, in_order, line_of
 from spikelet_converters.frontends.max_pools import MaxPools
 from spikelet_converters.frontends.values import NONE, Factor, Pair, Value, Window
-from spikelet_converters.frontends.windows import added, averages, dilated, reached, spread, symmetric
+from spikelet_converters.frontends.windows import (
+    adaptive,
+    added,
+    averages,
+    dilated,
+    reached,
+    spread,
+    symmetric,
+    written,
+)
 
 MOST_WEIGHTS = 2**24  # largest number of weights of a layer with separate weights for every pixel
 
@@ -114,7 +123,7 @@ class Images(MaxPools):
         maps = np.zeros((groups, per_group, inner, *size, *shape))
         by_group = kernel.reshape(groups, inner, per_group, *kernel.shape[2:]).transpose(0, 2, 1, 3, 4)
         for tap in np.ndindex(*kernel.shape[2:]):
-            pixels_of_axes = [_written(size[axis], shape[axis], tap[axis], window, axis) for axis in (0, 1)]
+            pixels_of_axes = [written(size[axis], shape[axis], tap[axis], window, axis) for axis in (0, 1)]
             before, after = zip(*pixels_of_axes, strict=True)
             maps[:, :, :, *np.ix_(*before), *np.ix_(*after)] += by_group[..., *tap, None, None]
         return self.mapped(name, where, maps.reshape(groups * per_group, inner, *size, *shape), bias, groups, x)
@@ -198,7 +207,7 @@ class Images(MaxPools):
                 f"{where}: takes maxima of windows of different sizes ({before} to {tuple(target)}); expected sizes "
                 "that divide the image"
             )
-        pieces = [_adaptive(a, b) for a, b in zip(before, target, strict=True)]
+        pieces = [adaptive(a, b) for a, b in zip(before, target, strict=True)]
         window = np.einsum("hi,wj->hwij", *pieces)
         self.check_weights(where, x.shape[0] * window.size)
         maps = np.tile(window[None, None], (x.shape[0], 1, 1, 1, 1, 1))
@@ -262,16 +271,6 @@ class Images(MaxPools):
             )
 
 
-def _written(
-    pixels: int, outputs: int, tap: int, window: Window, axis: int
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Return the pixels of an axis that an entry of a transposed kernel adds to an output, and their outputs."""
-    before = np.arange(pixels)
-    after = before * window.stride[axis] + tap - window.pads[axis]
-    inside = (after >= 0) & (after < outputs)
-    return before[inside], after[inside]
-
-
 def _over_rows(
     x: Value, weight: Factor, window: Window, groups: int
 ) -> tuple[Value, Factor, Window, tuple[int, ...]] | None:
@@ -293,12 +292,3 @@ def _over_rows(
         dilation=window.dilation[::-1],
     )  # fmt: skip
     return image, weight.transpose(0, 2, 1)[:, None], turned, (0, 1)
-
-
-def _adaptive(extent: int, count: int) -> Factor:
-    """Return weights (extent, count) of an adaptive average pool along an axis."""
-    weights = np.zeros((extent, count))
-    for index in range(count):
-        start, end = index * extent // count, -(-(index + 1) * extent // count)
-        weights[start:end, index] = 1 / (end - start)
-    return weights

@@ -145,6 +145,25 @@ def averages(
     return Averages(before, max(reached - extent, 0), 1 / np.maximum(divisors, 1).astype(np.float64))
 
 
+def adaptive(extent: int, count: int) -> Factor:
+    """Return weights (extent, count) of an adaptive average pool along an axis."""
+    weights = np.zeros((extent, count))
+    for index in range(count):
+        start, end = index * extent // count, -(-(index + 1) * extent // count)
+        weights[start:end, index] = 1 / (end - start)
+    return weights
+
+
+def written(
+    pixels: int, outputs: int, tap: int, window: Window, axis: int
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return the pixels of an axis that an entry of a transposed kernel adds to an output, and their outputs."""
+    before = np.arange(pixels)
+    after = before * window.stride[axis] + tap - window.pads[axis]
+    inside = (after >= 0) & (after < outputs)
+    return before[inside], after[inside]
+
+
 Filter = tuple[npt.NDArray[np.float64], Pads, tuple[int, int]]
 """A depthwise convolution: weight (kh, kw), padding, stride."""
 
