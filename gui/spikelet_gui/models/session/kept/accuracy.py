@@ -13,7 +13,7 @@ from spikelet.bundle import Bundle
 from spikelet.data import ImageSet
 from spikelet.metrics.tally import Tally
 from spikelet_gui.models.analysis.sweep import Sweep, completed
-from spikelet_gui.models.session.kept.store import Arrays, array, digests_of, file_of, read_arrays, write_arrays
+from spikelet_gui.models.session.kept.store import Arrays, array, file_of, read_arrays, write_arrays
 
 
 def path_of(folder: Path, bundle: Bundle, data: ImageSet, steps: int) -> Path:
@@ -25,11 +25,10 @@ def store(folder: Path, bundle: Bundle, data: ImageSet, sweep: Sweep) -> None:
     """Write a complete measurement of `data` or its first images, unless one of more images is kept."""
     counted = sweep.counted
     path = path_of(folder, bundle, data, counted.steps)
-    previous = read_arrays(path)
+    previous = read_arrays(path, bundle, data)
     if previous is not None and len(previous.get("margins", np.zeros((1, 0)))[0]) > counted.images:
         return
     arrays: Arrays = {
-        "digests": np.array(digests_of(bundle, data)),
         "events": counted.events,
         "predictions": counted.predictions,
         "margins": counted.margins,
@@ -38,17 +37,15 @@ def store(folder: Path, bundle: Bundle, data: ImageSet, sweep: Sweep) -> None:
         arrays |= {f"{group}/{index}": value for index, value in enumerate(by_layer.values())}
     if sweep.source is not None:
         arrays["source"] = sweep.source
-    write_arrays(path, arrays)
+    write_arrays(path, bundle, data, arrays)
 
 
 def restore(folder: Path, bundle: Bundle, data: ImageSet, steps: int, engine: str) -> Sweep | None:
     """Return the measurement of a bundle on `data` or its first images for T = `steps`, or None."""
-    arrays = read_arrays(path_of(folder, bundle, data, steps))
+    arrays = read_arrays(path_of(folder, bundle, data, steps), bundle, data)
     if arrays is None:
         return None
     try:
-        if arrays["digests"].tolist() != digests_of(bundle, data):
-            return None
         counted = _tally(bundle, arrays, steps)
         source = array(arrays, "source", (counted.images,), np.int64) if "source" in arrays else None
     except (KeyError, ValueError):

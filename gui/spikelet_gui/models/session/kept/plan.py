@@ -14,7 +14,6 @@ from spikelet.errors import SpikeletError
 from spikelet_gui.models.analysis.planning import Planned
 from spikelet_gui.models.session.kept.store import (
     amount,
-    digests_of,
     entries,
     file_of,
     read_json,
@@ -36,14 +35,14 @@ def plan_path(folder: Path, bundle: Bundle, data: ImageSet) -> Path:
 
 def store_plan(folder: Path, data: ImageSet, planned: Planned) -> None:
     """Write the settings that were measured on images of `data`."""
-    value = {"digests": digests_of(planned.bundle, data), "plan": planned.plan.as_json()}
-    write_json(plan_path(folder, planned.bundle, data), value)
+    bundle = planned.bundle
+    write_json(plan_path(folder, bundle, data), bundle, data, {"plan": planned.plan.as_json()})
 
 
 def restore_plan(folder: Path, bundle: Bundle, path: Path, data: ImageSet) -> Planned | None:
     """Return the settings of a bundle that were measured on images of `data`, or None. path: file of the bundle."""
-    value = read_json(plan_path(folder, bundle, data))
-    if value is None or value.get("digests") != digests_of(bundle, data):
+    value = read_json(plan_path(folder, bundle, data), bundle, data)
+    if value is None:
         return None
     try:
         return Planned(bundle, path, _plan(table(value["plan"]), bundle, data))

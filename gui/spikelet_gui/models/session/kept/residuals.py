@@ -14,7 +14,7 @@ from spikelet.data import ImageSet
 from spikelet.graph import Graph
 from spikelet_gui.models.activity.source import levels
 from spikelet_gui.models.analysis.residuals import BINS, LayerResidual, Residuals
-from spikelet_gui.models.session.kept.store import Arrays, array, digests_of, file_of, read_arrays, write_arrays
+from spikelet_gui.models.session.kept.store import Arrays, array, file_of, read_arrays, write_arrays
 
 
 def residuals_path(folder: Path, bundle: Bundle, data: ImageSet, largest: int) -> Path:
@@ -24,27 +24,21 @@ def residuals_path(folder: Path, bundle: Bundle, data: ImageSet, largest: int) -
 
 def store_residuals(folder: Path, bundle: Bundle, data: ImageSet, result: Residuals) -> None:
     """Write the residuals on `data` or its first images."""
-    arrays: Arrays = {
-        "digests": np.array(digests_of(bundle, data)),
-        "steps": np.array(result.steps, np.int64),
-        "source": result.source,
-    }
+    arrays: Arrays = {"steps": np.array(result.steps, np.int64), "source": result.source}
     for t in result.steps:
         arrays[f"predictions/{t}"] = result.predictions[t]
         for index, by_steps in enumerate(result.layers.values()):
             arrays[f"joint/{index}/{t}"] = by_steps[t].joint
-    write_arrays(residuals_path(folder, bundle, data, result.steps[-1]), arrays)
+    write_arrays(residuals_path(folder, bundle, data, result.steps[-1]), bundle, data, arrays)
 
 
 def restore_residuals(folder: Path, bundle: Bundle, data: ImageSet, largest: int) -> Residuals | None:
     """Return the residuals of a bundle on `data` or its first images, up to T = `largest`, or None."""
-    arrays = read_arrays(residuals_path(folder, bundle, data, largest))
+    arrays = read_arrays(residuals_path(folder, bundle, data, largest), bundle, data)
     if arrays is None:
         return None
     graph, bins = bundle.graph, levels(bundle) or BINS
     try:
-        if arrays["digests"].tolist() != digests_of(bundle, data):
-            return None
         steps = tuple(int(t) for t in arrays["steps"])
         images = len(arrays["source"])
         if not steps or steps[-1] != largest or not 0 < images <= len(data):

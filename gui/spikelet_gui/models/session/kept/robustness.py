@@ -13,16 +13,7 @@ from spikelet.data import ImageSet
 from spikelet.errors import UsageError
 from spikelet.metrics.fault_results import Point, Robustness
 from spikelet.metrics.faults import Fault
-from spikelet_gui.models.session.kept.store import (
-    digests_of,
-    entries,
-    file_of,
-    read_json,
-    share,
-    table,
-    whole,
-    write_json,
-)
+from spikelet_gui.models.session.kept.store import entries, file_of, read_json, share, table, whole, write_json
 
 MEASURES = ("accuracy", "agreement")
 
@@ -34,14 +25,13 @@ def robustness_path(folder: Path, bundle: Bundle, data: ImageSet, steps: int) ->
 
 def store_robustness(folder: Path, bundle: Bundle, data: ImageSet, result: Robustness) -> None:
     """Write the accuracy under faults on images of `data`."""
-    value = {"digests": digests_of(bundle, data), "result": result.as_json()}
-    write_json(robustness_path(folder, bundle, data, result.steps), value)
+    write_json(robustness_path(folder, bundle, data, result.steps), bundle, data, {"result": result.as_json()})
 
 
 def restore_robustness(folder: Path, bundle: Bundle, data: ImageSet, steps: int) -> Robustness | None:
     """Return the accuracy under faults of a bundle on images of `data` for T = `steps`, or None."""
-    value = read_json(robustness_path(folder, bundle, data, steps))
-    if value is None or value.get("digests") != digests_of(bundle, data):
+    value = read_json(robustness_path(folder, bundle, data, steps), bundle, data)
+    if value is None:
         return None
     try:
         return _robustness(table(value["result"]), bundle, data, steps)

@@ -1,14 +1,16 @@
 """Files of results that are kept between sessions, in one folder, identified by the digests of bundle and data.
 
-An .npz is read without pickle. A file that cannot be read is ignored, as is a folder that cannot be written.
+Each file repeats both digests in full. An .npz is read without pickle. A file that cannot be read or that has other
+digests is ignored, as is a folder that cannot be written.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -31,53 +33,40 @@ def file_of(folder: Path, bundle: Bundle, data: ImageSet, ending: str) -> Path:
     return folder / f"{bundle.digest[:20]}-{data.digest[:20]}-{ending}"
 
 
-def digests_of(bundle: Bundle, data: ImageSet) -> list[str]:
-    """Return both digests, which a file repeats in full."""
-    return [bundle.digest, data.digest]
+def write_arrays(path: Path, bundle: Bundle, data: ImageSet, arrays: Arrays) -> None:
+    """Write an .npz of a result for a bundle and its data."""
+    content = {"digests": np.array(_digests(bundle, data)), **arrays}
+    _write(path, lambda file: np.savez_compressed(file, **content))  # type: ignore[arg-type]
 
 
-def write_arrays(path: Path, arrays: Arrays) -> None:
-    """Write an .npz."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-        _prune(path.parent)
-    except (OSError, SpikeletError):
-        return
+def write_json(path: Path, bundle: Bundle, data: ImageSet, value: dict[str, object]) -> None:
+    """Write a JSON object of a result for a bundle and its data."""
+    content = {"digests": _digests(bundle, data), **value}
+    _write(path, lambda file: file.write(json.dumps(content).encode()))
 
 
-def write_json(path: Path, value: object) -> None:
-    """Write a JSON value."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as file:
-            file.write(json.dumps(value).encode())
-        _prune(path.parent)
-    except (OSError, SpikeletError):
-        return
-
-
-def read_arrays(path: Path) -> Arrays | None:
-    """Return the arrays of an .npz, or None."""
+def read_arrays(path: Path, bundle: Bundle, data: ImageSet) -> Arrays | None:
+    """Return the arrays of an .npz for this bundle and this data, or None."""
     try:
         if path.stat().st_size > MAX_BYTES:
             return None
         content = read_numpy(path)
     except (OSError, SpikeletError):
         return None
-    return None if isinstance(content, np.ndarray) else content
+    if isinstance(content, np.ndarray) or "digests" not in content:
+        return None
+    return content if content["digests"].tolist() == _digests(bundle, data) else None
 
 
-def read_json(path: Path) -> dict[str, object] | None:
-    """Return a JSON object, or None."""
+def read_json(path: Path, bundle: Bundle, data: ImageSet) -> dict[str, object] | None:
+    """Return a JSON object for this bundle and this data, or None."""
     try:
         if path.stat().st_size > MAX_BYTES:
             return None
         value: object = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    return value if isinstance(value, dict) and value.get("digests") == _digests(bundle, data) else None
 
 
 def array(arrays: Arrays, name: str, shape: tuple[int, ...], dtype: type[Number]) -> npt.NDArray[Number]:
@@ -121,6 +110,20 @@ def table(value: object) -> dict[str, object]:
     if not isinstance(value, dict):
         raise ValueError("expected an object")
     return value
+
+
+def _digests(bundle: Bundle, data: ImageSet) -> list[str]:
+    return [bundle.digest, data.digest]
+
+
+def _write(path: Path, save: Callable[[IO[bytes]], object]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            save(file)
+        _prune(path.parent)
+    except (OSError, SpikeletError):
+        return
 
 
 def _prune(folder: Path) -> None:
