@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import cycle
+
 import pyqtgraph as pg
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter, QPen
@@ -204,7 +206,7 @@ class StepCard(FaultCard):
         x = list(range(1, measured.steps + 1))
         curves = [(FAULT_FREE, "no fault", measured.fault_free)]
         others = [series for series in range(len(theme().series)) if series != FAULT_FREE]
-        for series, point in zip(others, row.points, strict=False):
+        for series, point in zip(cycle(others), row.points, strict=False):
             curves.append((series, short_percent(point.fault.level), point))
         for series, name, point in curves:
             hue = theme().series[series]
